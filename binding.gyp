@@ -1,0 +1,17 @@
+{
+  "targets": [{
+    "target_name": "addon",
+    # The source list is shared with native/CMakeLists.txt.
+    "sources": [ "<!@(node -p \"require('fs').readFileSync('native/sources.txt','utf8').trim().split(/\\s+/).map(f=>'native/'+f).join(' ')\")" ],
+    "include_dirs": [ "native" ],
+    "dependencies": [ "<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except_all" ],
+    "defines": [ "NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS" ],
+    "cflags_cc!": [ "-std=gnu++17", "-fno-exceptions", "-fno-rtti" ],
+    "cflags_cc": [ "-std=c++20", "-fexceptions", "-frtti", "-fvisibility=hidden", "-Wall", "-Wextra" ],
+    "xcode_settings": {
+      "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+      "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+      "GCC_ENABLE_CPP_RTTI": "YES"
+    }
+  }]
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace laminix::daemon {
+
+namespace code {
+inline constexpr char noDaemon[] = "ERR_NO_DAEMON";
+inline constexpr char protocol[] = "ERR_DAEMON_PROTOCOL";
+inline constexpr char timeout[] = "ERR_DAEMON_TIMEOUT";
+inline constexpr char disconnected[] = "ERR_DAEMON_DISCONNECTED";
+inline constexpr char daemon[] = "ERR_DAEMON";
+inline constexpr char pathNotValid[] = "ERR_PATH_NOT_VALID";
+inline constexpr char cancelled[] = "ERR_CANCELLED";
+}  // namespace code
+
+/** A failure as JavaScript will see it: programs match on the code, people read the message. */
+struct CodedError : std::runtime_error {
+  CodedError(std::string code, const std::string& message)
+      : std::runtime_error(message), code(std::move(code)) {}
+
+  std::string code;
+  /** The store path concerned; empty where there is none. */
+  std::string path;
+  /** The name of the system's error number, "ENOENT"; empty where no system call failed. */
+  std::string errnoName;
+  /** The level that the daemon gave its own error: 0 is an error, 1 a warning, and so on. */
+  std::optional<std::uint64_t> level;
+};
+
+/** The daemon said something that the protocol does not allow. What follows it cannot be understood any more. */
+struct ProtocolError : CodedError {
+  explicit ProtocolError(const std::string& message) : CodedError(code::protocol, message) {}
+};
+
+/** The daemon's stream ended where more had to come. Whoever knows the transport says why. */
+struct EndOfStream : std::runtime_error {
+  EndOfStream() : std::runtime_error("the daemon's stream ended") {}
+};
+
+/** ERR_NO_DAEMON for a failed system call. */
+CodedError noDaemon(const std::string& what, int errorNumber);
+
+/** "ENOENT" for the error numbers that connecting and starting programs give, "errno 123" for the others. */
+std::string errnoName(int errorNumber);
+
+/** Without terminal escape sequences: colours (CSI) and hyperlinks (OSC). */
+std::string withoutEscapes(const std::string& text);
+
+}  // namespace laminix::daemon

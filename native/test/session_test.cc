@@ -1,0 +1,162 @@
+// Threads and descriptors: a session against programs of the system, so that sanitizers see both.
+
+#include "daemon/session.h"
+
+#include <condition_variable>
+
+#include "check.h"
+#include "graph.h"
+
+using namespace laminix::daemon;
+using namespace laminix::test;
+
+namespace {
+
+/** Collects what a session tells. */
+class Log final : public Listener {
+ public:
+  void greeted(Handshake) override { note("greeted"); }
+  void settled(const std::shared_ptr<Call>&, Outcome outcome) override {
+    auto* error = std::get_if<CodedError>(&outcome);
+    note(error ? error->code : "value");
+  }
+  void ended(CodedError reason) override {
+    message = reason.what();
+    note("ended " + reason.code);
+  }
+
+  /** Waits until as many things happened. */
+  std::string first(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return notes_.size() >= count; });
+    std::string text;
+    for (const std::string& note : notes_) text += (text.empty() ? "" : ", ") + note;
+    return text;
+  }
+
+  std::string message;
+
+ private:
+  void note(std::string text) {
+    std::lock_guard lock(mutex_);
+    notes_.push_back(std::move(text));
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> notes_;
+};
+
+/** A shell that writes `bytes`, then runs `rest`. */
+ProgramTarget shell(const Encoder& bytes, const std::string& rest) {
+  std::string text;
+  for (unsigned char byte : bytes.pending()) {
+    char octal[8];
+    std::snprintf(octal, sizeof octal, "\\%03o", byte);
+    text += octal;
+  }
+  return {"sh", {"-c", "printf '" + text + "'; " + rest}, {"PATH=/usr/local/bin:/usr/bin:/bin"}};
+}
+
+Encoder greeting() {
+  Encoder out;
+  out.number(0x6478696f).number(0x122).string("2.8").number(last).number(last);
+  return out;
+}
+
+constexpr auto patience = std::chrono::seconds(60);
+
+}  // namespace
+
+int main() {
+  return run({
+      {"a program that answers is a daemon",
+       [] {
+         Encoder out = greeting();
+         out.number(last).number(1).number(last).number(0);
+         Log log;
+         // What it answers is there before it is asked: the first call waits until the greeting is over.
+         Session session(shell(greeting(), "dd bs=1 count=200 of=/dev/null 2>/dev/null; printf '" + [] {
+                           std::string answer;
+                           Encoder bytes;
+                           bytes.number(last).number(1);
+                           for (unsigned char byte : bytes.pending()) {
+                             char octal[8];
+                             std::snprintf(octal, sizeof octal, "\\%03o", byte);
+                             answer += octal;
+                           }
+                           return answer;
+                         }() + "'; cat > /dev/null"),
+                         patience, log);
+         session.submit(callIsValidPath(pathOf(1)));
+         equal(log.first(2), "greeted, value", "what happened");
+         session.close();
+         equal(log.first(3), "greeted, value, ended ERR_DAEMON_DISCONNECTED", "what happened");
+         check(!session.submit(callIsValidPath(pathOf(1))), "a call after the end is refused");
+       }},
+      {"a program that ends says why",
+       [] {
+         Log log;
+         Session session(shell(Encoder(), "echo no such store >&2; exit 3"), patience, log);
+         equal(log.first(1), "ended ERR_DAEMON_DISCONNECTED", "what happened");
+         session.join();
+         equal(log.message, "the program sh ended with status 3: no such store", "message");
+       }},
+      {"a program that is not there is no daemon",
+       [] {
+         for (const char* name : {"no-such-program-here", "/no/such/program", ""}) {
+           Log log;
+           Session session(ProgramTarget{name, {}, {}}, patience, log);
+           equal(log.first(1), "ended ERR_NO_DAEMON", "what happened");
+         }
+       }},
+      {"a socket that is not there is no daemon",
+       [] {
+         for (const std::string& path : {std::string("/no/such/socket"), std::string("/"), std::string(200, 'x')}) {
+           Log log;
+           Session session(SocketTarget{path}, patience, log);
+           session.submit(callAllValidPaths());
+           check(log.first(1).find("ERR_NO_DAEMON") != std::string::npos, "what happened");
+         }
+       }},
+      {"a program that hangs in the greeting is given up",
+       [] {
+         Log log;
+         Session session(shell(Encoder(), "cat > /dev/null"), std::chrono::milliseconds(50), log);
+         equal(log.first(1), "ended ERR_DAEMON_TIMEOUT", "what happened");
+       }},
+      {"a program that ignores its end is killed",
+       [] {
+         Log log;
+         Session session(shell(greeting(), "trap '' TERM; while :; do sleep 1; done"), patience, log);
+         equal(log.first(1), "greeted", "what happened");
+         session.close();
+         session.join();
+       }},
+      {"calls are submitted from other threads than the one that closes",
+       [] {
+         Log log;
+         Session session(shell(greeting(), "cat > /dev/null"), patience, log);
+         std::vector<std::thread> threads;
+         for (int i = 0; i < 4; i++) {
+           threads.emplace_back([&] {
+             for (int k = 0; k < 200; k++) session.submit(callIsValidPath(pathOf(1)));
+           });
+         }
+         for (auto& thread : threads) thread.join();
+         session.close();
+         session.join();
+         check(log.first(802).find("value") == std::string::npos, "no call has a value");
+       }},
+      {"closing in every moment of the greeting is safe",
+       [] {
+         for (int i = 0; i < 20; i++) {
+           Log log;
+           Session session(shell(greeting(), "cat > /dev/null"), patience, log);
+           session.submit(callAllValidPaths());
+           std::this_thread::sleep_for(std::chrono::microseconds(i * 300));
+         }
+       }},
+  });
+}

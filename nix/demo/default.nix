@@ -1,0 +1,38 @@
+# Three store paths that refer to one another, without nixpkgs: a text, a banner around it, and a program that
+# prints both. The program is static, so that it runs in a container that holds nothing else.
+#
+# `path` is where the builds find a compiler: the machine's own programs stand in for nixpkgs' here.
+{ path }:
+
+let
+  build =
+    name: variables: script:
+    derivation (
+      {
+        inherit name;
+        system = builtins.currentSystem;
+        builder = "/bin/sh";
+        args = [
+          "-euc"
+          script
+        ];
+        PATH = path;
+      }
+      // variables
+    );
+
+  greeting = builtins.toFile "greeting" ''
+    Hello from a container made of Nix store paths.
+  '';
+
+  banner = build "banner" { inherit greeting; } ''
+    mkdir "$out"
+    ln -s "$greeting" "$out/text"
+    echo '------------------------------------------------' > "$out/line"
+  '';
+in
+build "hello" { inherit banner greeting; } ''
+  mkdir -p "$out/bin"
+  cc -O2 -static -DBANNER="\"$banner\"" -DGREETING="\"$greeting\"" -o "$out/bin/hello" ${./hello.c}
+  strip "$out/bin/hello"
+''

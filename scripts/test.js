@@ -1,0 +1,181 @@
+// What `npm test` runs once scripts/setup is done. Every step runs, whatever became of the ones before it.
+//
+//   npm test                  everything
+//   npm test -- test/store    only those test files
+//
+// With CI=true a skipped test is a failure, and so is having fewer tests than test/minimum.json says.
+
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import path from "node:path";
+
+const root = path.resolve(import.meta.dirname, "..");
+const cache = path.join(root, ".cache");
+const bin = (name) => path.join(root, "node_modules/.bin", name);
+const isCI = process.env.CI === "true";
+const filters = process.argv.slice(2);
+
+/** A step that hangs must not take the other steps' results with it. */
+const stepLimit = 15 * 60_000;
+let running;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    killGroup(running);
+    process.exit(130);
+  });
+}
+
+function killGroup(child) {
+  try {
+    if (child?.pid) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It ended in this very moment.
+  }
+}
+
+/** Runs a command; `live` shows its output as it comes, otherwise it is kept. */
+function run(command, args, { live = false, env = {} } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      detached: true,
+      env: { ...process.env, ...env },
+      stdio: live ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
+    });
+    running = child;
+    let output = "";
+    child.stdout?.setEncoding("utf8").on("data", (text) => (output += text));
+    child.stderr?.setEncoding("utf8").on("data", (text) => (output += text));
+    const timer = setTimeout(() => {
+      output += `\nstopped after ${stepLimit / 60_000} minutes\n`;
+      killGroup(child);
+    }, stepLimit);
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      resolve({ ok: false, output: `${command}: ${error.message}\n` });
+    });
+    child.once("close", (code) => {
+      clearTimeout(timer);
+      resolve({ ok: code === 0, output });
+    });
+  });
+}
+
+/** A step that passes or fails as a whole counts as one test. */
+const check = (command, ...args) => ({
+  run: async () => {
+    const { ok, output } = await run(command, args);
+    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, output: ok ? "" : output };
+  },
+});
+
+async function nativeTests() {
+  const build = path.join(cache, "native-test");
+  const configure = ["-S", "native", "-B", build, "-DLAMINIX_TESTS=ON", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"];
+  let output = "";
+  for (const args of [configure, ["--build", build, "--parallel"]]) {
+    const step = await run("cmake", args);
+    output += step.output;
+    if (!step.ok) return { passed: 0, failed: 1, skipped: 0, output };
+  }
+  const tests = await run("ctest", ["--test-dir", build, "--verbose", "--no-tests=error"]);
+  // Each program ends with a line of its own counts, which ctest puts the program's number before.
+  let [passed, failed] = [0, 0];
+  for (const [, good, bad] of tests.output.matchAll(/^(?:\d+: )?(\d+) passed, (\d+) failed\s*$/gm)) {
+    passed += Number(good);
+    failed += Number(bad);
+  }
+  if (!tests.ok) failed = Math.max(failed, 1);
+  return { passed, failed, skipped: 0, output: tests.ok ? "" : tests.output };
+}
+
+async function vitest(files, env = {}) {
+  const report = path.join(cache, "vitest.json");
+  rmSync(report, { force: true });
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { ok } = await run(bin("vitest"), ["run", ...reporters, ...files], { live: true, env });
+  let counts = { passed: 0, failed: 0, skipped: 0 };
+  if (existsSync(report)) {
+    const result = JSON.parse(readFileSync(report, "utf8"));
+    counts = {
+      passed: result.numPassedTests,
+      failed: result.numFailedTests,
+      skipped: result.numPendingTests + result.numTodoTests,
+    };
+  }
+  // A file that cannot be loaded fails without any of its tests doing so.
+  if (!ok) counts.failed = Math.max(counts.failed, 1);
+  return { ...counts, output: "" };
+}
+
+/** The addon once more, built by node-gyp from binding.gyp as tools that insist on it would. */
+async function gypTests() {
+  const folder = path.join(cache, "gyp");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const item of ["binding.gyp", "native", "package.json"]) {
+    cpSync(path.join(root, item), path.join(folder, item), { recursive: true });
+  }
+  symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
+  const headers = nodeHeaders();
+  const args = ["rebuild", "--directory", folder, "--jobs=max", ...(headers ? [`--nodedir=${headers}`] : [])];
+  const built = await run(bin("node-gyp"), args);
+  if (!built.ok) return { passed: 0, failed: 1, skipped: 0, output: built.output };
+  return vitest(["test/native"], { LAMINIX_ADDON: path.join(folder, "build/Release/addon.node") });
+}
+
+/** Headers that are here already; the addon is built on Node-API, so those of another version will do. */
+function nodeHeaders() {
+  const beside = path.resolve(path.dirname(process.execPath), "..");
+  const second = path.join(cache, `node24/node_modules/node-${process.platform}-${process.arch}`);
+  return [beside, second].find((folder) => existsSync(path.join(folder, "include/node/node_api.h")));
+}
+
+const everything = {
+  "lint: eslint": check(bin("eslint"), "--max-warnings=0", "."),
+  "lint: types of tests and scripts": check(bin("tsc"), "-p", "tsconfig.test.json"),
+  "lint: formatting": check(bin("prettier"), "--check", "."),
+  "lint: formatting of C++": check("sh", "scripts/format-native", "--check"),
+  "lint: package, publint": check(bin("publint"), "--strict"),
+  "lint: package, attw": check(bin("attw"), "--pack", ".", "--profile", "esm-only"),
+  "tests: C++": { run: nativeTests },
+  "tests: vitest": { run: () => vitest([]) },
+  "tests: addon, built by node-gyp": { run: gypTests },
+};
+const steps =
+  filters.length === 0
+    ? everything
+    : { [`tests: vitest ${filters.join(" ")}`]: { run: () => vitest(filters) } };
+
+mkdirSync(cache, { recursive: true });
+const sum = { passed: 0, failed: 0, skipped: 0 };
+const summary = [];
+for (const [title, step] of Object.entries(steps)) {
+  console.log(`\n=== ${title}`);
+  const start = performance.now();
+  const { passed, failed, skipped, output } = await step.run();
+  if (output) console.log(output.trimEnd());
+  sum.passed += passed;
+  sum.failed += failed;
+  sum.skipped += skipped;
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const line = `${failed > 0 ? "FAILED" : "ok"}, ${seconds} s (${passed + failed + skipped} counted)`;
+  summary.push(`${title}: ${line}`);
+  console.log(`=== ${title}: ${line}`);
+}
+
+console.log(`\n${summary.join("\n")}\n`);
+let ok = sum.failed === 0;
+if (isCI && filters.length === 0) {
+  const minimum = JSON.parse(readFileSync(path.join(root, "test/minimum.json"), "utf8")).passed;
+  if (sum.skipped > 0) {
+    console.log("Some tests were skipped, which CI=true forbids.");
+    ok = false;
+  }
+  if (sum.passed < minimum) {
+    console.log(`Only ${sum.passed} passed, fewer than the ${minimum} of test/minimum.json.`);
+    ok = false;
+  }
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+process.exitCode = ok ? 0 : 1;

@@ -1,0 +1,23 @@
+/** Where a builder's store paths come from: a daemon's store, or a reference graph in a file. */
+import type { Closure } from "../store/closure.js";
+import type { StorePath } from "../store/storePath.js";
+
+interface Options {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StoreSource {
+  readonly url: string;
+  /** @param options.near a path that may be in the store */
+  storeDir(options?: Options & { readonly near?: string | undefined }): Promise<string>;
+  closure(paths: readonly string[], options?: Options): Promise<Closure>;
+  pathFromHashPart(hash: string, options?: Options): Promise<StorePath | undefined>;
+  open(path: StorePath): { readonly disk: string };
+  /** Absent where there is nothing to hold. */
+  tempRoots?(paths: readonly string[], options?: Options): Promise<HeldRoots>;
+}
+
+export interface HeldRoots {
+  check(options?: Options): Promise<void>;
+  close(): Promise<void>;
+}

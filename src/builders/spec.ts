@@ -1,0 +1,128 @@
+/**
+ * What an image is asked for with. Keys and defaults are those of nixpkgs' `dockerTools.streamLayeredImage`.
+ */
+import { z } from "zod";
+import { LaminixError } from "../errors.js";
+import { fromJs, isObject, type Json, type JsonObject, parseJson, toJs } from "../image/json.js";
+import { STRATEGIES, type Strategy } from "../layering/plan.js";
+
+const id = z.int().min(0).max(0xffff_fffe);
+const text = z.string().min(1);
+
+/** Each key with its description, which the published JSON schema carries too. */
+export const specSchema = z.strictObject({
+  specVersion: z.literal(1).optional().describe("The version of this format."),
+  name: text.describe("The repository's name, as in registry.example/my/image. Lower-cased."),
+  tag: z
+    .string()
+    .regex(/^\w[\w.-]{0,127}$/, "a tag has letters, digits, _ . and -, 128 at most, and does not begin with . or -")
+    .nullable()
+    .default(null)
+    .describe("The tag; unless given, a hash of all that decides the image's bytes."),
+  contents: z.array(text).default([]).describe("Store paths whose files are linked into the image's root."),
+  config: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("What a container runs, by Docker's names. Store paths named anywhere in it are in the image."),
+  fromImage: text.nullable().default(null).describe("A docker-archive whose layers come below, with its environment."),
+  maxLayers: z
+    .int()
+    .default(100)
+    .describe("How many layers at the most, those of the base image and the one for contents among them."),
+  strategy: z
+    .enum(Object.keys(STRATEGIES) as [Strategy, ...Strategy[]])
+    .default("auto")
+    .describe("How store paths are put into layers."),
+  created: text
+    .default("1970-01-01T00:00:01Z")
+    .describe("When the image was made, as its configuration tells it: ISO 8601, or now."),
+  mtime: text.default("1970-01-01T00:00:01Z").describe("When its files were changed: ISO 8601, or now."),
+  uid: id.default(0).describe("Owner of the store paths in the image."),
+  gid: id.default(0).describe("Group of the store paths in the image."),
+  uname: z.string().default("root").describe("Owner's name."),
+  gname: z.string().default("root").describe("Group's name."),
+  architecture: text.optional().describe("By Go's names: amd64, arm64. This machine's unless given."),
+  variant: text.optional().describe("Of the architecture, such as v7 of arm."),
+  includeStorePaths: z
+    .boolean()
+    .default(true)
+    .describe("Whether the store paths are in the image; without them, bind-mount the host's store."),
+  compressor: z.enum(["none", "gz", "zstd"]).default("gz").describe("How an archive in a file is compressed."),
+  passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
+});
+
+/** What callers give: everything but the name has a default. */
+export type ImageSpec = z.input<typeof specSchema>;
+
+/** A spec with all defaults, and the configuration as JSON that keeps what JavaScript's objects do not. */
+export interface ResolvedSpec extends Omit<z.output<typeof specSchema>, "config" | "architecture"> {
+  readonly config: JsonObject;
+  readonly architecture: string;
+}
+
+/**
+ * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON
+ */
+export function resolveSpec(spec: ImageSpec): ResolvedSpec {
+  // A configuration from a file is JSON already; one from JavaScript becomes it.
+  const config = (spec.config ?? {}) as unknown as Json;
+  const json = fromJs(config, "config");
+  if (!isObject(json)) throw invalid("config", "config must be an object");
+  const result = specSchema.safeParse({ ...spec, config: {} });
+  if (result.success) {
+    return { ...result.data, config: json, architecture: result.data.architecture ?? hostArchitecture() };
+  }
+  const [issue] = result.error.issues;
+  if (issue?.code === "unrecognized_keys") throw unknownKey(issue.keys[0] ?? "");
+  const key = issue?.path.join(".") ?? "";
+  const missing = issue?.code === "invalid_type" && key in spec === false;
+  throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
+}
+
+/**
+ * A spec's text. Its `config` is kept as it is written.
+ * @throws {LaminixError} ERR_JSON, ERR_SPEC
+ */
+export function parseSpec(source: string, name: string): ImageSpec {
+  const json = parseJson(source, name);
+  if (!isObject(json)) throw invalid("", `${name} is not an object`);
+  const config = json.get("config");
+  const plain = toJs(new Map([...json].filter(([key]) => key !== "config"))) as ImageSpec;
+  return config === undefined || config === null ? plain : { ...plain, config: config as unknown as Record<string, unknown> };
+}
+
+/** This machine's architecture by Go's name. */
+function hostArchitecture(): string {
+  const names: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", ia32: "386", ppc64: "ppc64le", mipsel: "mipsle" };
+  return names[process.arch] ?? process.arch;
+}
+
+function invalid(key: string, message: string): LaminixError {
+  return new LaminixError("ERR_SPEC", `the image spec is not valid: ${message}`, {
+    details: { key },
+    hint: "laminix/spec.schema.json describes every key",
+  });
+}
+
+function unknownKey(key: string): LaminixError {
+  const nearest = Object.keys(specSchema.shape)
+    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
+    .sort((one, other) => one.distance - other.distance)[0];
+  return new LaminixError("ERR_SPEC_UNKNOWN_KEY", `the image spec has an unknown key ${JSON.stringify(key)}`, {
+    details: { key, nearest: nearest?.known },
+    ...(nearest && { hint: `the nearest known key is ${JSON.stringify(nearest.known)}` }),
+  });
+}
+
+/** Insertions, deletions and replacements that lead from one word to the other. */
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...one].entries()) {
+    const next = [i + 1];
+    for (const [j, its] of [...other].entries()) {
+      next.push(Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

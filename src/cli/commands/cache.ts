@@ -1,0 +1,21 @@
+import type { Command } from "commander";
+import { DigestCache } from "../../image/digestCache.js";
+import { bytes, counted } from "../format.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions } from "../options.js";
+
+interface Options extends CommonOptions {
+  readonly clear?: boolean;
+}
+
+export function cache(io: Io): Command {
+  return command("cache", "the cache of what layers hash to: its place, entries and size")
+    .option("--clear", "empty it first")
+    .action(async (options: Options) => {
+      const digests = new DigestCache();
+      if (options.clear) digests.clear();
+      const summary = digests.summary();
+      if (options.json) return io.stdout.write(`${JSON.stringify(summary)}\n`);
+      await io.stdout.write(`${summary.path}: ${counted(summary.entries, "layer")}, ${bytes(summary.size)}\n`);
+    });
+}

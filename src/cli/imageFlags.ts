@@ -1,0 +1,130 @@
+/** The flags that describe an image; each stands for a key of the spec and has the last word. */
+import { type Command, Option } from "commander";
+import type { StoreSource } from "../builders/source.js";
+import { type ImageSpec, parseSpec } from "../builders/spec.js";
+import { LaminixError } from "../errors.js";
+import type { Io } from "./io.js";
+import { readText, repeated, whole } from "./options.js";
+import { isSpec, requireArguments, storePaths } from "./paths.js";
+
+export interface ImageFlags {
+  readonly name?: string;
+  readonly tag?: string;
+  readonly cmd?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly env?: readonly string[];
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly label?: readonly string[];
+  readonly expose?: readonly string[];
+  readonly volume?: readonly string[];
+  readonly fromImage?: string;
+  readonly maxLayers?: number;
+  readonly strategy?: string;
+  readonly created?: string;
+  readonly mtime?: string;
+  readonly architecture?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly uname?: string;
+  readonly gname?: string;
+  readonly includeStorePaths?: boolean;
+}
+
+export function withImageFlags(command: Command): Command {
+  const many = (flags: string, description: string): Option => new Option(flags, description).argParser(repeated);
+  return command
+    .option("--name <NAME>", "the repository's name; the first path's unless given")
+    .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
+    .addOption(many("--cmd <ARG>", "what a container runs, an argument a flag"))
+    .addOption(many("--entrypoint <ARG>", "what a container always runs, an argument a flag"))
+    .addOption(many("--env <K=V>", "an environment variable (repeatable)"))
+    .option("--user <U>", "the user that a container runs as")
+    .option("--workdir <D>", "the folder that a container starts in")
+    .addOption(many("--label <K=V>", "a label (repeatable)"))
+    .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
+    .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
+    .option("--from-image <ARCHIVE>", "a docker-archive to build upon")
+    .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
+    .addOption(new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]))
+    .option("--created <T>", "when the image was made: ISO 8601, or now")
+    .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
+    .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
+    .addOption(new Option("--uid <N>", "owner of the store paths").argParser(whole))
+    .addOption(new Option("--gid <N>", "group of the store paths").argParser(whole))
+    .option("--uname <S>", "owner's name")
+    .option("--gname <S>", "group's name")
+    .option("--include-store-paths", "put the store paths into the image (the default)")
+    .option("--no-include-store-paths", "leave them out, for containers that mount the host's store");
+}
+
+/**
+ * The spec that arguments and flags describe.
+ * @param args one file of JSON, or store paths that become the contents
+ * @throws {LaminixError} ERR_USAGE, ERR_SPEC, ERR_JSON, ERR_OUTSIDE_STORE, ERR_STORE_PATH
+ */
+export async function specFrom(
+  args: readonly string[],
+  flags: ImageFlags,
+  store: StoreSource,
+  io: Io,
+): Promise<ImageSpec> {
+  requireArguments(args, "a SPEC or a PATH");
+  const [file = ""] = args;
+  const given = isSpec(args)
+    ? parseSpec(readText(file), file)
+    : await fromPaths(args, store, io.signal);
+  const config = configFlags(flags);
+  const merged = config.size === 0 ? given.config : new Map([...entriesOf(given.config), ...config]);
+  const epoch = io.environment.SOURCE_DATE_EPOCH;
+  return {
+    ...(epoch !== undefined && epoch !== "" && { created: `@${epoch}` }),
+    ...given,
+    ...keyFlags(flags),
+    ...(merged && { config: merged as unknown as Record<string, unknown> }),
+  };
+}
+
+async function fromPaths(args: readonly string[], store: StoreSource, signal: AbortSignal): Promise<ImageSpec> {
+  const contents = await storePaths(args, store, signal);
+  const name = (contents[0] ?? "").replace(/^.*\/[^-]*-/, "").toLowerCase();
+  // Names of store paths may have characters that names of images may not.
+  return { name: name.replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "") || "image", contents };
+}
+
+function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
+  return config instanceof Map ? [...(config as Map<string, unknown>)] : Object.entries(config ?? {});
+}
+
+function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
+  const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } = flags;
+  const { includeStorePaths } = flags;
+  const keys = { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname, includeStorePaths };
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined)) as Partial<ImageSpec>;
+}
+
+/** Keys of the configuration, by Docker's names. */
+function configFlags(flags: ImageFlags): Map<string, unknown> {
+  const set = (names: readonly string[] | undefined): Map<string, unknown> | undefined =>
+    names && new Map(names.map((name) => [name, {}]));
+  const labels = flags.label?.map((label): [string, string] => {
+    const at = label.indexOf("=");
+    if (at > 0) return [label.slice(0, at), label.slice(at + 1)];
+    throw new LaminixError("ERR_USAGE", `--label ${label} is not of the form KEY=VALUE`);
+  });
+  const bad = flags.env?.find((variable) => variable.indexOf("=") < 1);
+  if (bad !== undefined) throw new LaminixError("ERR_USAGE", `--env ${bad} is not of the form NAME=VALUE`);
+  const ports = flags.expose?.map((port) => (port.includes("/") ? port : `${port}/tcp`));
+  const config = {
+    Cmd: flags.cmd,
+    Entrypoint: flags.entrypoint,
+    Env: flags.env,
+    User: flags.user,
+    WorkingDir: flags.workdir,
+    Labels: labels && new Map(labels),
+    ExposedPorts: set(ports),
+    Volumes: set(flags.volume),
+  };
+  return new Map(Object.entries(config).filter(([, value]) => value !== undefined));
+}
+

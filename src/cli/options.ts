@@ -1,0 +1,73 @@
+/** Options that several commands have. */
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { StoreSource } from "../builders/source.js";
+import { LaminixError } from "../errors.js";
+import { GraphStore } from "../store/graphStore.js";
+import { NixStore } from "../store/nixStore.js";
+
+export interface CommonOptions {
+  readonly store: string;
+  readonly graph?: string;
+  readonly jobs?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+export function command(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option("--store <URI>", "the Nix store: auto, daemon, or unix:///path/to/socket", "auto")
+    .option("--graph <FILE>", "a reference graph in JSON, in place of a store")
+    .addOption(new Option("--jobs <N>", "how many threads hash layers").argParser(count))
+    .option("--json", "print facts, and errors, as JSON")
+    .option("--quiet", "print nothing but errors")
+    .option("--verbose", "print more, such as where an error comes from");
+}
+
+/** For `argParser`: a whole number from 1 up. */
+export function count(text: string): number {
+  const number = whole(text);
+  if (number === 0) throw new InvalidArgumentError("It must be 1 or more.");
+  return number;
+}
+
+/** For `argParser`: a whole number from 0 up. */
+export function whole(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+/** For `argParser`: an option that may be given several times. */
+export function repeated(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
+/** Where the store paths are, opened for as long as `use` runs. */
+export async function withStore<T>(options: CommonOptions, use: (store: StoreSource) => Promise<T>): Promise<T> {
+  if (options.graph !== undefined) return use(GraphStore.read(options.graph));
+  const store = new NixStore(options.store);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks a daemon */
+export async function withDaemon<T>(options: CommonOptions, use: (store: NixStore) => Promise<T>): Promise<T> {
+  if (options.graph !== undefined) {
+    throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
+  }
+  return withStore(options, (store) => use(store as NixStore));
+}
+
+/** @throws {LaminixError} ERR_FILE_READ */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
+  }
+}

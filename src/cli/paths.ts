@@ -1,0 +1,48 @@
+/** Arguments that name store paths. */
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { StoreSource } from "../builders/source.js";
+import { LaminixError } from "../errors.js";
+import { type StorePath, storeDirOf, toStorePath } from "../store/storePath.js";
+
+/** Links followed before a circle is assumed, as many as Linux follows. */
+const MAX_LINKS = 40;
+
+/**
+ * The store paths that arguments name. A link such as `./result` is followed until it leads into the store, and no
+ * further: a store path may be a link itself.
+ * @throws {LaminixError} ERR_OUTSIDE_STORE, ERR_STORE_PATH
+ */
+export async function storePaths(
+  args: readonly string[],
+  store: StoreSource,
+  signal: AbortSignal,
+): Promise<StorePath[]> {
+  const first = args.map((arg) => resolve(arg)).find((path) => storeDirOf(path) !== undefined);
+  const storeDir = await store.storeDir({ signal, near: first ?? followed(args[0] ?? "", undefined) });
+  return args.map((arg) => toStorePath(followed(arg, storeDir), storeDir));
+}
+
+function followed(arg: string, storeDir: string | undefined): string {
+  let path = resolve(arg);
+  const isInside = (): boolean => (storeDir === undefined ? storeDirOf(path) !== undefined : path.startsWith(`${storeDir}/`));
+  for (let links = 0; !isInside(); links++) {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (links > MAX_LINKS || !stats) return path;
+    const next = stats.isSymbolicLink() ? resolve(dirname(path), readlinkSync(path)) : realpathSync(path);
+    if (next === path) return path;
+    path = next;
+  }
+  return path;
+}
+
+/** Whether arguments name a spec rather than store paths: a single file called `….json`. */
+export function isSpec(args: readonly string[]): boolean {
+  const [only = ""] = args;
+  return args.length === 1 && only.endsWith(".json") && lstatSync(only, { throwIfNoEntry: false })?.isDirectory() !== true;
+}
+
+/** @throws {LaminixError} ERR_USAGE */
+export function requireArguments(args: readonly string[], what: string): void {
+  if (args.length === 0) throw new LaminixError("ERR_USAGE", `${what} is missing`);
+}

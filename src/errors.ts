@@ -1,0 +1,68 @@
+/** Coded errors: what every failure of this library is made of. docs/errors.md lists the codes. */
+
+const brand: unique symbol = Symbol.for("laminix.LaminixError") as never;
+
+export interface ErrorOptions {
+  /** What was underneath. */
+  readonly cause?: unknown;
+  /** What a person can do about it. */
+  readonly hint?: string;
+  /** The things concerned: a path, a digest, what was expected and what was found. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** An error with a stable `code`. Match on the code: messages may change. */
+export class LaminixError extends Error {
+  override readonly name = "LaminixError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly [brand] = true;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+  }
+
+  /** Holds across copies of this package, where the class itself differs. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+export type ErrorCode =
+  // the addon and the daemon
+  | "ERR_ADDON_MISSING"
+  | "ERR_NO_DAEMON"
+  | "ERR_DAEMON_PROTOCOL"
+  | "ERR_DAEMON_TIMEOUT"
+  | "ERR_DAEMON_DISCONNECTED"
+  | "ERR_DAEMON"
+  | "ERR_CLOSED"
+  | "ERR_STORE_URL"
+  | "ERR_STORE_DIR_UNKNOWN"
+  // store paths
+  | "ERR_STORE_PATH"
+  | "ERR_OUTSIDE_STORE"
+  | "ERR_PATH_NOT_VALID"
+  | "ERR_PATH_NOT_ON_DISK"
+  | "ERR_GRAPH"
+  // files
+  | "ERR_FILE_CHANGED"
+  | "ERR_FILE_READ"
+  | "ERR_FILE_TYPE"
+  | "ERR_FILE_WRITE"
+  // what was asked for
+  | "ERR_SPEC"
+  | "ERR_SPEC_UNKNOWN_KEY"
+  | "ERR_JSON"
+  | "ERR_CONF"
+  | "ERR_CONTENTS"
+  | "ERR_LAYER_BUDGET"
+  | "ERR_USAGE"
+  | "ERR_UNSUPPORTED"
+  // images that are read
+  | "ERR_ARCHIVE"
+  | "ERR_INTERNAL";

@@ -1,0 +1,42 @@
+/** An image as a value: what is in it, not what it is called or where it goes. */
+import { type Json, type JsonObject, formatJson } from "./json.js";
+import type { Layer, LayerDigest } from "./layer.js";
+import { reprList } from "./python.js";
+
+export interface Image {
+  /** What a container of it runs, by Docker's names: Cmd, Env, and so on. */
+  readonly config: JsonObject;
+  /** As JSON, since a configuration that nixpkgs wrote is passed on as it is. */
+  readonly architecture: Json;
+  readonly variant?: string | undefined;
+  /** ISO 8601. */
+  readonly created: string;
+  /** Bottom first. */
+  readonly layers: readonly Layer[];
+}
+
+/**
+ * The image's configuration file: key for key and byte for byte what nixpkgs' image builder writes.
+ * Format: Docker image specification 1.3, "Image JSON Description".
+ */
+export function configFile(image: Image, digests: readonly LayerDigest[]): string {
+  const history = image.layers.map((layer) =>
+    object({ created: image.created, comment: `store paths: ${reprList(layer.sources)}` }),
+  );
+  return formatJson(
+    object({
+      created: image.created,
+      architecture: image.architecture,
+      ...(image.variant !== undefined && { variant: image.variant }),
+      os: "linux",
+      config: image.config,
+      rootfs: object({ diff_ids: digests.map(({ diffId }) => diffId), type: "layers" }),
+      history,
+    }),
+    4,
+  );
+}
+
+function object(entries: Readonly<Record<string, Json>>): JsonObject {
+  return new Map(Object.entries(entries));
+}

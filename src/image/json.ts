@@ -1,0 +1,241 @@
+/**
+ * JSON that goes through unharmed: the order of keys, `__proto__`, integers beyond 2^53 and the difference between
+ * 1 and 1.0 all survive, none of which does in `JSON.parse`. Text is written as Python's `json.dumps` writes it, for
+ * that is what the configurations of Nix's images are written with.
+ */
+import { LaminixError } from "../errors.js";
+
+export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject;
+export type JsonObject = ReadonlyMap<string, Json>;
+
+/** A number as it was written. */
+export class JsonNumber {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get value(): number {
+    return Number(this.text);
+  }
+
+  get isInteger(): boolean {
+    return /^-?\d+$/.test(this.text);
+  }
+}
+
+/** Deeper than this is not a document but an attack on the stack. */
+const MAX_DEPTH = 500;
+
+/**
+ * @param name what the text is, for the error
+ * @throws {LaminixError} ERR_JSON
+ */
+export function parseJson(text: string, name: string): Json {
+  return new Parser(text, name).document();
+}
+
+class Parser {
+  readonly #text: string;
+  readonly #name: string;
+  #at = 0;
+  #depth = 0;
+
+  constructor(text: string, name: string) {
+    this.#text = text;
+    this.#name = name;
+  }
+
+  document(): Json {
+    const value = this.#value();
+    this.#space();
+    if (this.#at < this.#text.length) throw this.#error("more text after the end of the document");
+    return value;
+  }
+
+  #value(): Json {
+    this.#space();
+    const first = this.#text[this.#at];
+    if (first === "{") return this.#nested(() => this.#object());
+    if (first === "[") return this.#nested(() => this.#array());
+    if (first === '"') return this.#string();
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ] as const) {
+      if (this.#text.startsWith(word, this.#at)) {
+        this.#at += word.length;
+        return value;
+      }
+    }
+    return this.#number();
+  }
+
+  #nested<T>(parse: () => T): T {
+    if (++this.#depth > MAX_DEPTH) throw this.#error(`nested deeper than ${String(MAX_DEPTH)} levels`);
+    const value = parse();
+    this.#depth--;
+    return value;
+  }
+
+  #object(): JsonObject {
+    const object = new Map<string, Json>();
+    this.#at++;
+    this.#space();
+    if (this.#take("}")) return object;
+    do {
+      this.#space();
+      if (this.#text[this.#at] !== '"') throw this.#error("a key in quotes is missing");
+      const key = this.#string();
+      this.#space();
+      if (!this.#take(":")) throw this.#error("a colon is missing after a key");
+      object.set(key, this.#value());
+      this.#space();
+    } while (this.#take(","));
+    if (!this.#take("}")) throw this.#error("a comma or closing brace is missing");
+    return object;
+  }
+
+  #array(): Json[] {
+    const array: Json[] = [];
+    this.#at++;
+    this.#space();
+    if (this.#take("]")) return array;
+    do {
+      array.push(this.#value());
+      this.#space();
+    } while (this.#take(","));
+    if (!this.#take("]")) throw this.#error("a comma or closing bracket is missing");
+    return array;
+  }
+
+  #string(): string {
+    // eslint-disable-next-line no-control-regex
+    const match = this.#match(/"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y);
+    if (match === undefined) throw this.#error("a string is malformed");
+    return JSON.parse(match) as string;
+  }
+
+  #number(): JsonNumber {
+    const match = this.#match(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y);
+    if (match === undefined) throw this.#error("a value is missing or malformed");
+    return new JsonNumber(match);
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text)?.[0];
+    if (match !== undefined) this.#at += match.length;
+    return match;
+  }
+
+  #space(): void {
+    while (" \t\r\n".includes(this.#text[this.#at] ?? "x")) this.#at++;
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  #error(what: string): LaminixError {
+    const lines = this.#text.slice(0, this.#at).split("\n");
+    const position = `line ${String(lines.length)}, column ${String((lines.at(-1)?.length ?? 0) + 1)}`;
+    return new LaminixError("ERR_JSON", `${this.#name} is not JSON: ${what} at ${position}`);
+  }
+}
+
+/**
+ * The text that Python's `json.dumps` makes: ASCII only, numbers as Python prints them.
+ * @param indent spaces a level; everything on one line unless given
+ */
+export function formatJson(value: Json, indent?: number): string {
+  const write = (node: Json, depth: number): string => {
+    if (node === null || typeof node === "boolean") return String(node);
+    if (typeof node === "string") return quote(node);
+    if (node instanceof JsonNumber) return pythonNumber(node);
+    const isObject = node instanceof Map;
+    const items = isObject
+      ? Array.from(node as JsonObject, ([key, item]) => `${quote(key)}: ${write(item, depth + 1)}`)
+      : (node as readonly Json[]).map((item) => write(item, depth + 1));
+    const [open, close] = isObject ? "{}" : "[]";
+    if (items.length === 0) return `${String(open)}${String(close)}`;
+    if (indent === undefined) return `${String(open)}${items.join(", ")}${String(close)}`;
+    const line = `\n${" ".repeat(indent * depth)}`;
+    const inner = `\n${" ".repeat(indent * (depth + 1))}`;
+    return `${String(open)}${inner}${items.join(`,${inner}`)}${line}${String(close)}`;
+  };
+  return write(value, 0);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Python keeps integers whole, and prints a float shortest, with an exponent below 1e-4 and from 1e16 on. */
+function pythonNumber(number: JsonNumber): string {
+  if (number.isInteger) return number.text === "-0" ? "0" : number.text;
+  const { value } = number;
+  if (!Number.isFinite(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (value === 0) return Object.is(value, -0) ? "-0.0" : "0.0";
+  const [digits = "", power = "0"] = value.toExponential().split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 16) {
+    const sign = exponent < 0 ? "-" : "+";
+    return `${digits}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  }
+  if (exponent < 0) {
+    const [sign, bare] = digits.startsWith("-") ? ["-", digits.slice(1)] : ["", digits];
+    return `${sign}0.${"0".repeat(-exponent - 1)}${bare.replace(".", "")}`;
+  }
+  const plain = BigInt(Math.trunc(value)).toString();
+  return Number.isInteger(value) ? `${plain}.0` : String(value);
+}
+
+/**
+ * A JavaScript value as JSON. `Map`s give objects whose keys keep their order whatever they look like; `bigint`s
+ * give integers.
+ * @throws {LaminixError} ERR_JSON for what JSON cannot hold
+ */
+export function fromJs(value: unknown, name: string): Json {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (value instanceof JsonNumber) return value;
+  if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value))) {
+    return new JsonNumber(String(value));
+  }
+  if (Array.isArray(value)) return value.map((item, i) => fromJs(item, `${name}[${String(i)}]`));
+  if (typeof value === "object") {
+    const entries = value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value);
+    return new Map(
+      entries
+        .filter(([, item]) => item !== undefined)
+        .map(([key, item]) => [String(key), fromJs(item, `${name}.${String(key)}`)]),
+    );
+  }
+  throw new LaminixError("ERR_JSON", `${name} is a ${typeof value}, which JSON cannot hold`);
+}
+
+/** The plain JavaScript value, for what is only looked at: big integers lose digits here. */
+export function toJs(value: Json): unknown {
+  if (value instanceof JsonNumber) return value.value;
+  if (value instanceof Map) {
+    const entries = Array.from(value as JsonObject, ([key, item]) => [key, toJs(item)] as const);
+    return Object.fromEntries(entries);
+  }
+  if (Array.isArray(value)) return (value as readonly Json[]).map(toJs);
+  return value;
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return value instanceof Map;
+}
+
+export function isArray(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}

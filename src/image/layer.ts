@@ -1,0 +1,45 @@
+/** What a layer is to everything that carries images: a file system tree whose tar is made when asked for. */
+import { createHash } from "node:crypto";
+import type { StorePath } from "../store/storePath.js";
+
+/** `sha256:` and 64 characters of base 16. */
+export type Digest = `sha256:${string}`;
+
+export interface LayerDigest {
+  /** Of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** Bytes of the uncompressed tar. */
+  readonly size: number;
+}
+
+export interface LayerOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type LayerKind = "store" | "contents" | "base";
+
+export interface Layer {
+  readonly kind: LayerKind;
+  /** What it is made of, as the image's history tells it: store paths, or the name it had in a base image. */
+  readonly sources: readonly string[];
+  /** Same key, same bytes: known without reading a file, for layers made of store paths with known hashes. */
+  readonly contentKey?: string | undefined;
+  /** Hash and size; found out once. */
+  diffId(options?: LayerOptions): Promise<LayerDigest>;
+  /**
+   * The uncompressed tar from its start, every time. A piece is good until the next one is asked for.
+   * @throws {LaminixError} ERR_FILE_CHANGED when the bytes are not those that were hashed
+   */
+  open(options?: LayerOptions): AsyncIterable<Uint8Array>;
+}
+
+export interface StorePathHash {
+  readonly path: StorePath;
+  /** SRI. */
+  readonly narHash: string;
+}
+
+/** SHA-256 of a value's JSON, in base 16: for keys made of plain facts. */
+export function hashOf(facts: unknown): string {
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}

@@ -1,0 +1,107 @@
+/** A layer made of store paths. */
+import { LaminixError } from "../errors.js";
+import type { StorePath } from "../store/storePath.js";
+import { toByteString } from "../tar/byteString.js";
+import type { Owner } from "../tar/header.js";
+import type { LayerTar } from "../tar/layerTar.js";
+import type { TarPool } from "../tar/pool.js";
+import { readLayerTar } from "../tar/read.js";
+import type { DigestCache } from "./digestCache.js";
+import { hashOf, type Layer, type LayerDigest, type LayerOptions } from "./layer.js";
+
+/** Changes when the same store paths would give other bytes than before. */
+const FORMAT = 1;
+
+export interface StoreLayerOptions {
+  readonly paths: readonly StorePath[];
+  /** Folders above the store paths, from the top; `/nix` and `/nix/store`, say. */
+  readonly parents: readonly string[];
+  readonly owner: Owner;
+  /** Unix seconds. */
+  readonly mtime: number;
+  /** Where a path's files are. */
+  readonly locate: (path: StorePath) => string;
+  /** SRI of a path's NAR; without it for every path the layer has no content key. */
+  readonly narHash: (path: StorePath) => string | undefined;
+  readonly pool: TarPool;
+  readonly cache?: DigestCache | undefined;
+}
+
+export class StoreLayer implements Layer {
+  readonly kind = "store";
+  readonly sources: readonly StorePath[];
+  readonly contentKey: string | undefined;
+  readonly #options: StoreLayerOptions;
+  #digest: Promise<LayerDigest> | undefined;
+  #size: number | undefined;
+  #fingerprint: number | undefined;
+
+  constructor(options: StoreLayerOptions) {
+    this.#options = options;
+    this.sources = options.paths;
+    this.contentKey = contentKeyOf(options);
+  }
+
+  diffId(options: LayerOptions = {}): Promise<LayerDigest> {
+    if (!this.#digest) {
+      const digest = this.#find(options);
+      this.#digest = digest;
+      digest.catch(() => (this.#digest = undefined)); // an aborted hash may be asked for again
+    }
+    return this.#digest;
+  }
+
+  async *open({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    yield* readLayerTar(this.#tar(), {
+      signal,
+      onEnd: ({ size, fingerprint }) => {
+        const sameFiles = this.#fingerprint === undefined || fingerprint === this.#fingerprint;
+        if (sameFiles && (this.#size === undefined || size === this.#size)) return;
+        if (this.contentKey) this.#options.cache?.remove(this.contentKey);
+        throw new LaminixError("ERR_FILE_CHANGED", `the files of a layer changed after it was hashed: ${this.sources.join(", ")}`, {
+          details: { paths: this.sources },
+          hint: "`nix-store --verify --check-contents` finds store paths that were changed",
+        });
+      },
+    });
+  }
+
+  async #find(options: LayerOptions): Promise<LayerDigest> {
+    const { cache, pool } = this.#options;
+    const cached = this.contentKey === undefined ? undefined : cache?.get(this.contentKey);
+    if (cached) {
+      this.#size = cached.size;
+      return cached;
+    }
+    const { sha256, size, fingerprint } = await pool.hash(this.#tar(), options);
+    this.#size = size;
+    this.#fingerprint = fingerprint;
+    const digest: LayerDigest = { diffId: `sha256:${sha256}`, size };
+    if (this.contentKey) cache?.put(this.contentKey, digest);
+    return digest;
+  }
+
+  #tar(): LayerTar {
+    const { paths, parents, owner, mtime, locate } = this.#options;
+    return {
+      parents: parents.map((folder) => `${toByteString(folder)}/`),
+      trees: paths.map((path) => ({ disk: toByteString(locate(path)), name: toByteString(path) })),
+      owner: { ...owner, uname: toByteString(owner.uname), gname: toByteString(owner.gname) },
+      mtime,
+    };
+  }
+}
+
+function contentKeyOf({ paths, parents, owner, mtime, narHash }: StoreLayerOptions): string | undefined {
+  const hashes = paths.map(narHash);
+  if (hashes.includes(undefined)) return undefined;
+  const { uid, gid, uname, gname } = owner;
+  const contents = paths.map((path, i) => [path, hashes[i]]);
+  return hashOf(["store paths", FORMAT, parents, mtime, uid, gid, uname, gname, contents]);
+}
+
+/** Every folder above a store's paths, from the top: `/nix`, `/nix/store`. */
+export function foldersTo(storeDir: string): string[] {
+  const parts = storeDir.split("/").slice(1);
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join("/")}`);
+}

@@ -1,0 +1,76 @@
+/** What layers are planned from: store paths, their sizes and their references. */
+import type { Closure } from "../store/closure.js";
+import type { StorePath } from "../store/storePath.js";
+
+/** Which store paths share a layer, bottom layer first. */
+export type LayerPlan = readonly (readonly StorePath[])[];
+
+/** Something of the image that is not a store path but takes part in planning, as it does in nixpkgs. */
+export interface VirtualNode {
+  readonly name: string;
+  /** Bytes. */
+  readonly narSize: number;
+  readonly references: readonly StorePath[];
+}
+
+/** Nodes in the order of their paths, virtual ones last. Edges go by node numbers; none from a node to itself. */
+export interface Graph {
+  readonly names: readonly string[];
+  /** Bytes. */
+  readonly narSizes: readonly number[];
+  readonly references: readonly (readonly number[])[];
+  readonly referrers: readonly (readonly number[])[];
+  /** How many of the nodes, from the first, are store paths. */
+  readonly pathCount: number;
+}
+
+export function graphOf(closure: Closure, virtual: readonly VirtualNode[] = []): Graph {
+  const { paths, rows, narSizes } = closure;
+  const order = Array.from(paths.keys()).sort((one, other) => compare(paths[one] ?? "", paths[other] ?? ""));
+  const nodeOfRow = new Uint32Array(paths.length);
+  for (const [node, row] of order.entries()) nodeOfRow[row] = node;
+  const nodeOfPath = new Map(order.map((row, node) => [paths[row], node]));
+  const references = [
+    ...order.map((row, node) =>
+      Array.from(rows.targets.subarray(rows.offsets[row], rows.offsets[row + 1]), (target) => nodeOfRow[target] ?? 0).filter(
+        (target) => target !== node,
+      ),
+    ),
+    ...virtual.map((node) => node.references.map((path) => nodeOfPath.get(path) ?? 0)),
+  ];
+  const referrers: number[][] = references.map(() => []);
+  for (const [node, targets] of references.entries()) for (const target of targets) referrers[target]?.push(node);
+  return {
+    names: [...order.map((row) => paths[row] ?? ""), ...virtual.map((node) => node.name)],
+    narSizes: [...order.map((row) => narSizes[row] ?? 0), ...virtual.map((node) => node.narSize)],
+    references,
+    referrers,
+    pathCount: paths.length,
+  };
+}
+
+/** Marks all nodes that an edge leads to from the starts, however far; a start itself only where an edge leads back. */
+export function reachable(starts: readonly number[], edges: readonly (readonly number[])[]): Uint8Array {
+  const seen = new Uint8Array(edges.length);
+  const stack = [...starts];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    for (const next of edges[node] ?? []) {
+      if (seen[next]) continue;
+      seen[next] = 1;
+      stack.push(next);
+    }
+  }
+  return seen;
+}
+
+/** Strings by code unit: store paths are ASCII. */
+export function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** The store paths of layers of nodes. Virtual nodes fall out, and layers that have nothing else. */
+export function toPlan(layers: readonly (readonly number[])[], graph: Graph): LayerPlan {
+  return layers
+    .map((layer) => layer.filter((node) => node < graph.pathCount).map((node) => graph.names[node] as StorePath))
+    .filter((layer) => layer.length > 0);
+}

@@ -1,0 +1,24 @@
+/** The strategies by name, and the budget that they plan within. */
+import { LaminixError } from "../errors.js";
+import { auto } from "./auto.js";
+import { popularity } from "./popularity.js";
+
+/** Each makes at most `limit` layers (1 or more) of a graph. */
+export const STRATEGIES = { auto, popularity } as const;
+export type Strategy = keyof typeof STRATEGIES;
+
+/**
+ * How many layers are left for store paths, counted as dockerTools counts.
+ * @param baseLayers layers of the base image
+ * @throws {LaminixError} ERR_LAYER_BUDGET
+ */
+export function layerBudget(maxLayers: number, baseLayers: number): number {
+  const used = 1 + baseLayers;
+  if (used < maxLayers) return maxLayers - used;
+  const base = baseLayers > 0 ? `, ${String(baseLayers)} to the base image` : "";
+  throw new LaminixError(
+    "ERR_LAYER_BUDGET",
+    `maxLayers is ${String(maxLayers)}: one layer goes to the links to the contents${base}, and none is left for store paths`,
+    { hint: `raise maxLayers to ${String(used + 1)} or more`, details: { maxLayers, used } },
+  );
+}

@@ -1,0 +1,28 @@
+/** The tar of a layer made of file system trees, as often as asked for. */
+import { archivePieces, type Fingerprint } from "./archive.js";
+import { type Entry, HeaderEncoder, type Owner } from "./header.js";
+import { type DiskEntry, type TreeSource, walk } from "./walk.js";
+
+/** All that decides a layer's bytes but the files' contents. Plain data, so that it can be sent to a thread. */
+export interface LayerTar {
+  /** Folders written before all else, with mode 0755; byte strings that end in `/`. */
+  readonly parents: readonly string[];
+  readonly trees: readonly TreeSource[];
+  readonly owner: Owner;
+  /** Unix seconds. */
+  readonly mtime: number;
+}
+
+/**
+ * @param chunk filled for each piece; a piece is good until the next one is asked for
+ * @param fingerprint takes note of every file
+ * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
+ */
+export function layerPieces(layer: LayerTar, chunk: Buffer, fingerprint: Fingerprint): Generator<Buffer, void, void> {
+  return archivePieces(entriesOf(layer), new HeaderEncoder(layer.owner, layer.mtime), chunk, fingerprint);
+}
+
+function* entriesOf(layer: LayerTar): Generator<Entry | DiskEntry> {
+  for (const name of layer.parents) yield { type: "directory", name, mode: 0o755, size: 0, linkname: "" };
+  for (const tree of layer.trees) yield* walk(tree);
+}

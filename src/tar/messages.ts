@@ -1,0 +1,31 @@
+/** What the threads that hash layers and the thread that asks them say to one another. */
+import type { ErrorCode } from "../errors.js";
+import type { LayerTar } from "./layerTar.js";
+
+export type Request =
+  | { readonly kind: "hash"; readonly id: number; readonly layer: LayerTar }
+  | { readonly kind: "stop"; readonly id: number };
+
+export type Reply =
+  | { readonly kind: "hashed"; readonly id: number; readonly summary: TarSummary }
+  | { readonly kind: "stopped"; readonly id: number }
+  | { readonly kind: "failed"; readonly id: number; readonly error: PlainError };
+
+/** The whole of a layer's tar, in figures. */
+export interface TarSummary {
+  /** SHA-256 in base 16. */
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Equal for two readings of the same, unchanged files. */
+  readonly fingerprint: number;
+}
+
+/** An error as it crosses threads. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly cause: string | undefined;
+}

@@ -1,0 +1,8 @@
+import path from "node:path";
+import { projectRoot } from "./run.js";
+
+/** The Node.js 24 that the set-up script keeps beside the checkout's own, to see that both make the same bytes. */
+export function node24Path(): string {
+  const name = `node-${process.platform}-${process.arch}`;
+  return path.join(projectRoot, ".cache/node24/node_modules", name, "bin/node");
+}

@@ -1,0 +1,69 @@
+import { accessSync, constants, existsSync } from "node:fs";
+import path from "node:path";
+import { describe, test, type TestFunction } from "vitest";
+import { node24Path } from "./node24.js";
+
+/** `root`, `linux`, `node24`, or the name of a program; `dockerd` includes being root, as it runs only then. */
+export type Requirement = "root" | "linux" | "node24" | (string & {});
+
+const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
+
+function hasProgram(name: string): boolean {
+  return searchPath.some((folder) => {
+    try {
+      accessSync(path.join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const isRoot = (): boolean => process.getuid?.() === 0;
+
+function isMet(requirement: Requirement): boolean {
+  switch (requirement) {
+    case "root":
+      return isRoot();
+    case "linux":
+      return process.platform === "linux";
+    case "node24":
+      return existsSync(node24Path());
+    case "dockerd":
+      return isRoot() && hasProgram("dockerd") && hasProgram("docker");
+    default:
+      return hasProgram(requirement);
+  }
+}
+
+/** What of it this machine lacks, in words; `undefined` if nothing. */
+export function lacking(requirements: readonly Requirement[]): string | undefined {
+  const unmet = requirements.filter((requirement) => !isMet(requirement));
+  return unmet.length === 0 ? undefined : `needs ${unmet.join(", ")}`;
+}
+
+/** Where nothing may be skipped, a missing requirement is an error; elsewhere it is the reason that is printed. */
+function reasonToSkip(requirements: readonly Requirement[], name: string): string | undefined {
+  const reason = lacking(requirements);
+  if (reason !== undefined && process.env["CI"] === "true") throw new Error(`“${name}” ${reason}`);
+  return reason;
+}
+
+/** `describe`, skipped with its reason where the machine lacks something. */
+export function describeWith(requirements: readonly Requirement[], name: string, body: () => void): void {
+  const reason = reasonToSkip(requirements, name);
+  if (reason === undefined) describe(name, body);
+  else describe.skip(`${name} (skipped: ${reason})`, body);
+}
+
+/** `test`, skipped with its reason where the machine lacks something. */
+export function testWith(
+  requirements: readonly Requirement[],
+  name: string,
+  body: TestFunction,
+  timeout?: number,
+): void {
+  const reason = reasonToSkip(requirements, name);
+  if (reason === undefined) test(name, timeout === undefined ? {} : { timeout }, body);
+  else test.skip(`${name} (skipped: ${reason})`, body);
+}
