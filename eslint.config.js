@@ -6,9 +6,10 @@ import tseslint from "typescript-eslint";
  * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
  * which only types may come.
  */
-const ground = ["errors", "process", "compress", "nar"];
+const ground = ["errors", "abort", "process", "compress", "nar"];
 const rooms = {
   errors: [],
+  abort: [],
   process: ["errors"],
   compress: ["errors"],
   nar: ["errors"],
@@ -20,7 +21,7 @@ const rooms = {
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tar", ...ground],
-  cli: ["builders", "transports", "store", "errors"],
+  cli: ["builders", "transports", "image", "store", "errors"],
 };
 
 const source = path.resolve(import.meta.dirname, "src");

@@ -26,7 +26,7 @@ inline void check(bool holds, const std::string& what) {
 }
 
 template <class A, class B>
-void equal(const A& actual, const B& expected, const std::string& what) {
+void expectEqual(const A& actual, const B& expected, const std::string& what) {
   if (actual == expected) return;
   std::ostringstream text;
   text << what << ": " << actual << ", not " << expected;

@@ -36,16 +36,16 @@ void checkConsistent(const Closure& closure, const Graph& graph) {
       actual.insert(nodeOf(closure, reference));
     }
     check(actual == expected, "references of node " + std::to_string(node));
-    equal(closure.narSizes[i], 100.0 * static_cast<double>(node), "NAR size");
-    equal(closure.registrationTimes[i], 1.6e9 + static_cast<double>(node), "registration time");
-    equal(closure.ultimate[i] != 0, node % 3 == 0, "ultimate");
-    equal(closure.derivers[i], node % 2 == 0 ? pathOf(1000 + node) : "", "deriver");
-    equal(closure.cas[i], node % 5 == 0 ? "text:sha256:x" : "", "content address");
-    equal(closure.narHashes[32 * i] >> 4, node % 16, "NAR hash");
-    equal(closure.signatureRows[i + 1] - closure.signatureRows[i], node % 4, "signatures");
+    expectEqual(closure.narSizes[i], 100.0 * static_cast<double>(node), "NAR size");
+    expectEqual(closure.registrationTimes[i], 1.6e9 + static_cast<double>(node), "registration time");
+    expectEqual(closure.ultimate[i] != 0, node % 3 == 0, "ultimate");
+    expectEqual(closure.derivers[i], node % 2 == 0 ? pathOf(1000 + node) : "", "deriver");
+    expectEqual(closure.cas[i], node % 5 == 0 ? "text:sha256:x" : "", "content address");
+    expectEqual(std::size_t{closure.narHashes[32 * i]} >> 4, node % 16, "NAR hash");
+    expectEqual(closure.signatureRows[i + 1] - closure.signatureRows[i], node % 4, "signatures");
   }
-  equal(closure.referenceOffsets.back(), closure.references.size(), "last offset");
-  equal(closure.signatureRows.back(), closure.signatures.size(), "last signature row");
+  expectEqual(closure.referenceOffsets.back(), closure.references.size(), "last offset");
+  expectEqual(closure.signatureRows.back(), closure.signatures.size(), "last signature row");
 }
 
 std::string codeOfAnswer(const std::function<void(Encoder&)>& write) {
@@ -71,21 +71,21 @@ int main() {
        [] {
          Graph graph{{5, {3, 4, 1}}, {3, {2}}, {4, {2, 1}}, {2, {}}, {1, {}}};
          Closure closure = walk(graph, {5});
-         equal(rows(closure), "1 2 3 4 5", "rows");
+         expectEqual(rows(closure), "1 2 3 4 5", "rows");
          checkConsistent(closure, graph);
        }},
       {"a chain is turned round, whatever its names",
        [] {
          Graph graph{{1, {2}}, {2, {3}}, {3, {9}}, {9, {}}};
-         equal(rows(walk(graph, {1})), "9 3 2 1", "rows");
+         expectEqual(rows(walk(graph, {1})), "9 3 2 1", "rows");
        }},
       {"the order does not depend on the order or number of roots",
        [] {
          Graph graph{{1, {6}}, {2, {6, 5}}, {3, {1, 4}}, {4, {}}, {5, {4}}, {6, {}}};
          std::string expected = rows(walk(graph, {1, 2, 3}));
-         equal(rows(walk(graph, {3, 2, 1})), expected, "rows");
-         equal(rows(walk(graph, {2, 3})), expected, "rows");
-         equal(rows(walk(graph, {3, 2, 3, 2})), expected, "rows");
+         expectEqual(rows(walk(graph, {3, 2, 1})), expected, "rows");
+         expectEqual(rows(walk(graph, {2, 3})), expected, "rows");
+         expectEqual(rows(walk(graph, {3, 2, 3, 2})), expected, "rows");
        }},
       {"the order does not depend on the order in which references are sent",
        [] {
@@ -112,12 +112,12 @@ int main() {
          Graph graph{{1, {1, 2}}, {2, {2}}};
          Closure closure = walk(graph, {1});
          checkConsistent(closure, graph);
-         equal(closure.references.size(), 3u, "references");
+         expectEqual(closure.references.size(), 3u, "references");
        }},
       {"a reference that is sent twice counts once",
        [] {
          Graph graph{{1, {2, 2, 2}}, {2, {}}};
-         equal(walk(graph, {1}).references.size(), 1u, "references");
+         expectEqual(walk(graph, {1}).references.size(), 1u, "references");
        }},
       {"a chain of many paths does not exhaust the stack",
        [] {
@@ -126,18 +126,18 @@ int main() {
          for (std::size_t i = 0; i < length; i++) graph[i] = {i + 1};
          graph[length] = {};
          Closure closure = walk(graph, {0});
-         equal(closure.size(), length + 1, "rows");
-         equal(nodeOf(closure, 0), length, "first row");
+         expectEqual(closure.size(), length + 1, "rows");
+         expectEqual(nodeOf(closure, 0), length, "first row");
        }},
       {"no roots have an empty closure",
        [] {
          Closure closure = walk({}, {});
-         equal(closure.size(), 0u, "rows");
-         equal(closure.referenceOffsets.size(), 1u, "offsets");
+         expectEqual(closure.size(), 0u, "rows");
+         expectEqual(closure.referenceOffsets.size(), 1u, "offsets");
        }},
       {"a cycle is a protocol error",
        [] {
-         equal(codeOf([] { walk({{1, {2}}, {2, {3}}, {3, {1}}}, {1}); }), code::protocol, "code");
+         expectEqual(codeOf([] { walk({{1, {2}}, {2, {3}}, {3, {1}}}, {1}); }), code::protocol, "code");
        }},
       {"a path that is not valid is named",
        [] {
@@ -145,8 +145,8 @@ int main() {
            walk({{1, {2}}}, {1});
            check(false, "an error");
          } catch (const CodedError& error) {
-           equal(error.code, code::pathNotValid, "code");
-           equal(error.path, pathOf(2), "path");
+           expectEqual(error.code, code::pathNotValid, "code");
+           expectEqual(error.path, pathOf(2), "path");
          }
        }},
       {"a root that is not in the store is named",
@@ -156,32 +156,32 @@ int main() {
              ClosureWalk walk(storeDir, {root});
              check(false, "an error");
            } catch (const CodedError& error) {
-             equal(error.code, code::pathNotValid, "code");
-             equal(error.path, root, "path");
+             expectEqual(error.code, code::pathNotValid, "code");
+             expectEqual(error.path, root, "path");
            }
          }
        }},
       {"references and derivers outside the store are protocol errors",
        [] {
          std::string hash(64, 'a'), good = pathOf(2);
-         equal(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, good); }), "", "a good answer");
+         expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, good); }), "", "a good answer");
          for (std::string bad : {std::string("/nix/other/") + baseNameOf(2), storeDir + "/short", std::string(),
                                  pathOf(2) + "/bin", storeDir + "//" + baseNameOf(2)}) {
-           equal(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, bad); }), code::protocol, bad);
+           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, bad); }), code::protocol, bad);
            if (bad.empty()) continue;
-           equal(codeOfAnswer([&](Encoder& out) { writeAnswer(out, bad, hash, good); }), code::protocol, bad);
+           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, bad, hash, good); }), code::protocol, bad);
          }
        }},
       {"a NAR hash that is not SHA-256 in base 16 is a protocol error",
        [] {
          for (std::string hash : {std::string(), std::string(63, 'a'), std::string(64, 'g'), std::string(64, 'A'),
                                   "sha256:" + std::string(64, 'a')}) {
-           equal(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, pathOf(2)); }), code::protocol, hash);
+           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, pathOf(2)); }), code::protocol, hash);
          }
        }},
       {"a size that no double holds is a protocol error",
        [] {
-         equal(codeOfAnswer([](Encoder& out) {
+         expectEqual(codeOfAnswer([](Encoder& out) {
                  out.number(1).string("").string(std::string(64, 'a')).number(0).number(1).number(maxSafeInteger + 1);
                }),
                code::protocol, "code");
@@ -190,11 +190,11 @@ int main() {
        [] {
          BaseNames names;
          for (std::uint32_t i = 0; i < 5000; i++) {
-           equal(names.find(baseNameOf(i)), BaseNames::none, "before");
-           equal(names.add(baseNameOf(i)), i, "id");
+           expectEqual(names.find(baseNameOf(i)), BaseNames::none, "before");
+           expectEqual(names.add(baseNameOf(i)), i, "id");
          }
-         for (std::uint32_t i = 0; i < 5000; i++) equal(names.find(baseNameOf(i)), i, "after");
-         equal(names.find(baseNameOf(5000)), BaseNames::none, "another");
+         for (std::uint32_t i = 0; i < 5000; i++) expectEqual(names.find(baseNameOf(i)), i, "after");
+         expectEqual(names.find(baseNameOf(5000)), BaseNames::none, "another");
        }},
   });
 }

@@ -114,8 +114,8 @@ int main() {
                check(closure.references[k] <= i, "a row comes after all that it references");
              }
            }
-           equal(closure.narHashes.size(), 32 * closure.size(), "bytes of hashes");
-           equal(closure.derivers.size(), closure.size(), "derivers");
+           expectEqual(closure.narHashes.size(), 32 * closure.size(), "bytes of hashes");
+           expectEqual(closure.derivers.size(), closure.size(), "derivers");
          });
        }},
       {"a broken answer to a cancelled closure is a coded error",

@@ -55,11 +55,11 @@ int main() {
                        daemon.number(last);
                        for (std::size_t step : {std::size_t{1}, SIZE_MAX}) {
                          auto [handshake, sent] = greet(daemon, step);
-                         equal(handshake.minor, minor, "minor");
-                         equal(handshake.version.value_or("none"), minor >= 33 ? "2.99.1" : "none", "version");
-                         equal(handshake.trusted.has_value(), minor >= 35, "whether trust is known");
+                         expectEqual(handshake.minor, minor, "minor");
+                         expectEqual(handshake.version.value_or("none"), minor >= 33 ? "2.99.1" : "none", "version");
+                         expectEqual(handshake.trusted.has_value(), minor >= 35, "whether trust is known");
                          std::size_t features = minor >= 38 ? 8 + 8 + 24 : 0;
-                         equal(sent.size(), 16 + features + 16 + setOptionsSize(), "bytes sent");
+                         expectEqual(sent.size(), 16 + features + 16 + setOptionsSize(), "bytes sent");
                        }
                      }});
   }
@@ -70,7 +70,7 @@ int main() {
            [] {
              Encoder daemon;
              daemon.number(magic).number(0x1ff).number(0).string("9.9").number(2).number(last).number(last);
-             equal(greet(daemon).handshake.minor, 38u, "minor");
+             expectEqual(greet(daemon).handshake.minor, 38u, "minor");
            }},
           {"trust is told apart from distrust and from not knowing",
            [] {
@@ -87,28 +87,28 @@ int main() {
            [] {
              Encoder daemon = greeting(38, {"other", "disable-set-options", "disable-set-options"});
              auto [handshake, sent] = greet(daemon);
-             equal(handshake.features.size(), 1u, "features");
-             equal(sent.size(), 16u + 40 + 16, "bytes sent");
+             expectEqual(handshake.features.size(), 1u, "features");
+             expectEqual(sent.size(), 16u + 40 + 16, "bytes sent");
            }},
           {"features that only the daemon has are not negotiated",
            [] {
              Encoder daemon = greeting(38, {"queryPathInfos", ""});
              daemon.number(last);
-             equal(greet(daemon).handshake.features.size(), 0u, "features");
+             expectEqual(greet(daemon).handshake.features.size(), 0u, "features");
            }},
           {"log lines in the greeting are dropped",
            [] {
              Encoder daemon;
              daemon.number(magic).number(0x122).string("2.8").number(next).string("hello\n").number(last);
              daemon.number(next).string("warning\n").number(last);
-             equal(greet(daemon).handshake.minor, 34u, "minor");
+             expectEqual(greet(daemon).handshake.minor, 34u, "minor");
            }},
           {"something that is not a daemon is a protocol error",
            [] {
              Script script("HTTP/1.1 400 Bad Request\r\n\r\n");
              Decoder in(script);
              Encoder out;
-             equal(codeOf([&] { shakeHands(out, in); }), code::protocol, "code");
+             expectEqual(codeOf([&] { shakeHands(out, in); }), code::protocol, "code");
            }},
           {"a daemon older than protocol 1.32 is a protocol error that says its version",
            [] {
@@ -118,7 +118,7 @@ int main() {
                greet(daemon);
                check(false, "an error");
              } catch (const CodedError& error) {
-               equal(error.code, code::protocol, "code");
+               expectEqual(error.code, code::protocol, "code");
                check(std::string(error.what()).find("1.21") != std::string::npos, error.what());
              }
            }},
@@ -127,7 +127,7 @@ int main() {
              for (std::uint64_t version : {std::uint64_t{0x226}, std::uint64_t{0x26}, UINT64_MAX}) {
                Encoder daemon;
                daemon.number(magic).number(version);
-               equal(codeOfGreeting(daemon), code::protocol, "code");
+               expectEqual(codeOfGreeting(daemon), code::protocol, "code");
              }
            }},
           {"an error in the greeting is the daemon's",
@@ -135,21 +135,21 @@ int main() {
              Encoder daemon;
              daemon.number(magic).number(0x122).string("2.8");
              writeError(daemon, "no store");
-             equal(codeOfGreeting(daemon), code::daemon, "code");
+             expectEqual(codeOfGreeting(daemon), code::daemon, "code");
            }},
           {"an error in place of the answer to the options is the daemon's",
            [] {
              Encoder daemon = greeting(34);
              writeError(daemon, "no options");
-             equal(codeOfGreeting(daemon), code::daemon, "code");
+             expectEqual(codeOfGreeting(daemon), code::daemon, "code");
            }},
           {"a level of trust that does not exist is a protocol error",
-           [] { equal(codeOfGreeting(greeting(35, {}, 3)), code::protocol, "code"); }},
+           [] { expectEqual(codeOfGreeting(greeting(35, {}, 3)), code::protocol, "code"); }},
           {"endless features are a protocol error",
            [] {
              Encoder daemon;
              daemon.number(magic).number(0x126).number(UINT64_MAX);
-             equal(codeOfGreeting(daemon), code::protocol, "code");
+             expectEqual(codeOfGreeting(daemon), code::protocol, "code");
            }},
           {"the end at any byte of the greeting is the end of the stream",
            [] {

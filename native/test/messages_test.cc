@@ -32,7 +32,7 @@ int main() {
          Script script(out);
          Decoder in(script);
          check(!readMessages(in), "no error");
-         equal(in.number(), 99u, "the answer");
+         expectEqual(in.number(), 99u, "the answer");
        }},
       {"an error is read to its end, traces and all",
        [] {
@@ -44,9 +44,9 @@ int main() {
          Decoder in(script);
          auto error = readMessages(in);
          check(error.has_value(), "an error");
-         equal(error->message, "no", "message");
-         equal(error->level, 1u, "level");
-         equal(in.number(), 99u, "what follows");
+         expectEqual(error->message, "no", "message");
+         expectEqual(error->level, 1u, "level");
+         expectEqual(in.number(), 99u, "what follows");
        }},
       {"an error's words are without colours and without their prefix",
        [] {
@@ -55,47 +55,47 @@ int main() {
          Script script(out);
          Decoder in(script);
          CodedError error = readMessages(in)->coded();
-         equal(error.code, code::daemon, "code");
-         equal(std::string(error.what()), "path '/x' is bad", "message");
-         equal(*error.level, 1u, "level");
+         expectEqual(error.code, code::daemon, "code");
+         expectEqual(std::string(error.what()), "path '/x' is bad", "message");
+         expectEqual(*error.level, 1u, "level");
        }},
       {"cut escape sequences do not read past the end",
        [] {
          for (const char* text : {"a\x1b", "a\x1b[", "a\x1b[31", "a\x1b]", "a\x1b]8;;x", "a\x1b]8;;x\x1b"}) {
-           equal(withoutEscapes(text), "a", "text");
+           expectEqual(withoutEscapes(text), "a", "text");
          }
        }},
       {"a message of unknown kind is a protocol error",
        [] {
          Encoder out;
          out.number(12345);
-         equal(codeOfMessages(out), code::protocol, "code");
+         expectEqual(codeOfMessages(out), code::protocol, "code");
        }},
       {"questions of the daemon, which no operation here allows, are protocol errors",
        [] {
          for (std::uint64_t kind : {0x64617461u, 0x64617416u}) {
            Encoder out;
            out.number(kind).number(100);
-           equal(codeOfMessages(out), code::protocol, "code");
+           expectEqual(codeOfMessages(out), code::protocol, "code");
          }
        }},
       {"an error with a position is a protocol error",
        [] {
          Encoder out;
          out.number(error).string("Error").number(0).string("Error").string("no").number(1).number(0);
-         equal(codeOfMessages(out), code::protocol, "code");
+         expectEqual(codeOfMessages(out), code::protocol, "code");
        }},
       {"a field of unknown kind is a protocol error",
        [] {
          Encoder out;
          out.number(result).number(1).number(101).number(1).number(2).number(0);
-         equal(codeOfMessages(out), code::protocol, "code");
+         expectEqual(codeOfMessages(out), code::protocol, "code");
        }},
       {"more fields than possible are a protocol error",
        [] {
          Encoder out;
          out.number(result).number(1).number(101).number(UINT64_MAX);
-         equal(codeOfMessages(out), code::protocol, "code");
+         expectEqual(codeOfMessages(out), code::protocol, "code");
        }},
   });
 }

@@ -48,15 +48,19 @@ class Log final : public Listener {
   std::vector<std::string> notes_;
 };
 
-/** A shell that writes `bytes`, then runs `rest`. */
-ProgramTarget shell(const Encoder& bytes, const std::string& rest) {
+/** The shell command that writes these bytes. */
+std::string write(const Encoder& bytes) {
   std::string text;
   for (unsigned char byte : bytes.pending()) {
     char octal[8];
     std::snprintf(octal, sizeof octal, "\\%03o", byte);
     text += octal;
   }
-  return {"sh", {"-c", "printf '" + text + "'; " + rest}, {"PATH=/usr/local/bin:/usr/bin:/bin"}};
+  return "printf '" + text + "'; ";
+}
+
+ProgramTarget shell(const std::string& script) {
+  return {"sh", {"-c", script}, {"PATH=/usr/local/bin:/usr/bin:/bin"}};
 }
 
 Encoder greeting() {
@@ -64,6 +68,9 @@ Encoder greeting() {
   out.number(0x6478696f).number(0x122).string("2.8").number(last).number(last);
   return out;
 }
+
+/** Magic and version, two zeros, SetOptions. */
+constexpr std::size_t greetingSize = 16 + 16 + 8 * 14;
 
 constexpr auto patience = std::chrono::seconds(60);
 
@@ -73,42 +80,31 @@ int main() {
   return run({
       {"a program that answers is a daemon",
        [] {
-         Encoder out = greeting();
-         out.number(last).number(1).number(last).number(0);
+         Encoder answer;
+         answer.number(last).number(1);
+         std::string request = "dd bs=1 count=" + std::to_string(greetingSize + 72) + " of=/dev/null 2>/dev/null; ";
          Log log;
-         // What it answers is there before it is asked: the first call waits until the greeting is over.
-         Session session(shell(greeting(), "dd bs=1 count=200 of=/dev/null 2>/dev/null; printf '" + [] {
-                           std::string answer;
-                           Encoder bytes;
-                           bytes.number(last).number(1);
-                           for (unsigned char byte : bytes.pending()) {
-                             char octal[8];
-                             std::snprintf(octal, sizeof octal, "\\%03o", byte);
-                             answer += octal;
-                           }
-                           return answer;
-                         }() + "'; cat > /dev/null"),
-                         patience, log);
+         Session session(shell(write(greeting()) + request + write(answer) + "cat > /dev/null"), patience, log);
          session.submit(callIsValidPath(pathOf(1)));
-         equal(log.first(2), "greeted, value", "what happened");
+         expectEqual(log.first(2), "greeted, value", "what happened");
          session.close();
-         equal(log.first(3), "greeted, value, ended ERR_DAEMON_DISCONNECTED", "what happened");
+         expectEqual(log.first(3), "greeted, value, ended ERR_DAEMON_DISCONNECTED", "what happened");
          check(!session.submit(callIsValidPath(pathOf(1))), "a call after the end is refused");
        }},
       {"a program that ends says why",
        [] {
          Log log;
-         Session session(shell(Encoder(), "echo no such store >&2; exit 3"), patience, log);
-         equal(log.first(1), "ended ERR_DAEMON_DISCONNECTED", "what happened");
+         Session session(shell("echo no such store >&2; exit 3"), patience, log);
+         expectEqual(log.first(1), "ended ERR_DAEMON_DISCONNECTED", "what happened");
          session.join();
-         equal(log.message, "the program sh ended with status 3: no such store", "message");
+         expectEqual(log.message, "the program sh ended with status 3: no such store", "message");
        }},
       {"a program that is not there is no daemon",
        [] {
          for (const char* name : {"no-such-program-here", "/no/such/program", ""}) {
            Log log;
            Session session(ProgramTarget{name, {}, {}}, patience, log);
-           equal(log.first(1), "ended ERR_NO_DAEMON", "what happened");
+           expectEqual(log.first(1), "ended ERR_NO_DAEMON", "what happened");
          }
        }},
       {"a socket that is not there is no daemon",
@@ -123,21 +119,21 @@ int main() {
       {"a program that hangs in the greeting is given up",
        [] {
          Log log;
-         Session session(shell(Encoder(), "cat > /dev/null"), std::chrono::milliseconds(50), log);
-         equal(log.first(1), "ended ERR_DAEMON_TIMEOUT", "what happened");
+         Session session(shell("cat > /dev/null"), std::chrono::milliseconds(50), log);
+         expectEqual(log.first(1), "ended ERR_DAEMON_TIMEOUT", "what happened");
        }},
       {"a program that ignores its end is killed",
        [] {
          Log log;
-         Session session(shell(greeting(), "trap '' TERM; while :; do sleep 1; done"), patience, log);
-         equal(log.first(1), "greeted", "what happened");
+         Session session(shell(write(greeting()) + "trap '' TERM; while :; do sleep 1; done"), patience, log);
+         expectEqual(log.first(1), "greeted", "what happened");
          session.close();
          session.join();
        }},
       {"calls are submitted from other threads than the one that closes",
        [] {
          Log log;
-         Session session(shell(greeting(), "cat > /dev/null"), patience, log);
+         Session session(shell(write(greeting()) + "cat > /dev/null"), patience, log);
          std::vector<std::thread> threads;
          for (int i = 0; i < 4; i++) {
            threads.emplace_back([&] {
@@ -153,7 +149,7 @@ int main() {
        [] {
          for (int i = 0; i < 20; i++) {
            Log log;
-           Session session(shell(greeting(), "cat > /dev/null"), patience, log);
+           Session session(shell(write(greeting()) + "cat > /dev/null"), patience, log);
            session.submit(callAllValidPaths());
            std::this_thread::sleep_for(std::chrono::microseconds(i * 300));
          }

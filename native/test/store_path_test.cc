@@ -38,13 +38,13 @@ int main() {
        }},
       {"a base name is taken from a path in the store only",
        [] {
-         equal(baseNameIn("/nix/store", "/nix/store/" + hash + "-x"), hash + "-x", "base name");
-         equal(baseNameIn("/nix/store", "/nix/other/" + hash + "-x"), "", "another folder");
-         equal(baseNameIn("/nix/store", "/nix/storee/" + hash + "-x"), "", "a longer folder");
-         equal(baseNameIn("/nix/store", "/nix/store/sub/" + hash + "-x"), "", "deeper");
-         equal(baseNameIn("/nix/store", "/nix/store/" + hash + "-x/bin"), "", "inside");
-         equal(baseNameIn("/nix/store", "/nix/store"), "", "the store itself");
-         equal(baseNameIn("/nix/store", ""), "", "nothing");
+         expectEqual(baseNameIn("/nix/store", "/nix/store/" + hash + "-x"), hash + "-x", "base name");
+         expectEqual(baseNameIn("/nix/store", "/nix/other/" + hash + "-x"), "", "another folder");
+         expectEqual(baseNameIn("/nix/store", "/nix/storee/" + hash + "-x"), "", "a longer folder");
+         expectEqual(baseNameIn("/nix/store", "/nix/store/sub/" + hash + "-x"), "", "deeper");
+         expectEqual(baseNameIn("/nix/store", "/nix/store/" + hash + "-x/bin"), "", "inside");
+         expectEqual(baseNameIn("/nix/store", "/nix/store"), "", "the store itself");
+         expectEqual(baseNameIn("/nix/store", ""), "", "nothing");
        }},
   });
 }

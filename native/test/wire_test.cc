@@ -31,16 +31,16 @@ int main() {
        [] {
          Encoder out;
          out.number(0x0102030405060708);
-         equal(hex(out.pending()), "0807060504030201", "bytes");
+         expectEqual(hex(out.pending()), "0807060504030201", "bytes");
          Script script(out);
          Decoder in(script);
-         equal(in.number(), 0x0102030405060708u, "number");
+         expectEqual(in.number(), 0x0102030405060708u, "number");
        }},
       {"strings are padded with zeros to eight bytes",
        [] {
          Encoder out;
          out.string("abc").string("12345678").string("");
-         equal(hex(out.pending()), "0300000000000000" "6162630000000000" "0800000000000000" "3132333435363738"
+         expectEqual(hex(out.pending()), "0300000000000000" "6162630000000000" "0800000000000000" "3132333435363738"
                                    "0000000000000000", "bytes");
        }},
       {"sent bytes are no longer pending",
@@ -48,10 +48,10 @@ int main() {
          Encoder out;
          out.number(1).number(2);
          out.sent(12);
-         equal(hex(out.pending()), "00000000", "rest");
+         expectEqual(hex(out.pending()), "00000000", "rest");
          out.number(3);
          out.sent(12);
-         equal(out.pending().size(), 0u, "pending");
+         expectEqual(out.pending().size(), 0u, "pending");
        }},
       {"what is encoded is decoded, in pieces of any size",
        [] {
@@ -60,11 +60,11 @@ int main() {
          for (std::size_t step : {1, 2, 3, 7, 8, 9, 1000}) {
            Script script(out, step);
            Decoder in(script);
-           equal(in.number(), 7u, "number");
-           equal(in.string(100, "text"), "seven c", "string");
-           equal(in.string(100, "text"), "", "empty string");
-           equal(in.string(100, "text"), std::string("a\0b\xff", 4), "bytes");
-           equal(in.number(), UINT64_MAX, "largest number");
+           expectEqual(in.number(), 7u, "number");
+           expectEqual(in.string(100, "text"), "seven c", "string");
+           expectEqual(in.string(100, "text"), "", "empty string");
+           expectEqual(in.string(100, "text"), std::string("a\0b\xff", 4), "bytes");
+           expectEqual(in.number(), UINT64_MAX, "largest number");
            check(!in.hasBuffered(), "all was read");
          }
        }},
@@ -78,7 +78,7 @@ int main() {
            Decoder in(script);
            in.number();
            check(in.string(maxStringLength, "text") == value, "string of " + std::to_string(size));
-           equal(in.number(), 2u, "what follows");
+           expectEqual(in.number(), 2u, "what follows");
          }
        }},
       {"a string longer than allowed is a protocol error before it arrives",
@@ -88,7 +88,7 @@ int main() {
            out.number(length);
            Script script(out);
            Decoder in(script);
-           equal(codeOf([&] { in.string(100, "text"); }), code::protocol, "code");
+           expectEqual(codeOf([&] { in.string(100, "text"); }), code::protocol, "code");
          }
        }},
       {"a list longer than allowed is a protocol error",
@@ -97,8 +97,8 @@ int main() {
          out.number(maxListLength).number(maxListLength + 1);
          Script script(out);
          Decoder in(script);
-         equal(in.count("items"), maxListLength, "longest");
-         equal(codeOf([&] { in.count("items"); }), code::protocol, "code");
+         expectEqual(in.count("items"), maxListLength, "longest");
+         expectEqual(codeOf([&] { in.count("items"); }), code::protocol, "code");
        }},
       {"padding that is not zero is a protocol error",
        [] {
@@ -109,7 +109,7 @@ int main() {
            bytes.back() = 1;
            Script script(bytes);
            Decoder in(script);
-           equal(codeOf([&] { in.string(maxStringLength, "text"); }), code::protocol, "code");
+           expectEqual(codeOf([&] { in.string(maxStringLength, "text"); }), code::protocol, "code");
          }
        }},
       {"the end in the middle of anything is the end of the stream",
@@ -126,7 +126,7 @@ int main() {
                    in.string(maxStringLength, "text");
                  }),
                  "after " + std::to_string(size));
-           equal(in.hasReceived(), size > 0, "whether anything came");
+           expectEqual(in.hasReceived(), size > 0, "whether anything came");
          }
        }},
   });

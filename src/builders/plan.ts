@@ -45,7 +45,9 @@ export async function planImage(
   const contents = spec.contents.map((path) => toStorePath(path, storeDir));
   const { architecture, config } = spec;
   const base = formatJson(new Map<string, Json>(Object.entries({ architecture, config, os: "linux" })));
-  const named = await Promise.all(storePathsIn(base, storeDir).map((path) => validPath(path, source, options)));
+  const named = await Promise.all(
+    storePathsIn(base, storeDir).map((path) => validPath(path, source, options)),
+  );
   const closure = await source.closure([...contents, ...named], options);
   const nodes: VirtualNode[] = [
     { name: "config", narSize: narSizeOfFile(base.length), references: named },

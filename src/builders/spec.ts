@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { LaminixError } from "../errors.js";
-import { fromJs, isObject, type Json, type JsonObject, parseJson, toJs } from "../image/json.js";
+import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
@@ -15,7 +15,10 @@ export const specSchema = z.strictObject({
   name: text.describe("The repository's name, as in registry.example/my/image. Lower-cased."),
   tag: z
     .string()
-    .regex(/^\w[\w.-]{0,127}$/, "a tag has letters, digits, _ . and -, 128 at most, and does not begin with . or -")
+    .regex(
+      /^\w[\w.-]{0,127}$/,
+      "a tag has letters, digits, _ . and -, 128 at most, and does not begin with . or -",
+    )
     .nullable()
     .default(null)
     .describe("The tag; unless given, a hash of all that decides the image's bytes."),
@@ -24,7 +27,10 @@ export const specSchema = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .describe("What a container runs, by Docker's names. Store paths named anywhere in it are in the image."),
-  fromImage: text.nullable().default(null).describe("A docker-archive whose layers come below, with its environment."),
+  fromImage: text
+    .nullable()
+    .default(null)
+    .describe("A docker-archive whose layers come below, with its environment."),
   maxLayers: z
     .int()
     .default(100)
@@ -47,7 +53,10 @@ export const specSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether the store paths are in the image; without them, bind-mount the host's store."),
-  compressor: z.enum(["none", "gz", "zstd"]).default("gz").describe("How an archive in a file is compressed."),
+  compressor: z
+    .enum(["none", "gz", "zstd"])
+    .default("gz")
+    .describe("How an archive in a file is compressed."),
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
 });
 
@@ -75,25 +84,18 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const [issue] = result.error.issues;
   if (issue?.code === "unrecognized_keys") throw unknownKey(issue.keys[0] ?? "");
   const key = issue?.path.join(".") ?? "";
-  const missing = issue?.code === "invalid_type" && key in spec === false;
+  const missing = issue?.code === "invalid_type" && !(key in spec);
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
-}
-
-/**
- * A spec's text. Its `config` is kept as it is written.
- * @throws {LaminixError} ERR_JSON, ERR_SPEC
- */
-export function parseSpec(source: string, name: string): ImageSpec {
-  const json = parseJson(source, name);
-  if (!isObject(json)) throw invalid("", `${name} is not an object`);
-  const config = json.get("config");
-  const plain = toJs(new Map([...json].filter(([key]) => key !== "config"))) as ImageSpec;
-  return config === undefined || config === null ? plain : { ...plain, config: config as unknown as Record<string, unknown> };
 }
 
 /** This machine's architecture by Go's name. */
 function hostArchitecture(): string {
-  const names: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", ia32: "386", ppc64: "ppc64le", mipsel: "mipsle" };
+  const names: Partial<Record<NodeJS.Architecture, string>> = {
+    x64: "amd64",
+    ia32: "386",
+    ppc64: "ppc64le",
+    mipsel: "mipsle",
+  };
   return names[process.arch] ?? process.arch;
 }
 
@@ -108,10 +110,14 @@ function unknownKey(key: string): LaminixError {
   const nearest = Object.keys(specSchema.shape)
     .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
     .sort((one, other) => one.distance - other.distance)[0];
-  return new LaminixError("ERR_SPEC_UNKNOWN_KEY", `the image spec has an unknown key ${JSON.stringify(key)}`, {
-    details: { key, nearest: nearest?.known },
-    ...(nearest && { hint: `the nearest known key is ${JSON.stringify(nearest.known)}` }),
-  });
+  return new LaminixError(
+    "ERR_SPEC_UNKNOWN_KEY",
+    `the image spec has an unknown key ${JSON.stringify(key)}`,
+    {
+      details: { key, nearest: nearest?.known },
+      ...(nearest && { hint: `the nearest known key is ${JSON.stringify(nearest.known)}` }),
+    },
+  );
 }
 
 /** Insertions, deletions and replacements that lead from one word to the other. */
@@ -120,7 +126,9 @@ function editDistance(one: string, other: string): number {
   for (const [i, letter] of [...one].entries()) {
     const next = [i + 1];
     for (const [j, its] of [...other].entries()) {
-      next.push(Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+      next.push(
+        Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1),
+      );
     }
     row = next;
   }

@@ -38,8 +38,12 @@ export interface StreamConfOptions extends BuildOptions {
 export async function* streamConf(file: string, options: StreamConfOptions = {}): AsyncGenerator<Uint8Array> {
   const { signal, onProgress } = options;
   const conf = readConf(file);
-  const base = conf.fromImage === undefined ? undefined : await DockerArchive.open(conf.fromImage, { signal });
-  const top = conf.customisationLayer === undefined ? undefined : openCustomisationLayer(conf.customisationLayer, conf.mtime);
+  const base =
+    conf.fromImage === undefined ? undefined : await DockerArchive.open(conf.fromImage, { signal });
+  const top =
+    conf.customisationLayer === undefined
+      ? undefined
+      : openCustomisationLayer(conf.customisationLayer, conf.mtime);
   let hashes: KnownHashes | undefined;
   try {
     const known = (hashes = await hashesFrom(options.store, conf, options));
@@ -51,7 +55,11 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
         : conf.config,
       architecture: conf.architecture,
       created: conf.created,
-      layers: [...(baseImage?.layers ?? []), ...storeLayers(conf, known, options), ...(top ? [top.layer] : [])],
+      layers: [
+        ...(baseImage?.layers ?? []),
+        ...storeLayers(conf, known, options),
+        ...(top ? [top.layer] : []),
+      ],
     };
     const { layers } = image;
     yield* writeDockerArchive(image, {
@@ -84,7 +92,12 @@ interface Conf {
   readonly created: string;
   /** Unix seconds. */
   readonly mtime: number;
-  readonly owner: { readonly uid: number; readonly gid: number; readonly uname: string; readonly gname: string };
+  readonly owner: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly uname: string;
+    readonly gname: string;
+  };
 }
 
 function readConf(file: string): Conf {
@@ -103,7 +116,8 @@ function readConf(file: string): Conf {
     const value = conf.get(key);
     return typeof value === "string" ? value : fail(key, "a string");
   };
-  const optional = (key: string): string | undefined => ((conf.get(key) ?? null) === null ? undefined : text(key));
+  const optional = (key: string): string | undefined =>
+    (conf.get(key) ?? null) === null ? undefined : text(key);
   const id = (key: string): number => {
     const value = conf.get(key);
     const digits = value instanceof JsonNumber ? value.text : value;
@@ -133,7 +147,11 @@ function readConf(file: string): Conf {
   };
 }
 
-function storeLayers(conf: Conf, hashes: KnownHashes | undefined, { jobs, cache }: StreamConfOptions): Layer[] {
+function storeLayers(
+  conf: Conf,
+  hashes: KnownHashes | undefined,
+  { jobs, cache }: StreamConfOptions,
+): Layer[] {
   const pool = new TarPool(jobs);
   const digests = cache === false ? undefined : (cache ?? new DigestCache());
   return conf.storeLayers.map(
@@ -163,7 +181,9 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
     throw new LaminixError("ERR_FILE_READ", `${folder} cannot be read`, { cause, details: { path: folder } });
   }
   if (!/^[0-9a-f]{64}$/.test(checksum) || !stats.isFile()) {
-    throw new LaminixError("ERR_CONF", `${folder} has no layer.tar with a checksum`, { details: { path: folder } });
+    throw new LaminixError("ERR_CONF", `${folder} has no layer.tar with a checksum`, {
+      details: { path: folder },
+    });
   }
   const name = `${checksum}/layer.tar`;
   const owner = {
@@ -174,7 +194,13 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   };
   const { size } = stats;
   const header = Buffer.from(
-    new HeaderEncoder(owner, mtime).encode({ type: "file", name, mode: stats.mode & 0o7777, size, linkname: "" }),
+    new HeaderEncoder(owner, mtime).encode({
+      type: "file",
+      name,
+      mode: stats.mode & 0o7777,
+      size,
+      linkname: "",
+    }),
   );
   const diffId: Digest = `sha256:${checksum}`;
   const member = { name, header, size };
@@ -190,7 +216,10 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
 /** The name of a user or a group on this machine; empty where it has none. */
 function nameOf(database: "passwd" | "group", id: number): string {
   try {
-    const line = execFileSync("getent", [database, String(id)], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const line = execFileSync("getent", [database, String(id)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     return line.split(":")[0] ?? "";
   } catch {
     return readEntries(`/etc/${database}`).find(([, , number]) => number === String(id))?.[0] ?? "";

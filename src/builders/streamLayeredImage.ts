@@ -110,7 +110,8 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
   const resolved = resolveSpec(spec);
   const created = parseTime(resolved.created, "created");
   const mtime = parseTime(resolved.mtime, "mtime").seconds;
-  const base = resolved.fromImage === null ? undefined : await DockerArchive.open(resolved.fromImage, { signal });
+  const base =
+    resolved.fromImage === null ? undefined : await DockerArchive.open(resolved.fromImage, { signal });
   let roots: HeldRoots | undefined;
   try {
     const [baseImage] = base?.images ?? [];
@@ -126,7 +127,15 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
       layers: [...(baseImage?.layers ?? []), ...layersOf(resolved, plan, store, mtime, options)],
     };
     const imageTag = resolved.tag ?? tagOf(resolved, plan, baseImage);
-    return new LayeredImage({ spec: resolved, image, imageTag, layers: plannedLayers(plan), roots, base, options });
+    return new LayeredImage({
+      spec: resolved,
+      image,
+      imageTag,
+      layers: plannedLayers(plan),
+      roots,
+      base,
+      options,
+    });
   } catch (error) {
     base?.close();
     await roots?.close();
@@ -163,7 +172,10 @@ function layersOf(
     ...common,
     contents: plan.contents,
     onConflict: (path, kept) => {
-      onProgress?.({ type: "warning", message: `${path} is in several of the contents; the first, ${kept}, is kept` });
+      onProgress?.({
+        type: "warning",
+        message: `${path} is in several of the contents; the first, ${kept}, is kept`,
+      });
     },
   });
   return [...storeLayers, contents];

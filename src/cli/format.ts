@@ -19,7 +19,9 @@ export function counted(count: number, noun: string): string {
 
 /** Names of store paths without folder and hash, the first few of them. */
 export function namesOf(sources: readonly string[], most = 3): string {
-  const names = sources.slice(0, most).map((path) => path.slice(path.lastIndexOf("/") + 1).replace(/^[0-9a-z]{32}-/, ""));
+  const names = sources
+    .slice(0, most)
+    .map((path) => path.slice(path.lastIndexOf("/") + 1).replace(/^[0-9a-z]{32}-/, ""));
   const rest = sources.length - names.length;
   return rest > 0 ? `${names.join(", ")} and ${String(rest)} more` : names.join(", ");
 }

@@ -1,7 +1,8 @@
 /** The flags that describe an image; each stands for a key of the spec and has the last word. */
 import { type Command, Option } from "commander";
 import type { StoreSource } from "../builders/source.js";
-import { type ImageSpec, parseSpec } from "../builders/spec.js";
+import type { ImageSpec } from "../builders/spec.js";
+import { parseSpec } from "../builders/specFile.js";
 import { LaminixError } from "../errors.js";
 import type { Io } from "./io.js";
 import { readText, repeated, whole } from "./options.js";
@@ -32,7 +33,8 @@ export interface ImageFlags {
 }
 
 export function withImageFlags(command: Command): Command {
-  const many = (flags: string, description: string): Option => new Option(flags, description).argParser(repeated);
+  const many = (flags: string, description: string): Option =>
+    new Option(flags, description).argParser(repeated);
   return command
     .option("--name <NAME>", "the repository's name; the first path's unless given")
     .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
@@ -46,7 +48,9 @@ export function withImageFlags(command: Command): Command {
     .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
     .option("--from-image <ARCHIVE>", "a docker-archive to build upon")
     .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
-    .addOption(new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]))
+    .addOption(
+      new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]),
+    )
     .option("--created <T>", "when the image was made: ISO 8601, or now")
     .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
     .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
@@ -71,9 +75,7 @@ export async function specFrom(
 ): Promise<ImageSpec> {
   requireArguments(args, "a SPEC or a PATH");
   const [file = ""] = args;
-  const given = isSpec(args)
-    ? parseSpec(readText(file), file)
-    : await fromPaths(args, store, io.signal);
+  const given = isSpec(args) ? parseSpec(readText(file), file) : await fromPaths(args, store, io.signal);
   const config = configFlags(flags);
   const merged = config.size === 0 ? given.config : new Map([...entriesOf(given.config), ...config]);
   const epoch = io.environment.SOURCE_DATE_EPOCH;
@@ -85,11 +87,18 @@ export async function specFrom(
   };
 }
 
-async function fromPaths(args: readonly string[], store: StoreSource, signal: AbortSignal): Promise<ImageSpec> {
+async function fromPaths(
+  args: readonly string[],
+  store: StoreSource,
+  signal: AbortSignal,
+): Promise<ImageSpec> {
   const contents = await storePaths(args, store, signal);
   const name = (contents[0] ?? "").replace(/^.*\/[^-]*-/, "").toLowerCase();
   // Names of store paths may have characters that names of images may not.
-  return { name: name.replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "") || "image", contents };
+  return {
+    name: name.replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "") || "image",
+    contents,
+  };
 }
 
 function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
@@ -97,10 +106,25 @@ function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
 }
 
 function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
-  const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } = flags;
+  const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
+    flags;
   const { includeStorePaths } = flags;
-  const keys = { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname, includeStorePaths };
-  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined)) as Partial<ImageSpec>;
+  const keys = {
+    name,
+    tag,
+    fromImage,
+    maxLayers,
+    strategy,
+    created,
+    mtime,
+    architecture,
+    uid,
+    gid,
+    uname,
+    gname,
+    includeStorePaths,
+  };
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
 }
 
 /** Keys of the configuration, by Docker's names. */
@@ -127,4 +151,3 @@ function configFlags(flags: ImageFlags): Map<string, unknown> {
   };
   return new Map(Object.entries(config).filter(([, value]) => value !== undefined));
 }
-

@@ -45,22 +45,27 @@ export function repeated(text: string, before: readonly string[] | undefined): s
 }
 
 /** Where the store paths are, opened for as long as `use` runs. */
-export async function withStore<T>(options: CommonOptions, use: (store: StoreSource) => Promise<T>): Promise<T> {
-  if (options.graph !== undefined) return use(GraphStore.read(options.graph));
+export async function withStore<T>(
+  options: CommonOptions,
+  use: (store: StoreSource) => Promise<T>,
+): Promise<T> {
+  return options.graph === undefined ? withDaemon(options, use) : use(GraphStore.read(options.graph));
+}
+
+/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks a daemon */
+export async function withDaemon<T>(
+  options: CommonOptions,
+  use: (store: NixStore) => Promise<T>,
+): Promise<T> {
+  if (options.graph !== undefined) {
+    throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
+  }
   const store = new NixStore(options.store);
   try {
     return await use(store);
   } finally {
     await store.close();
   }
-}
-
-/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks a daemon */
-export async function withDaemon<T>(options: CommonOptions, use: (store: NixStore) => Promise<T>): Promise<T> {
-  if (options.graph !== undefined) {
-    throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
-  }
-  return withStore(options, (store) => use(store as NixStore));
 }
 
 /** @throws {LaminixError} ERR_FILE_READ */

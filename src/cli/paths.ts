@@ -25,7 +25,8 @@ export async function storePaths(
 
 function followed(arg: string, storeDir: string | undefined): string {
   let path = resolve(arg);
-  const isInside = (): boolean => (storeDir === undefined ? storeDirOf(path) !== undefined : path.startsWith(`${storeDir}/`));
+  const isInside = (): boolean =>
+    storeDir === undefined ? storeDirOf(path) !== undefined : path.startsWith(`${storeDir}/`);
   for (let links = 0; !isInside(); links++) {
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (links > MAX_LINKS || !stats) return path;
@@ -39,7 +40,11 @@ function followed(arg: string, storeDir: string | undefined): string {
 /** Whether arguments name a spec rather than store paths: a single file called `….json`. */
 export function isSpec(args: readonly string[]): boolean {
   const [only = ""] = args;
-  return args.length === 1 && only.endsWith(".json") && lstatSync(only, { throwIfNoEntry: false })?.isDirectory() !== true;
+  return (
+    args.length === 1 &&
+    only.endsWith(".json") &&
+    lstatSync(only, { throwIfNoEntry: false })?.isDirectory() !== true
+  );
 }
 
 /** @throws {LaminixError} ERR_USAGE */

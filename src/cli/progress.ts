@@ -8,10 +8,13 @@ const kinds = { store: "", contents: "links to the contents", base: "base image"
 export interface Progress {
   readonly onProgress: OnProgress;
   /** Ends the drawn line; `summary` is printed where it makes sense. */
-  finish(summary: string): void;
+  readonly finish: (summary: string) => void;
 }
 
-export function progress({ stderr }: Io, { quiet = false }: { readonly quiet?: boolean | undefined }): Progress {
+export function progress(
+  { stderr }: Io,
+  { quiet = false }: { readonly quiet?: boolean | undefined },
+): Progress {
   if (quiet) return { onProgress: () => undefined, finish: () => undefined };
   const draw = (text: string): void => {
     if (stderr.isTerminal) stderr.write(`\r\x1b[K${text.slice(0, Math.max(20, stderr.columns - 1))}`);
@@ -22,7 +25,8 @@ export function progress({ stderr }: Io, { quiet = false }: { readonly quiet?: b
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
-      else if (event.type === "closure") line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
+      else if (event.type === "closure")
+        line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
       else if (stderr.isTerminal) draw(bar(event));
       else line(plain(event));
     },

@@ -75,7 +75,8 @@ function* entriesOf(name: string, node: Node): Generator<Entry> {
     return;
   }
   yield { type: "directory", name: `${name}/`, mode: 0o755, size: 0, linkname: "" };
-  for (const child of sortNames([...node.keys()])) yield* entriesOf(`${name}/${child}`, node.get(child) ?? "");
+  for (const child of sortNames([...node.keys()]))
+    yield* entriesOf(`${name}/${child}`, node.get(child) ?? "");
 }
 
 function join({ contents, locate, onConflict }: ContentsLayerOptions): Folder {
@@ -99,14 +100,20 @@ interface Source {
 
 function merge(into: Folder, source: Source, onConflict: ContentsLayerOptions["onConflict"]): void {
   const { disk } = source;
-  const children = reading(disk, () => readdirSync(fsPath(disk), { encoding: "latin1", withFileTypes: true }));
+  const children = reading(disk, () =>
+    readdirSync(fsPath(disk), { encoding: "latin1", withFileTypes: true }),
+  );
   for (const { name, ...child } of children.map((each) => ({
     name: each.name,
     isFolder: each.isDirectory(),
     isLink: each.isSymbolicLink(),
   }))) {
     const there = into.get(name);
-    const inner = { disk: `${disk}/${name}`, store: `${source.store}/${name}`, place: `${source.place}/${name}` };
+    const inner = {
+      disk: `${disk}/${name}`,
+      store: `${source.store}/${name}`,
+      place: `${source.place}/${name}`,
+    };
     if (child.isFolder && (there === undefined || typeof there !== "string")) {
       const folder: Folder = there ?? new Map<string, Node>();
       into.set(name, folder);
@@ -117,7 +124,8 @@ function merge(into: Folder, source: Source, onConflict: ContentsLayerOptions["o
       ? reading(inner.disk, () => readlinkSync(fsPath(inner.disk), { encoding: "latin1" }))
       : inner.store;
     if (there === undefined) into.set(name, target);
-    else if (there !== target) onConflict?.(decode(inner.place), typeof there === "string" ? decode(there) : "a folder");
+    else if (there !== target)
+      onConflict?.(decode(inner.place), typeof there === "string" ? decode(there) : "a folder");
   }
 }
 

@@ -2,7 +2,16 @@
  * What layers hash to, remembered between runs: a small file a layer, named by its content key. Many processes may use
  * it at once, for a file is put in place whole. Whatever is not right in it counts as not there.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { debuglog } from "node:util";
@@ -64,7 +73,11 @@ export class DigestCache {
 
   summary(): CacheSummary {
     const files = this.#folders().flatMap((folder) => filesIn(folder));
-    return { path: this.path, entries: files.length, size: files.reduce((sum, file) => sum + statSync(file).size, 0) };
+    return {
+      path: this.path,
+      entries: files.length,
+      size: files.reduce((sum, file) => sum + statSync(file).size, 0),
+    };
   }
 
   clear(): void {
@@ -74,7 +87,9 @@ export class DigestCache {
   #prune(folder: string): void {
     const files = filesIn(folder);
     if (files.length <= MAX_PER_FOLDER) return;
-    const byAge = files.map((file) => ({ file, mtime: statSync(file).mtimeMs })).sort((one, other) => one.mtime - other.mtime);
+    const byAge = files
+      .map((file) => ({ file, mtime: statSync(file).mtimeMs }))
+      .sort((one, other) => one.mtime - other.mtime);
     for (const { file } of byAge.slice(0, files.length - MAX_PER_FOLDER)) unlinkSync(file);
   }
 

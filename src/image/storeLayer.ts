@@ -58,10 +58,14 @@ export class StoreLayer implements Layer {
         const sameFiles = this.#fingerprint === undefined || fingerprint === this.#fingerprint;
         if (sameFiles && (this.#size === undefined || size === this.#size)) return;
         if (this.contentKey) this.#options.cache?.remove(this.contentKey);
-        throw new LaminixError("ERR_FILE_CHANGED", `the files of a layer changed after it was hashed: ${this.sources.join(", ")}`, {
-          details: { paths: this.sources },
-          hint: "`nix-store --verify --check-contents` finds store paths that were changed",
-        });
+        throw new LaminixError(
+          "ERR_FILE_CHANGED",
+          `the files of a layer changed after it was hashed: ${this.sources.join(", ")}`,
+          {
+            details: { paths: this.sources },
+            hint: "`nix-store --verify --check-contents` finds store paths that were changed",
+          },
+        );
       },
     });
   }

@@ -20,7 +20,8 @@ export function parseTime(text: string, name: string): Time {
   if (text === "now") return nowTime();
   if (/^@\d{1,12}$/.test(text)) return unixTime(Number(text.slice(1)));
   const match = pattern.exec(text);
-  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] = match ?? [];
+  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] =
+    match ?? [];
   const offset = zone === "Z" ? "+00:00" : `${zone.slice(0, 3)}:${zone.slice(3).replace(":", "") || "00"}`;
   const date = `${String(year)}-${String(month)}-${String(day)}`;
   const time = `${hour}:${minute}:${second}`;
@@ -33,9 +34,13 @@ export function parseTime(text: string, name: string): Time {
     });
   }
   const micros = fraction === "" ? "" : fraction.slice(0, 6).padEnd(6, "0");
-  const shift = (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(4))) * (offset.startsWith("-") ? -60 : 60);
+  const shift =
+    (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(4))) * (offset.startsWith("-") ? -60 : 60);
   const exact = utc / 1000 - shift + Number(micros || "0") / 1e6;
-  return { iso: `${date}T${time}${/[1-9]/.test(micros) ? `.${micros}` : ""}${offset}`, seconds: Math.trunc(exact) };
+  return {
+    iso: `${date}T${time}${/[1-9]/.test(micros) ? `.${micros}` : ""}${offset}`,
+    seconds: Math.trunc(exact),
+  };
 }
 
 /** @param seconds Unix seconds */

@@ -7,7 +7,9 @@ import { compare, type Graph, type LayerPlan, reachable, toPlan } from "./graph.
 /** @param limit how many layers at the most, those of virtual nodes included; at least 1 */
 export function auto(graph: Graph, limit: number): LayerPlan {
   const owners = new Owners(graph.names.length);
-  const bySize = graph.narSizes.map((_, node) => node).sort((one, other) => size(graph, one) - size(graph, other));
+  const bySize = graph.narSizes
+    .map((_, node) => node)
+    .sort((one, other) => size(graph, one) - size(graph, other));
   for (let node = bySize.pop(); node !== undefined; node = bySize.pop()) {
     const dependencies = reachable([node], graph.references);
     const users = reachable([node], graph.referrers);
@@ -109,6 +111,8 @@ function inOrder(groups: readonly number[][], graph: Graph): number[][] {
       for (const [node, inside] of closure.entries()) if (inside) closureSize += size(graph, node);
       return { layer, closureSize };
     })
-    .sort((one, other) => one.closureSize - other.closureSize || byName(one.layer[0] ?? 0, other.layer[0] ?? 0))
+    .sort(
+      (one, other) => one.closureSize - other.closureSize || byName(one.layer[0] ?? 0, other.layer[0] ?? 0),
+    )
     .map(({ layer }) => layer);
 }

@@ -32,14 +32,16 @@ export function graphOf(closure: Closure, virtual: readonly VirtualNode[] = []):
   const nodeOfPath = new Map(order.map((row, node) => [paths[row], node]));
   const references = [
     ...order.map((row, node) =>
-      Array.from(rows.targets.subarray(rows.offsets[row], rows.offsets[row + 1]), (target) => nodeOfRow[target] ?? 0).filter(
-        (target) => target !== node,
-      ),
+      Array.from(
+        rows.targets.subarray(rows.offsets[row], rows.offsets[row + 1]),
+        (target) => nodeOfRow[target] ?? 0,
+      ).filter((target) => target !== node),
     ),
     ...virtual.map((node) => node.references.map((path) => nodeOfPath.get(path) ?? 0)),
   ];
   const referrers: number[][] = references.map(() => []);
-  for (const [node, targets] of references.entries()) for (const target of targets) referrers[target]?.push(node);
+  for (const [node, targets] of references.entries())
+    for (const target of targets) referrers[target]?.push(node);
   return {
     names: [...order.map((row) => paths[row] ?? ""), ...virtual.map((node) => node.name)],
     narSizes: [...order.map((row) => narSizes[row] ?? 0), ...virtual.map((node) => node.narSize)],
@@ -71,6 +73,8 @@ export function compare(one: string, other: string): number {
 /** The store paths of layers of nodes. Virtual nodes fall out, and layers that have nothing else. */
 export function toPlan(layers: readonly (readonly number[])[], graph: Graph): LayerPlan {
   return layers
-    .map((layer) => layer.filter((node) => node < graph.pathCount).map((node) => graph.names[node] as StorePath))
+    .map((layer) =>
+      layer.filter((node) => node < graph.pathCount).map((node) => graph.names[node] as StorePath),
+    )
     .filter((layer) => layer.length > 0);
 }

@@ -46,7 +46,11 @@ export function popularities(graph: Graph): bigint[] {
   // Numbers of ways grow exponentially with depth. They are kept in columns of 32 bits, and each column is added up in
   // doubles, over the bits of the set of nodes above.
   const columns: Float64Array[] = [];
-  for (let rest = ways; rest.some((value) => value > 0n); rest = rest.map((value) => value >> BigInt(COLUMN_BITS))) {
+  for (
+    let rest = ways;
+    rest.some((value) => value > 0n);
+    rest = rest.map((value) => value >> BigInt(COLUMN_BITS))
+  ) {
     columns.push(Float64Array.from(rest, (value) => Number(BigInt.asUintN(COLUMN_BITS, value))));
   }
 

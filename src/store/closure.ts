@@ -120,7 +120,9 @@ export class Closure implements Iterable<PathInfo> {
   }
 
   #neighbours({ offsets, targets }: ReferenceRows, row: number): StorePath[] {
-    return Array.from(targets.subarray(offsets[row], offsets[row + 1]), (target) => this.#columns.path(target));
+    return Array.from(targets.subarray(offsets[row], offsets[row + 1]), (target) =>
+      this.#columns.path(target),
+    );
   }
 
   #row(path: string): number | undefined {

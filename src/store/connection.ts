@@ -1,6 +1,13 @@
 /** One connection to a daemon: the addon's, with errors that have a code and a hint, and signals that are heard. */
+import { abortable, onAbort } from "../abort.js";
 import { type ErrorCode, LaminixError } from "../errors.js";
-import { loadAddon, type NativeCall, type NativeConnection, type NativeHandshake, type NativeTarget } from "./native.js";
+import {
+  loadAddon,
+  type NativeCall,
+  type NativeConnection,
+  type NativeHandshake,
+  type NativeTarget,
+} from "./native.js";
 
 export interface CallOptions {
   /** Rejects with the signal's reason when it aborts; the connection stays usable. */
@@ -51,7 +58,9 @@ export class Connection {
         native.close();
         if (!isAbsent(error)) throw error;
         last = error;
-        tried.push("socket" in target ? `${target.socket} (${why(error)})` : `${target.program} (${why(error)})`);
+        tried.push(
+          "socket" in target ? `${target.socket} (${why(error)})` : `${target.program} (${why(error)})`,
+        );
       }
     }
     throw new LaminixError("ERR_NO_DAEMON", `no Nix daemon answers; tried ${tried.join(", then ")}`, {
@@ -76,26 +85,15 @@ export class Connection {
 }
 
 async function settle<T>(call: NativeCall<T>, signal: AbortSignal | undefined): Promise<T> {
-  let onAbort: (() => void) | undefined;
+  const forget = onAbort(signal, () => {
+    call.cancel();
+  });
   try {
-    if (!signal) return await call.promise;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => {
-        reject(signal.reason as Error);
-        call.cancel();
-      };
-      if (signal.aborted) onAbort();
-      else signal.addEventListener("abort", onAbort, { once: true });
-    });
-    return await Promise.race([aborted, call.promise]);
+    return await abortable(call.promise, signal);
   } catch (error) {
-    if (signal?.aborted) {
-      call.promise.catch(() => undefined);
-      throw signal.reason;
-    }
-    throw withCode(error);
+    throw signal?.aborted ? signal.reason : withCode(error);
   } finally {
-    if (onAbort) signal?.removeEventListener("abort", onAbort);
+    forget();
   }
 }
 
@@ -112,7 +110,8 @@ function why(error: unknown): string {
 
 const hints: Partial<Record<ErrorCode, string>> = {
   ERR_NO_DAEMON: "say where the daemon listens with --store unix:///path/to/socket or NIX_DAEMON_SOCKET_PATH",
-  ERR_DAEMON_TIMEOUT: "something listens there that does not answer as a Nix daemon; is the socket the right one?",
+  ERR_DAEMON_TIMEOUT:
+    "something listens there that does not answer as a Nix daemon; is the socket the right one?",
   ERR_DAEMON_PROTOCOL: "is a Nix daemon (2.4 or later) listening there?",
   ERR_DAEMON_DISCONNECTED: "the daemon's log may say why (journalctl -u nix-daemon)",
   ERR_PATH_NOT_VALID: "build or fetch it first, for example with nix-store --realise",

@@ -54,7 +54,8 @@ export class GraphStore {
     const known = new Set<string>(nodes.map((node) => node.path));
     for (const { path, references } of nodes) {
       const missing = references.find((reference) => !known.has(reference));
-      if (missing !== undefined) throw malformed(name, `${path} references ${missing}, which it does not describe`);
+      if (missing !== undefined)
+        throw malformed(name, `${path} references ${missing}, which it does not describe`);
     }
     return new GraphStore(name, nodes, checkStoreDir(dir));
   }
@@ -65,7 +66,9 @@ export class GraphStore {
 
   /** @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH, ERR_GRAPH for a circle */
   async closure(paths: string | readonly string[]): Promise<Closure> {
-    const roots = (typeof paths === "string" ? [paths] : paths).map((path) => toStorePath(path, this.#storeDir));
+    const roots = (typeof paths === "string" ? [paths] : paths).map((path) =>
+      toStorePath(path, this.#storeDir),
+    );
     return Promise.resolve(new Closure(columnsOf(this.#sorted(roots))));
   }
 
@@ -85,7 +88,10 @@ export class GraphStore {
   #sorted(roots: readonly StorePath[]): Node[] {
     const sorted: Node[] = [];
     const state = new Map<string, "open" | "done">();
-    const stack = roots.toSorted().map((path) => ({ path, leave: false })).reverse();
+    const stack = roots
+      .toSorted()
+      .map((path) => ({ path, leave: false }))
+      .reverse();
     for (let next = stack.pop(); next; next = stack.pop()) {
       const { path, leave } = next;
       const node = this.#nodes.get(path);
@@ -102,7 +108,8 @@ export class GraphStore {
       stack.push({ path, leave: true });
       for (const reference of node.references.toSorted().reverse()) {
         if (reference === path || state.get(reference) === "done") continue;
-        if (state.get(reference) === "open") throw malformed(this.url, `${path} and ${reference} reference one another`);
+        if (state.get(reference) === "open")
+          throw malformed(this.url, `${path} and ${reference} reference one another`);
         stack.push({ path: reference, leave: false });
       }
     }
@@ -135,7 +142,8 @@ function entriesOf(document: unknown, name: string): { entries: [string, Fields]
   if (Array.isArray(document)) {
     return {
       entries: document.map((fields: unknown) => {
-        if (!isRecord(fields) || typeof fields.path !== "string") throw malformed(name, "an entry has no path");
+        if (!isRecord(fields) || typeof fields.path !== "string")
+          throw malformed(name, "an entry has no path");
         return [fields.path, fields];
       }),
     };
@@ -156,7 +164,8 @@ function nodeOf(path: string, fields: Fields, dir: string, name: string): Node {
   if (typeof narSize !== "number" || !(narSize >= 0)) throw malformed(name, `${path} has no narSize`);
   if (!Array.isArray(references)) throw malformed(name, `${path} has no references`);
   // Format 2 of `nix path-info` names paths by their base names.
-  const full = (text: unknown): StorePath => toStorePath(String(text).includes("/") ? String(text) : `${dir}/${String(text)}`, dir);
+  const full = (text: unknown): StorePath =>
+    toStorePath(String(text).includes("/") ? String(text) : `${dir}/${String(text)}`, dir);
   return { path: full(path), narSize, narHash: sha256(narHash), references: references.map(full) };
 }
 
@@ -176,7 +185,7 @@ function base32Decoded(digits: string): Buffer {
   for (let i = 0; i < digits.length; i++) {
     const value = "0123456789abcdfghijklmnpqrsvwxyz".indexOf(digits[digits.length - 1 - i] ?? "");
     const bit = i * 5;
-    const shifted = value << bit % 8;
+    const shifted = value << (bit % 8);
     const at = bit >> 3;
     bytes[at] = (bytes[at] ?? 0) | (shifted & 0xff);
     if (at + 1 < 32) bytes[at + 1] = (bytes[at + 1] ?? 0) | (shifted >> 8);
@@ -194,4 +203,3 @@ function malformed(name: string, why: string, cause?: unknown): LaminixError {
     hint: "give the JSON of exportReferencesGraph, or what `nix path-info -r --json` prints",
   });
 }
-

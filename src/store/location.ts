@@ -43,7 +43,12 @@ export function parseStoreUrl(url: string, environment: Environment = process.en
   };
 }
 
-function targetsOf(url: string, address: string, state: string | null, environment: Environment): NativeTarget[] {
+function targetsOf(
+  url: string,
+  address: string,
+  state: string | null,
+  environment: Environment,
+): NativeTarget[] {
   const socket = address.startsWith("unix://") ? address.slice("unix://".length) : "";
   if (socket !== "") return [{ socket: decodeURIComponent(socket) }];
   const known = { socket: defaultSocket(state, environment) };
@@ -56,14 +61,19 @@ function targetsOf(url: string, address: string, state: string | null, environme
 }
 
 function defaultSocket(state: string | null, environment: Environment): string {
-  if (state === null && environment.LIX_DAEMON_SOCKET_DIR) return `${environment.LIX_DAEMON_SOCKET_DIR}/socket`;
+  if (state === null && environment.LIX_DAEMON_SOCKET_DIR)
+    return `${environment.LIX_DAEMON_SOCKET_DIR}/socket`;
   if (state === null && environment.NIX_DAEMON_SOCKET_PATH) return environment.NIX_DAEMON_SOCKET_PATH;
   return `${state ?? environment.NIX_STATE_DIR ?? "/nix/var/nix"}/daemon-socket/socket`;
 }
 
 function unsupported(url: string, why: string, hint?: string): LaminixError {
-  return new LaminixError("ERR_STORE_URL", `${JSON.stringify(url)} is not a store that can be opened: ${why}`, {
-    hint: hint ?? "use auto, daemon, or unix:///path/to/socket",
-    details: { url },
-  });
+  return new LaminixError(
+    "ERR_STORE_URL",
+    `${JSON.stringify(url)} is not a store that can be opened: ${why}`,
+    {
+      hint: hint ?? "use auto, daemon, or unix:///path/to/socket",
+      details: { url },
+    },
+  );
 }

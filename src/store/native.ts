@@ -9,8 +9,7 @@ import { LaminixError } from "../errors.js";
 
 /** Where a daemon is: a Unix socket, or a program that speaks the protocol on its standard input and output. */
 export type NativeTarget =
-  | { readonly socket: string }
-  | { readonly program: string; readonly args: readonly string[] };
+  { readonly socket: string } | { readonly program: string; readonly args: readonly string[] };
 
 /** What a daemon said of itself in the handshake. */
 export interface NativeHandshake {
@@ -112,7 +111,8 @@ let addon: NativeAddon | undefined;
  */
 export function loadAddon(): NativeAddon {
   if (addon) return addon;
-  const file = process.env.LAMINIX_ADDON ?? fileURLToPath(new URL("../../build/Release/addon.node", import.meta.url));
+  const file =
+    process.env.LAMINIX_ADDON ?? fileURLToPath(new URL("../../build/Release/addon.node", import.meta.url));
   try {
     addon = require(file) as NativeAddon;
   } catch (cause) {

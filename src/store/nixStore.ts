@@ -1,5 +1,6 @@
 /** A Nix store behind a daemon. */
 import { lstatSync } from "node:fs";
+import { abortable } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { fromNative } from "./columns.js";
@@ -91,7 +92,8 @@ export class NixStore implements AsyncDisposable {
   async pathFromHashPart(hash: string, options: CallOptions = {}): Promise<StorePath | undefined> {
     const dir = await this.storeDir(options);
     toStorePath(`${dir}/${hash}-x`, dir);
-    return ((await this.#ask((native) => native.pathFromHashPart(hash), options)) ?? undefined) as StorePath | undefined;
+    return ((await this.#ask((native) => native.pathFromHashPart(hash), options)) ?? undefined) as
+      StorePath | undefined;
   }
 
   /**
@@ -125,10 +127,14 @@ export class NixStore implements AsyncDisposable {
     const dir = path.slice(0, path.lastIndexOf("/"));
     const disk = `${this.#location.physicalDir(dir)}/${baseName(path)}`;
     if (lstatSync(disk, { throwIfNoEntry: false })) return { disk };
-    throw new LaminixError("ERR_PATH_NOT_ON_DISK", `${path} is valid in ${this.url} but its files are not at ${disk}`, {
-      details: { path, disk },
-      hint: "where the store's files are elsewhere, say so with ?root= or ?real= in the store's URL",
-    });
+    throw new LaminixError(
+      "ERR_PATH_NOT_ON_DISK",
+      `${path} is valid in ${this.url} but its files are not at ${disk}`,
+      {
+        details: { path, disk },
+        hint: "where the store's files are elsewhere, say so with ?root= or ?real= in the store's URL",
+      },
+    );
   }
 
   /** Ends the connection; unanswered questions are rejected. May be called again. */
@@ -213,32 +219,18 @@ export class NixStore implements AsyncDisposable {
       const [first] = await this.#ask((native) => native.allValidPaths(), options);
       if (first !== undefined) return first.slice(0, first.lastIndexOf("/"));
     }
-    throw new LaminixError("ERR_STORE_DIR_UNKNOWN", `the store of ${this.url} is empty, and not at ${candidates.join(" or ")}`, {
-      hint: "say where it is with ?store=/its/folder in the store's URL, or NIX_STORE_DIR",
-    });
+    throw new LaminixError(
+      "ERR_STORE_DIR_UNKNOWN",
+      `the store of ${this.url} is empty, and not at ${candidates.join(" or ")}`,
+      {
+        hint: "say where it is with ?store=/its/folder in the store's URL, or NIX_STORE_DIR",
+      },
+    );
   }
 }
 
 function isDisconnected(error: unknown): boolean {
   return error instanceof LaminixError && error.code === "ERR_DAEMON_DISCONNECTED";
-}
-
-/** The promise, or the signal's reason if that comes first. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (onAbort) signal.removeEventListener("abort", onAbort);
-  }
 }
 
 /**

@@ -35,7 +35,8 @@ export function toStorePath(path: string, storeDir?: string): StorePath {
 function problemOf(baseName: string): string {
   const hash = baseName.split("-")[0] ?? "";
   if (hash.length !== 32) return `its hash has ${String(hash.length)} characters, not 32`;
-  if (!/^[0-9a-df-np-sv-z]*$/.test(hash)) return "its hash has characters other than 0-9 and a-z without e, o, t and u";
+  if (!/^[0-9a-df-np-sv-z]*$/.test(hash))
+    return "its hash has characters other than 0-9 and a-z without e, o, t and u";
   if (baseName.length <= 33) return "its name is missing";
   if (baseName.length > 244) return "its name has more than 211 characters";
   return "its name has characters other than letters, digits and + - . _ ? =";

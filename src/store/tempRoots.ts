@@ -71,7 +71,9 @@ export class TempRoots implements AsyncDisposable {
         this.#connection.catch(() => (this.#connection = undefined));
       },
     });
-    await Promise.all(this.#paths.map((path) => connection.call((native) => native.addTempRoot(path), options)));
+    await Promise.all(
+      this.#paths.map((path) => connection.call((native) => native.addTempRoot(path), options)),
+    );
     return connection;
   }
 }

@@ -114,7 +114,10 @@ export class HeaderEncoder {
     records.push(...this.#timeRecords);
     if (records.length + kept.length === 0) return block;
     const keywords = new Set(kept.map(([keyword]) => keyword));
-    return Buffer.concat([paxBlocks([...kept, ...records.filter(([keyword]) => !keywords.has(keyword))]), block]);
+    return Buffer.concat([
+      paxBlocks([...kept, ...records.filter(([keyword]) => !keywords.has(keyword))]),
+      block,
+    ]);
   }
 }
 
@@ -124,7 +127,9 @@ function fits(value: string, field: Field): boolean {
 
 /** What Python's "ascii" codec with errors="replace" makes of a name: a `?` for every character beyond ASCII. */
 function asciiReplaced(bytes: string): string {
-  return isAscii(bytes) ? bytes : Array.from(decode(bytes), (character) => (character > "\x7f" ? "?" : character)).join("");
+  return isAscii(bytes)
+    ? bytes
+    : Array.from(decode(bytes), (character) => (character > "\x7f" ? "?" : character)).join("");
 }
 
 /** Writes one byte a character and returns their sum. */
@@ -173,11 +178,14 @@ function writeChecksum(block: Buffer, sum: number): void {
 
 /** An extended header: its own ustar block, then the records, padded to whole blocks. */
 function paxBlocks(records: PaxRecords): Buffer {
-  const text = records.every(([, value]) => isUtf8(value)) ? records : [["hdrcharset", "BINARY"] as const, ...records];
+  const text = records.every(([, value]) => isUtf8(value))
+    ? records
+    : [["hdrcharset", "BINARY"] as const, ...records];
   const payload = Buffer.from(text.map(([keyword, value]) => paxRecord(keyword, value)).join(""), "latin1");
   const blocks = Buffer.alloc(BLOCK + padded(payload.length));
   const header = blocks.subarray(0, BLOCK);
-  let sum = 8 * 0x20 + writeBytes(header, NAME.at, "././@PaxHeader") + writeBytes(header, MAGIC, "ustar\x0000");
+  let sum =
+    8 * 0x20 + writeBytes(header, NAME.at, "././@PaxHeader") + writeBytes(header, MAGIC, "ustar\x0000");
   for (const [field, value] of [
     [MODE, 0],
     [UID, 0],

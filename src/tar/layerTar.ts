@@ -18,7 +18,11 @@ export interface LayerTar {
  * @param fingerprint takes note of every file
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function layerPieces(layer: LayerTar, chunk: Buffer, fingerprint: Fingerprint): Generator<Buffer, void, void> {
+export function layerPieces(
+  layer: LayerTar,
+  chunk: Buffer,
+  fingerprint: Fingerprint,
+): Generator<Buffer, void, void> {
   return archivePieces(entriesOf(layer), new HeaderEncoder(layer.owner, layer.mtime), chunk, fingerprint);
 }
 

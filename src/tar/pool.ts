@@ -1,6 +1,7 @@
 /** The threads that hash layer tars. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { abortable, onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import type { LayerTar } from "./layerTar.js";
 import type { PlainError, Reply, Request, TarSummary } from "./messages.js";
@@ -84,23 +85,20 @@ export class TarPool {
    * Digest, size and fingerprint of a layer's tar. Layers are begun in the order in which they are asked for.
    * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
    */
-  async hash(layer: LayerTar, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<TarSummary> {
+  async hash(
+    layer: LayerTar,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<TarSummary> {
     signal?.throwIfAborted();
     const id = this.#nextId++;
-    let onAbort: (() => void) | undefined;
-    try {
-      return await new Promise<TarSummary>((resolve, reject) => {
-        onAbort = () => {
-          this.#stop(id);
-          reject(signal?.reason as Error);
-        };
-        signal?.addEventListener("abort", onAbort, { once: true });
-        this.#waiting.push({ id, layer, resolve, reject });
-        this.#share();
-      });
-    } finally {
-      if (onAbort) signal?.removeEventListener("abort", onAbort);
-    }
+    const summary = new Promise<TarSummary>((resolve, reject) => {
+      this.#waiting.push({ id, layer, resolve, reject });
+    });
+    this.#share();
+    const forget = onAbort(signal, () => {
+      this.#stop(id);
+    });
+    return abortable(summary, signal).finally(forget);
   }
 
   #share(): void {

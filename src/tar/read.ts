@@ -11,7 +11,10 @@ import { type LayerTar, layerPieces } from "./layerTar.js";
  */
 export async function* readLayerTar(
   layer: LayerTar,
-  { signal, onEnd }: {
+  {
+    signal,
+    onEnd,
+  }: {
     readonly signal?: AbortSignal | undefined;
     readonly onEnd?: (summary: { readonly size: number; readonly fingerprint: number }) => void;
   } = {},

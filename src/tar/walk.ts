@@ -40,7 +40,8 @@ function diskEntry({ disk, name }: TreeSource): DiskEntry {
   const stats = reading(disk, () => lstatSync(fsPath(disk)));
   const mode = stats.mode & 0o7777;
   const linkname = "";
-  if (stats.isDirectory()) return { type: "directory", name: `${name}/`, mode, size: 0, linkname, disk, stats };
+  if (stats.isDirectory())
+    return { type: "directory", name: `${name}/`, mode, size: 0, linkname, disk, stats };
   if (stats.isFile()) return { type: "file", name, mode, size: stats.size, linkname, disk, stats };
   if (stats.isSymbolicLink()) {
     const target = reading(disk, () => readlinkSync(fsPath(disk), { encoding: "latin1" }));

@@ -37,13 +37,17 @@ async function hash(id: number, layer: LayerTar): Promise<void> {
       return;
     }
   }
-  answer({ kind: "hashed", id, summary: { sha256: digest.digest("hex"), size, fingerprint: fingerprint.value } });
+  answer({
+    kind: "hashed",
+    id,
+    summary: { sha256: digest.digest("hex"), size, fingerprint: fingerprint.value },
+  });
 }
 
 function plain(error: unknown): PlainError {
   if (error instanceof LaminixError) {
-    const { code, message, hint, details } = error;
-    return { code, message, hint, details, cause: error.cause === undefined ? undefined : String(error.cause) };
+    const { code, message, hint, details, cause } = error;
+    return { code, message, hint, details, cause: cause instanceof Error ? cause.message : undefined };
   }
   return { code: "ERR_INTERNAL", message: String(error), hint: undefined, details: {}, cause: undefined };
 }

@@ -19,7 +19,9 @@ export function compressionFor(path: string, wanted: string | undefined): Compre
   if (wanted !== undefined) {
     const known = COMPRESSIONS.find((each) => each === wanted);
     if (known) return known;
-    throw new LaminixError("ERR_USAGE", `${wanted} is not a compression`, { hint: `use ${COMPRESSIONS.join(", ")}` });
+    throw new LaminixError("ERR_USAGE", `${wanted} is not a compression`, {
+      hint: `use ${COMPRESSIONS.join(", ")}`,
+    });
   }
   if (/\.tar$/.test(path)) return "none";
   return /\.zst$/.test(path) ? "zstd" : "gz";
@@ -51,7 +53,7 @@ export async function writeFileWhole(
   } catch (error) {
     await rm(temporary, { force: true });
     if (signal?.aborted) throw signal.reason;
-    throw error === writing || error instanceof LaminixError === false ? cannotWrite(path, error) : error;
+    throw error === writing || !(error instanceof LaminixError) ? cannotWrite(path, error) : error;
   }
 }
 

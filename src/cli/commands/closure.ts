@@ -19,7 +19,9 @@ export function closure(io: Io): Command {
       );
       if (options.json) return io.stdout.write(`${JSON.stringify([...found])}\n`);
       const { narSizes } = found;
-      const lines = found.paths.map((path, row) => (options.sizes ? `${String(narSizes[row])}\t${path}\n` : `${path}\n`));
+      const lines = found.paths.map((path, row) =>
+        options.sizes ? `${String(narSizes[row])}\t${path}\n` : `${path}\n`,
+      );
       await io.stdout.write(lines.join(""));
       if (options.sizes && !options.quiet) {
         io.stderr.write(`${counted(found.size, "store path")}, ${bytes(found.narSize)}\n`);

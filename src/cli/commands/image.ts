@@ -56,7 +56,12 @@ async function withImage(
   await withStore(options, async (store) => {
     const spec = await specFrom(args, options, store, io);
     const { onProgress } = shown;
-    const image = await streamLayeredImage(spec, { store, signal: io.signal, jobs: options.jobs, onProgress });
+    const image = await streamLayeredImage(spec, {
+      store,
+      signal: io.signal,
+      jobs: options.jobs,
+      onProgress,
+    });
     try {
       await use(image, shown, spec.compressor);
     } finally {

@@ -11,7 +11,10 @@ export function inspect(io: Io): Command {
       const { describeArchive } = await import("../../transports/dockerArchive/describe.js");
       const { formatJson } = await import("../../image/json.js");
       using archive = await DockerArchive.open(path, { signal: io.signal });
-      if (options.json) return io.stdout.write(`${formatJson(await describeArchive(archive))}\n`);
+      if (options.json) {
+        await io.stdout.write(`${formatJson(await describeArchive(archive))}\n`);
+        return;
+      }
       for (const image of archive.images) {
         const digests = await Promise.all(image.layers.map((layer) => layer.diffId()));
         const size = digests.reduce((sum, digest) => sum + digest.size, 0);

@@ -22,7 +22,9 @@ export function layers(io: Io): Command {
       await io.stdout.write(lines.join(""));
       if (!options.quiet) {
         const total = plan.layers.reduce((sum, { narSize }) => sum + narSize, 0);
-        io.stderr.write(`${counted(plan.layers.length, "layer")} by strategy ${plan.strategy}, ${bytes(total)}\n`);
+        io.stderr.write(
+          `${counted(plan.layers.length, "layer")} by strategy ${plan.strategy}, ${bytes(total)}\n`,
+        );
       }
     });
 }

@@ -8,7 +8,9 @@ import { type EntryType, HeaderEncoder, type PaxRecords } from "../../tar/header
 
 /** @param block the member's own header block */
 export function canonicalHeader(block: Buffer, { name, linkname, type, size, pax }: Header): Buffer {
-  const kept: PaxRecords = Object.entries((pax ?? {}) as Readonly<Record<string, string>>).map(([keyword, value]) => [keyword, toByteString(value)]);
+  const kept: PaxRecords = Object.entries((pax ?? {}) as Readonly<Record<string, string>>).map(
+    ([keyword, value]) => [keyword, toByteString(value)],
+  );
   const record = (keyword: string): string | undefined => kept.find(([key]) => key === keyword)?.[1];
   const number = (keyword: string, at: number, length: number): number => {
     const value = record(keyword);

@@ -1,6 +1,14 @@
 /** Reads a docker-archive: what `docker save`, skopeo and this library write. */
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, createWriteStream, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -51,7 +59,10 @@ export class DockerArchive implements Disposable {
    * @param path a file, plain or compressed with gzip
    * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_JSON, ERR_UNSUPPORTED
    */
-  static async open(path: string, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<DockerArchive> {
+  static async open(
+    path: string,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<DockerArchive> {
     const fd = await openPlain(path, signal);
     try {
       const members = await index(path, fd, signal);
@@ -87,15 +98,21 @@ async function openPlain(path: string, signal: AbortSignal | undefined): Promise
   if (compression === undefined) return fd;
   closeSync(fd);
   if (compression !== "gzip") {
-    throw new LaminixError("ERR_UNSUPPORTED", `${path} is compressed with ${compression}, which is not read here`, {
-      hint: `unpack it first, with ${compression} -d`,
-      details: { path },
-    });
+    throw new LaminixError(
+      "ERR_UNSUPPORTED",
+      `${path} is compressed with ${compression}, which is not read here`,
+      {
+        hint: `unpack it first, with ${compression} -d`,
+        details: { path },
+      },
+    );
   }
   const folder = mkdtempSync(join(tmpdir(), "laminix-"));
   try {
     const plain = join(folder, "archive.tar");
-    await pipeline(createReadStream(path), createGunzip(), createWriteStream(plain), { ...(signal && { signal }) });
+    await pipeline(createReadStream(path), createGunzip(), createWriteStream(plain), {
+      ...(signal && { signal }),
+    });
     return openSync(plain, "r");
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
@@ -115,7 +132,11 @@ function compressionOf(magic: Buffer): string | undefined {
 }
 
 /** Every member by name; of two with the same name the later one, as tar has it. */
-async function index(path: string, fd: number, signal: AbortSignal | undefined): Promise<Map<string, Member>> {
+async function index(
+  path: string,
+  fd: number,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
   const parser = extract();
   const block = Buffer.alloc(BLOCK);
@@ -148,7 +169,12 @@ function imagesOf(path: string, fd: number, members: ReadonlyMap<string, Member>
   if (!isArray(manifest) || manifest.length === 0) throw damaged(path, "its manifest.json lists no image");
   return manifest.map((entry) => {
     if (!isObject(entry)) throw damaged(path, "its manifest.json has an entry that is not an object");
-    const { json: configFile, digest } = readJson(path, fd, members, text(entry.get("Config"), path, "Config"));
+    const { json: configFile, digest } = readJson(
+      path,
+      fd,
+      members,
+      text(entry.get("Config"), path, "Config"),
+    );
     if (!isObject(configFile)) throw damaged(path, "its configuration is not an object");
     const rootfs = configFile.get("rootfs");
     const diffIds = texts(isObject(rootfs) ? rootfs.get("diff_ids") : undefined, path, "diff_ids");
@@ -162,9 +188,22 @@ function imagesOf(path: string, fd: number, members: ReadonlyMap<string, Member>
       const { offset, size } = resolve(path, members, member);
       const diffId = diffIds[i] ?? "";
       if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw damaged(path, `${diffId} is not a diffID`);
-      return new ArchivedLayer({ kind: "base", sources: [name], member, diffId: diffId as Digest, fd, offset, size });
+      return new ArchivedLayer({
+        kind: "base",
+        sources: [name],
+        member,
+        diffId: diffId as Digest,
+        fd,
+        offset,
+        size,
+      });
     });
-    return { references: references === null ? [] : texts(references, path, "RepoTags"), configDigest: digest, configFile, layers };
+    return {
+      references: references === null ? [] : texts(references, path, "RepoTags"),
+      configDigest: digest,
+      configFile,
+      layers,
+    };
   });
 }
 
@@ -174,14 +213,18 @@ function resolve(path: string, members: ReadonlyMap<string, Member>, member: Mem
   if ((member.type !== "symlink" && member.type !== "link") || depth > 16) {
     throw damaged(path, `its layer ${member.name} is not a file`);
   }
-  const target = member.type === "link" ? member.linkname : posix.join(posix.dirname(member.name), member.linkname);
+  const target =
+    member.type === "link" ? member.linkname : posix.join(posix.dirname(member.name), member.linkname);
   return resolve(path, members, find(path, members, target), depth + 1);
 }
 
 function find(path: string, members: ReadonlyMap<string, Member>, name: string): Member {
   const member = members.get(name) ?? members.get(`./${name}`);
   if (member) return member;
-  const hint = name === "manifest.json" ? "a docker-archive is what `docker save` and skopeo's docker-archive: write" : undefined;
+  const hint =
+    name === "manifest.json"
+      ? "a docker-archive is what `docker save` and skopeo's docker-archive: write"
+      : undefined;
   throw damaged(path, `it has no ${name}`, undefined, hint);
 }
 

@@ -1,0 +1,41 @@
+/** Abort signals, heard by many at once. */
+
+const heard = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back when the signal aborts, at once if it has. However many ask, the signal has one listener.
+ * @returns stops listening
+ */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (!signal) return () => undefined;
+  if (signal.aborted) {
+    callback();
+    return () => undefined;
+  }
+  let callbacks = heard.get(signal);
+  if (!callbacks) {
+    const all = (callbacks = new Set());
+    heard.set(signal, all);
+    signal.addEventListener("abort", () => {
+      for (const each of all) each();
+    });
+  }
+  callbacks.add(callback);
+  return () => callbacks.delete(callback);
+}
+
+/** Settles as the promise does, or rejects with the signal's reason if that comes first. */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  let stop: (() => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      stop = onAbort(signal, () => {
+        reject(signal.reason as Error);
+      });
+      promise.then(resolve, reject);
+    });
+  } finally {
+    stop?.();
+  }
+}
