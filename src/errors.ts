@@ -59,7 +59,6 @@ export type ErrorCode =
   | "ERR_SPEC_UNKNOWN_KEY"
   | "ERR_JSON"
   | "ERR_CONF"
-  | "ERR_CONTENTS"
   | "ERR_LAYER_BUDGET"
   | "ERR_USAGE"
   | "ERR_UNSUPPORTED"

@@ -9,8 +9,8 @@ namespace laminix::addon {
 namespace {
 
 /**
- * Where the object keeps its callback. A reference from here would keep alive whatever the callback knows, most
- * likely the object itself.
+ * Where the object keeps its callback. A reference from here would keep alive whatever the callback knows,
+ * most likely the object itself.
  */
 constexpr char onClose[] = "onClose";
 
@@ -94,7 +94,13 @@ void Connection::lost(Napi::Env env) {
   // Unreachable, and not collected yet.
   if (self.IsEmpty()) return;
   Napi::Value callback = self.Get(onClose);
-  if (callback.IsFunction()) callback.As<Napi::Function>().Call(self, {});
+  if (!callback.IsFunction()) return;
+  try {
+    callback.As<Napi::Function>().Call(self, {});
+  } catch (const Napi::Error& error) {
+    // Thrown from here, Node would only warn of it.
+    napi_fatal_exception(env, error.Value());
+  }
 }
 
 }  // namespace laminix::addon

@@ -12,7 +12,9 @@ using daemon::Closure;
 using daemon::PathInfo;
 using daemon::StringColumn;
 
-Napi::String text(Napi::Env env, std::string_view value) { return Napi::String::New(env, value.data(), value.size()); }
+Napi::String text(Napi::Env env, std::string_view value) {
+  return Napi::String::New(env, value.data(), value.size());
+}
 
 Napi::Value textOrNull(Napi::Env env, std::string_view value) {
   if (value.empty()) return env.Null();
@@ -105,7 +107,7 @@ std::vector<std::string> currentEnvironment() {
 Napi::Value toJs(Napi::Env env, const daemon::CodedError& error) {
   Napi::Object result = Napi::Error::New(env, error.what()).Value();
   result.Set("code", text(env, error.code));
-  if (!error.path.empty()) result.Set("path", text(env, error.path));
+  if (error.path) result.Set("path", text(env, *error.path));
   if (!error.errnoName.empty()) result.Set("errno", text(env, error.errnoName));
   if (error.level) result.Set("level", Napi::Number::New(env, static_cast<double>(*error.level)));
   return result;
@@ -130,7 +132,8 @@ std::string toString(const Napi::Value& value, const char* what) {
 }
 
 std::vector<std::string> toStrings(const Napi::Value& value, const char* what) {
-  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), std::string(what) + " must be an array of strings");
+  if (!value.IsArray())
+    throw Napi::TypeError::New(value.Env(), std::string(what) + " must be an array of strings");
   Napi::Array array = value.As<Napi::Array>();
   std::vector<std::string> result;
   for (std::uint32_t i = 0; i < array.Length(); i++) {

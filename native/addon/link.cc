@@ -16,7 +16,8 @@ std::shared_ptr<Link> Link::open(Napi::Env env, daemon::Target target,
     link->session_ = std::make_unique<daemon::Session>(std::move(target), patience, listener);
   } catch (const std::system_error& error) {
     link->bell_.Release();
-    throw Napi::Error(env, toJs(env, daemon::noDaemon("a thread could not be started", error.code().value())));
+    throw Napi::Error(env,
+                      toJs(env, daemon::noDaemon("a thread could not be started", error.code().value())));
   } catch (const daemon::CodedError& error) {
     link->bell_.Release();
     throw Napi::Error(env, toJs(env, error));
@@ -38,11 +39,11 @@ void Link::tearDown(void* link) {
 
 Napi::Object Link::submit(Napi::Env env, std::shared_ptr<daemon::Call> call) {
   Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
-  if (session_->submit(call)) {
+  if (auto refusal = session_->submit(call)) {
+    deferred.Reject(toJs(env, *refusal));
+  } else {
     pending_.emplace(call.get(), deferred);
     updateHold(env);
-  } else {
-    deferred.Reject(toJs(env, daemon::CodedError(daemon::code::disconnected, "the connection has ended")));
   }
   Napi::Object result = Napi::Object::New(env);
   result.Set("promise", deferred.Promise());

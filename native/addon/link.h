@@ -14,8 +14,8 @@ namespace laminix::addon {
 
 /**
  * Joins a connection's thread to its JavaScript side: outcomes go through a queue, and settle promises on the
- * environment's own thread. While there is an unsettled promise, the event loop and the JavaScript object are kept
- * alive. All but the Listener's part is for JavaScript's thread.
+ * environment's own thread. While there is an unsettled promise, the event loop and the JavaScript object are
+ * kept alive. All but the Listener's part is for JavaScript's thread.
  */
 class Link final : public std::enable_shared_from_this<Link>, private daemon::Listener {
  public:

@@ -75,7 +75,8 @@ class ClosureCall final : public Call {
 };
 
 template <class... Arguments>
-std::shared_ptr<Call> question(Question::Read read, void (*encode)(Encoder&, Arguments...), Arguments... arguments) {
+std::shared_ptr<Call> question(Question::Read read, void (*encode)(Encoder&, Arguments...),
+                               Arguments... arguments) {
   Encoder request;
   encode(request, arguments...);
   return std::make_shared<Question>(request, read);

@@ -16,12 +16,13 @@
 namespace laminix::daemon {
 
 /** What a call can result in; nothing (monostate) for those that are done for their effect. */
-using Value = std::variant<std::monostate, bool, std::optional<std::string>, StringColumn, std::optional<PathInfo>, Closure>;
+using Value = std::variant<std::monostate, bool, std::optional<std::string>, StringColumn,
+                           std::optional<PathInfo>, Closure>;
 using Outcome = std::variant<Value, CodedError>;
 
 /**
- * One question of the caller, which may be many questions to the daemon. All but cancel() is for the connection's
- * thread.
+ * One question of the caller, which may be many questions to the daemon. All but cancel() is for the
+ * connection's thread.
  */
 class Call {
  public:

@@ -11,8 +11,8 @@
 namespace laminix::daemon {
 
 /**
- * A transport's bytes, both ways. Waiting for bytes sends what is pending, and nothing else does: whatever was asked
- * between two waits goes out as one write, and a daemon that answers is always read from.
+ * A transport's bytes, both ways. Waiting for bytes sends what is pending, and nothing else does: whatever
+ * was asked between two waits goes out as one write, and a daemon that answers is always read from.
  */
 class Channel final : public Source {
  public:
@@ -27,7 +27,8 @@ class Channel final : public Source {
   Deadline deadline;
 
   std::size_t read(char* into, std::size_t capacity) override;
-  /** Waits until woken. The daemon has nothing to say meanwhile: a ProtocolError if it does, EndOfStream if it ends. */
+  /** Waits until woken. The daemon has nothing to say meanwhile: a ProtocolError if it does, EndOfStream if
+   * it ends. */
   void idle();
 
  private:

@@ -12,12 +12,13 @@ namespace laminix::daemon {
 namespace {
 
 template <class T>
-std::span<const T> row(const std::vector<T>& items, const std::vector<std::uint32_t>& offsets, std::size_t i) {
+std::span<const T> row(const std::vector<T>& items, const std::vector<std::uint32_t>& offsets,
+                       std::size_t i) {
   return std::span(items).subspan(offsets[i], offsets[i + 1] - offsets[i]);
 }
 
 CodedError notValid(const std::string& path, const std::string& why) {
-  CodedError error(code::pathNotValid, path + why);
+  CodedError error(code::pathNotValid, "'" + path + "'" + why);
   error.path = path;
   return error;
 }
@@ -58,7 +59,8 @@ struct ClosureWalk::Sink {
     auto begin = found.references.begin() + found.referenceOffsets.back();
     std::sort(begin, found.references.end());
     found.references.erase(std::unique(begin, found.references.end()), found.references.end());
-    if (found.references.size() > UINT32_MAX) throw ProtocolError("the daemon sent more references than can be");
+    if (found.references.size() > UINT32_MAX)
+      throw ProtocolError("the daemon sent more references than can be");
     found.referenceOffsets.push_back(static_cast<std::uint32_t>(found.references.size()));
   }
 };
@@ -84,7 +86,8 @@ std::size_t ClosureWalk::take(Decoder& in, Encoder& out) {
 }
 
 ClosureWalk::Id ClosureWalk::idOf(std::string_view path, const char* what) {
-  bool inside = path.size() > storeDir_.size() && path.starts_with(storeDir_) && path[storeDir_.size()] == '/';
+  bool inside =
+      path.size() > storeDir_.size() && path.starts_with(storeDir_) && path[storeDir_.size()] == '/';
   if (inside) {
     std::string_view name = path.substr(storeDir_.size() + 1);
     Id id = names_.find(name);
@@ -119,7 +122,8 @@ std::vector<ClosureWalk::Id> ClosureWalk::topologicalOrder() const {
   // References as ranks, so that every comparison from here on is one of numbers.
   std::vector<std::uint32_t> references(found_.references.size());
   for (Id id = 0; id < count; id++) {
-    auto begin = references.begin() + found_.referenceOffsets[id], end = references.begin() + found_.referenceOffsets[id + 1];
+    auto begin = references.begin() + found_.referenceOffsets[id],
+         end = references.begin() + found_.referenceOffsets[id + 1];
     auto ids = row(found_.references, found_.referenceOffsets, id);
     std::transform(ids.begin(), ids.end(), begin, [&](Id reference) { return rank[reference]; });
     std::sort(begin, end);

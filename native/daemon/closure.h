@@ -17,7 +17,8 @@ struct Closure {
   std::vector<double> narSizes;
   std::vector<double> registrationTimes;
   std::vector<std::uint8_t> ultimate;
-  /** Row i's are those from referenceOffsets[i] to referenceOffsets[i + 1], ascending; itself is one of them. */
+  /** Row i's are those from referenceOffsets[i] to referenceOffsets[i + 1], ascending; itself is one of them.
+   */
   std::vector<std::uint32_t> references;
   std::vector<std::uint32_t> referenceOffsets{0};
   StringColumn derivers;
@@ -30,8 +31,8 @@ struct Closure {
 };
 
 /**
- * Finds a closure by asking for the path info of the roots, and of every path that an answer mentions for the first
- * time. Answers come in the order of the questions.
+ * Finds a closure by asking for the path info of the roots, and of every path that an answer mentions for the
+ * first time. Answers come in the order of the questions.
  */
 class ClosureWalk {
  public:

@@ -7,25 +7,44 @@ namespace laminix::daemon {
 
 std::string errnoName(int errorNumber) {
   switch (errorNumber) {
-    case E2BIG: return "E2BIG";
-    case EACCES: return "EACCES";
-    case EAGAIN: return "EAGAIN";
-    case ECONNREFUSED: return "ECONNREFUSED";
-    case ECONNRESET: return "ECONNRESET";
-    case EISDIR: return "EISDIR";
-    case ELOOP: return "ELOOP";
-    case EMFILE: return "EMFILE";
-    case ENAMETOOLONG: return "ENAMETOOLONG";
-    case ENFILE: return "ENFILE";
-    case ENOENT: return "ENOENT";
-    case ENOEXEC: return "ENOEXEC";
-    case ENOMEM: return "ENOMEM";
-    case ENOTDIR: return "ENOTDIR";
-    case ENOTSOCK: return "ENOTSOCK";
-    case EPERM: return "EPERM";
-    case EPIPE: return "EPIPE";
-    case EPROTOTYPE: return "EPROTOTYPE";
-    default: return "errno " + std::to_string(errorNumber);
+    case E2BIG:
+      return "E2BIG";
+    case EACCES:
+      return "EACCES";
+    case EAGAIN:
+      return "EAGAIN";
+    case ECONNREFUSED:
+      return "ECONNREFUSED";
+    case ECONNRESET:
+      return "ECONNRESET";
+    case EISDIR:
+      return "EISDIR";
+    case ELOOP:
+      return "ELOOP";
+    case EMFILE:
+      return "EMFILE";
+    case ENAMETOOLONG:
+      return "ENAMETOOLONG";
+    case ENFILE:
+      return "ENFILE";
+    case ENOENT:
+      return "ENOENT";
+    case ENOEXEC:
+      return "ENOEXEC";
+    case ENOMEM:
+      return "ENOMEM";
+    case ENOTDIR:
+      return "ENOTDIR";
+    case ENOTSOCK:
+      return "ENOTSOCK";
+    case EPERM:
+      return "EPERM";
+    case EPIPE:
+      return "EPIPE";
+    case EPROTOTYPE:
+      return "EPROTOTYPE";
+    default:
+      return "errno " + std::to_string(errorNumber);
   }
 }
 

@@ -23,15 +23,16 @@ struct CodedError : std::runtime_error {
       : std::runtime_error(message), code(std::move(code)) {}
 
   std::string code;
-  /** The store path concerned; empty where there is none. */
-  std::string path;
+  /** The store path concerned. */
+  std::optional<std::string> path;
   /** The name of the system's error number, "ENOENT"; empty where no system call failed. */
   std::string errnoName;
   /** The level that the daemon gave its own error: 0 is an error, 1 a warning, and so on. */
   std::optional<std::uint64_t> level;
 };
 
-/** The daemon said something that the protocol does not allow. What follows it cannot be understood any more. */
+/** The daemon said something that the protocol does not allow. What follows it cannot be understood any more.
+ */
 struct ProtocolError : CodedError {
   explicit ProtocolError(const std::string& message) : CodedError(code::protocol, message) {}
 };

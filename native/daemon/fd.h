@@ -42,7 +42,8 @@ struct Pipe {
   Fd writeEnd;
 };
 
-/** Both ends are closed in programs started from here. ERR_NO_DAEMON where the process has no descriptor left. */
+/** Both ends are closed in programs started from here. ERR_NO_DAEMON where the process has no descriptor
+ * left. */
 inline Pipe makePipe() {
   int ends[2];
 #ifdef __linux__

@@ -44,7 +44,8 @@ std::vector<std::string> exchangeFeatures(Encoder& out, Decoder& in) {
   for (std::uint64_t i = 0; i < count; i++) {
     std::string_view feature = in.string(maxShortLength, "a feature");
     bool known = std::find(offered.begin(), offered.end(), feature) != offered.end();
-    if (known && std::find(common.begin(), common.end(), feature) == common.end()) common.emplace_back(feature);
+    if (known && std::find(common.begin(), common.end(), feature) == common.end())
+      common.emplace_back(feature);
   }
   return common;
 }
@@ -63,7 +64,8 @@ Handshake shakeHands(Encoder& out, Decoder& in) {
 
   // CPU affinity and reserved space: obsolete, but still read by every daemon.
   out.number(0).number(0);
-  bool setOptions = std::find(result.features.begin(), result.features.end(), disableSetOptions) == result.features.end();
+  bool setOptions =
+      std::find(result.features.begin(), result.features.end(), disableSetOptions) == result.features.end();
   if (setOptions) askSetOptions(out);
 
   if (result.minor >= 33) result.version = in.string(maxShortLength, "its version");

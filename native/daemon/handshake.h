@@ -22,8 +22,9 @@ struct Handshake {
 };
 
 /**
- * Greets the daemon and sets its options to quiet ones without overrides, so that its own configuration holds.
- * A ProtocolError where it is no daemon, or one older than protocol 1.32; ERR_DAEMON where it greets with an error.
+ * Greets the daemon and sets its options to quiet ones without overrides, so that its own configuration
+ * holds. A ProtocolError where it is no daemon, or one older than protocol 1.32; ERR_DAEMON where it greets
+ * with an error.
  */
 Handshake shakeHands(Encoder& out, Decoder& in);
 

@@ -62,9 +62,13 @@ std::optional<DaemonError> readMessages(Decoder& in) {
   for (;;) {
     std::uint64_t kind = in.number();
     switch (kind) {
-      case Message::last: return std::nullopt;
-      case Message::error: return readError(in);
-      case Message::next: in.string(maxStringLength, "a log line"); break;
+      case Message::last:
+        return std::nullopt;
+      case Message::error:
+        return readError(in);
+      case Message::next:
+        in.string(maxStringLength, "a log line");
+        break;
       case Message::startActivity:
         in.number();
         in.number(maxLevel, "an activity's level");
@@ -73,7 +77,9 @@ std::optional<DaemonError> readMessages(Decoder& in) {
         skipFields(in);
         in.number();
         break;
-      case Message::stopActivity: in.number(); break;
+      case Message::stopActivity:
+        in.number();
+        break;
       case Message::result:
         in.number();
         in.number();

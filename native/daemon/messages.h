@@ -20,8 +20,8 @@ struct DaemonError {
 };
 
 /**
- * Reads the messages that come before every answer (log lines, activities), and drops them. Nothing if the answer
- * follows; the error if there will be none.
+ * Reads the messages that come before every answer (log lines, activities), and drops them. Nothing if the
+ * answer follows; the error if there will be none.
  */
 std::optional<DaemonError> readMessages(Decoder& in);
 

@@ -15,7 +15,9 @@ enum class Operation : std::uint64_t {
   queryPathFromHashPart = 29,
 };
 
-Encoder& begin(Encoder& out, Operation operation) { return out.number(static_cast<std::uint64_t>(operation)); }
+Encoder& begin(Encoder& out, Operation operation) {
+  return out.number(static_cast<std::uint64_t>(operation));
+}
 
 struct PathInfoSink {
   PathInfo& info;
@@ -93,7 +95,8 @@ void readAddTempRoot(Decoder& in) {
 
 Sha256 parseNarHash(std::string_view base16) {
   Sha256 hash;
-  if (base16.size() != 2 * hash.size()) throw ProtocolError("the daemon sent a NAR hash that is not SHA-256 in base 16");
+  if (base16.size() != 2 * hash.size())
+    throw ProtocolError("the daemon sent a NAR hash that is not SHA-256 in base 16");
   for (std::size_t i = 0; i < hash.size(); i++) {
     int high = digit(base16[2 * i]), low = digit(base16[2 * i + 1]);
     if (high < 0 || low < 0) throw ProtocolError("the daemon sent a NAR hash that is not SHA-256 in base 16");

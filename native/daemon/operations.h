@@ -51,8 +51,8 @@ using Sha256 = std::array<std::uint8_t, 32>;
 Sha256 parseNarHash(std::string_view base16);
 
 /**
- * The same as readPathInfo without a copy: hands the fields to `sink` in the order in which they come. False, and
- * nothing handed over, if the path is not valid. The views are good during the call that gets them.
+ * The same as readPathInfo without a copy: hands the fields to `sink` in the order in which they come. False,
+ * and nothing handed over, if the path is not valid. The views are good during the call that gets them.
  */
 template <class Sink>
 bool readPathInfoInto(Decoder& in, Sink& sink) {

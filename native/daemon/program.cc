@@ -20,7 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 /** How much of what a program says on its standard error is remembered, in bytes. */
 constexpr std::size_t tailSize = 8 << 10;
-/** How long a program that ended its output may take to say why, and one that was told to end may take to do so. */
+/** How long a program that ended its output may take to say why, and one that was told to end may take to do
+ * so. */
 constexpr auto grace = 300ms;
 
 /** The path that execvp(3) would start; empty if there is none. */
@@ -170,6 +171,8 @@ class Program final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> openProgram(const ProgramTarget& target) { return std::make_unique<Program>(target); }
+std::unique_ptr<Transport> openProgram(const ProgramTarget& target) {
+  return std::make_unique<Program>(target);
+}
 
 }  // namespace laminix::daemon

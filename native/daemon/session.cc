@@ -18,7 +18,10 @@ struct Closed {};
 
 CodedError disconnected(const std::string& message) { return CodedError(code::disconnected, message); }
 
-/** The process's signals are for its own threads; and writing to a daemon that is gone must not raise SIGPIPE. */
+CodedError closedError() { return disconnected("the connection was closed"); }
+
+/** The process's signals are for its own threads; and writing to a daemon that is gone must not raise
+ * SIGPIPE. */
 void blockSignals() {
   sigset_t all;
   sigfillset(&all);
@@ -35,20 +38,21 @@ Session::~Session() {
   join();
 }
 
-bool Session::submit(std::shared_ptr<Call> call) {
+std::optional<CodedError> Session::submit(std::shared_ptr<Call> call) {
   {
     std::lock_guard lock(mutex_);
-    if (closing_ || ended_) return false;
+    if (refusal_) return refusal_;
     submitted_.push_back(std::move(call));
   }
   wake_.signal();
-  return true;
+  return std::nullopt;
 }
 
 void Session::close() {
   {
     std::lock_guard lock(mutex_);
     closing_ = true;
+    if (!refusal_) refusal_ = closedError();
   }
   wake_.signal();
 }
@@ -62,7 +66,7 @@ void Session::run() {
   try {
     converse();
   } catch (const Closed&) {
-    CodedError reason = disconnected("the connection was closed");
+    CodedError reason = closedError();
     end(reason, reason);
   } catch (const ProtocolError& error) {
     // The call whose answer it was fails for good; those behind it never had a chance.
@@ -153,10 +157,11 @@ void Session::takeAnswer(Decoder& in) {
   // Stays first in line until it is read, so that end() knows whose answer failed.
   std::shared_ptr<Call> call = expected_.front();
   if (auto error = readMessages(in)) {
-    // A daemon that fails to understand a request writes its error twice and ends. The copy must not become the
-    // answer to the next request.
+    // A daemon that fails to understand a request writes its error twice and ends. The copy must not become
+    // the answer to the next request.
     if (lastError_ == error) {
-      throw disconnected("the daemon ended the connection after an error: " + std::string(error->coded().what()));
+      throw disconnected("the daemon ended the connection after an error: " +
+                         std::string(error->coded().what()));
     }
     expected_.pop_front();
     call->unanswered_--;
@@ -212,7 +217,7 @@ void Session::end(const CodedError& reason, const CodedError& forTheRest) {
   std::deque<std::shared_ptr<Call>> calls;
   {
     std::lock_guard lock(mutex_);
-    ended_ = true;
+    if (!refusal_) refusal_ = forTheRest;
     calls.swap(submitted_);
   }
   if (!expected_.empty()) settle(expected_.front(), reason);

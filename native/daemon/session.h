@@ -31,8 +31,8 @@ class Listener {
 };
 
 /**
- * A connection to a daemon and the thread that owns it. Submitted calls are asked at once, one behind the other,
- * also while answers to earlier ones are awaited; answers come in the order of questions.
+ * A connection to a daemon and the thread that owns it. Submitted calls are asked at once, one behind the
+ * other, also while answers to earlier ones are awaited; answers come in the order of questions.
  */
 class Session {
  public:
@@ -41,8 +41,9 @@ class Session {
   /** Ends the connection and waits for the thread. */
   ~Session();
 
-  /** False if the connection has ended, or was told to: the call will not be settled. From any thread. */
-  bool submit(std::shared_ptr<Call> call);
+  /** The reason if the connection has ended, or was told to: the call will not be settled. From any thread.
+   */
+  std::optional<CodedError> submit(std::shared_ptr<Call> call);
   /** Tells the thread to end the connection. From any thread, any number of times. */
   void close();
   /** Waits for the thread to end, which it does soon after close() or ended(). */
@@ -71,7 +72,8 @@ class Session {
   std::mutex mutex_;
   std::deque<std::shared_ptr<Call>> submitted_;
   bool closing_ = false;
-  bool ended_ = false;
+  /** Why there are no more calls. */
+  std::optional<CodedError> refusal_;
 
   // Of the thread alone.
   std::unique_ptr<Transport> transport_;

@@ -18,8 +18,7 @@ constexpr std::array<bool, 256> setOf(std::string_view characters) {
 
 /** Nix's base 32: no e, o, t, u. */
 constexpr auto hashCharacters = setOf("0123456789abcdfghijklmnpqrsvwxyz");
-constexpr auto nameCharacters =
-    setOf("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._?=");
+constexpr auto nameCharacters = setOf("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._?=");
 
 bool allIn(std::string_view text, const std::array<bool, 256>& set) {
   for (char c : text) {
@@ -37,7 +36,8 @@ bool isBaseName(std::string_view text) {
 }
 
 std::string_view baseNameIn(std::string_view storeDir, std::string_view path) {
-  if (path.size() <= storeDir.size() || !path.starts_with(storeDir) || path[storeDir.size()] != '/') return {};
+  if (path.size() <= storeDir.size() || !path.starts_with(storeDir) || path[storeDir.size()] != '/')
+    return {};
   std::string_view name = path.substr(storeDir.size() + 1);
   return isBaseName(name) ? name : std::string_view{};
 }

@@ -19,7 +19,8 @@ struct ProgramTarget {
   std::string program;
   /** Without the program's own name. */
   std::vector<std::string> args;
-  /** NAME=value. Taken when the connection is asked for: the process's own may be changing while its thread runs. */
+  /** NAME=value. Taken when the connection is asked for: the process's own may be changing while its thread
+   * runs. */
   std::vector<std::string> environment;
 };
 

@@ -72,8 +72,8 @@ std::uint64_t Decoder::number(std::uint64_t max, const char* what) {
 std::string_view Decoder::string(std::uint64_t maxLength, const char* what) {
   std::uint64_t length = number();
   if (length > maxLength) {
-    throw ProtocolError("the daemon announced " + std::to_string(length) + " bytes of " + what + "; at most " +
-                        std::to_string(maxLength) + " are possible");
+    throw ProtocolError("the daemon announced " + std::to_string(length) + " bytes of " + what +
+                        "; at most " + std::to_string(maxLength) + " are possible");
   }
   std::size_t padding = paddingOf(length);
   if (length + padding <= bufferSize) {
@@ -114,7 +114,8 @@ void Decoder::fill() {
 
 void Decoder::checkPadding(const char* padding, std::size_t count, const char* what) const {
   for (std::size_t i = 0; i < count; i++) {
-    if (padding[i] != 0) throw ProtocolError(std::string("the daemon padded ") + what + " with something else than zeros");
+    if (padding[i] != 0)
+      throw ProtocolError(std::string("the daemon padded ") + what + " with something else than zeros");
   }
 }
 

@@ -14,7 +14,8 @@ inline constexpr std::uint64_t maxListLength = 4'000'000;
 inline constexpr std::uint64_t maxStringLength = 16 << 20;
 /** No path, hash, signature or content address is longer, in bytes. */
 inline constexpr std::uint64_t maxShortLength = 4096;
-/** The largest integer that a double holds exactly with all smaller ones: numbers go to JavaScript as doubles. */
+/** The largest integer that a double holds exactly with all smaller ones: numbers go to JavaScript as
+ * doubles. */
 inline constexpr std::uint64_t maxSafeInteger = (std::uint64_t{1} << 53) - 1;
 
 /** Bytes to send: 64-bit little endian numbers, and strings padded with zeros to multiples of eight. */
@@ -44,8 +45,8 @@ class Source {
 };
 
 /**
- * Reads what a daemon sends. Nothing is believed: what is out of bounds is a ProtocolError, and memory is taken
- * only for bytes that have arrived. EndOfStream where the source ends.
+ * Reads what a daemon sends. Nothing is believed: what is out of bounds is a ProtocolError, and memory is
+ * taken only for bytes that have arrived. EndOfStream where the source ends.
  */
 class Decoder {
  public:

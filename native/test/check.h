@@ -53,6 +53,8 @@ inline bool endsStream(const std::function<void()>& body) {
 }
 
 inline int run(const std::vector<Test>& tests) {
+  // A test that hangs must not take the lines before it along.
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   int failed = 0;
   for (const Test& test : tests) {
     try {

@@ -146,45 +146,55 @@ int main() {
            check(false, "an error");
          } catch (const CodedError& error) {
            expectEqual(error.code, code::pathNotValid, "code");
-           expectEqual(error.path, pathOf(2), "path");
+           expectEqual(error.path.value(), pathOf(2), "path");
          }
        }},
       {"a root that is not in the store is named",
        [] {
-         for (std::string root : {std::string("/other/") + baseNameOf(1), storeDir, storeDir + "/x", std::string()}) {
+         for (std::string root :
+              {std::string("/other/") + baseNameOf(1), storeDir, storeDir + "/x", std::string()}) {
            try {
              ClosureWalk walk(storeDir, {root});
              check(false, "an error");
            } catch (const CodedError& error) {
              expectEqual(error.code, code::pathNotValid, "code");
-             expectEqual(error.path, root, "path");
+             expectEqual(error.path.value(), root, "path");
            }
          }
        }},
       {"references and derivers outside the store are protocol errors",
        [] {
          std::string hash(64, 'a'), good = pathOf(2);
-         expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, good); }), "", "a good answer");
-         for (std::string bad : {std::string("/nix/other/") + baseNameOf(2), storeDir + "/short", std::string(),
-                                 pathOf(2) + "/bin", storeDir + "//" + baseNameOf(2)}) {
-           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, bad); }), code::protocol, bad);
+         expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, good); }), "",
+                     "a good answer");
+         for (std::string bad : {std::string("/nix/other/") + baseNameOf(2), storeDir + "/short",
+                                 std::string(), pathOf(2) + "/bin", storeDir + "//" + baseNameOf(2)}) {
+           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, bad); }), code::protocol,
+                       bad);
            if (bad.empty()) continue;
-           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, bad, hash, good); }), code::protocol, bad);
+           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, bad, hash, good); }), code::protocol,
+                       bad);
          }
        }},
       {"a NAR hash that is not SHA-256 in base 16 is a protocol error",
        [] {
-         for (std::string hash : {std::string(), std::string(63, 'a'), std::string(64, 'g'), std::string(64, 'A'),
-                                  "sha256:" + std::string(64, 'a')}) {
-           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, pathOf(2)); }), code::protocol, hash);
+         for (std::string hash : {std::string(), std::string(63, 'a'), std::string(64, 'g'),
+                                  std::string(64, 'A'), "sha256:" + std::string(64, 'a')}) {
+           expectEqual(codeOfAnswer([&](Encoder& out) { writeAnswer(out, "", hash, pathOf(2)); }),
+                       code::protocol, hash);
          }
        }},
       {"a size that no double holds is a protocol error",
        [] {
          expectEqual(codeOfAnswer([](Encoder& out) {
-                 out.number(1).string("").string(std::string(64, 'a')).number(0).number(1).number(maxSafeInteger + 1);
-               }),
-               code::protocol, "code");
+                       out.number(1)
+                           .string("")
+                           .string(std::string(64, 'a'))
+                           .number(0)
+                           .number(1)
+                           .number(maxSafeInteger + 1);
+                     }),
+                     code::protocol, "code");
        }},
       {"a set of names finds what was added, and nothing else",
        [] {

@@ -17,15 +17,35 @@ namespace {
 constexpr int rounds = 4000;
 
 std::string mutate(std::string bytes, std::mt19937& random) {
-  constexpr std::uint64_t interesting[] = {0, 1, 7, 8, 0x7fffffff, 0xffffffff, maxListLength, maxStringLength,
-                                           maxStringLength + 1, UINT64_MAX, UINT64_MAX - 7, last, error, next};
+  constexpr std::uint64_t interesting[] = {0,
+                                           1,
+                                           7,
+                                           8,
+                                           0x7fffffff,
+                                           0xffffffff,
+                                           maxListLength,
+                                           maxStringLength,
+                                           maxStringLength + 1,
+                                           UINT64_MAX,
+                                           UINT64_MAX - 7,
+                                           last,
+                                           error,
+                                           next};
   for (unsigned changes = 1 + random() % 4; changes > 0 && !bytes.empty(); changes--) {
     std::size_t at = random() % bytes.size();
     switch (random() % 5) {
-      case 0: bytes[at] = static_cast<char>(random()); break;
-      case 1: bytes.resize(at); break;
-      case 2: bytes.insert(at, 1 + random() % 9, static_cast<char>(random())); break;
-      case 3: bytes.erase(at, 1 + random() % 9); break;
+      case 0:
+        bytes[at] = static_cast<char>(random());
+        break;
+      case 1:
+        bytes.resize(at);
+        break;
+      case 2:
+        bytes.insert(at, 1 + random() % 9, static_cast<char>(random()));
+        break;
+      case 3:
+        bytes.erase(at, 1 + random() % 9);
+        break;
       default: {
         std::uint64_t value = interesting[random() % std::size(interesting)];
         for (std::size_t i = 0; i < 8 && at / 8 * 8 + i < bytes.size(); i++) {

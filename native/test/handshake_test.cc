@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint64_t magic = 0x6478696f;
 
 /** A daemon's greeting up to the answer to SetOptions. */
-Encoder greeting(std::uint64_t minor, const std::vector<std::string>& features = {}, std::uint64_t trust = 0) {
+Encoder greeting(std::uint64_t minor, const std::vector<std::string>& features = {},
+                 std::uint64_t trust = 0) {
   Encoder out;
   out.number(magic).number(0x100 | minor);
   if (minor >= 38) {
@@ -56,7 +57,8 @@ int main() {
                        for (std::size_t step : {std::size_t{1}, SIZE_MAX}) {
                          auto [handshake, sent] = greet(daemon, step);
                          expectEqual(handshake.minor, minor, "minor");
-                         expectEqual(handshake.version.value_or("none"), minor >= 33 ? "2.99.1" : "none", "version");
+                         expectEqual(handshake.version.value_or("none"), minor >= 33 ? "2.99.1" : "none",
+                                     "version");
                          expectEqual(handshake.trusted.has_value(), minor >= 35, "whether trust is known");
                          std::size_t features = minor >= 38 ? 8 + 8 + 24 : 0;
                          expectEqual(sent.size(), 16 + features + 16 + setOptionsSize(), "bytes sent");

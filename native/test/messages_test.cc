@@ -51,7 +51,10 @@ int main() {
       {"an error's words are without colours and without their prefix",
        [] {
          Encoder out;
-         writeError(out, "\x1b[31;1merror:\x1b[0m path '\x1b[35;1m/x\x1b[0m' is \x1b]8;;http://x\x1b\\bad\x1b]8;;\a\n", 1);
+         writeError(
+             out,
+             "\x1b[31;1merror:\x1b[0m path '\x1b[35;1m/x\x1b[0m' is \x1b]8;;http://x\x1b\\bad\x1b]8;;\a\n",
+             1);
          Script script(out);
          Decoder in(script);
          CodedError error = readMessages(in)->coded();

@@ -40,8 +40,13 @@ int main() {
        [] {
          Encoder out;
          out.string("abc").string("12345678").string("");
-         expectEqual(hex(out.pending()), "0300000000000000" "6162630000000000" "0800000000000000" "3132333435363738"
-                                   "0000000000000000", "bytes");
+         expectEqual(hex(out.pending()),
+                     "0300000000000000"
+                     "6162630000000000"
+                     "0800000000000000"
+                     "3132333435363738"
+                     "0000000000000000",
+                     "bytes");
        }},
       {"sent bytes are no longer pending",
        [] {
@@ -83,7 +88,8 @@ int main() {
        }},
       {"a string longer than allowed is a protocol error before it arrives",
        [] {
-         for (std::uint64_t length : {std::uint64_t{101}, std::uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - 7}) {
+         for (std::uint64_t length :
+              {std::uint64_t{101}, std::uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - 7}) {
            Encoder out;
            out.number(length);
            Script script(out);

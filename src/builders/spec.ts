@@ -9,10 +9,17 @@ import { STRATEGIES, type Strategy } from "../layering/plan.js";
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);
 
+/** Engines accept no other (distribution's reference grammar): a registry with its port, then words and slashes. */
+const REPOSITORY =
+  /^(?:[A-Za-z0-9.-]+(?::\d+)?\/)?[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*)*$/;
+
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
   specVersion: z.literal(1).optional().describe("The version of this format."),
-  name: text.describe("The repository's name, as in registry.example/my/image. Lower-cased."),
+  name: z
+    .string()
+    .regex(REPOSITORY, "a repository is words of letters and digits with . _ or - between them, and slashes")
+    .describe("The repository's name, as in registry.example/my/image. Lower-cased."),
   tag: z
     .string()
     .regex(

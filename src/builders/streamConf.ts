@@ -2,7 +2,6 @@
  * The image that a `conf.json` of nixpkgs' `streamLayeredImage` describes, byte for byte as nixpkgs'
  * `stream_layered_image.py` streams it, its oddities included.
  */
-import { execFileSync } from "node:child_process";
 import { closeSync, lstatSync, openSync, readFileSync } from "node:fs";
 import { LaminixError } from "../errors.js";
 import { DigestCache } from "../image/digestCache.js";
@@ -17,8 +16,9 @@ import { toByteString } from "../tar/byteString.js";
 import { HeaderEncoder } from "../tar/header.js";
 import { TarPool } from "../tar/pool.js";
 import { ArchivedLayer } from "../transports/dockerArchive/archivedLayer.js";
-import { DockerArchive } from "../transports/dockerArchive/read.js";
+import type { DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import { accountName } from "./accountName.js";
 import type { HeldRoots, StoreSource } from "./source.js";
 import type { BuildOptions } from "./streamLayeredImage.js";
 
@@ -38,8 +38,7 @@ export interface StreamConfOptions extends BuildOptions {
 export async function* streamConf(file: string, options: StreamConfOptions = {}): AsyncGenerator<Uint8Array> {
   const { signal, onProgress } = options;
   const conf = readConf(file);
-  const base =
-    conf.fromImage === undefined ? undefined : await DockerArchive.open(conf.fromImage, { signal });
+  const base = conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, signal);
   const top =
     conf.customisationLayer === undefined
       ? undefined
@@ -78,6 +77,12 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
     top?.close();
     await hashes?.roots.close();
   }
+}
+
+/** The reader is loaded for those who need it: most images have no base. */
+async function openArchive(path: string, signal: AbortSignal | undefined): Promise<DockerArchive> {
+  const { DockerArchive } = await import("../transports/dockerArchive/read.js");
+  return DockerArchive.open(path, { signal });
 }
 
 interface Conf {
@@ -189,8 +194,8 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   const owner = {
     uid: stats.uid,
     gid: stats.gid,
-    uname: toByteString(nameOf("passwd", stats.uid)),
-    gname: toByteString(nameOf("group", stats.gid)),
+    uname: toByteString(accountName("passwd", stats.uid)),
+    gname: toByteString(accountName("group", stats.gid)),
   };
   const { size } = stats;
   const header = Buffer.from(
@@ -213,29 +218,6 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   };
 }
 
-/** The name of a user or a group on this machine; empty where it has none. */
-function nameOf(database: "passwd" | "group", id: number): string {
-  try {
-    const line = execFileSync("getent", [database, String(id)], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return line.split(":")[0] ?? "";
-  } catch {
-    return readEntries(`/etc/${database}`).find(([, , number]) => number === String(id))?.[0] ?? "";
-  }
-}
-
-function readEntries(file: string): string[][] {
-  try {
-    return readFileSync(file, "utf8")
-      .split("\n")
-      .map((line) => line.split(":"));
-  } catch {
-    return [];
-  }
-}
-
 interface KnownHashes {
   readonly roots: HeldRoots;
   narHash(path: StorePath): string | undefined;
@@ -251,9 +233,11 @@ async function hashesFrom(
   if (!store?.tempRoots || paths.length === 0) return undefined;
   try {
     if ((await store.storeDir({ signal, near: paths[0] })) !== storeDir) return undefined;
+    const closing = store.closure(paths, { signal });
+    closing.catch(() => undefined);
     const roots = await store.tempRoots(paths, { signal });
     try {
-      const closure = await store.closure(paths, { signal });
+      const closure = await closing;
       return { roots, narHash: (path) => closure.get(path)?.narHash };
     } catch (error) {
       await roots.close();

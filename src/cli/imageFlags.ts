@@ -93,12 +93,12 @@ async function fromPaths(
   signal: AbortSignal,
 ): Promise<ImageSpec> {
   const contents = await storePaths(args, store, signal);
-  const name = (contents[0] ?? "").replace(/^.*\/[^-]*-/, "").toLowerCase();
-  // Names of store paths may have characters that names of images may not.
-  return {
-    name: name.replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "") || "image",
-    contents,
-  };
+  const words = (contents[0] ?? "").replace(/^.*\/[^-]*-/, "").toLowerCase();
+  // Names of store paths may have characters, and runs of them, that names of images may not.
+  const name = words
+    .replace(/[^a-z0-9]+/g, (between) => (/^(?:\.|__?|-+)$/.test(between) ? between : "-"))
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+  return { name: name || "image", contents };
 }
 
 function entriesOf(config: ImageSpec["config"]): [string, unknown][] {

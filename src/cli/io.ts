@@ -1,6 +1,5 @@
 /** What a command line talks to. The program gives its own; tests give theirs. */
 import { fstatSync, writeSync } from "node:fs";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { cannotWrite } from "../transports/file.js";
 
 export interface Io {
@@ -46,14 +45,14 @@ function isFile(): boolean {
 }
 
 /** A file or a device such as /dev/null takes data at once. */
-async function writeToFile(data: Uint8Array | string): Promise<void> {
+function writeToFile(data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === "string" ? Buffer.from(data) : data;
   try {
     for (let done = 0; done < bytes.length;) done += writeSync(1, bytes, done);
   } catch (cause) {
-    throw cannotWrite("standard output", cause);
+    return Promise.reject(cannotWrite("standard output", cause));
   }
-  await nextTurn();
+  return Promise.resolve();
 }
 
 /** A pipe may be full for as long as its reader likes; an interrupt is heard meanwhile. */

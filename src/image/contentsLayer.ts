@@ -65,7 +65,8 @@ export class ContentsLayer implements Layer {
     this.#root ??= join(this.#options);
     // Numbers only, as `tar --numeric-owner` has it: the layer belongs to root whatever root's name is.
     const encoder = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, this.#options.mtime);
-    return archivePieces(entriesOf(".", this.#root), encoder, Buffer.allocUnsafeSlow(PIECE));
+    const buffer = Buffer.allocUnsafeSlow(PIECE);
+    return archivePieces(entriesOf(".", this.#root), encoder, () => buffer);
   }
 }
 

@@ -2,16 +2,7 @@
  * What layers hash to, remembered between runs: a small file a layer, named by its content key. Many processes may use
  * it at once, for a file is put in place whole. Whatever is not right in it counts as not there.
  */
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { debuglog } from "node:util";
@@ -63,12 +54,12 @@ export class DigestCache {
       this.#prune(this.#folder(key));
     } catch (error) {
       debug("the digest cache was not written: %s", error);
-      rmSync(temporary, { force: true });
+      remove(temporary);
     }
   }
 
   remove(key: string): void {
-    rmSync(this.#file(key), { force: true });
+    remove(this.#file(key));
   }
 
   summary(): CacheSummary {
@@ -76,21 +67,19 @@ export class DigestCache {
     return {
       path: this.path,
       entries: files.length,
-      size: files.reduce((sum, file) => sum + statSync(file).size, 0),
+      size: files.reduce((sum, { size }) => sum + size, 0),
     };
   }
 
   clear(): void {
-    rmSync(join(this.path, "digests"), { recursive: true, force: true });
+    remove(join(this.path, "digests"));
   }
 
   #prune(folder: string): void {
     const files = filesIn(folder);
     if (files.length <= MAX_PER_FOLDER) return;
-    const byAge = files
-      .map((file) => ({ file, mtime: statSync(file).mtimeMs }))
-      .sort((one, other) => one.mtime - other.mtime);
-    for (const { file } of byAge.slice(0, files.length - MAX_PER_FOLDER)) unlinkSync(file);
+    const byAge = files.toSorted((one, other) => one.mtime - other.mtime);
+    for (const { path } of byAge.slice(0, files.length - MAX_PER_FOLDER)) remove(path);
   }
 
   #folders(): string[] {
@@ -110,6 +99,32 @@ export class DigestCache {
   }
 }
 
-function filesIn(folder: string): string[] {
-  return readdirSync(folder).map((name) => join(folder, name));
+interface CacheFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds. */
+  readonly mtime: number;
+}
+
+/** What a folder holds at this moment: another process may be adding and removing. */
+function filesIn(folder: string): CacheFile[] {
+  try {
+    return readdirSync(folder).flatMap((name) => {
+      const path = join(folder, name);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      return stats ? [{ path, size: stats.size, mtime: stats.mtimeMs }] : [];
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** Removes a file or a folder, if it is there and may be. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    debug("the digest cache was not cleaned up: %s", error);
+  }
 }

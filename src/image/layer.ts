@@ -16,6 +16,11 @@ export interface LayerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface DigestOptions extends LayerOptions {
+  /** The layer will be read soon, and others in the order in which their digests are asked for: it may be read ahead. */
+  readonly thenRead?: boolean;
+}
+
 export type LayerKind = "store" | "contents" | "base";
 
 export interface Layer {
@@ -25,7 +30,7 @@ export interface Layer {
   /** Same key, same bytes: known without reading a file, for layers made of store paths with known hashes. */
   readonly contentKey?: string | undefined;
   /** Hash and size; found out once. */
-  diffId(options?: LayerOptions): Promise<LayerDigest>;
+  diffId(options?: DigestOptions): Promise<LayerDigest>;
   /**
    * The uncompressed tar from its start, every time. A piece is good until the next one is asked for.
    * @throws {LaminixError} ERR_FILE_CHANGED when the bytes are not those that were hashed

@@ -4,10 +4,10 @@ import type { StorePath } from "../store/storePath.js";
 import { toByteString } from "../tar/byteString.js";
 import type { Owner } from "../tar/header.js";
 import type { LayerTar } from "../tar/layerTar.js";
-import type { TarPool } from "../tar/pool.js";
+import { type MadeTar, MAX_KEPT, type TarPool } from "../tar/pool.js";
 import { readLayerTar } from "../tar/read.js";
 import type { DigestCache } from "./digestCache.js";
-import { hashOf, type Layer, type LayerDigest, type LayerOptions } from "./layer.js";
+import { type DigestOptions, hashOf, type Layer, type LayerDigest, type LayerOptions } from "./layer.js";
 
 /** Changes when the same store paths would give other bytes than before. */
 const FORMAT = 1;
@@ -33,8 +33,10 @@ export class StoreLayer implements Layer {
   readonly contentKey: string | undefined;
   readonly #options: StoreLayerOptions;
   #digest: Promise<LayerDigest> | undefined;
-  #size: number | undefined;
-  #fingerprint: number | undefined;
+  /** What is known of the tar that the digest is of. */
+  #hashed: { readonly size: number; readonly fingerprint?: number } | undefined;
+  /** The tar being made, or made, ahead of its being read. */
+  #ahead: Promise<MadeTar> | undefined;
 
   constructor(options: StoreLayerOptions) {
     this.#options = options;
@@ -42,7 +44,7 @@ export class StoreLayer implements Layer {
     this.contentKey = contentKeyOf(options);
   }
 
-  diffId(options: LayerOptions = {}): Promise<LayerDigest> {
+  diffId(options: DigestOptions = {}): Promise<LayerDigest> {
     if (!this.#digest) {
       const digest = this.#find(options);
       this.#digest = digest;
@@ -52,37 +54,54 @@ export class StoreLayer implements Layer {
   }
 
   async *open({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
-    yield* readLayerTar(this.#tar(), {
-      signal,
-      onEnd: ({ size, fingerprint }) => {
-        const sameFiles = this.#fingerprint === undefined || fingerprint === this.#fingerprint;
-        if (sameFiles && (this.#size === undefined || size === this.#size)) return;
-        if (this.contentKey) this.#options.cache?.remove(this.contentKey);
-        throw new LaminixError(
-          "ERR_FILE_CHANGED",
-          `the files of a layer changed after it was hashed: ${this.sources.join(", ")}`,
-          {
-            details: { paths: this.sources },
-            hint: "`nix-store --verify --check-contents` finds store paths that were changed",
-          },
-        );
-      },
-    });
+    const made = await this.#ahead;
+    this.#ahead = undefined;
+    if (made?.kept) {
+      this.#verify(made);
+      yield made.kept.bytes;
+      made.kept.release();
+    } else {
+      yield* readLayerTar(this.#tar(), {
+        signal,
+        onEnd: (summary) => {
+          this.#verify(summary);
+        },
+      });
+    }
   }
 
-  async #find(options: LayerOptions): Promise<LayerDigest> {
+  async #find({ signal, thenRead = false }: DigestOptions): Promise<LayerDigest> {
     const { cache, pool } = this.#options;
     const cached = this.contentKey === undefined ? undefined : cache?.get(this.contentKey);
     if (cached) {
-      this.#size = cached.size;
+      this.#hashed = { size: cached.size };
+      if (thenRead && cached.size <= MAX_KEPT) {
+        this.#ahead = pool.read(this.#tar(), cached.size, { signal });
+        this.#ahead.catch(() => undefined); // whoever opens the layer hears of it
+      }
       return cached;
     }
-    const { sha256, size, fingerprint } = await pool.hash(this.#tar(), options);
-    this.#size = size;
-    this.#fingerprint = fingerprint;
+    const made = await pool.hash(this.#tar(), { signal, keep: thenRead });
+    const { sha256, size, fingerprint } = made;
+    if (made.kept) this.#ahead = Promise.resolve(made);
+    this.#hashed = { size, fingerprint };
     const digest: LayerDigest = { diffId: `sha256:${sha256}`, size };
     if (this.contentKey) cache?.put(this.contentKey, digest);
     return digest;
+  }
+
+  #verify({ size, fingerprint }: { readonly size: number; readonly fingerprint: number }): void {
+    const hashed = this.#hashed;
+    if (!hashed || (hashed.size === size && (hashed.fingerprint ?? fingerprint) === fingerprint)) return;
+    if (this.contentKey) this.#options.cache?.remove(this.contentKey);
+    throw new LaminixError(
+      "ERR_FILE_CHANGED",
+      `the files of a layer changed after it was hashed: ${this.sources.join(", ")}`,
+      {
+        details: { paths: this.sources },
+        hint: "`nix-store --verify --check-contents` finds store paths that were changed",
+      },
+    );
   }
 
   #tar(): LayerTar {

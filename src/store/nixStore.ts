@@ -32,7 +32,8 @@ export class NixStore implements AsyncDisposable {
   #parsed: StoreLocation | undefined;
   #connection: Promise<Connection> | undefined;
   #storeDir: Promise<string> | undefined;
-  #closed = false;
+  /** Aborted when closed, so that nobody waits for a daemon that does not greet. */
+  readonly #end = new AbortController();
 
   /** @param url `auto`, `daemon` or `unix:///path/to/socket`, with Nix's parameters; looked at when first needed */
   constructor(url: string) {
@@ -139,7 +140,7 @@ export class NixStore implements AsyncDisposable {
 
   /** Ends the connection; unanswered questions are rejected. May be called again. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#end.abort(new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`));
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.then(
@@ -164,19 +165,21 @@ export class NixStore implements AsyncDisposable {
     try {
       return await connection.call(question, options);
     } catch (error) {
-      if (this.#closed || !isDisconnected(error)) throw error;
+      if (this.#end.signal.aborted || !isDisconnected(error)) throw error;
       if (await this.#is(connection)) this.#drop(connection);
       return (await this.#connected(options)).call(question, options);
     }
   }
 
   async #connected(options: CallOptions): Promise<Connection> {
-    if (this.#closed) throw new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`);
+    this.#end.signal.throwIfAborted();
     options.signal?.throwIfAborted();
     const current = await this.#connection;
     if (current?.isOpen) return current;
     // Shared by all who ask meanwhile, so one caller's signal must not end it for the others.
-    const opening = (this.#connection = Connection.open(this.#location.targets));
+    const opening = (this.#connection = Connection.open(this.#location.targets, {
+      signal: this.#end.signal,
+    }));
     opening.catch(() => {
       if (this.#connection === opening) this.#connection = undefined;
     });
@@ -193,7 +196,9 @@ export class NixStore implements AsyncDisposable {
   }
 
   async #learnStoreDir(path: string | undefined, options: CallOptions): Promise<string> {
-    const learning = (this.#storeDir ??= this.#askStoreDir(path, options));
+    this.#end.signal.throwIfAborted();
+    // Shared by all who ask meanwhile, so one caller's signal must not end it for the others.
+    const learning = (this.#storeDir ??= this.#askStoreDir(path));
     learning.catch(() => {
       if (this.#storeDir === learning) this.#storeDir = undefined;
     });
@@ -201,22 +206,22 @@ export class NixStore implements AsyncDisposable {
   }
 
   /** A candidate is confirmed by a path that is not there: only a daemon whose store is elsewhere refuses it. */
-  async #askStoreDir(path: string | undefined, options: CallOptions): Promise<string> {
+  async #askStoreDir(path: string | undefined): Promise<string> {
     const { NIX_STORE_DIR, NIX_STORE } = process.env;
     const fromPath = path === undefined ? undefined : storeDirOf(path);
     const said = this.#location.storeDir ?? fromPath ?? NIX_STORE_DIR ?? NIX_STORE;
     const candidates = [...new Set([checkStoreDir(said ?? "/nix/store"), "/nix/store"])];
     for (const [i, dir] of candidates.entries()) {
-      const connection = await this.#connected(options);
+      const connection = await this.#connected({});
       try {
-        await connection.call((native) => native.isValidPath(`${dir}/${"0".repeat(32)}-x`), options);
+        await connection.call((native) => native.isValidPath(`${dir}/${"0".repeat(32)}-x`));
         return dir;
       } catch (error) {
         if (!(error instanceof LaminixError) || error.code !== "ERR_DAEMON") throw error;
         this.#drop(connection); // a daemon that refuses an argument hangs up
       }
       if (i > 0) continue;
-      const [first] = await this.#ask((native) => native.allValidPaths(), options);
+      const [first] = await this.#ask((native) => native.allValidPaths(), {});
       if (first !== undefined) return first.slice(0, first.lastIndexOf("/"));
     }
     throw new LaminixError(

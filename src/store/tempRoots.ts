@@ -4,11 +4,17 @@ import { type CallOptions, Connection } from "./connection.js";
 import type { NativeTarget } from "./native.js";
 import type { StorePath } from "./storePath.js";
 
+interface Held {
+  readonly connection: Connection;
+  /** Settles when all paths are roots. */
+  readonly rooted: Promise<unknown>;
+}
+
 /** Keeps store paths, and so their closures, until closed; on a connection of its own, so that no other use ends it. */
 export class TempRoots implements AsyncDisposable {
   readonly #targets: readonly NativeTarget[];
   readonly #paths: readonly StorePath[];
-  #connection: Promise<Connection> | undefined;
+  #held: Promise<Held> | undefined;
   #closed = false;
 
   private constructor(targets: readonly NativeTarget[], paths: readonly StorePath[]) {
@@ -39,11 +45,13 @@ export class TempRoots implements AsyncDisposable {
    */
   async check(options: CallOptions = {}): Promise<void> {
     if (this.#closed) throw new LaminixError("ERR_CLOSED", "the temporary roots have been given up");
-    this.#connection ??= this.#hold(options);
-    const connection = await this.#connection;
-    const valid = await Promise.all(
-      this.#paths.map((path) => connection.call((native) => native.isValidPath(path), options)),
-    );
+    let valid: boolean[];
+    try {
+      valid = await this.#ask(options);
+    } catch (error) {
+      if (!isDisconnected(error)) throw error;
+      valid = await this.#ask(options); // the connection was lost and nobody had heard of it yet
+    }
     const gone = this.#paths.find((_, i) => valid[i] !== true);
     if (gone === undefined) return;
     throw new LaminixError("ERR_PATH_NOT_VALID", `${gone} is not valid in the store`, {
@@ -54,26 +62,51 @@ export class TempRoots implements AsyncDisposable {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const connection = await this.#connection?.catch(() => undefined);
-    connection?.close();
+    const held = await this.#held?.catch(() => undefined);
+    held?.connection.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #hold(options: CallOptions): Promise<Connection> {
-    const connection = await Connection.open(this.#targets, {
-      ...options,
-      onClose: () => {
-        if (this.#closed) return;
-        this.#connection = this.#hold({});
-        this.#connection.catch(() => (this.#connection = undefined));
-      },
-    });
-    await Promise.all(
-      this.#paths.map((path) => connection.call((native) => native.addTempRoot(path), options)),
-    );
-    return connection;
+  async #ask(options: CallOptions): Promise<boolean[]> {
+    const holding = (this.#held ??= this.#hold(options));
+    const { connection, rooted } = await holding;
+    try {
+      // Behind the questions for roots, which are answered first: what is valid then is held.
+      const valid = this.#paths.map((path) => connection.call((native) => native.isValidPath(path), options));
+      const [answers] = await Promise.all([Promise.all(valid), rooted]);
+      return answers;
+    } catch (error) {
+      if (isDisconnected(error) && this.#held === holding) {
+        this.#held = undefined;
+        connection.close();
+      }
+      throw error;
+    }
   }
+
+  #hold(options: CallOptions): Promise<Held> {
+    const holding = this.#take(options, () => {
+      if (!this.#closed && this.#held === holding) this.#held = this.#hold({});
+    });
+    holding.catch(() => {
+      if (this.#held === holding) this.#held = undefined;
+    });
+    return holding;
+  }
+
+  async #take(options: CallOptions, onClose: () => void): Promise<Held> {
+    const connection = await Connection.open(this.#targets, { ...options, onClose });
+    const rooted = Promise.all(
+      this.#paths.map((path) => connection.call((native) => native.addTempRoot(path))),
+    );
+    rooted.catch(() => undefined); // whoever checks hears of it
+    return { connection, rooted };
+  }
+}
+
+function isDisconnected(error: unknown): boolean {
+  return error instanceof LaminixError && error.code === "ERR_DAEMON_DISCONNECTED";
 }

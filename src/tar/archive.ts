@@ -26,32 +26,35 @@ export class Fingerprint {
   }
 }
 
+/** The buffer to fill next; of at least `MIN_BUFFER` bytes. */
+export type NextBuffer = () => Buffer;
+/** Room for any header, for names are not longer than a few thousand bytes. */
+export const MIN_BUFFER = 1 << 16;
+
 /**
- * An archive in pieces: fills the buffer, yields the filled part, and fills it again when asked for more.
+ * An archive in pieces: fills a buffer, yields the filled part, and goes on in the next buffer.
  * @param fingerprint takes note of every file
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
 export function* archivePieces(
   entries: Iterable<Entry | DiskEntry>,
   encoder: HeaderEncoder,
-  chunk: Buffer,
+  nextBuffer: NextBuffer,
   fingerprint?: Fingerprint,
 ): Generator<Buffer, void, void> {
+  let chunk = nextBuffer();
   let filled = 0;
   let total = 0;
 
   for (const entry of entries) {
-    const header = encoder.encode(entry);
-    total += header.length + padded(entry.size);
-    for (let from = 0; from < header.length;) {
-      if (filled === chunk.length) {
-        yield chunk;
-        filled = 0;
-      }
-      const copied = header.copy(chunk, filled, from);
-      filled += copied;
-      from += copied;
+    if (encoder.roomFor(entry) > chunk.length - filled) {
+      yield chunk.subarray(0, filled);
+      chunk = nextBuffer();
+      filled = 0;
     }
+    const start = filled;
+    filled = encoder.write(chunk, start, entry);
+    total += filled - start + padded(entry.size);
     if (!isOnDisk(entry)) continue;
     fingerprint?.add(entry.stats);
     if (entry.size === 0) continue;
@@ -62,11 +65,12 @@ export function* archivePieces(
       for (let left = entry.size; left > 0;) {
         if (filled === chunk.length) {
           yield chunk;
+          chunk = nextBuffer();
           filled = 0;
         }
-        const at = filled;
-        const wanted = Math.min(left, chunk.length - at);
-        const got = reading(path, () => readSync(fd, chunk, at, wanted, null));
+        const [into, at] = [chunk, filled];
+        const wanted = Math.min(left, into.length - at);
+        const got = reading(path, () => readSync(fd, into, at, wanted, null));
         if (got === 0) throw changed(decode(path), "it became shorter");
         filled += got;
         left -= got;
@@ -75,29 +79,24 @@ export function* archivePieces(
     } finally {
       closeSync(fd);
     }
-    for (let padding = padded(entry.size) - entry.size; padding > 0;) {
-      if (filled === chunk.length) {
-        yield chunk;
-        filled = 0;
-      }
-      const zeros = Math.min(padding, chunk.length - filled);
-      chunk.fill(0, filled, filled + zeros);
-      filled += zeros;
-      padding -= zeros;
-    }
-  }
-
-  for (let zeros = endOfArchive(total); zeros > 0;) {
-    if (filled === chunk.length) {
-      yield chunk;
+    const padding = padded(entry.size) - entry.size;
+    if (padding > chunk.length - filled) {
+      yield chunk.subarray(0, filled);
+      chunk = nextBuffer();
       filled = 0;
     }
-    const now = Math.min(zeros, chunk.length - filled);
-    chunk.fill(0, filled, filled + now);
-    filled += now;
-    zeros -= now;
+    chunk.fill(0, filled, filled + padding);
+    filled += padding;
   }
-  yield chunk.subarray(0, filled);
+
+  const zeros = endOfArchive(total);
+  if (zeros > chunk.length - filled) {
+    yield chunk.subarray(0, filled);
+    chunk = nextBuffer();
+    filled = 0;
+  }
+  chunk.fill(0, filled, filled + zeros);
+  yield chunk.subarray(0, filled + zeros);
 }
 
 /** How many zeros end an archive of `total` bytes: two blocks, then up to a whole record. */

@@ -59,7 +59,7 @@ export class HeaderEncoder {
   readonly #templateSum: number;
   readonly #ownerRecords: Records = [];
   readonly #timeRecords: Records = [];
-  readonly #block = Buffer.alloc(BLOCK);
+  readonly #sharedRoom: number;
 
   /** @param mtime Unix seconds */
   constructor(owner: Owner, mtime: number) {
@@ -77,48 +77,83 @@ export class HeaderEncoder {
       [UID, "uid", owner.uid],
       [GID, "gid", owner.gid],
     ] as const) {
-      sum += writeOctal(block, field, value, this.#ownerRecords, keyword);
+      sum += writeOctal(block, field.at, field.length, value);
+      if (overflows(value, field)) this.#ownerRecords.push([keyword, String(value)]);
     }
-    sum += writeOctal(block, MTIME, mtime, this.#timeRecords, "mtime");
+    sum += writeOctal(block, MTIME.at, MTIME.length, mtime);
+    if (overflows(mtime, MTIME)) this.#timeRecords.push(["mtime", String(mtime)]);
     this.#templateSum = sum;
+    this.#sharedRoom = roomForRecords([...this.#ownerRecords, ...this.#timeRecords]);
+  }
+
+  /** Bytes that the entry's header needs at the most. */
+  roomFor(entry: Entry): number {
+    return 4 * BLOCK + 2 * RECORD_ROOM + entry.name.length + entry.linkname.length + this.#sharedRoom;
+  }
+
+  /** Writes an entry's header, PAX blocks included, where there is room for it, and returns the position after it. */
+  write(target: Buffer, at: number, entry: Entry): number {
+    return this.#write(target, at, entry, NO_RECORDS);
   }
 
   /**
-   * The header of an entry, PAX blocks included. The bytes are good until the next call.
+   * An entry's header, PAX blocks included.
    * @param kept PAX records of the archive that the entry comes from; they have priority
    */
-  encode(entry: Entry, kept: PaxRecords = []): Buffer {
-    const block = this.#block;
-    block.set(this.#template);
-    let sum = this.#templateSum;
-    const records: Records = [];
-
-    if (entry.name.length > NAME.length || !isAscii(entry.name)) {
-      records.push(["path", entry.name]);
-      sum += writeBytes(block, NAME.at, asciiReplaced(entry.name).slice(0, NAME.length));
-    } else {
-      sum += writeBytes(block, NAME.at, entry.name);
-    }
-    if (entry.linkname !== "") {
-      if (!fits(entry.linkname, LINKNAME)) records.push(["linkpath", entry.linkname]);
-      sum += writeBytes(block, LINKNAME.at, asciiReplaced(entry.linkname).slice(0, LINKNAME.length));
-    }
-    sum += writeOctal(block, MODE, entry.mode & 0o7777);
-    const nameRecords = records.length;
-    sum += writeOctal(block, SIZE, entry.size, records, "size");
-    block[TYPE] = typeFlag[entry.type];
-    sum += typeFlag[entry.type];
-    writeChecksum(block, sum);
-
-    records.splice(nameRecords, 0, ...this.#ownerRecords);
-    records.push(...this.#timeRecords);
-    if (records.length + kept.length === 0) return block;
-    const keywords = new Set(kept.map(([keyword]) => keyword));
-    return Buffer.concat([
-      paxBlocks([...kept, ...records.filter(([keyword]) => !keywords.has(keyword))]),
-      block,
-    ]);
+  encode(entry: Entry, kept: PaxRecords = NO_RECORDS): Buffer {
+    const target = Buffer.alloc(this.roomFor(entry) + roomForRecords(kept));
+    return target.subarray(0, this.#write(target, 0, entry, kept));
   }
+
+  #write(target: Buffer, at: number, entry: Entry, kept: PaxRecords): number {
+    const { name, linkname, size } = entry;
+    const longName = !fits(name, NAME);
+    const longLink = linkname !== "" && !fits(linkname, LINKNAME);
+    const large = overflows(size, SIZE);
+    let block = at;
+    if (
+      longName ||
+      longLink ||
+      large ||
+      this.#ownerRecords.length + this.#timeRecords.length + kept.length > 0
+    ) {
+      const needed: Records = [];
+      if (longName) needed.push(["path", name]);
+      if (longLink) needed.push(["linkpath", linkname]);
+      needed.push(...this.#ownerRecords);
+      if (large) needed.push(["size", String(size)]);
+      needed.push(...this.#timeRecords);
+      block = writePax(target, at, kept.length === 0 ? needed : withPriority(kept, needed));
+    }
+
+    target.set(this.#template, block);
+    let sum = this.#templateSum;
+    sum += writeBytes(target, block + NAME.at, longName ? asciiReplaced(name).slice(0, NAME.length) : name);
+    sum += writeBytes(
+      target,
+      block + LINKNAME.at,
+      longLink ? asciiReplaced(linkname).slice(0, LINKNAME.length) : linkname,
+    );
+    sum += writeOctal(target, block + MODE.at, MODE.length, entry.mode & 0o7777);
+    sum += writeOctal(target, block + SIZE.at, SIZE.length, size);
+    const flag = typeFlag[entry.type];
+    target[block + TYPE] = flag;
+    writeChecksum(target, block, sum + flag);
+    return block + BLOCK;
+  }
+}
+
+const NO_RECORDS: PaxRecords = [];
+/** Bytes of a record beside its value, at the most. */
+const RECORD_ROOM = 64;
+
+function roomForRecords(records: PaxRecords): number {
+  return records.reduce((sum, [keyword, value]) => sum + RECORD_ROOM + keyword.length + value.length, 0);
+}
+
+function withPriority(kept: PaxRecords, needed: PaxRecords): PaxRecords {
+  const keywords = new Set(kept.map(([keyword]) => keyword));
+  return [...kept, ...needed.filter(([keyword]) => !keywords.has(keyword))];
 }
 
 function fits(value: string, field: Field): boolean {
@@ -133,81 +168,80 @@ function asciiReplaced(bytes: string): string {
 }
 
 /** Writes one byte a character and returns their sum. */
-function writeBytes(block: Buffer, at: number, bytes: string): number {
+function writeBytes(target: Buffer, at: number, bytes: string): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes.charCodeAt(i);
-    block[at + i] = byte;
+    target[at + i] = byte;
     sum += byte;
   }
   return sum;
 }
 
+function overflows(value: number, field: Field): boolean {
+  return value < 0 || value >= 8 ** (field.length - 1);
+}
+
 /**
- * Writes an octal number, zero-padded and NUL-terminated, and returns the sum of its bytes. A number that the field
- * cannot hold is written as 0 and goes into a record.
+ * Writes an octal number, zero-padded and NUL-terminated, and returns the sum of its bytes; 0 for a number that the
+ * field cannot hold.
  */
-function writeOctal(block: Buffer, field: Field, value: number, records?: Records, keyword?: string): number {
-  let rest = value;
-  if (value < 0 || value >= 8 ** (field.length - 1)) {
-    if (records && keyword) records.push([keyword, String(value)]);
-    rest = 0;
-  }
+function writeOctal(target: Buffer, at: number, length: number, value: number): number {
+  let rest = value < 0 || value >= 8 ** (length - 1) ? 0 : value;
   let sum = 0;
-  for (let i = field.at + field.length - 2; i >= field.at; i--) {
+  for (let i = at + length - 2; i >= at; i--) {
     const next = Math.floor(rest / 8);
     const digit = 0x30 + (rest - next * 8);
-    block[i] = digit;
+    target[i] = digit;
     sum += digit;
     rest = next;
   }
-  block[field.at + field.length - 1] = 0;
+  target[at + length - 1] = 0;
   return sum;
 }
 
 /** The checksum field is six octal digits, a NUL and a space. */
-function writeChecksum(block: Buffer, sum: number): void {
+function writeChecksum(target: Buffer, block: number, sum: number): void {
   let rest = sum;
-  for (let i = CHECKSUM.at + 5; i >= CHECKSUM.at; i--) {
-    block[i] = 0x30 + (rest & 7);
+  for (let i = block + CHECKSUM.at + 5; i >= block + CHECKSUM.at; i--) {
+    target[i] = 0x30 + (rest & 7);
     rest >>= 3;
   }
-  block[CHECKSUM.at + 6] = 0;
-  block[CHECKSUM.at + 7] = 0x20;
+  target[block + CHECKSUM.at + 6] = 0;
+  target[block + CHECKSUM.at + 7] = 0x20;
 }
 
-/** An extended header: its own ustar block, then the records, padded to whole blocks. */
-function paxBlocks(records: PaxRecords): Buffer {
-  const text = records.every(([, value]) => isUtf8(value))
-    ? records
-    : [["hdrcharset", "BINARY"] as const, ...records];
-  const payload = Buffer.from(text.map(([keyword, value]) => paxRecord(keyword, value)).join(""), "latin1");
-  const blocks = Buffer.alloc(BLOCK + padded(payload.length));
-  const header = blocks.subarray(0, BLOCK);
-  let sum =
-    8 * 0x20 + writeBytes(header, NAME.at, "././@PaxHeader") + writeBytes(header, MAGIC, "ustar\x0000");
-  for (const [field, value] of [
-    [MODE, 0],
-    [UID, 0],
-    [GID, 0],
-    [SIZE, payload.length],
-    [MTIME, 0],
-  ] as const) {
-    sum += writeOctal(header, field, value);
-  }
-  sum += writeBytes(header, TYPE, "x");
-  writeChecksum(header, sum);
-  payload.copy(blocks, BLOCK);
-  return blocks;
+/** Writes an extended header: its own ustar block, then the records, padded to whole blocks. */
+function writePax(target: Buffer, at: number, records: PaxRecords): number {
+  let end = at + BLOCK;
+  if (!records.every(([, value]) => isUtf8(value))) end = writeRecord(target, end, "hdrcharset", "BINARY");
+  for (const [keyword, value] of records) end = writeRecord(target, end, keyword, value);
+  const size = end - at - BLOCK;
+  const next = at + BLOCK + padded(size);
+  target.fill(0, end, next);
+  target.set(paxTemplate, at);
+  writeChecksum(target, at, paxTemplateSum + writeOctal(target, at + SIZE.at, SIZE.length, size));
+  return next;
 }
 
 /** `LENGTH KEYWORD=VALUE\n`, the length counting itself. */
-function paxRecord(keyword: string, value: string): string {
+function writeRecord(target: Buffer, at: number, keyword: string, value: string): number {
   const rest = keyword.length + value.length + 3;
   let length = rest;
   while (rest + String(length).length !== length) length = rest + String(length).length;
-  return `${String(length)} ${keyword}=${value}\n`;
+  writeBytes(target, at, `${String(length)} ${keyword}=`);
+  writeBytes(target, at + length - value.length - 1, value);
+  target[at + length - 1] = 0x0a;
+  return at + length;
 }
+
+const paxTemplate = Buffer.alloc(BLOCK);
+const paxTemplateSum =
+  8 * 0x20 +
+  writeBytes(paxTemplate, NAME.at, "././@PaxHeader") +
+  writeBytes(paxTemplate, MAGIC, "ustar\x0000") +
+  writeBytes(paxTemplate, TYPE, "x") +
+  [MODE, UID, GID, MTIME].reduce((sum, field) => sum + writeOctal(paxTemplate, field.at, field.length, 0), 0);
 
 /** A size rounded up to whole blocks. */
 export function padded(size: number): number {

@@ -1,5 +1,5 @@
 /** The tar of a layer made of file system trees, as often as asked for. */
-import { archivePieces, type Fingerprint } from "./archive.js";
+import { archivePieces, type Fingerprint, type NextBuffer } from "./archive.js";
 import { type Entry, HeaderEncoder, type Owner } from "./header.js";
 import { type DiskEntry, type TreeSource, walk } from "./walk.js";
 
@@ -14,16 +14,21 @@ export interface LayerTar {
 }
 
 /**
- * @param chunk filled for each piece; a piece is good until the next one is asked for
+ * The bytes, in pieces, each in the buffer that `nextBuffer` gave for it.
  * @param fingerprint takes note of every file
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
 export function layerPieces(
   layer: LayerTar,
-  chunk: Buffer,
+  nextBuffer: NextBuffer,
   fingerprint: Fingerprint,
 ): Generator<Buffer, void, void> {
-  return archivePieces(entriesOf(layer), new HeaderEncoder(layer.owner, layer.mtime), chunk, fingerprint);
+  return archivePieces(
+    entriesOf(layer),
+    new HeaderEncoder(layer.owner, layer.mtime),
+    nextBuffer,
+    fingerprint,
+  );
 }
 
 function* entriesOf(layer: LayerTar): Generator<Entry | DiskEntry> {

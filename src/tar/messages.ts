@@ -1,19 +1,37 @@
-/** What the threads that hash layers and the thread that asks them say to one another. */
+/** What the threads that make layer tars and the thread that asks them say to one another. */
 import type { ErrorCode } from "../errors.js";
 import type { LayerTar } from "./layerTar.js";
 
 export type Request =
-  | { readonly kind: "hash"; readonly id: number; readonly layer: LayerTar }
-  | { readonly kind: "stop"; readonly id: number };
+  | {
+      readonly kind: "make";
+      readonly id: number;
+      readonly layer: LayerTar;
+      readonly task: Task;
+    }
+  | { readonly kind: "stop"; readonly id: number }
+  /** The bytes that were kept have been read. */
+  | { readonly kind: "release"; readonly id: number };
+
+/** `hash`: digest and size, and the bytes where there is room for them. `keep`: the bytes, as soon as there is room. */
+export type Task =
+  { readonly kind: "hash"; readonly keep: boolean } | { readonly kind: "keep"; readonly size: number };
 
 export type Reply =
-  | { readonly kind: "hashed"; readonly id: number; readonly summary: TarSummary }
+  /** Said first: where kept bytes are. */
+  | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
+  | {
+      readonly kind: "made";
+      readonly id: number;
+      readonly summary: TarSummary;
+      readonly kept?: { readonly start: number; readonly length: number };
+    }
   | { readonly kind: "stopped"; readonly id: number }
   | { readonly kind: "failed"; readonly id: number; readonly error: PlainError };
 
 /** The whole of a layer's tar, in figures. */
 export interface TarSummary {
-  /** SHA-256 in base 16. */
+  /** SHA-256 in base 16; empty where it was not asked for. */
   readonly sha256: string;
   /** Bytes. */
   readonly size: number;

@@ -1,20 +1,34 @@
-/** The threads that hash layer tars. */
+/** The threads that make layer tars. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { abortable, onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
+import { ARENA_SIZE } from "./arena.js";
 import type { LayerTar } from "./layerTar.js";
-import type { PlainError, Reply, Request, TarSummary } from "./messages.js";
+import type { PlainError, Reply, Request, TarSummary, Task } from "./messages.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 4;
 /** Milliseconds that a thread without work is kept. */
 const IDLE = 500;
+/** Bytes of the largest tar that is made ahead of its being read. */
+export const MAX_KEPT = ARENA_SIZE / 2;
+
+export interface PoolOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A tar that was made, and perhaps its bytes. */
+export interface MadeTar extends TarSummary {
+  /** Good until released, which must come soon: other layers wait for the room. */
+  readonly kept?: { readonly bytes: Uint8Array; release(): void };
+}
 
 interface Job {
   readonly id: number;
   readonly layer: LayerTar;
-  resolve(summary: TarSummary): void;
+  readonly task: Task;
+  resolve(made: MadeTar): void;
   reject(error: unknown): void;
 }
 
@@ -22,16 +36,15 @@ interface Job {
 class Thread {
   readonly jobs = new Map<number, Job>();
   readonly #worker = new Worker(new URL("./worker.js", import.meta.url));
+  readonly #onFree: () => void;
+  #memory: SharedArrayBuffer | undefined;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(onFree: () => void, onEnd: (thread: Thread) => void) {
+    this.#onFree = onFree;
     this.#worker.on("message", (reply: Reply) => {
-      const job = this.jobs.get(reply.id);
-      this.jobs.delete(reply.id);
-      if (reply.kind === "hashed") job?.resolve(reply.summary);
-      if (reply.kind === "failed") job?.reject(revive(reply.error));
-      onFree();
-      if (this.jobs.size === 0) this.#rest();
+      if (reply.kind === "memory") this.#memory = reply.memory;
+      else this.#finish(reply);
     });
     this.#worker.on("error", (cause) => {
       this.#fail(cause);
@@ -46,7 +59,8 @@ class Thread {
     clearTimeout(this.#idle);
     this.#worker.ref();
     this.jobs.set(job.id, job);
-    this.#send({ kind: "hash", id: job.id, layer: job.layer });
+    const { id, layer, task } = job;
+    this.#send({ kind: "make", id, layer, task });
   }
 
   stop(id: number): void {
@@ -57,13 +71,32 @@ class Thread {
     this.#worker.postMessage(request);
   }
 
-  #rest(): void {
+  #finish(reply: Exclude<Reply, { readonly kind: "memory" }>): void {
+    const { id } = reply;
+    const job = this.jobs.get(id);
+    this.jobs.delete(id);
+    if (reply.kind === "failed") job?.reject(revive(reply.error));
+    if (reply.kind === "made") job?.resolve({ ...reply.summary, ...this.#kept(id, reply.kept) });
+    this.#onFree();
+    if (this.jobs.size > 0) return;
     this.#worker.unref();
     this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE).unref();
   }
 
+  #kept(
+    id: number,
+    place: { readonly start: number; readonly length: number } | undefined,
+  ): Pick<MadeTar, "kept"> {
+    if (!place || !this.#memory) return {};
+    const bytes = new Uint8Array(this.#memory, place.start, place.length);
+    const release = (): void => {
+      this.#send({ kind: "release", id });
+    };
+    return { kept: { bytes, release } };
+  }
+
   #fail(cause: unknown): void {
-    const error = new LaminixError("ERR_INTERNAL", "a thread that hashes layers stopped", { cause });
+    const error = new LaminixError("ERR_INTERNAL", "a thread that makes layers stopped", { cause });
     for (const job of this.jobs.values()) job.reject(error);
     this.jobs.clear();
   }
@@ -83,22 +116,36 @@ export class TarPool {
 
   /**
    * Digest, size and fingerprint of a layer's tar. Layers are begun in the order in which they are asked for.
+   * @param options.keep whether to keep the bytes of a small one, for they will be read soon and in the same order
    * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
    */
-  async hash(
+  hash(
     layer: LayerTar,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<TarSummary> {
+    { keep = false, ...options }: PoolOptions & { readonly keep?: boolean } = {},
+  ): Promise<MadeTar> {
+    return this.#make(layer, { kind: "hash", keep }, options);
+  }
+
+  /**
+   * The bytes of a layer's tar, made when there is room for them.
+   * @param size of the tar; `MAX_KEPT` at the most
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
+   */
+  read(layer: LayerTar, size: number, options: PoolOptions = {}): Promise<MadeTar> {
+    return this.#make(layer, { kind: "keep", size }, options);
+  }
+
+  async #make(layer: LayerTar, task: Task, { signal }: PoolOptions): Promise<MadeTar> {
     signal?.throwIfAborted();
     const id = this.#nextId++;
-    const summary = new Promise<TarSummary>((resolve, reject) => {
-      this.#waiting.push({ id, layer, resolve, reject });
+    const made = new Promise<MadeTar>((resolve, reject) => {
+      this.#waiting.push({ id, layer, task, resolve, reject });
     });
     this.#share();
     const forget = onAbort(signal, () => {
       this.#stop(id);
     });
-    return abortable(summary, signal).finally(forget);
+    return abortable(made, signal).finally(forget);
   }
 
   #share(): void {

@@ -20,8 +20,9 @@ export async function* readLayerTar(
   } = {},
 ): AsyncGenerator<Uint8Array> {
   const fingerprint = new Fingerprint();
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
   let size = 0;
-  for (const piece of layerPieces(layer, Buffer.allocUnsafeSlow(PIECE), fingerprint)) {
+  for (const piece of layerPieces(layer, () => buffer, fingerprint)) {
     signal?.throwIfAborted();
     size += piece.length;
     yield piece;

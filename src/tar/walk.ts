@@ -31,7 +31,8 @@ export function* walk(source: TreeSource): Generator<DiskEntry> {
     const children = sortNames(reading(disk, () => readdirSync(fsPath(disk), { encoding: "latin1" })));
     for (let i = children.length - 1; i >= 0; i--) {
       const child = children[i] ?? "";
-      pending.push({ disk: `${disk}/${child}`, name: `${name}/${child}` });
+      const inner = `${disk}/${child}`;
+      pending.push({ disk: inner, name: name === disk ? inner : `${name}/${child}` });
     }
   }
 }

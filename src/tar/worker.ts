@@ -1,20 +1,22 @@
 /**
- * A thread that hashes layer tars, one after another. Files are read synchronously: handing each read to a thread
- * pool costs many times what the read itself does. Every few pieces it looks whether it was told to stop.
+ * A thread that makes layer tars, one after another. Files are read synchronously: handing each read to a thread pool
+ * costs many times what the read itself does. Every few pieces it looks whether it was told to stop.
  */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { LaminixError } from "../errors.js";
-import { Fingerprint, PIECE } from "./archive.js";
+import { Fingerprint, MIN_BUFFER, PIECE } from "./archive.js";
+import { Arena, type Draft } from "./arena.js";
 import { type LayerTar, layerPieces } from "./layerTar.js";
-import type { PlainError, Reply, Request } from "./messages.js";
+import type { PlainError, Reply, Request, Task } from "./messages.js";
 
 const port = parentPort;
 if (!port) throw new Error("this file runs in a worker thread only");
 
-const buffer = Buffer.allocUnsafeSlow(PIECE);
-/** Pieces hashed between two looks at the messages: some milliseconds' worth. */
+const arena = new Arena();
+const scratch = Buffer.allocUnsafeSlow(PIECE);
+/** Pieces made between two looks at the messages: some milliseconds' worth. */
 const PIECES_A_TURN = 16;
 const stopped = new Set<number>();
 let last = Promise.resolve();
@@ -23,25 +25,38 @@ function answer(reply: Reply): void {
   port?.postMessage(reply);
 }
 
-async function hash(id: number, layer: LayerTar): Promise<void> {
-  const digest = createHash("sha256");
+async function make(id: number, layer: LayerTar, task: Task): Promise<void> {
+  const digest = task.kind === "hash" ? createHash("sha256") : undefined;
+  if (task.kind === "keep") await arena.room(task.size + MIN_BUFFER);
+  let draft: Draft | undefined = task.kind === "keep" || task.keep ? arena.open(id) : undefined;
+  const nextBuffer = (): Buffer => {
+    const place = draft?.next(MIN_BUFFER, PIECE);
+    if (place) return place;
+    if (draft) arena.release(id); // it does not fit
+    draft = undefined;
+    return scratch;
+  };
   const fingerprint = new Fingerprint();
   let size = 0;
   let pieces = 0;
-  for (const piece of layerPieces(layer, buffer, fingerprint)) {
-    digest.update(piece);
-    size += piece.length;
-    if (++pieces % PIECES_A_TURN === 0) await nextTurn();
-    if (stopped.delete(id)) {
-      answer({ kind: "stopped", id });
-      return;
+  try {
+    for (const piece of layerPieces(layer, nextBuffer, fingerprint)) {
+      digest?.update(piece);
+      draft?.advance(piece.length);
+      size += piece.length;
+      if (++pieces % PIECES_A_TURN === 0) await nextTurn();
+      if (stopped.delete(id)) {
+        arena.release(id);
+        answer({ kind: "stopped", id });
+        return;
+      }
     }
+  } catch (error) {
+    arena.release(id);
+    throw error;
   }
-  answer({
-    kind: "hashed",
-    id,
-    summary: { sha256: digest.digest("hex"), size, fingerprint: fingerprint.value },
-  });
+  const summary = { sha256: digest?.digest("hex") ?? "", size, fingerprint: fingerprint.value };
+  answer({ kind: "made", id, summary, ...(draft && { kept: draft.keep() }) });
 }
 
 function plain(error: unknown): PlainError {
@@ -52,15 +67,22 @@ function plain(error: unknown): PlainError {
   return { code: "ERR_INTERNAL", message: String(error), hint: undefined, details: {}, cause: undefined };
 }
 
+answer({ kind: "memory", memory: arena.memory });
 port.on("message", (request: Request) => {
   const { id } = request;
-  if (request.kind === "stop") {
-    stopped.add(id);
-    return;
+  switch (request.kind) {
+    case "make":
+      last = last
+        .then(() => make(id, request.layer, request.task))
+        .catch((error: unknown) => {
+          answer({ kind: "failed", id, error: plain(error) });
+        });
+      break;
+    case "stop":
+      stopped.add(id);
+      break;
+    case "release":
+      arena.release(id);
+      break;
   }
-  last = last
-    .then(() => hash(id, request.layer))
-    .catch((error: unknown) => {
-      answer({ kind: "failed", id, error: plain(error) });
-    });
 });

@@ -30,7 +30,8 @@ export function canonicalHeader(block: Buffer, { name, linkname, type, size, pax
       name: toByteString(entryType === "directory" && !name.endsWith("/") ? `${name}/` : name),
       mode: numberAt(block, 100, 8),
       size: entryType === "file" ? size : 0,
-      linkname: toByteString(linkname),
+      // tar-stream has null for what is no link, whatever its types say.
+      linkname: entryType === "symlink" || entryType === "hardlink" ? toByteString(linkname) : "",
     },
     kept,
   );

@@ -142,15 +142,20 @@ async function index(
   const block = Buffer.alloc(BLOCK);
   parser.on("entry", (header: Header & { byteOffset?: number }, body, next) => {
     const offset = header.byteOffset ?? 0;
-    readSync(fd, block, 0, BLOCK, offset - BLOCK);
-    members.set(header.name, {
-      name: header.name,
-      type: header.type,
-      linkname: header.linkname,
-      size: header.type === "file" || header.type === "contiguous-file" ? header.size : 0,
-      offset,
-      header: canonicalHeader(block, header),
-    });
+    try {
+      readSync(fd, block, 0, BLOCK, offset - BLOCK);
+      members.set(header.name, {
+        name: header.name,
+        type: header.type,
+        linkname: header.linkname,
+        size: header.type === "file" || header.type === "contiguous-file" ? header.size : 0,
+        offset,
+        header: canonicalHeader(block, header),
+      });
+    } catch (error) {
+      parser.destroy(error as Error);
+      return;
+    }
     body.on("end", next);
     body.resume();
   });

@@ -41,7 +41,7 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
   };
 
   // All are asked for at once, so that later layers are hashed while earlier ones are written.
-  const pending = image.layers.map((layer) => layer.diffId({ signal }));
+  const pending = image.layers.map((layer) => layer.diffId({ signal, thenRead: true }));
   for (const each of pending) each.catch(() => undefined);
   const digests: LayerDigest[] = [];
   const names: string[] = [];

@@ -1,0 +1,15 @@
+/**
+ * What laminix costs, each figure beside that of a peer measured in the same run. `npm run bench` measures all;
+ * `npm run bench -- stream` one of them.
+ */
+import { closure } from "./closure.js";
+import { hashing } from "./hashing.js";
+import { planning } from "./planning.js";
+import { stream } from "./stream.js";
+
+const benches = { stream, hashing, closure, planning };
+const wanted = process.argv.slice(2);
+for (const [name, bench] of Object.entries(benches)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n${await bench()}`);
+}
