@@ -3,12 +3,15 @@ import { createWriteStream } from "node:fs";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { streamConf } from "laminix";
-import { largeImage } from "./support/largeImage.js";
+import { type LargeImage, withLargeImage } from "./support/largeImage.js";
 import { compare, measure } from "./support/measure.js";
 import { mebibytes, ratio, seconds, table } from "./support/table.js";
 
-export async function hashing(): Promise<string> {
-  await using image = await largeImage();
+export function hashing(): Promise<string> {
+  return withLargeImage(measureHashing);
+}
+
+async function measureHashing(image: LargeImage): Promise<string> {
   const archive = path.join(image.folder, "image.tar");
   await pipeline(copied(streamConf(image.conf, { cache: false })), createWriteStream(archive));
   const program = path.join(import.meta.dirname, "support/hashLayers.js");

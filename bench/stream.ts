@@ -2,12 +2,15 @@
 import path from "node:path";
 import { rm } from "node:fs/promises";
 import { projectRoot } from "../test/support/run.js";
-import { largeImage } from "./support/largeImage.js";
+import { type LargeImage, withLargeImage } from "./support/largeImage.js";
 import { compare, measure } from "./support/measure.js";
 import { mebibytes, ratio, seconds, table } from "./support/table.js";
 
-export async function stream(): Promise<string> {
-  await using image = await largeImage();
+export function stream(): Promise<string> {
+  return withLargeImage(measureStream);
+}
+
+async function measureStream(image: LargeImage): Promise<string> {
   const cache = path.join(image.folder, "cache");
   const env = { LAMINIX_CACHE_DIR: cache };
   const command = [process.execPath, path.join(projectRoot, "dist/cli/bin.js")];

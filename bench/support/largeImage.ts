@@ -6,7 +6,7 @@ import { debianClosure, largePackages } from "../../test/support/debianStore.js"
 import { startNixStore } from "../../test/support/nixStore.js";
 import { temporaryFolder } from "../../test/support/temporary.js";
 
-export interface LargeImage extends AsyncDisposable {
+export interface LargeImage {
   readonly folder: string;
   /** The `conf.json` that nixpkgs' `streamLayeredImage` would write. */
   readonly conf: string;
@@ -15,39 +15,31 @@ export interface LargeImage extends AsyncDisposable {
   readonly paths: number;
 }
 
-export async function largeImage(): Promise<LargeImage> {
-  const stack = new AsyncDisposableStack();
+/** The image is there for as long as `use` runs. */
+export async function withLargeImage<T>(use: (image: LargeImage) => Promise<T>): Promise<T> {
   const closure = await debianClosure(largePackages);
-  const daemon = stack.use(await startNixStore({ at: closure.root }));
-  const folder = stack.use(await temporaryFolder("bench"));
-  const store = stack.use(await openStore(daemon.uri));
+  await using daemon = await startNixStore({ at: closure.root });
+  await using folder = await temporaryFolder("bench");
+  await using store = await openStore(daemon.uri);
   const { layers } = await planLayers({ name: "bench", contents: [...closure.roots] }, { store });
   const time = "1970-01-01T00:00:01+00:00";
   const conf = path.join(folder.path, "conf.json");
-  await writeFile(
-    conf,
-    JSON.stringify({
-      architecture: "amd64",
-      config: { Cmd: ["/bin/sh"] },
-      os: "linux",
-      store_dir: closure.storeDir,
-      from_image: null,
-      store_layers: layers.map(({ paths }) => paths),
-      customisation_layer: null,
-      repo_tag: "bench:latest",
-      created: time,
-      mtime: time,
-      uid: "0",
-      gid: "0",
-      uname: "root",
-      gname: "root",
-    }),
-  );
-  return {
-    folder: folder.path,
-    conf,
-    store: daemon.uri,
-    paths: closure.paths.length,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  const document = {
+    architecture: "amd64",
+    config: { Cmd: ["/bin/sh"] },
+    os: "linux",
+    store_dir: closure.storeDir,
+    from_image: null,
+    store_layers: layers.map(({ paths }) => paths),
+    customisation_layer: null,
+    repo_tag: "bench:latest",
+    created: time,
+    mtime: time,
+    uid: "0",
+    gid: "0",
+    uname: "root",
+    gname: "root",
   };
+  await writeFile(conf, JSON.stringify(document));
+  return await use({ folder: folder.path, conf, store: daemon.uri, paths: closure.paths.length });
 }

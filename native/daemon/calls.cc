@@ -13,7 +13,7 @@ class Question final : public Call {
   Question(const Encoder& request, Read read) : request_(request.pending()), read_(read) {}
 
   std::size_t ask(Encoder& out) override {
-    out.raw(request_);
+    out.raw(request_).endRequest();
     return 1;
   }
   std::size_t take(Decoder& in, Encoder&) override {

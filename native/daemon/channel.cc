@@ -57,7 +57,7 @@ void Channel::idle() {
 
 Channel::Ready Channel::wait() {
   flush();
-  bool blocked = !deaf_ && !out.pending().empty();
+  bool blocked = !deaf_ && !out.sendable(transport_.window()).empty();
   pollfd items[] = {
       {wake_.fd(), POLLIN, 0},
       {transport_.readFd(), POLLIN, 0},
@@ -71,8 +71,8 @@ Channel::Ready Channel::wait() {
 }
 
 void Channel::flush() {
-  while (!deaf_ && !out.pending().empty()) {
-    std::string_view bytes = out.pending();
+  while (!deaf_ && !out.sendable(transport_.window()).empty()) {
+    std::string_view bytes = out.sendable(transport_.window());
     // SIGPIPE is blocked in the connection's thread.
     ssize_t count = ::write(transport_.writeFd(), bytes.data(), bytes.size());
     if (count >= 0) {

@@ -74,7 +74,10 @@ Handshake shakeHands(Encoder& out, Decoder& in) {
     if (trust != 0) result.trusted = trust == 1;
   }
   expectNoError(in);
-  if (setOptions) expectNoError(in);
+  if (setOptions) {
+    expectNoError(in);
+    out.answered();
+  }
   return result;
 }
 

@@ -50,20 +50,31 @@ void askSetOptions(Encoder& out) {
   begin(out, Operation::setOptions).number(keepFailed).number(keepGoing).number(tryFallback);
   // The level of build logs comes as the level from which on they are shown: 7 is quiet.
   out.number(errorsOnly).number(maxBuildJobs).number(maxSilentTime).number(useBuildHook).number(vomit);
-  out.number(logType).number(printBuildTrace).number(buildCores).number(useSubstitutes).number(overrides);
+  out.number(logType)
+      .number(printBuildTrace)
+      .number(buildCores)
+      .number(useSubstitutes)
+      .number(overrides)
+      .endRequest();
 }
 
-void askIsValidPath(Encoder& out, std::string_view path) { begin(out, Operation::isValidPath).string(path); }
+void askIsValidPath(Encoder& out, std::string_view path) {
+  begin(out, Operation::isValidPath).string(path).endRequest();
+}
 
-void askAllValidPaths(Encoder& out) { begin(out, Operation::queryAllValidPaths); }
+void askAllValidPaths(Encoder& out) { begin(out, Operation::queryAllValidPaths).endRequest(); }
 
-void askPathInfo(Encoder& out, std::string_view path) { begin(out, Operation::queryPathInfo).string(path); }
+void askPathInfo(Encoder& out, std::string_view path) {
+  begin(out, Operation::queryPathInfo).string(path).endRequest();
+}
 
 void askPathFromHashPart(Encoder& out, std::string_view hashPart) {
-  begin(out, Operation::queryPathFromHashPart).string(hashPart);
+  begin(out, Operation::queryPathFromHashPart).string(hashPart).endRequest();
 }
 
-void askAddTempRoot(Encoder& out, std::string_view path) { begin(out, Operation::addTempRoot).string(path); }
+void askAddTempRoot(Encoder& out, std::string_view path) {
+  begin(out, Operation::addTempRoot).string(path).endRequest();
+}
 
 bool readIsValidPath(Decoder& in) { return in.boolean(); }
 

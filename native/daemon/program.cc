@@ -20,6 +20,12 @@ using Clock = std::chrono::steady_clock;
 
 /** How much of what a program says on its standard error is remembered, in bytes. */
 constexpr std::size_t tailSize = 8 << 10;
+/**
+ * In bytes. The program may be one that hands everything on to a daemon's socket (nix-daemon --stdio does, up
+ * to Nix 2.19, also behind ssh), and reads no answers while that socket is full. Requests have about 100
+ * bytes, and Linux counts another 800 for each that comes alone: so many fit into a socket's 208 KiB.
+ */
+constexpr std::uint64_t programWindow = 16 << 10;
 /** How long a program that ended its output may take to say why, and one that was told to end may take to do
  * so. */
 constexpr auto grace = 300ms;
@@ -75,6 +81,7 @@ class Program final : public Transport {
 
   int readFd() const override { return output_.get(); }
   int writeFd() const override { return input_.get(); }
+  std::uint64_t window() const override { return programWindow; }
   int diagnosticFd() const override { return errors_.get(); }
 
   void readDiagnostics() override {

@@ -163,6 +163,7 @@ void Session::takeAnswer(Decoder& in) {
       throw disconnected("the daemon ended the connection after an error: " +
                          std::string(error->coded().what()));
     }
+    channel_->out.answered();
     expected_.pop_front();
     call->unanswered_--;
     settle(call, error->coded());
@@ -178,6 +179,7 @@ void Session::takeAnswer(Decoder& in) {
   } catch (const CodedError& error) {
     settle(call, error);
   }
+  channel_->out.answered();
   expected_.pop_front();
   call->unanswered_--;
   expect(call, more);

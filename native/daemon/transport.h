@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,8 @@ class Transport {
 
   virtual int readFd() const = 0;
   virtual int writeFd() const = 0;
+  /** How many bytes of requests may be unanswered. */
+  virtual std::uint64_t window() const { return UINT32_MAX; }
   /** What is not part of the protocol but must be read all the same; -1 if there is nothing. */
   virtual int diagnosticFd() const { return -1; }
   /** Reads from diagnosticFd(), which poll(2) says is ready. */

@@ -36,7 +36,24 @@ Encoder& Encoder::raw(std::string_view encoded) {
   return *this;
 }
 
+Encoder& Encoder::endRequest() {
+  unansweredEnds_.push_back(sentTotal_ + pending().size());
+  return *this;
+}
+
+void Encoder::answered() {
+  answeredEnd_ = unansweredEnds_.front();
+  unansweredEnds_.pop_front();
+}
+
+std::string_view Encoder::sendable(std::uint64_t window) const {
+  if (unansweredEnds_.empty()) return pending();
+  std::uint64_t end = std::max(answeredEnd_ + window, unansweredEnds_.front());
+  return pending().substr(0, end > sentTotal_ ? end - sentTotal_ : 0);
+}
+
 void Encoder::sent(std::size_t count) {
+  sentTotal_ += count;
   sent_ += count;
   if (sent_ < bytes_.size()) return;
   sent_ = 0;

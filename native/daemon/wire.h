@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,9 +32,24 @@ class Encoder {
   /** Forgets the first `count` pending bytes. */
   void sent(std::size_t count);
 
+  /** What was written last is a request; one answer will come. */
+  Encoder& endRequest();
+  /** The answer to the oldest request has come. */
+  void answered();
+  /**
+   * What of pending() may be sent if at most `window` bytes of requests are to be unanswered. A longer
+   * request is sent alone.
+   */
+  std::string_view sendable(std::uint64_t window) const;
+
  private:
   std::string bytes_;
   std::size_t sent_ = 0;
+
+  // Positions in the stream since its start.
+  std::uint64_t sentTotal_ = 0;
+  std::uint64_t answeredEnd_ = 0;
+  std::deque<std::uint64_t> unansweredEnds_;
 };
 
 /** Where a Decoder's bytes come from. */

@@ -91,7 +91,7 @@ int main() {
          expectEqual(log.first(2), "greeted, value", "what happened");
          session.close();
          expectEqual(log.first(3), "greeted, value, ended ERR_DAEMON_DISCONNECTED", "what happened");
-         check(session.submit(callIsValidPath(pathOf(1))), "a call after the end is refused");
+         check(session.submit(callIsValidPath(pathOf(1))).has_value(), "a call after the end is refused");
        }},
       {"a program that ends says why",
        [] {

@@ -58,6 +58,24 @@ int main() {
          out.sent(12);
          expectEqual(out.pending().size(), 0u, "pending");
        }},
+      {"requests beyond the window wait for answers, one that is longer does not",
+       [] {
+         Encoder out;
+         for (int i = 0; i < 4; i++) out.number(1).number(2).endRequest();
+         out.string(std::string(992, 'x')).endRequest();
+         expectEqual(out.sendable(40).size(), 40u, "first");
+         out.sent(40);
+         expectEqual(out.sendable(40).size(), 0u, "before an answer");
+         out.answered();
+         expectEqual(out.sendable(40).size(), 16u, "after an answer");
+         out.sent(16);
+         for (int i = 0; i < 3; i++) out.answered();
+         expectEqual(out.sendable(40).size(), 1008u, "the long one");
+         out.sent(1008);
+         out.answered();
+         out.number(3);
+         expectEqual(out.sendable(0).size(), 8u, "what is no request");
+       }},
       {"what is encoded is decoded, in pieces of any size",
        [] {
          Encoder out;

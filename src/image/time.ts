@@ -9,7 +9,7 @@ export interface Time {
 }
 
 const pattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/;
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?$/;
 
 /**
  * @param text `now`, `@SECONDS`, or ISO 8601; without an offset it is taken as UTC
@@ -22,12 +22,13 @@ export function parseTime(text: string, name: string): Time {
   const match = pattern.exec(text);
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] =
     match ?? [];
-  const offset = zone === "Z" ? "+00:00" : `${zone.slice(0, 3)}:${zone.slice(3).replace(":", "") || "00"}`;
+  const given = `${zone.slice(0, 3)}:${zone.slice(3).replace(":", "") || "00"}`;
+  const offset = zone === "Z" || given === "-00:00" ? "+00:00" : given;
   const date = `${String(year)}-${String(month)}-${String(day)}`;
   const time = `${hour}:${minute}:${second}`;
   const utc = Date.parse(`${date}T${time}Z`);
-  // Date.parse lets 30 February pass as 2 March; Python does not.
-  if (!match || Number.isNaN(utc) || new Date(utc).toISOString().slice(0, 10) !== date) {
+  // Date.parse lets 30 February pass as 2 March, and knows a year 0; Python does not.
+  if (!match || year === "0000" || Number.isNaN(utc) || new Date(utc).toISOString().slice(0, 10) !== date) {
     throw new LaminixError("ERR_SPEC", `${name} is not a time: ${JSON.stringify(text)}`, {
       hint: 'write it like "1970-01-01T00:00:01Z", or "now"',
       details: { key: name },
@@ -39,7 +40,7 @@ export function parseTime(text: string, name: string): Time {
   const exact = utc / 1000 - shift + Number(micros || "0") / 1e6;
   return {
     iso: `${date}T${time}${/[1-9]/.test(micros) ? `.${micros}` : ""}${offset}`,
-    seconds: Math.trunc(exact),
+    seconds: Math.trunc(exact) || 0, // not -0
   };
 }
 

@@ -35,7 +35,8 @@ interface Job {
 /** One thread and the jobs it was given. */
 class Thread {
   readonly jobs = new Map<number, Job>();
-  readonly #worker = new Worker(new URL("./worker.js", import.meta.url));
+  // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
+  readonly #worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
   readonly #onFree: () => void;
   #memory: SharedArrayBuffer | undefined;
   #idle: NodeJS.Timeout | undefined;

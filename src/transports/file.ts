@@ -41,9 +41,11 @@ export async function writeFileWhole(
   const compressor = compressorFor(compression);
   const temporary = `${path}.${randomBytes(6).toString("hex")}.partial`;
   const file = createWriteStream(temporary, { flags: "wx" });
-  let writing: unknown;
-  file.on("error", (error) => (writing = error));
-  const source = Readable.from(copied(pieces), { objectMode: false });
+  // A stream that fails takes the others with it, and all tell the same error; only here is it known whose it was.
+  let reading: { readonly error: unknown } | undefined;
+  const source = Readable.from(copied(noted(pieces, (error) => (reading = { error }))), {
+    objectMode: false,
+  });
   const options = { ...(signal && { signal }) };
   try {
     await (compressor ? pipeline(source, compressor, file, options) : pipeline(source, file, options));
@@ -51,9 +53,10 @@ export async function writeFileWhole(
     await rename(temporary, path);
     return size;
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Where nothing could be made nothing can be removed; the first error is the one to tell.
+    await rm(temporary, { force: true }).catch(() => undefined);
     if (signal?.aborted) throw signal.reason;
-    throw error === writing || !(error instanceof LaminixError) ? cannotWrite(path, error) : error;
+    throw reading ? reading.error : cannotWrite(path, error);
   }
 }
 
@@ -71,6 +74,19 @@ async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer
   for await (const piece of pieces) yield Buffer.from(piece);
 }
 
+/** Tells what the source throws. What a stream throws into its reader ends in `copied`, and is not told. */
+async function* noted(
+  pieces: AsyncIterable<Uint8Array>,
+  onError: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    onError(error);
+    throw error;
+  }
+}
+
 /** The coded error for a file, or standard output, that a system call could not write. */
 export function cannotWrite(what: string, cause: unknown): LaminixError {
   const { code = "unknown" } = cause as NodeJS.ErrnoException;
@@ -80,6 +96,7 @@ export function cannotWrite(what: string, cause: unknown): LaminixError {
     EACCES: "permission denied",
     EROFS: "the file system is read-only",
     ENOENT: "its folder does not exist",
+    ENOTDIR: "its folder is a file",
     EISDIR: "it is a folder",
   };
   return new LaminixError("ERR_FILE_WRITE", `${what} cannot be written: ${reasons[code] ?? code}`, {

@@ -117,7 +117,7 @@ describe("the digest cache", () => {
   test("is no reason to fail where it cannot be written", async () => {
     await using folder = await temporaryFolder();
     writeFileSync(folder.join("file"), "");
-    for (const place of [folder.join("file"), folder.join("file/below"), "/proc/self/no"]) {
+    for (const place of [folder.join("file"), folder.join("file/below")]) {
       const cache = new DigestCache(place);
       expect(() => cache.put(key(1), digest(1))).not.toThrow();
       expect(cache.get(key(1))).toBeUndefined();

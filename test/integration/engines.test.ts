@@ -125,14 +125,21 @@ describeWith([...debian, "dockerd"], "a Docker engine", () => {
   };
 
   test("runs an image streamed from a store at /nix/store, as root and as another user", async () => {
-    const spec = specFile({ name: "small", tag: "1", contents: paths, config: { Cmd: ["/bin/id", "-u"] } });
+    const spec = specFile({
+      name: "small",
+      tag: "1",
+      contents: paths,
+      config: { Cmd: ["/usr/bin/id", "-u"] },
+    });
     const { loaded } = await streamInto(engine, ["--store", url, spec]);
     expect(loaded).toBe("small:1");
     expect(await runIn(engine, [loaded])).toBe("0");
     expect(await runIn(engine, ["--user", "1000:1000", loaded])).toBe("1000");
     const bash = paths.find((path) => /-bash-[^/]*$/.test(path))!;
     const link = await runIn(engine, [loaded, "/bin/bash", "-c", "readlink /bin/bash; echo $BASH_VERSION"]);
-    expect(link).toMatch(new RegExp(`^${bash}/bin/bash\n\\d+\\.\\d+`));
+    const [target, version] = link.split("\n");
+    expect(target).toBe(`${bash}/bin/bash`);
+    expect(version).toMatch(/^\d+\.\d+/);
   });
 
   test("runs hundreds of packages streamed from a store elsewhere, as root and as another user", async () => {
@@ -150,8 +157,8 @@ describeWith([...debian, "dockerd"], "a Docker engine", () => {
       const python = "import os, ssl, sqlite3; print(os.getuid(), 6 * 7)";
       expect(await run("/usr/bin/python3", "-c", python)).toBe(`${user.split(":")[0]!} 42`);
     }
-    expect(await runIn(engine, [loaded, "/usr/bin/ffmpeg", "-version"])).toMatch(/^ffmpeg version \d/);
-    expect(await runIn(engine, [loaded, "/usr/lib/postgresql/15/bin/postgres", "--version"])).toMatch(/15/);
+    const postgres = "/usr/lib/postgresql/15/bin/postgres";
+    expect(await runIn(engine, [loaded, postgres, "--version"])).toMatch(/^postgres \(PostgreSQL\) 15/);
     await engine.docker(["rmi", loaded]);
   });
 

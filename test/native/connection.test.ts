@@ -435,15 +435,17 @@ describe("close", () => {
 
 describe("cancel", () => {
   it("rejects at once, and the answer is dropped", async () => {
+    const asked = deferred();
     const answer = deferred();
     const native = await greeted(async (peer) => {
       await peer.request();
+      asked.resolve();
       await answer.promise;
       peer.send(wire.answer(wire.number(1)));
       await peer.serve(store);
     });
-    await native.ready;
     const call = native.isValidPath(path(1));
+    await asked.promise;
     call.cancel();
     await expect(call.promise).rejects.toMatchObject({ code: "ERR_CANCELLED" });
     call.cancel();

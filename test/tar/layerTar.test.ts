@@ -19,33 +19,13 @@ function layerOf(disk: string, name: string, parents: readonly string[] = []): L
   return { parents, trees: [{ disk: toByteString(disk), name: toByteString(name) }], owner, mtime: 1 };
 }
 
-async function bytesOf(layer: LayerTar): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of readLayerTar(layer)) pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces);
-}
+const tarOf = (layer: LayerTar): Promise<Buffer> => bytesOf(readLayerTar(layer));
 
-interface Member {
-  readonly name: string;
-  readonly type: string | null | undefined;
-  readonly mode: number | undefined;
-  readonly linkname: string | null | undefined;
-  readonly body: string;
-}
-
-async function membersOf(archive: Buffer): Promise<Member[]> {
-  const members: Member[] = [];
-  const parser = extract();
-  parser.on("entry", ({ name, type, mode, linkname }, body, next) => {
-    const chunks: Buffer[] = [];
-    body.on("data", (chunk: Buffer) => chunks.push(chunk));
-    body.on("end", () => {
-      members.push({ name, type, mode, linkname, body: Buffer.concat(chunks).toString("latin1") });
-      next();
-    });
+async function entriesOf(layer: LayerTar): Promise<unknown[]> {
+  const members = await membersOf(await tarOf(layer));
+  return members.map(({ header: { name, type, mode, linkname }, body }) => {
+    return { name, type, mode, linkname, body: body.toString("latin1") };
   });
-  await pipeline([archive], parser);
-  return members;
 }
 
 /** All that a folder holds: type, permissions, link target, size and digest of everything, by name. */
@@ -66,7 +46,7 @@ describe("the tar of a layer", () => {
     mkdirSync(folder.join("tree/b/c"), { recursive: true });
     for (const name of ["z", "b-c", "b.c", ".dot", "b/x", "b/c/y"])
       writeFileSync(folder.join("tree", name), "");
-    const members = await membersOf(await bytesOf(layerOf(folder.join("tree"), "/s/t", ["/", "/s/"])));
+    const members = await membersOf(await tarOf(layerOf(folder.join("tree"), "/s/t", ["/", "/s/"])));
     expect(members.map(({ name }) => name)).toEqual(
       ["/", "/s/", "/s/t/", "/s/t/.dot", "/s/t/b/", "/s/t/b/c/", "/s/t/b/c/y", "/s/t/b/x"].concat([
         "/s/t/b-c",
@@ -81,7 +61,7 @@ describe("the tar of a layer", () => {
     await using folder = await temporaryFolder();
     mkdirSync(folder.join("tree/empty"), { recursive: true });
     symlinkSync("empty", folder.join("tree/link"));
-    const members = await membersOf(await bytesOf(layerOf(folder.join("tree"), "t")));
+    const members = await membersOf(await tarOf(layerOf(folder.join("tree"), "t")));
     expect(members.map(({ name, type }) => [name, type])).toEqual([
       ["t/", "directory"],
       ["t/empty/", "directory"],
@@ -93,12 +73,12 @@ describe("the tar of a layer", () => {
     await using folder = await temporaryFolder();
     mkdirSync(folder.join("tree"));
     writeFileSync(folder.join("tree/a"), "content");
-    const before = await bytesOf(layerOf(folder.join("tree"), "t"));
+    const before = await tarOf(layerOf(folder.join("tree"), "t"));
     writeFileSync(folder.join("tree/b"), "content");
-    const apart = await bytesOf(layerOf(folder.join("tree"), "t"));
+    const apart = await tarOf(layerOf(folder.join("tree"), "t"));
     await mustRun("rm", [folder.join("tree/b")]);
     linkSync(folder.join("tree/a"), folder.join("tree/b"));
-    const linked = await bytesOf(layerOf(folder.join("tree"), "t"));
+    const linked = await tarOf(layerOf(folder.join("tree"), "t"));
     expect(linked.equals(apart)).toBe(true);
     expect(linked.equals(before)).toBe(false);
     expect((await membersOf(linked)).map(({ name, type, body }) => [name, type, body])).toEqual([
@@ -112,10 +92,10 @@ describe("the tar of a layer", () => {
     await using folder = await temporaryFolder();
     writeFileSync(folder.join("file"), "text", { mode: 0o755 });
     symlinkSync("/else/where", folder.join("link"));
-    expect(await membersOf(await bytesOf(layerOf(folder.join("file"), "/s/file")))).toEqual([
+    expect(await membersOf(await tarOf(layerOf(folder.join("file"), "/s/file")))).toEqual([
       { name: "/s/file", type: "file", mode: 0o755, linkname: null, body: "text" },
     ]);
-    expect(await membersOf(await bytesOf(layerOf(folder.join("link"), "/s/link")))).toEqual([
+    expect(await membersOf(await tarOf(layerOf(folder.join("link"), "/s/link")))).toEqual([
       { name: "/s/link", type: "symlink", mode: 0o777, linkname: "/else/where", body: "" },
     ]);
   });
@@ -126,7 +106,7 @@ describe("the tar of a layer", () => {
     for (const size of [0, 1, 511, 512, 513, 9216, 10240, (1 << 20) - 512, 1 << 20, (1 << 20) + 1, 3 << 20]) {
       const body = random.bytes(Math.min(size, 1000));
       await writeFile(folder.join("file"), Buffer.alloc(size, size === 0 ? "" : body));
-      const archive = await bytesOf(layerOf(folder.join("file"), "f"));
+      const archive = await tarOf(layerOf(folder.join("file"), "f"));
       expect(archive.length % 10240).toBe(0);
       expect(archive.length).toBe(Math.ceil((512 + Math.ceil(size / 512) * 512 + 1024) / 10240) * 10240);
       expect(archive.subarray(-1024).equals(Buffer.alloc(1024))).toBe(true);
@@ -136,7 +116,7 @@ describe("the tar of a layer", () => {
   test("is read by tar-stream with every name, link and content", async () => {
     await using folder = await temporaryFolder();
     writeOddTree(folder.join("tree"));
-    const members = await membersOf(await bytesOf(layerOf(folder.join("tree"), "t")));
+    const members = await membersOf(await tarOf(layerOf(folder.join("tree"), "t")));
     const { stdout } = await mustRun("find", [folder.join("tree"), "-printf", String.raw`%P\0`]);
     // tar-stream has no names that are not UTF-8: it puts U+FFFD where it cannot read one.
     const readable = (name: string): string => name.replaceAll(/[\udc80-\udcff]+|\ufffd+/g, "?");
@@ -155,7 +135,7 @@ for (const program of ["tar", "bsdtar"]) {
       await using folder = await temporaryFolder();
       writeOddTree(folder.join("tree"));
       await mkdir(folder.join("out"));
-      await writeFile(folder.join("layer.tar"), await bytesOf(layerOf(folder.join("tree"), "tree")));
+      await writeFile(folder.join("layer.tar"), await tarOf(layerOf(folder.join("tree"), "tree")));
       await mustRun(program, ["-xpf", folder.join("layer.tar"), "-C", folder.join("out")], {
         env: { LC_ALL: "C.UTF-8" },
       });
@@ -166,7 +146,7 @@ for (const program of ["tar", "bsdtar"]) {
       await using folder = await temporaryFolder();
       writeOddTree(folder.join("tree"));
       const entries = await mustRun("find", [folder.join("tree"), "-printf", "x"]);
-      const archive = await bytesOf(layerOf(folder.join("tree"), "tree"));
+      const archive = await tarOf(layerOf(folder.join("tree"), "tree"));
       const { stdout } = await mustRun(program, ["-tf", "-"], {
         input: archive,
         env: { LC_ALL: "C.UTF-8" },

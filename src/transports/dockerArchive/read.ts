@@ -156,6 +156,7 @@ async function index(
       parser.destroy(error as Error);
       return;
     }
+    body.on("error", () => undefined); // the parser tells the same
     body.on("end", next);
     body.resume();
   });
