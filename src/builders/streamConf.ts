@@ -168,6 +168,7 @@ function storeLayers(
         mtime: conf.mtime,
         locate: (path) => path,
         narHash: (path) => hashes?.narHash(path),
+        narSize: hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0),
         pool,
         cache: digests,
       }),
@@ -221,6 +222,7 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
 interface KnownHashes {
   readonly roots: HeldRoots;
   narHash(path: StorePath): string | undefined;
+  narSize(path: StorePath): number;
 }
 
 /** What the store knows, if there is one and it knows all. */
@@ -238,7 +240,11 @@ async function hashesFrom(
     const roots = await store.tempRoots(paths, { signal });
     try {
       const closure = await closing;
-      return { roots, narHash: (path) => closure.get(path)?.narHash };
+      return {
+        roots,
+        narHash: (path) => closure.get(path)?.narHash,
+        narSize: (path) => closure.get(path)?.narSize ?? 0,
+      };
     } catch (error) {
       await roots.close();
       throw error;

@@ -155,13 +155,15 @@ function layersOf(
   const common = {
     mtime,
     locate: (path: StorePath) => store.open(path).disk,
-    narHash: (path: StorePath) => plan.closure.get(path)?.narHash,
+    // Nobody vouches for the hashes in a file, so nothing is remembered under them.
+    narHash: (path: StorePath) => (store.tempRoots ? plan.closure.get(path)?.narHash : undefined),
   };
   const storeLayers = plan.layers.map(
     (paths) =>
       new StoreLayer({
         ...common,
         paths,
+        narSize: paths.reduce((sum, path) => sum + (plan.closure.get(path)?.narSize ?? 0), 0),
         parents: foldersTo(plan.storeDir),
         owner: { uid, gid, uname, gname },
         pool,

@@ -16,7 +16,7 @@ const status = await main(process.argv.slice(2), {
   stdout: standardOutput(controller.signal),
   stderr: {
     isTerminal: process.stderr.isTTY && !process.env.CI && process.env.TERM !== "dumb",
-    columns: process.stderr.columns,
+    columns: process.stderr.columns || 80, // some terminals do not know their size
     write: (text) => {
       process.stderr.write(text);
     },

@@ -15,6 +15,9 @@ import { hashOf, type Layer, type LayerDigest, type StorePathHash } from "./laye
 /** Changes when the same contents would give other bytes than before. */
 const FORMAT = 1;
 
+/** Folders that lndir passes over, as it does everything whose name ends in `~`. */
+const VERSION_CONTROL = new Set(["BitKeeper", "CVS", "CVS.adm", "RCS", "SCCS", ".git", ".hg", ".svn"]);
+
 /** A link's target, or what a folder holds. Names and targets are byte strings. */
 type Node = string | Folder;
 type Folder = Map<string, Node>;
@@ -109,6 +112,7 @@ function merge(into: Folder, source: Source, onConflict: ContentsLayerOptions["o
     isFolder: each.isDirectory(),
     isLink: each.isSymbolicLink(),
   }))) {
+    if (name.endsWith("~") || (child.isFolder && VERSION_CONTROL.has(name))) continue;
     const there = into.get(name);
     const inner = {
       disk: `${disk}/${name}`,

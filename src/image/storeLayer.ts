@@ -4,7 +4,7 @@ import type { StorePath } from "../store/storePath.js";
 import { toByteString } from "../tar/byteString.js";
 import type { Owner } from "../tar/header.js";
 import type { LayerTar } from "../tar/layerTar.js";
-import { type MadeTar, MAX_KEPT, type TarPool } from "../tar/pool.js";
+import type { MadeTar, TarPool } from "../tar/pool.js";
 import { readLayerTar } from "../tar/read.js";
 import type { DigestCache } from "./digestCache.js";
 import { type DigestOptions, hashOf, type Layer, type LayerDigest, type LayerOptions } from "./layer.js";
@@ -23,6 +23,8 @@ export interface StoreLayerOptions {
   readonly locate: (path: StorePath) => string;
   /** SRI of a path's NAR; without it for every path the layer has no content key. */
   readonly narHash: (path: StorePath) => string | undefined;
+  /** Bytes of the paths' NARs together, where known. */
+  readonly narSize?: number | undefined;
   readonly pool: TarPool;
   readonly cache?: DigestCache | undefined;
 }
@@ -35,8 +37,8 @@ export class StoreLayer implements Layer {
   #digest: Promise<LayerDigest> | undefined;
   /** What is known of the tar that the digest is of. */
   #hashed: { readonly size: number; readonly fingerprint?: number } | undefined;
-  /** The tar being made, or made, ahead of its being read. */
-  #ahead: Promise<MadeTar> | undefined;
+  /** The tar with its bytes, from when it is hashed to when it is read. */
+  #made: MadeTar | undefined;
 
   constructor(options: StoreLayerOptions) {
     this.#options = options;
@@ -54,8 +56,8 @@ export class StoreLayer implements Layer {
   }
 
   async *open({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
-    const made = await this.#ahead;
-    this.#ahead = undefined;
+    const made = this.#made;
+    this.#made = undefined;
     if (made?.kept) {
       this.#verify(made);
       yield made.kept.bytes;
@@ -75,15 +77,12 @@ export class StoreLayer implements Layer {
     const cached = this.contentKey === undefined ? undefined : cache?.get(this.contentKey);
     if (cached) {
       this.#hashed = { size: cached.size };
-      if (thenRead && cached.size <= MAX_KEPT) {
-        this.#ahead = pool.read(this.#tar(), cached.size, { signal });
-        this.#ahead.catch(() => undefined); // whoever opens the layer hears of it
-      }
       return cached;
     }
-    const made = await pool.hash(this.#tar(), { signal, keep: thenRead });
+    const weight = this.#options.narSize;
+    const made = await pool.hash(this.#tar(), { signal, keep: thenRead, weight });
     const { sha256, size, fingerprint } = made;
-    if (made.kept) this.#ahead = Promise.resolve(made);
+    if (made.kept) this.#made = made;
     this.#hashed = { size, fingerprint };
     const digest: LayerDigest = { diffId: `sha256:${sha256}`, size };
     if (this.contentKey) cache?.put(this.contentKey, digest);

@@ -5,7 +5,7 @@ import type { StorePath } from "./storePath.js";
 /** What the store knows of a valid path. */
 export interface PathInfo {
   readonly path: StorePath;
-  /** SHA-256 of the path's NAR, as SRI: `sha256-<base 64>`. */
+  /** SHA-256 of the path's NAR, as SRI: `sha256-<base 64>`; empty where a reference graph in a file does not tell. */
   readonly narHash: string;
   /** Bytes of the path's NAR. */
   readonly narSize: number;
@@ -36,7 +36,7 @@ export interface ClosureColumns {
   readonly count: number;
   readonly references: ReferenceRows;
   path(row: number): StorePath;
-  /** Base 64 of the SHA-256. */
+  /** SRI, or empty. */
   narHash(row: number): string;
   narSize(row: number): number;
   info(row: number): Pick<PathInfo, "registrationTime" | "ultimate" | "signatures" | "deriver" | "ca">;
@@ -112,7 +112,7 @@ export class Closure implements Iterable<PathInfo> {
     const columns = this.#columns;
     return {
       path: columns.path(row),
-      narHash: `sha256-${columns.narHash(row)}`,
+      narHash: columns.narHash(row),
       narSize: columns.narSize(row),
       references: this.#neighbours(this.rows, row),
       ...columns.info(row),

@@ -12,7 +12,8 @@ export function fromNative(native: NativeClosure, storeDir: string): ClosureColu
     count: native.count,
     references: { offsets: native.referenceOffsets, targets: native.references },
     path: (row) => `${storeDir}/${names(row)}` as StorePath,
-    narHash: (row) => Buffer.from(native.narHashes.subarray(row * 32, row * 32 + 32)).toString("base64"),
+    narHash: (row) =>
+      `sha256-${Buffer.from(native.narHashes.subarray(row * 32, row * 32 + 32)).toString("base64")}`,
     narSize: (row) => native.narSizes[row] ?? 0,
     info: (row) => {
       const [from = 0, to = 0] = native.signatureRows.subarray(row, row + 2);

@@ -6,7 +6,7 @@ import { checkStoreDir, hashPart, storeDirOf, type StorePath, toStorePath } from
 
 interface Node {
   readonly path: StorePath;
-  /** Base 64 of the SHA-256; empty where the file does not tell. */
+  /** SRI; empty where the file does not tell. */
   readonly narHash: string;
   readonly narSize: number;
   readonly references: readonly StorePath[];
@@ -166,17 +166,17 @@ function nodeOf(path: string, fields: Fields, dir: string, name: string): Node {
   // Format 2 of `nix path-info` names paths by their base names.
   const full = (text: unknown): StorePath =>
     toStorePath(String(text).includes("/") ? String(text) : `${dir}/${String(text)}`, dir);
-  return { path: full(path), narSize, narHash: sha256(narHash), references: references.map(full) };
+  return { path: full(path), narSize, narHash: sri(narHash), references: references.map(full) };
 }
 
-/** Base 64 of a SHA-256 in any of the forms that Nix prints; empty for anything else. */
-function sha256(hash: unknown): string {
-  if (isRecord(hash)) return typeof hash.hash === "string" ? sha256(`sha256-${hash.hash}`) : "";
+/** A SHA-256, in any of the forms that Nix prints, as SRI; empty for anything else. */
+function sri(hash: unknown): string {
+  if (isRecord(hash)) return typeof hash.hash === "string" ? sri(`sha256-${hash.hash}`) : "";
   const digits = typeof hash === "string" ? /^sha256[:-](.+)$/.exec(hash)?.[1] : undefined;
   if (digits === undefined) return "";
-  if (/^[0-9a-f]{64}$/.test(digits)) return Buffer.from(digits, "hex").toString("base64");
-  if (/^[0-9a-df-np-sv-z]{52}$/.test(digits)) return base32Decoded(digits).toString("base64");
-  return /^[A-Za-z0-9+/]{43}=$/.test(digits) ? digits : "";
+  if (/^[0-9a-f]{64}$/.test(digits)) return `sha256-${Buffer.from(digits, "hex").toString("base64")}`;
+  if (/^[0-9a-df-np-sv-z]{52}$/.test(digits)) return `sha256-${base32Decoded(digits).toString("base64")}`;
+  return /^[A-Za-z0-9+/]{43}=$/.test(digits) ? `sha256-${digits}` : "";
 }
 
 /** Nix's base 32: least significant digit last, in characters without e, o, u, t. */

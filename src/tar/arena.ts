@@ -4,7 +4,7 @@
  * so the free space is what lies between the last and the first of them.
  */
 
-export const ARENA_SIZE = 32 << 20;
+const ARENA_SIZE = 32 << 20;
 
 interface Region {
   readonly id: number;
@@ -16,12 +16,6 @@ export class Arena {
   readonly memory = new SharedArrayBuffer(ARENA_SIZE);
   readonly #bytes = Buffer.from(this.memory);
   #regions: Region[] = [];
-  #wake: (() => void) | undefined;
-
-  /** Settles when there is a free stretch of so many bytes. */
-  async room(size: number): Promise<void> {
-    while (this.#gap().length < size) await new Promise<void>((resolve) => (this.#wake = resolve));
-  }
 
   /** Takes the largest free stretch. */
   open(id: number): Draft {
@@ -35,7 +29,6 @@ export class Arena {
 
   release(id: number): void {
     this.#regions = this.#regions.filter((region) => region.id !== id);
-    this.#wake?.();
   }
 
   #gap(): { readonly start: number; readonly length: number } {

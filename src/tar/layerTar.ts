@@ -1,7 +1,8 @@
 /** The tar of a layer made of file system trees, as often as asked for. */
-import { archivePieces, type Fingerprint, type NextBuffer } from "./archive.js";
+import { archivePieces, type NextBuffer } from "./archive.js";
+import type { Fingerprint } from "./fingerprint.js";
 import { type Entry, HeaderEncoder, type Owner } from "./header.js";
-import { type DiskEntry, type TreeSource, walk } from "./walk.js";
+import { type DiskNode, type TreeSource, walk } from "./walk.js";
 
 /** All that decides a layer's bytes but the files' contents. Plain data, so that it can be sent to a thread. */
 export interface LayerTar {
@@ -31,7 +32,7 @@ export function layerPieces(
   );
 }
 
-function* entriesOf(layer: LayerTar): Generator<Entry | DiskEntry> {
+function* entriesOf(layer: LayerTar): Generator<Entry | DiskNode> {
   for (const name of layer.parents) yield { type: "directory", name, mode: 0o755, size: 0, linkname: "" };
   for (const tree of layer.trees) yield* walk(tree);
 }

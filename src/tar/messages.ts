@@ -3,19 +3,11 @@ import type { ErrorCode } from "../errors.js";
 import type { LayerTar } from "./layerTar.js";
 
 export type Request =
-  | {
-      readonly kind: "make";
-      readonly id: number;
-      readonly layer: LayerTar;
-      readonly task: Task;
-    }
+  /** `keep`: keep the bytes, where there is room for them. */
+  | { readonly kind: "make"; readonly id: number; readonly layer: LayerTar; readonly keep: boolean }
   | { readonly kind: "stop"; readonly id: number }
   /** The bytes that were kept have been read. */
   | { readonly kind: "release"; readonly id: number };
-
-/** `hash`: digest and size, and the bytes where there is room for them. `keep`: the bytes, as soon as there is room. */
-export type Task =
-  { readonly kind: "hash"; readonly keep: boolean } | { readonly kind: "keep"; readonly size: number };
 
 export type Reply =
   /** Said first: where kept bytes are. */
@@ -31,7 +23,7 @@ export type Reply =
 
 /** The whole of a layer's tar, in figures. */
 export interface TarSummary {
-  /** SHA-256 in base 16; empty where it was not asked for. */
+  /** SHA-256 in base 16. */
   readonly sha256: string;
   /** Bytes. */
   readonly size: number;

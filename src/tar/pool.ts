@@ -3,19 +3,20 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { abortable, onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
-import { ARENA_SIZE } from "./arena.js";
 import type { LayerTar } from "./layerTar.js";
-import type { PlainError, Reply, Request, TarSummary, Task } from "./messages.js";
+import type { PlainError, Reply, Request, TarSummary } from "./messages.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 4;
 /** Milliseconds that a thread without work is kept. */
 const IDLE = 500;
-/** Bytes of the largest tar that is made ahead of its being read. */
-export const MAX_KEPT = ARENA_SIZE / 2;
 
-export interface PoolOptions {
+export interface HashOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Keeps the bytes of a small layer, for they will be read soon and in the order in which layers are asked for. */
+  readonly keep?: boolean;
+  /** About how many bytes the layer has, where that is known: a thread begins with the largest. */
+  readonly weight?: number | undefined;
 }
 
 /** A tar that was made, and perhaps its bytes. */
@@ -27,7 +28,8 @@ export interface MadeTar extends TarSummary {
 interface Job {
   readonly id: number;
   readonly layer: LayerTar;
-  readonly task: Task;
+  readonly keep: boolean;
+  readonly weight: number;
   resolve(made: MadeTar): void;
   reject(error: unknown): void;
 }
@@ -60,8 +62,8 @@ class Thread {
     clearTimeout(this.#idle);
     this.#worker.ref();
     this.jobs.set(job.id, job);
-    const { id, layer, task } = job;
-    this.#send({ kind: "make", id, layer, task });
+    const { id, layer, keep } = job;
+    this.#send({ kind: "make", id, layer, keep });
   }
 
   stop(id: number): void {
@@ -116,31 +118,15 @@ export class TarPool {
   }
 
   /**
-   * Digest, size and fingerprint of a layer's tar. Layers are begun in the order in which they are asked for.
-   * @param options.keep whether to keep the bytes of a small one, for they will be read soon and in the same order
+   * Digest, size and fingerprint of a layer's tar. Layers are begun in the order in which they are asked for, but for
+   * the largest: one of several threads begins with these, so that none is left for the end.
    * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
    */
-  hash(
-    layer: LayerTar,
-    { keep = false, ...options }: PoolOptions & { readonly keep?: boolean } = {},
-  ): Promise<MadeTar> {
-    return this.#make(layer, { kind: "hash", keep }, options);
-  }
-
-  /**
-   * The bytes of a layer's tar, made when there is room for them.
-   * @param size of the tar; `MAX_KEPT` at the most
-   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
-   */
-  read(layer: LayerTar, size: number, options: PoolOptions = {}): Promise<MadeTar> {
-    return this.#make(layer, { kind: "keep", size }, options);
-  }
-
-  async #make(layer: LayerTar, task: Task, { signal }: PoolOptions): Promise<MadeTar> {
+  async hash(layer: LayerTar, { signal, keep = false, weight = 0 }: HashOptions = {}): Promise<MadeTar> {
     signal?.throwIfAborted();
     const id = this.#nextId++;
     const made = new Promise<MadeTar>((resolve, reject) => {
-      this.#waiting.push({ id, layer, task, resolve, reject });
+      this.#waiting.push({ id, layer, keep, weight, resolve, reject });
     });
     this.#share();
     const forget = onAbort(signal, () => {
@@ -153,7 +139,9 @@ export class TarPool {
     while (this.#waiting.length > 0) {
       const thread = this.#leastBusy();
       if (thread.jobs.size >= AHEAD) return;
-      const job = this.#waiting.shift();
+      const fromTheLargest = this.#size > 1 && thread === this.#threads[this.#size - 1];
+      const at = fromTheLargest ? heaviest(this.#waiting) : 0;
+      const [job] = this.#waiting.splice(at, 1);
       if (job) thread.give(job);
     }
   }
@@ -178,6 +166,11 @@ export class TarPool {
     this.#threads.push(thread);
     return thread;
   }
+}
+
+/** Where the heaviest is; the first of equals. */
+function heaviest(jobs: readonly Job[]): number {
+  return jobs.reduce((best, { weight }, at) => (weight > (jobs[best]?.weight ?? 0) ? at : best), 0);
 }
 
 function revive({ code, message, hint, details, cause }: PlainError): LaminixError {

@@ -1,6 +1,7 @@
 /** A layer's tar, read here and now. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Fingerprint, PIECE } from "./archive.js";
+import { PIECE } from "./archive.js";
+import { Fingerprint } from "./fingerprint.js";
 import { type LayerTar, layerPieces } from "./layerTar.js";
 
 /**

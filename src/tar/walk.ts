@@ -1,8 +1,7 @@
 /** A file system tree as tar entries, in the canonical order. */
-import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { decode, fsPath, sortNames } from "./byteString.js";
-import type { Entry } from "./header.js";
+import { compareNames, decode, fsPath } from "./byteString.js";
 
 /** Where a tree's files are, and what its names in the archive begin with. Both are byte strings. */
 export interface TreeSource {
@@ -10,44 +9,62 @@ export interface TreeSource {
   readonly name: string;
 }
 
-/** An entry with the file it came from. */
-export interface DiskEntry extends Entry {
-  /** A byte string. */
-  readonly disk: string;
-  readonly stats: Stats;
+export type DiskType = "file" | "directory" | "symlink";
+
+/** A place in a tree. Both names are byte strings; a folder's has no slash at its end. */
+export interface DiskNode extends TreeSource {
+  readonly type: DiskType;
 }
 
 /**
- * The tree's top and all below it, each folder before what it holds, names in code point order. A hard link is a
- * file like any other: whether a store is optimised must not change the bytes.
+ * The tree's top and all below it, each folder before what it holds, names in code point order.
+ * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function* walk(source: TreeSource): Generator<DiskEntry> {
-  const pending = [source];
+export function* walk({ disk, name }: TreeSource): Generator<DiskNode> {
+  const pending: DiskNode[] = [{ disk, name, type: typeOf(disk) }];
   for (let next = pending.pop(); next; next = pending.pop()) {
-    const entry = diskEntry(next);
-    yield entry;
-    if (entry.type !== "directory") continue;
-    const { disk, name } = next;
-    const children = sortNames(reading(disk, () => readdirSync(fsPath(disk), { encoding: "latin1" })));
+    yield next;
+    if (next.type !== "directory") continue;
+    const children = childrenOf(next.disk);
     for (let i = children.length - 1; i >= 0; i--) {
-      const child = children[i] ?? "";
-      const inner = `${disk}/${child}`;
-      pending.push({ disk: inner, name: name === disk ? inner : `${name}/${child}` });
+      const child = children[i] as Child;
+      const inner = `${next.disk}/${child.name}`;
+      const type = child.type ?? typeOf(inner);
+      pending.push({
+        disk: inner,
+        name: next.name === next.disk ? inner : `${next.name}/${child.name}`,
+        type,
+      });
     }
   }
 }
 
-function diskEntry({ disk, name }: TreeSource): DiskEntry {
+interface Child {
+  readonly name: string;
+  /** Absent where the file system does not tell with the name. */
+  readonly type: DiskType | undefined;
+}
+
+function childrenOf(disk: string): Child[] {
+  const entries = reading(disk, () => readdirSync(fsPath(disk), { encoding: "latin1", withFileTypes: true }));
+  if (entries.length > 1) entries.sort((one, other) => compareNames(one.name, other.name));
+  return entries.map((entry) => ({
+    name: entry.name,
+    type: entry.isFile()
+      ? "file"
+      : entry.isDirectory()
+        ? "directory"
+        : entry.isSymbolicLink()
+          ? "symlink"
+          : undefined,
+  }));
+}
+
+function typeOf(disk: string): DiskType {
   const stats = reading(disk, () => lstatSync(fsPath(disk)));
-  const mode = stats.mode & 0o7777;
-  const linkname = "";
-  if (stats.isDirectory())
-    return { type: "directory", name: `${name}/`, mode, size: 0, linkname, disk, stats };
-  if (stats.isFile()) return { type: "file", name, mode, size: stats.size, linkname, disk, stats };
-  if (stats.isSymbolicLink()) {
-    const target = reading(disk, () => readlinkSync(fsPath(disk), { encoding: "latin1" }));
-    return { type: "symlink", name, mode, size: 0, linkname: target, disk, stats };
-  }
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
   throw new LaminixError("ERR_FILE_TYPE", `${decode(disk)} is neither a file, a folder nor a symbolic link`, {
     details: { path: decode(disk) },
     hint: "a store path can hold nothing else; `nix-store --verify --check-contents` finds what is damaged",

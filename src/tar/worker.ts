@@ -6,10 +6,11 @@ import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { LaminixError } from "../errors.js";
-import { Fingerprint, MIN_BUFFER, PIECE } from "./archive.js";
+import { MIN_BUFFER, PIECE } from "./archive.js";
 import { Arena, type Draft } from "./arena.js";
+import { Fingerprint } from "./fingerprint.js";
 import { type LayerTar, layerPieces } from "./layerTar.js";
-import type { PlainError, Reply, Request, Task } from "./messages.js";
+import type { PlainError, Reply, Request } from "./messages.js";
 
 const port = parentPort;
 if (!port) throw new Error("this file runs in a worker thread only");
@@ -25,10 +26,9 @@ function answer(reply: Reply): void {
   port?.postMessage(reply);
 }
 
-async function make(id: number, layer: LayerTar, task: Task): Promise<void> {
-  const digest = task.kind === "hash" ? createHash("sha256") : undefined;
-  if (task.kind === "keep") await arena.room(task.size + MIN_BUFFER);
-  let draft: Draft | undefined = task.kind === "keep" || task.keep ? arena.open(id) : undefined;
+async function make(id: number, layer: LayerTar, keep: boolean): Promise<void> {
+  const digest = createHash("sha256");
+  let draft: Draft | undefined = keep ? arena.open(id) : undefined;
   const nextBuffer = (): Buffer => {
     const place = draft?.next(MIN_BUFFER, PIECE);
     if (place) return place;
@@ -41,7 +41,7 @@ async function make(id: number, layer: LayerTar, task: Task): Promise<void> {
   let pieces = 0;
   try {
     for (const piece of layerPieces(layer, nextBuffer, fingerprint)) {
-      digest?.update(piece);
+      digest.update(piece);
       draft?.advance(piece.length);
       size += piece.length;
       if (++pieces % PIECES_A_TURN === 0) await nextTurn();
@@ -55,7 +55,7 @@ async function make(id: number, layer: LayerTar, task: Task): Promise<void> {
     arena.release(id);
     throw error;
   }
-  const summary = { sha256: digest?.digest("hex") ?? "", size, fingerprint: fingerprint.value };
+  const summary = { sha256: digest.digest("hex"), size, fingerprint: fingerprint.value };
   answer({ kind: "made", id, summary, ...(draft && { kept: draft.keep() }) });
 }
 
@@ -73,7 +73,7 @@ port.on("message", (request: Request) => {
   switch (request.kind) {
     case "make":
       last = last
-        .then(() => make(id, request.layer, request.task))
+        .then(() => make(id, request.layer, request.keep))
         .catch((error: unknown) => {
           answer({ kind: "failed", id, error: plain(error) });
         });

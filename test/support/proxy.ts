@@ -35,23 +35,22 @@ export async function startProxy(target: string, socket: string, options: ProxyO
     let received = 0;
     const toDaemon = burst(daemon, quiet, () => roundTrips++);
     const toClient = burst(client, quiet, () => undefined);
-    client.on("data", toDaemon);
+    client.on("data", toDaemon.add);
     daemon.on("data", (data) => {
       const rest = cutAfter - received;
       received += data.length;
-      if (received < cutAfter) return toClient(data);
-      client.end(data.subarray(0, rest));
-      daemon.destroy();
+      toClient.add(data.subarray(0, Math.max(0, rest)));
+      if (received >= cutAfter) daemon.destroy();
     });
-    for (const [one, other] of [
-      [client, daemon],
-      [daemon, client],
+    for (const [one, toOther] of [
+      [client, toDaemon],
+      [daemon, toClient],
     ] as const) {
       open.add(one);
       one.on("error", () => undefined);
       one.on("close", () => {
         open.delete(one);
-        other.end();
+        toOther.end();
       });
     }
   });
@@ -74,18 +73,32 @@ export async function startProxy(target: string, socket: string, options: ProxyO
   };
 }
 
+interface Burst {
+  add(piece: Buffer): void;
+  /** Ends the other side's connection when it has all that was said. */
+  end(): void;
+}
+
 /** Takes pieces, and hands over what has come once nothing more does. */
-function burst(to: Socket, quiet: number, onBurst: () => void): (piece: Buffer) => void {
+function burst(to: Socket, quiet: number, onBurst: () => void): Burst {
   let pieces: Buffer[] = [];
   let timer: NodeJS.Timeout | undefined;
   const handOver = (): void => {
+    clearTimeout(timer);
+    if (pieces.length === 0) return;
     onBurst();
     if (!to.destroyed) to.write(Buffer.concat(pieces));
     pieces = [];
   };
-  return (piece) => {
-    pieces.push(piece);
-    clearTimeout(timer);
-    timer = setTimeout(handOver, quiet);
+  return {
+    add: (piece) => {
+      pieces.push(piece);
+      clearTimeout(timer);
+      timer = setTimeout(handOver, quiet);
+    },
+    end: () => {
+      handOver();
+      to.end();
+    },
   };
 }

@@ -1,12 +1,11 @@
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
-import { extract } from "tar-stream";
 import { describe, expect, test } from "vitest";
 import { toByteString } from "../../src/tar/byteString.js";
 import type { LayerTar } from "../../src/tar/layerTar.js";
 import { readLayerTar } from "../../src/tar/read.js";
 import { walk } from "../../src/tar/walk.js";
+import { bytesOf, membersOf } from "../support/members.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
@@ -21,9 +20,16 @@ function layerOf(disk: string, name: string, parents: readonly string[] = []): L
 
 const tarOf = (layer: LayerTar): Promise<Buffer> => bytesOf(readLayerTar(layer));
 
-async function entriesOf(layer: LayerTar): Promise<unknown[]> {
-  const members = await membersOf(await tarOf(layer));
-  return members.map(({ header: { name, type, mode, linkname }, body }) => {
+interface Listed {
+  readonly name: string;
+  readonly type: string;
+  readonly mode: number;
+  readonly linkname: string;
+  readonly body: string;
+}
+
+async function entriesOf(archive: Buffer): Promise<Listed[]> {
+  return (await membersOf(archive)).map(({ header: { name, type, mode, linkname }, body }) => {
     return { name, type, mode, linkname, body: body.toString("latin1") };
   });
 }
@@ -46,7 +52,7 @@ describe("the tar of a layer", () => {
     mkdirSync(folder.join("tree/b/c"), { recursive: true });
     for (const name of ["z", "b-c", "b.c", ".dot", "b/x", "b/c/y"])
       writeFileSync(folder.join("tree", name), "");
-    const members = await membersOf(await tarOf(layerOf(folder.join("tree"), "/s/t", ["/", "/s/"])));
+    const members = await entriesOf(await tarOf(layerOf(folder.join("tree"), "/s/t", ["/", "/s/"])));
     expect(members.map(({ name }) => name)).toEqual(
       ["/", "/s/", "/s/t/", "/s/t/.dot", "/s/t/b/", "/s/t/b/c/", "/s/t/b/c/y", "/s/t/b/x"].concat([
         "/s/t/b-c",
@@ -61,7 +67,7 @@ describe("the tar of a layer", () => {
     await using folder = await temporaryFolder();
     mkdirSync(folder.join("tree/empty"), { recursive: true });
     symlinkSync("empty", folder.join("tree/link"));
-    const members = await membersOf(await tarOf(layerOf(folder.join("tree"), "t")));
+    const members = await entriesOf(await tarOf(layerOf(folder.join("tree"), "t")));
     expect(members.map(({ name, type }) => [name, type])).toEqual([
       ["t/", "directory"],
       ["t/empty/", "directory"],
@@ -81,7 +87,7 @@ describe("the tar of a layer", () => {
     const linked = await tarOf(layerOf(folder.join("tree"), "t"));
     expect(linked.equals(apart)).toBe(true);
     expect(linked.equals(before)).toBe(false);
-    expect((await membersOf(linked)).map(({ name, type, body }) => [name, type, body])).toEqual([
+    expect((await entriesOf(linked)).map(({ name, type, body }) => [name, type, body])).toEqual([
       ["t/", "directory", ""],
       ["t/a", "file", "content"],
       ["t/b", "file", "content"],
@@ -92,10 +98,10 @@ describe("the tar of a layer", () => {
     await using folder = await temporaryFolder();
     writeFileSync(folder.join("file"), "text", { mode: 0o755 });
     symlinkSync("/else/where", folder.join("link"));
-    expect(await membersOf(await tarOf(layerOf(folder.join("file"), "/s/file")))).toEqual([
+    expect(await entriesOf(await tarOf(layerOf(folder.join("file"), "/s/file")))).toEqual([
       { name: "/s/file", type: "file", mode: 0o755, linkname: null, body: "text" },
     ]);
-    expect(await membersOf(await tarOf(layerOf(folder.join("link"), "/s/link")))).toEqual([
+    expect(await entriesOf(await tarOf(layerOf(folder.join("link"), "/s/link")))).toEqual([
       { name: "/s/link", type: "symlink", mode: 0o777, linkname: "/else/where", body: "" },
     ]);
   });
@@ -116,7 +122,7 @@ describe("the tar of a layer", () => {
   test("is read by tar-stream with every name, link and content", async () => {
     await using folder = await temporaryFolder();
     writeOddTree(folder.join("tree"));
-    const members = await membersOf(await tarOf(layerOf(folder.join("tree"), "t")));
+    const members = await entriesOf(await tarOf(layerOf(folder.join("tree"), "t")));
     const { stdout } = await mustRun("find", [folder.join("tree"), "-printf", String.raw`%P\0`]);
     // tar-stream has no names that are not UTF-8: it puts U+FFFD where it cannot read one.
     const readable = (name: string): string => name.replaceAll(/[\udc80-\udcff]+|\ufffd+/g, "?");

@@ -1,0 +1,58 @@
+/** A file that is read as it was when it was opened, or not at all. */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { decode, fsPath } from "./byteString.js";
+import type { Fingerprint } from "./fingerprint.js";
+import type { Entry } from "./header.js";
+import { changed, type DiskNode, reading } from "./walk.js";
+
+/** Neither a link nor a pipe that has taken the file's place leads astray. */
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export class OpenFile {
+  readonly entry: Entry;
+  readonly #disk: string;
+  readonly #fd: number;
+  readonly #stats: Stats;
+
+  private constructor({ disk, name }: DiskNode, fd: number, stats: Stats) {
+    this.entry = { type: "file", name, mode: stats.mode & 0o7777, size: stats.size, linkname: "" };
+    this.#disk = disk;
+    this.#fd = fd;
+    this.#stats = stats;
+  }
+
+  /** @throws {LaminixError} ERR_FILE_CHANGED when it is a file no longer, ERR_FILE_READ */
+  static open(node: DiskNode, fingerprint: Fingerprint | undefined): OpenFile {
+    const fd = reading(node.disk, () => openSync(fsPath(node.disk), FLAGS));
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) {
+      closeSync(fd);
+      throw changed(decode(node.disk), "it is a file no longer");
+    }
+    fingerprint?.add(stats);
+    return new OpenFile(node, fd, stats);
+  }
+
+  /**
+   * Reads on; at least one byte.
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ
+   */
+  read(into: Buffer, at: number, length: number): number {
+    const got = reading(this.#disk, () => readSync(this.#fd, into, at, length, null));
+    if (got === 0) throw changed(decode(this.#disk), "it became shorter");
+    return got;
+  }
+
+  /** @throws {LaminixError} ERR_FILE_CHANGED */
+  requireUnchanged(): void {
+    const before = this.#stats;
+    const now = fstatSync(this.#fd);
+    if (now.size !== before.size || now.mtimeMs !== before.mtimeMs || now.ctimeMs !== before.ctimeMs) {
+      throw changed(decode(this.#disk), "it was written to");
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
