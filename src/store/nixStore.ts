@@ -166,7 +166,7 @@ export class NixStore implements AsyncDisposable {
       return await connection.call(question, options);
     } catch (error) {
       if (this.#end.signal.aborted || !isDisconnected(error)) throw error;
-      if (await this.#is(connection)) this.#drop(connection);
+      connection.close();
       return (await this.#connected(options)).call(question, options);
     }
   }
@@ -174,25 +174,21 @@ export class NixStore implements AsyncDisposable {
   async #connected(options: CallOptions): Promise<Connection> {
     this.#end.signal.throwIfAborted();
     options.signal?.throwIfAborted();
-    const current = await this.#connection;
+    const before = this.#connection;
+    const current = before && (await abortable(before, options.signal));
     if (current?.isOpen) return current;
-    // Shared by all who ask meanwhile, so one caller's signal must not end it for the others.
-    const opening = (this.#connection = Connection.open(this.#location.targets, {
-      signal: this.#end.signal,
-    }));
+    // Of all who find it closed, the first one makes another.
+    if (this.#connection === before) this.#connection = undefined;
+    return abortable((this.#connection ??= this.#open()), options.signal);
+  }
+
+  /** Shared by all who ask meanwhile, so one caller's signal must not end it for the others. */
+  #open(): Promise<Connection> {
+    const opening = Connection.open(this.#location.targets, { signal: this.#end.signal });
     opening.catch(() => {
       if (this.#connection === opening) this.#connection = undefined;
     });
-    return abortable(opening, options.signal);
-  }
-
-  async #is(connection: Connection): Promise<boolean> {
-    return (await this.#connection?.catch(() => undefined)) === connection;
-  }
-
-  #drop(connection: Connection): void {
-    connection.close();
-    this.#connection = undefined;
+    return opening;
   }
 
   async #learnStoreDir(path: string | undefined, options: CallOptions): Promise<string> {
@@ -218,7 +214,7 @@ export class NixStore implements AsyncDisposable {
         return dir;
       } catch (error) {
         if (!(error instanceof LaminixError) || error.code !== "ERR_DAEMON") throw error;
-        this.#drop(connection); // a daemon that refuses an argument hangs up
+        connection.close(); // a daemon that refuses an argument hangs up
       }
       if (i > 0) continue;
       const [first] = await this.#ask((native) => native.allValidPaths(), {});

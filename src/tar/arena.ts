@@ -4,8 +4,6 @@
  * so the free space is what lies between the last and the first of them.
  */
 
-const ARENA_SIZE = 32 << 20;
-
 interface Region {
   readonly id: number;
   readonly start: number;
@@ -13,9 +11,15 @@ interface Region {
 }
 
 export class Arena {
-  readonly memory = new SharedArrayBuffer(ARENA_SIZE);
-  readonly #bytes = Buffer.from(this.memory);
+  readonly memory: SharedArrayBuffer;
+  readonly #bytes: Buffer;
   #regions: Region[] = [];
+
+  /** @param size bytes */
+  constructor(size: number) {
+    this.memory = new SharedArrayBuffer(size);
+    this.#bytes = Buffer.from(this.memory);
+  }
 
   /** Takes the largest free stretch. */
   open(id: number): Draft {
@@ -34,9 +38,9 @@ export class Arena {
   #gap(): { readonly start: number; readonly length: number } {
     const first = this.#regions[0];
     const last = this.#regions.at(-1);
-    if (!first || !last) return { start: 0, length: ARENA_SIZE };
+    if (!first || !last) return { start: 0, length: this.#bytes.length };
     if (last.start < first.start) return { start: last.end, length: first.start - last.end };
-    const after = ARENA_SIZE - last.end;
+    const after = this.#bytes.length - last.end;
     return first.start > after ? { start: 0, length: first.start } : { start: last.end, length: after };
   }
 }

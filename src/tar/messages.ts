@@ -2,6 +2,12 @@
 import type { ErrorCode } from "../errors.js";
 import type { LayerTar } from "./layerTar.js";
 
+/** What a thread is started with. */
+export interface WorkerData {
+  /** Bytes of memory for tars that wait to be read. */
+  readonly keeps: number;
+}
+
 export type Request =
   /** `keep`: keep the bytes, where there is room for them. */
   | { readonly kind: "make"; readonly id: number; readonly layer: LayerTar; readonly keep: boolean }

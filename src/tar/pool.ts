@@ -4,12 +4,16 @@ import { Worker } from "node:worker_threads";
 import { abortable, onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import type { LayerTar } from "./layerTar.js";
-import type { PlainError, Reply, Request, TarSummary } from "./messages.js";
+import type { PlainError, Reply, Request, TarSummary, WorkerData } from "./messages.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 4;
 /** Milliseconds that a thread without work is kept. */
 const IDLE = 500;
+/** More threads than this find the disk, or the memory's bandwidth, used up by the others. */
+const DEFAULT_THREADS = 4;
+/** Bytes of tars that wait to be read, in all threads together. */
+const KEPT = 24 << 20;
 
 export interface HashOptions {
   readonly signal?: AbortSignal | undefined;
@@ -37,14 +41,20 @@ interface Job {
 /** One thread and the jobs it was given. */
 class Thread {
   readonly jobs = new Map<number, Job>();
-  // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
-  readonly #worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
+  /** Takes the heaviest job first, rather than the first. */
+  readonly beginsWithLargest: boolean;
+  readonly #worker: Worker;
   readonly #onFree: () => void;
   #memory: SharedArrayBuffer | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(onFree: () => void, onEnd: (thread: Thread) => void) {
+  /** @param keeps bytes of tars that may wait in this thread; none for one that begins with the largest */
+  constructor(keeps: number, onFree: () => void, onEnd: (thread: Thread) => void) {
+    this.beginsWithLargest = keeps === 0;
     this.#onFree = onFree;
+    // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
+    const workerData: WorkerData = { keeps };
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [], workerData });
     this.#worker.on("message", (reply: Reply) => {
       if (reply.kind === "memory") this.#memory = reply.memory;
       else this.#finish(reply);
@@ -62,8 +72,8 @@ class Thread {
     clearTimeout(this.#idle);
     this.#worker.ref();
     this.jobs.set(job.id, job);
-    const { id, layer, keep } = job;
-    this.#send({ kind: "make", id, layer, keep });
+    const { id, layer } = job;
+    this.#send({ kind: "make", id, layer, keep: job.keep && !this.beginsWithLargest });
   }
 
   stop(id: number): void {
@@ -112,8 +122,8 @@ export class TarPool {
   #threads: Thread[] = [];
   #nextId = 1;
 
-  /** @param jobs how many threads at the most; one for each core unless given */
-  constructor(jobs: number = availableParallelism()) {
+  /** @param jobs how many threads at the most; unless given, one for each core up to four */
+  constructor(jobs: number = Math.min(availableParallelism(), DEFAULT_THREADS)) {
     this.#size = Math.max(1, jobs);
   }
 
@@ -139,8 +149,7 @@ export class TarPool {
     while (this.#waiting.length > 0) {
       const thread = this.#leastBusy();
       if (thread.jobs.size >= AHEAD) return;
-      const fromTheLargest = this.#size > 1 && thread === this.#threads[this.#size - 1];
-      const at = fromTheLargest ? heaviest(this.#waiting) : 0;
+      const at = thread.beginsWithLargest ? heaviest(this.#waiting) : 0;
       const [job] = this.#waiting.splice(at, 1);
       if (job) thread.give(job);
     }
@@ -155,7 +164,13 @@ export class TarPool {
   #leastBusy(): Thread {
     const least = this.#threads.toSorted((one, other) => one.jobs.size - other.jobs.size)[0];
     if (least && (least.jobs.size === 0 || this.#threads.length >= this.#size)) return least;
+    const others = Math.max(1, this.#size - 1);
+    const isLast =
+      this.#size > 1 &&
+      this.#threads.some((each) => !each.beginsWithLargest) &&
+      !this.#threads.some((each) => each.beginsWithLargest);
     const thread = new Thread(
+      isLast ? 0 : Math.floor(KEPT / others),
       () => {
         this.#share();
       },

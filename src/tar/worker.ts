@@ -4,18 +4,20 @@
  */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { LaminixError } from "../errors.js";
 import { MIN_BUFFER, PIECE } from "./archive.js";
 import { Arena, type Draft } from "./arena.js";
 import { Fingerprint } from "./fingerprint.js";
 import { type LayerTar, layerPieces } from "./layerTar.js";
-import type { PlainError, Reply, Request } from "./messages.js";
+import type { PlainError, Reply, Request, WorkerData } from "./messages.js";
 
 const port = parentPort;
 if (!port) throw new Error("this file runs in a worker thread only");
 
-const arena = new Arena();
+/** Bytes that this thread may keep. */
+const { keeps } = workerData as WorkerData;
+const arena = new Arena(keeps);
 const scratch = Buffer.allocUnsafeSlow(PIECE);
 /** Pieces made between two looks at the messages: some milliseconds' worth. */
 const PIECES_A_TURN = 16;

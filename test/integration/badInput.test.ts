@@ -594,18 +594,24 @@ describeWith(["nix-daemon", "nix-store", "linux"], "the command line", () => {
       expect(await program.ended).toEqual([130, null]);
       expect(program.stderr()).not.toMatch(/laminix:|^\s+at /m);
     };
-    const ignored = (): number => openSync("/dev/null", "w");
+    let nowhere: number;
+    beforeAll(() => {
+      nowhere = openSync("/dev/null", "w");
+    });
+    afterAll(() => {
+      closeSync(nowhere);
+    });
 
     test("while it hashes", async () => {
       const out = place();
-      await interrupted(["build", "-o", `${out}/image.tar`, huge], ignored(), () => undefined);
+      await interrupted(["build", "-o", `${out}/image.tar`, huge], nowhere, () => undefined);
       expect(readdirSync(out)).toEqual([]);
-      await interrupted(["stream", huge], ignored(), () => undefined);
+      await interrupted(["stream", huge], nowhere, () => undefined);
     });
 
     test("while it writes a file", async () => {
       const out = place();
-      await interrupted(["build", "-o", `${out}/image.tar.gz`, large], ignored(), async () => {
+      await interrupted(["build", "-o", `${out}/image.tar.gz`, large], nowhere, async () => {
         await vi.waitFor(() => expect(readdirSync(out)).toHaveLength(1), { timeout: PATIENCE, interval: 5 });
       });
       expect(readdirSync(out)).toEqual([]);
