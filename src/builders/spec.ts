@@ -88,8 +88,10 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   if (result.success) {
     return { ...result.data, config: json, architecture: result.data.architecture ?? hostArchitecture() };
   }
+  // A key that is missing is often one that was misspelt, so that is told first.
+  const unknown = result.error.issues.find((issue) => issue.code === "unrecognized_keys");
+  if (unknown) throw unknownKey(unknown.keys[0] ?? "");
   const [issue] = result.error.issues;
-  if (issue?.code === "unrecognized_keys") throw unknownKey(issue.keys[0] ?? "");
   const key = issue?.path.join(".") ?? "";
   const missing = issue?.code === "invalid_type" && !(key in spec);
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);

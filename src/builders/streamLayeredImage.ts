@@ -6,6 +6,7 @@ import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
 import { formatJson, isObject, type JsonObject } from "../image/json.js";
 import { hashOf, type Layer } from "../image/layer.js";
+import { copied } from "../image/pieces.js";
 import { foldersTo, StoreLayer } from "../image/storeLayer.js";
 import { parseTime } from "../image/time.js";
 import { nixStore } from "../store/defaultStore.js";
@@ -205,8 +206,4 @@ function nix32(bytes: Uint8Array): string {
     number >>= 5n;
   }
   return digits;
-}
-
-async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) yield Buffer.from(piece);
 }

@@ -124,3 +124,8 @@ function withCode(error: unknown): unknown {
   const hint = hints[code];
   return new LaminixError(code, message, { cause: error, details: rest, ...(hint && { hint }) });
 }
+
+/** The connection ended before an answer came; the same question may be asked on another one. */
+export function isDisconnected(error: unknown): boolean {
+  return error instanceof LaminixError && error.code === "ERR_DAEMON_DISCONNECTED";
+}

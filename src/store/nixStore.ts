@@ -4,7 +4,7 @@ import { abortable } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { fromNative } from "./columns.js";
-import { type CallOptions, Connection } from "./connection.js";
+import { type CallOptions, Connection, isDisconnected } from "./connection.js";
 import { parseStoreUrl, type StoreLocation } from "./location.js";
 import type { NativeCall, NativeConnection } from "./native.js";
 import { baseName, checkStoreDir, storeDirOf, type StorePath, toStorePath } from "./storePath.js";
@@ -228,10 +228,6 @@ export class NixStore implements AsyncDisposable {
       },
     );
   }
-}
-
-function isDisconnected(error: unknown): boolean {
-  return error instanceof LaminixError && error.code === "ERR_DAEMON_DISCONNECTED";
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Temporary garbage collector roots. They live as long as the connection that asked for them. */
 import { LaminixError } from "../errors.js";
-import { type CallOptions, Connection } from "./connection.js";
+import { type CallOptions, Connection, isDisconnected } from "./connection.js";
 import type { NativeTarget } from "./native.js";
 import type { StorePath } from "./storePath.js";
 
@@ -105,8 +105,4 @@ export class TempRoots implements AsyncDisposable {
     rooted.catch(() => undefined); // whoever checks hears of it
     return { connection, rooted };
   }
-}
-
-function isDisconnected(error: unknown): boolean {
-  return error instanceof LaminixError && error.code === "ERR_DAEMON_DISCONNECTED";
 }

@@ -164,13 +164,11 @@ export class TarPool {
   #leastBusy(): Thread {
     const least = this.#threads.toSorted((one, other) => one.jobs.size - other.jobs.size)[0];
     if (least && (least.jobs.size === 0 || this.#threads.length >= this.#size)) return least;
-    const others = Math.max(1, this.#size - 1);
-    const isLast =
-      this.#size > 1 &&
-      this.#threads.some((each) => !each.beginsWithLargest) &&
-      !this.#threads.some((each) => each.beginsWithLargest);
+    // The second of several begins with the largest layers and keeps nothing; the others share the memory.
+    const roles = new Set(this.#threads.map((each) => each.beginsWithLargest));
+    const beginsWithLargest = this.#size > 1 && roles.has(false) && !roles.has(true);
     const thread = new Thread(
-      isLast ? 0 : Math.floor(KEPT / others),
+      beginsWithLargest ? 0 : Math.floor(KEPT / Math.max(1, this.#size - 1)),
       () => {
         this.#share();
       },

@@ -6,6 +6,7 @@ import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { LaminixError } from "../errors.js";
+import { copied } from "../image/pieces.js";
 
 export const COMPRESSIONS = ["none", "gz", "zstd"] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
@@ -68,10 +69,6 @@ function compressorFor(compression: Compression): Transform | undefined {
   throw new LaminixError("ERR_UNSUPPORTED", `this Node (${process.version}) has no zstd`, {
     hint: "use Node 22.15 or later, or --compress gz",
   });
-}
-
-async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) yield Buffer.from(piece);
 }
 
 /** Tells what the source throws. What a stream throws into its reader ends in `copied`, and is not told. */

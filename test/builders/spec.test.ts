@@ -1,0 +1,184 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { type ImageSpec, resolveSpec, specSchema } from "../../src/builders/spec.js";
+import { parseSpec } from "../../src/builders/specFile.js";
+import { formatJson } from "../../src/image/json.js";
+import { projectRoot } from "../support/run.js";
+
+const resolve = (spec: Readonly<Record<string, unknown>>): ReturnType<typeof resolveSpec> =>
+  resolveSpec(spec as unknown as ImageSpec);
+
+describe("an image's spec", () => {
+  test("has dockerTools' defaults", () => {
+    const { architecture, config, ...rest } = resolve({ name: "image" });
+    expect(rest).toEqual({
+      name: "image",
+      tag: null,
+      contents: [],
+      fromImage: null,
+      maxLayers: 100,
+      strategy: "auto",
+      created: "1970-01-01T00:00:01Z",
+      mtime: "1970-01-01T00:00:01Z",
+      uid: 0,
+      gid: 0,
+      uname: "root",
+      gname: "root",
+      includeStorePaths: true,
+      compressor: "gz",
+      passthru: {},
+    });
+    expect(config.size).toBe(0);
+    expect(architecture).toMatch(/^(amd64|arm64|[a-z0-9]+)$/);
+    expect(architecture).not.toBe("x64");
+  });
+
+  test.each([
+    ["nam", "name"],
+    ["Name", "name"],
+    ["fromimage", "fromImage"],
+    ["from_image", "fromImage"],
+    ["maxlayer", "maxLayers"],
+    ["tags", "tag"],
+    ["content", "contents"],
+    ["includeStorePath", "includeStorePaths"],
+    ["cfg", "config"],
+  ])("with an unknown key %s is refused with a hint at %s", (key, nearest) => {
+    for (const spec of [{ name: "image", [key]: 1 }, { [key]: 1 }]) {
+      expect(() => resolve(spec)).toThrow(
+        expect.objectContaining({
+          code: "ERR_SPEC_UNKNOWN_KEY",
+          details: { key, nearest },
+          hint: expect.stringContaining(JSON.stringify(nearest)),
+        }),
+      );
+    }
+  });
+
+  test.each([
+    [{}, "name"],
+    [{ name: 1 }, "name"],
+    [{ name: "" }, "name"],
+    [{ name: "a", tag: 1 }, "tag"],
+    [{ name: "a", tag: "" }, "tag"],
+    [{ name: "a", tag: ".x" }, "tag"],
+    [{ name: "a", tag: "x:y" }, "tag"],
+    [{ name: "a", tag: "t".repeat(129) }, "tag"],
+    [{ name: "a", contents: "/nix/store/x" }, "contents"],
+    [{ name: "a", contents: [1] }, "contents.0"],
+    [{ name: "a", contents: [""] }, "contents.0"],
+    [{ name: "a", config: [] }, "config"],
+    [{ name: "a", config: "x" }, "config"],
+    [{ name: "a", maxLayers: "10" }, "maxLayers"],
+    [{ name: "a", maxLayers: 1.5 }, "maxLayers"],
+    [{ name: "a", strategy: "best" }, "strategy"],
+    [{ name: "a", uid: -1 }, "uid"],
+    [{ name: "a", uid: 2 ** 32 }, "uid"],
+    [{ name: "a", gid: 0.5 }, "gid"],
+    [{ name: "a", uid: "0" }, "uid"],
+    [{ name: "a", uname: 1 }, "uname"],
+    [{ name: "a", created: 0 }, "created"],
+    [{ name: "a", architecture: "" }, "architecture"],
+    [{ name: "a", includeStorePaths: "no" }, "includeStorePaths"],
+    [{ name: "a", compressor: "xz" }, "compressor"],
+    [{ name: "a", passthru: 1 }, "passthru"],
+    [{ name: "a", specVersion: 2 }, "specVersion"],
+  ])("%j is refused, and the error names %s", (spec, key) => {
+    expect(() => resolve(spec)).toThrow(
+      expect.objectContaining({ code: "ERR_SPEC", details: { key }, message: expect.stringContaining(key) }),
+    );
+  });
+
+  test("without a name is told that it is missing", () => {
+    expect(() => resolve({})).toThrow("the image spec is not valid: name is missing");
+  });
+
+  test.each([
+    "a",
+    "A/b",
+    "registry.example/my/image",
+    "localhost:5000/a__b/c-d--e.f",
+    "1",
+    "my-host.example:80/x",
+  ])("may have the name %s", (name) => {
+    expect(resolve({ name }).name).toBe(name);
+  });
+
+  test.each(["a b", "a:tag", "a@sha256:0", "/a", "a/", "a//b", "-a", "a-", "a..b", "a___b", "ä", "a/b:80/c"])(
+    "may not have the name %s, which no engine takes",
+    (name) => {
+      expect(() => resolve({ name })).toThrow(
+        expect.objectContaining({ code: "ERR_SPEC", details: { key: "name" } }),
+      );
+    },
+  );
+
+  test("keeps its configuration as it is, undefined keys aside", () => {
+    const config = { Cmd: ["x"], User: undefined, Labels: { b: "1", a: "2" }, size: 2n ** 70n };
+    expect(formatJson(resolve({ name: "a", config }).config)).toBe(
+      '{"Cmd": ["x"], "Labels": {"b": "1", "a": "2"}, "size": 1180591620717411303424}',
+    );
+  });
+
+  test("with a configuration that JSON cannot hold is refused", () => {
+    expect(() => resolve({ name: "a", config: { Cmd: [() => 1] } })).toThrow(
+      expect.objectContaining({ code: "ERR_JSON", message: expect.stringContaining("config.Cmd[0]") }),
+    );
+  });
+});
+
+describe("a spec in a file", () => {
+  test("keeps its configuration as it is written", () => {
+    const text =
+      '{"name": "a", "config": {"10": 1.0, "9": 9007199254740993, "__proto__": {"x": "ü"}}, "tag": null}';
+    const { config, ...rest } = resolveSpec(parseSpec(text, "spec.json"));
+    expect(formatJson(config)).toBe(
+      String.raw`{"10": 1.0, "9": 9007199254740993, "__proto__": {"x": "\u00fc"}}`,
+    );
+    expect(rest).toMatchObject({ name: "a", tag: null });
+  });
+
+  test("may have no configuration, or null for one, as dockerTools' manual has it", () => {
+    for (const text of ['{"name": "a"}', '{"name": "a", "config": null}']) {
+      expect(resolveSpec(parseSpec(text, "spec.json")).config.size).toBe(0);
+    }
+  });
+
+  test.each([
+    ["[]", "ERR_SPEC"],
+    ['"name"', "ERR_SPEC"],
+    ["{", "ERR_JSON"],
+    ["", "ERR_JSON"],
+  ])("that is %j is refused with %s", (text, code) => {
+    expect(() => parseSpec(text, "spec.json")).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining("spec.json") }),
+    );
+  });
+
+  test("with a key __proto__ is refused, for that is an unknown key like any other", () => {
+    expect(() => resolveSpec(parseSpec('{"name": "a", "__proto__": {"tag": "t"}}', "spec.json"))).toThrow(
+      expect.objectContaining({ code: "ERR_SPEC_UNKNOWN_KEY" }),
+    );
+  });
+});
+
+describe("the published schema of specs", () => {
+  const schema = JSON.parse(readFileSync(`${projectRoot}/dist/spec.schema.json`, "utf8"));
+
+  test("describes every key, needs the name only, and knows no other keys", () => {
+    expect(Object.keys(schema.properties)).toEqual(Object.keys(specSchema.shape));
+    for (const property of Object.values<Record<string, unknown>>(schema.properties)) {
+      expect(property["description"]).toMatch(/\.$/);
+    }
+    expect(schema.required).toEqual(["name"]);
+    expect(schema.additionalProperties).toBe(false);
+  });
+
+  test("has the defaults that specs get", () => {
+    const resolved = resolve({ name: "a" }) as unknown as Record<string, unknown>;
+    for (const [key, property] of Object.entries<Record<string, unknown>>(schema.properties)) {
+      if (key !== "config" && "default" in property)
+        expect([key, resolved[key]]).toEqual([key, property["default"]]);
+    }
+  });
+});
