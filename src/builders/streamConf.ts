@@ -2,9 +2,8 @@
  * The image that a `conf.json` of nixpkgs' `streamLayeredImage` describes, byte for byte as nixpkgs'
  * `stream_layered_image.py` streams it, its oddities included.
  */
-import { closeSync, lstatSync, openSync, readFileSync } from "node:fs";
+import { lstatSync, openSync, readFileSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { DigestCache } from "../image/digestCache.js";
 import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject, parseJson } from "../image/json.js";
@@ -14,11 +13,12 @@ import { parseTime } from "../image/time.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { toByteString } from "../tar/byteString.js";
 import { HeaderEncoder } from "../tar/header.js";
-import { TarPool } from "../tar/pool.js";
 import { ArchivedLayer } from "../transports/dockerArchive/archivedLayer.js";
+import { OpenFile } from "../transports/dockerArchive/openFile.js";
 import type { DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
 import { accountName } from "./accountName.js";
+import { type LayerTools, layerTools } from "./layerTools.js";
 import type { HeldRoots, StoreSource } from "./source.js";
 import type { BuildOptions } from "./streamLayeredImage.js";
 
@@ -43,6 +43,7 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
     conf.customisationLayer === undefined
       ? undefined
       : openCustomisationLayer(conf.customisationLayer, conf.mtime);
+  const tools = layerTools(options);
   let hashes: KnownHashes | undefined;
   try {
     const known = (hashes = await hashesFrom(options.store, conf, options));
@@ -54,11 +55,7 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
         : conf.config,
       architecture: conf.architecture,
       created: conf.created,
-      layers: [
-        ...(baseImage?.layers ?? []),
-        ...storeLayers(conf, known, options),
-        ...(top ? [top.layer] : []),
-      ],
+      layers: [...(baseImage?.layers ?? []), ...storeLayers(conf, known, tools), ...(top ? [top.layer] : [])],
     };
     const { layers } = image;
     yield* writeDockerArchive(image, {
@@ -152,13 +149,7 @@ function readConf(file: string): Conf {
   };
 }
 
-function storeLayers(
-  conf: Conf,
-  hashes: KnownHashes | undefined,
-  { jobs, cache }: StreamConfOptions,
-): Layer[] {
-  const pool = new TarPool(jobs);
-  const digests = cache === false ? undefined : (cache ?? new DigestCache());
+function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTools): Layer[] {
   return conf.storeLayers.map(
     (paths) =>
       new StoreLayer({
@@ -169,8 +160,7 @@ function storeLayers(
         locate: (path) => path,
         narHash: (path) => hashes?.narHash(path),
         narSize: hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0),
-        pool,
-        cache: digests,
+        ...tools,
       }),
   );
 }
@@ -210,11 +200,11 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   );
   const diffId: Digest = `sha256:${checksum}`;
   const member = { name, header, size };
-  const fd = openSync(tar, "r");
+  const file = new OpenFile(tar, openSync(tar, "r"));
   return {
-    layer: new ArchivedLayer({ kind: "contents", sources: [folder], member, diffId, fd, offset: 0, size }),
+    layer: new ArchivedLayer({ kind: "contents", sources: [folder], member, diffId, file, offset: 0, size }),
     close: () => {
-      closeSync(fd);
+      file.close();
     },
   };
 }

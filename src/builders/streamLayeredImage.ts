@@ -1,7 +1,7 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
 import { Readable } from "node:stream";
 import { ContentsLayer } from "../image/contentsLayer.js";
-import { DigestCache } from "../image/digestCache.js";
+import type { DigestCache } from "../image/digestCache.js";
 import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
 import { formatJson, isObject, type JsonObject } from "../image/json.js";
@@ -11,9 +11,9 @@ import { foldersTo, StoreLayer } from "../image/storeLayer.js";
 import { parseTime } from "../image/time.js";
 import { nixStore } from "../store/defaultStore.js";
 import type { StorePath } from "../store/storePath.js";
-import { TarPool } from "../tar/pool.js";
 import { type ArchivedImage, DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import { layerTools } from "./layerTools.js";
 import { type ImagePlan, planImage, type PlannedLayer, plannedLayers } from "./plan.js";
 import type { OnProgress } from "./progress.js";
 import type { HeldRoots, StoreSource } from "./source.js";
@@ -149,10 +149,10 @@ function layersOf(
   plan: ImagePlan,
   store: StoreSource,
   mtime: number,
-  { cache, jobs, onProgress }: BuildOptions,
+  options: BuildOptions,
 ): Layer[] {
   const { uid, gid, uname, gname } = spec;
-  const pool = new TarPool(jobs);
+  const tools = layerTools(options);
   const common = {
     mtime,
     locate: (path: StorePath) => store.open(path).disk,
@@ -167,15 +167,14 @@ function layersOf(
         narSize: paths.reduce((sum, path) => sum + (plan.closure.get(path)?.narSize ?? 0), 0),
         parents: foldersTo(plan.storeDir),
         owner: { uid, gid, uname, gname },
-        pool,
-        cache: cache === false ? undefined : (cache ?? new DigestCache()),
+        ...tools,
       }),
   );
   const contents = new ContentsLayer({
     ...common,
     contents: plan.contents,
     onConflict: (path, kept) => {
-      onProgress?.({
+      options.onProgress?.({
         type: "warning",
         message: `${path} is in several of the contents; the first, ${kept}, is kept`,
       });
@@ -191,7 +190,8 @@ function baseConfig({ configFile }: ArchivedImage): JsonObject | undefined {
 
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
 function tagOf(spec: ResolvedSpec, plan: ImagePlan, base: ArchivedImage | undefined): string {
-  const { passthru: _, tag: __, fromImage: ___, compressor: ____, ...deciding } = spec;
+  const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
+  const deciding = { ...rest, contents: plan.contents };
   const paths = plan.layers.map((layer) => layer.map((path) => [path, plan.closure.get(path)?.narHash]));
   const hash = hashOf([{ ...deciding, config: formatJson(deciding.config) }, paths, base?.configDigest]);
   return nix32(Buffer.from(hash, "hex").subarray(0, 20));

@@ -1,5 +1,4 @@
 /** The command line: what it understands, and what its errors look like. */
-import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { cache } from "./commands/cache.js";
@@ -10,6 +9,7 @@ import { layers } from "./commands/layers.js";
 import { store } from "./commands/store.js";
 import { streamConf } from "./commands/streamConf.js";
 import { type Io, OutputClosed } from "./io.js";
+import { version } from "./version.js";
 
 /** Exit codes. */
 const DONE = 0;
@@ -17,8 +17,6 @@ const FAILED = 1;
 const USAGE = 2;
 const INTERRUPTED = 130;
 const CLOSED = 141;
-
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 /**
  * Runs one command line.

@@ -5,6 +5,7 @@ import type { StoreSource } from "../builders/source.js";
 import { LaminixError } from "../errors.js";
 import { GraphStore } from "../store/graphStore.js";
 import { NixStore } from "../store/nixStore.js";
+import { version } from "./version.js";
 
 export interface CommonOptions {
   readonly store: string;
@@ -18,6 +19,7 @@ export interface CommonOptions {
 export function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
+    .version(version, "-V, --version", "print the version")
     .option("--store <URI>", "the Nix store: auto, daemon, or unix:///path/to/socket", "auto")
     .option("--graph <FILE>", "a reference graph in JSON, in place of a store")
     .addOption(new Option("--jobs <N>", "how many threads hash layers").argParser(count))

@@ -34,6 +34,10 @@ export class DigestCache {
     this.path = path;
   }
 
+  get isEmpty(): boolean {
+    return this.#folders().length === 0;
+  }
+
   get(key: string): LayerDigest | undefined {
     try {
       const match = /^(sha256:[0-9a-f]{64}) (\d{1,15})\n$/.exec(readFileSync(this.#file(key), "latin1"));

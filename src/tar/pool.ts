@@ -13,7 +13,7 @@ const IDLE = 500;
 /** More threads than this find the disk, or the memory's bandwidth, used up by the others. */
 const DEFAULT_THREADS = 4;
 /** Bytes of tars that wait to be read, in all threads together. */
-const KEPT = 24 << 20;
+const KEPT = 64 << 20;
 
 export interface HashOptions {
   readonly signal?: AbortSignal | undefined;
@@ -41,16 +41,13 @@ interface Job {
 /** One thread and the jobs it was given. */
 class Thread {
   readonly jobs = new Map<number, Job>();
-  /** Takes the heaviest job first, rather than the first. */
-  readonly beginsWithLargest: boolean;
   readonly #worker: Worker;
   readonly #onFree: () => void;
   #memory: SharedArrayBuffer | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  /** @param keeps bytes of tars that may wait in this thread; none for one that begins with the largest */
+  /** @param keeps bytes of tars that may wait in this thread */
   constructor(keeps: number, onFree: () => void, onEnd: (thread: Thread) => void) {
-    this.beginsWithLargest = keeps === 0;
     this.#onFree = onFree;
     // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
     const workerData: WorkerData = { keeps };
@@ -72,8 +69,8 @@ class Thread {
     clearTimeout(this.#idle);
     this.#worker.ref();
     this.jobs.set(job.id, job);
-    const { id, layer } = job;
-    this.#send({ kind: "make", id, layer, keep: job.keep && !this.beginsWithLargest });
+    const { id, layer, keep } = job;
+    this.#send({ kind: "make", id, layer, keep });
   }
 
   stop(id: number): void {
@@ -91,7 +88,11 @@ class Thread {
     if (reply.kind === "failed") job?.reject(revive(reply.error));
     if (reply.kind === "made") job?.resolve({ ...reply.summary, ...this.#kept(id, reply.kept) });
     this.#onFree();
-    if (this.jobs.size > 0) return;
+    if (this.jobs.size === 0) this.rest();
+  }
+
+  /** Does not keep the process alive, and ends unless it is given something to do. */
+  rest(): void {
     this.#worker.unref();
     this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE).unref();
   }
@@ -118,6 +119,8 @@ class Thread {
 /** Threads start when there is work, end some time after the last of it, and never keep the process alive idle. */
 export class TarPool {
   readonly #size: number;
+  /** Bytes that each thread may keep. */
+  readonly #keeps: number;
   readonly #waiting: Job[] = [];
   #threads: Thread[] = [];
   #nextId = 1;
@@ -125,6 +128,7 @@ export class TarPool {
   /** @param jobs how many threads at the most; unless given, one for each core up to four */
   constructor(jobs: number = Math.min(availableParallelism(), DEFAULT_THREADS)) {
     this.#size = Math.max(1, jobs);
+    this.#keeps = Math.floor(KEPT / this.#size);
   }
 
   /**
@@ -149,10 +153,16 @@ export class TarPool {
     while (this.#waiting.length > 0) {
       const thread = this.#leastBusy();
       if (thread.jobs.size >= AHEAD) return;
-      const at = thread.beginsWithLargest ? heaviest(this.#waiting) : 0;
-      const [job] = this.#waiting.splice(at, 1);
+      const [job] = this.#waiting.splice(this.#nextFor(thread), 1);
       if (job) thread.give(job);
     }
+  }
+
+  /** The first, but for one of several threads: that one begins with what is too large to be kept anyway. */
+  #nextFor(thread: Thread): number {
+    if (this.#size === 1 || thread !== this.#threads[1]) return 0;
+    const at = heaviest(this.#waiting);
+    return (this.#waiting[at]?.weight ?? 0) > this.#keeps ? at : 0;
   }
 
   #stop(id: number): void {
@@ -161,14 +171,20 @@ export class TarPool {
     else this.#threads.find((thread) => thread.jobs.has(id))?.stop(id);
   }
 
+  /** Starts the threads that are going to be needed, so that they are there by then. */
+  warmUp(): void {
+    while (this.#threads.length < this.#size) this.#add().rest();
+  }
+
   #leastBusy(): Thread {
     const least = this.#threads.toSorted((one, other) => one.jobs.size - other.jobs.size)[0];
     if (least && (least.jobs.size === 0 || this.#threads.length >= this.#size)) return least;
-    // The second of several begins with the largest layers and keeps nothing; the others share the memory.
-    const roles = new Set(this.#threads.map((each) => each.beginsWithLargest));
-    const beginsWithLargest = this.#size > 1 && roles.has(false) && !roles.has(true);
+    return this.#add();
+  }
+
+  #add(): Thread {
     const thread = new Thread(
-      beginsWithLargest ? 0 : Math.floor(KEPT / Math.max(1, this.#size - 1)),
+      this.#keeps,
       () => {
         this.#share();
       },

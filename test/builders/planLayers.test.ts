@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { GraphStore, type ImageSpec, planLayers } from "../../src/index.js";
+import { formatJson, fromJs } from "../../src/image/json.js";
 import { auto } from "../../src/layering/auto.js";
 import { graphOf } from "../../src/layering/graph.js";
 import { Random } from "../support/random.js";
@@ -43,6 +44,9 @@ async function plan(spec: Partial<ImageSpec>, store = application): Promise<read
   return layers.map(({ paths }) => paths.map((path) => path.replace(/^.*?-/, "")));
 }
 
+/** Bytes of the NAR of a file with this text. */
+const sizeOfConfig = (text: string): number => 112 + Math.ceil(text.length / 8) * 8;
+
 describe("an image's layers of store paths", () => {
   test("are of the closure of the contents and of what the configuration names", async () => {
     const config = { Cmd: [`${id("config")}/bin/run`], Env: [`DATA=${id("x")}`] };
@@ -70,12 +74,12 @@ describe("an image's layers of store paths", () => {
     const config = { Cmd: [id("big")] };
     const closure = await application.closure([...contents, id("big")]);
     // The sizes that Nix gives to the files that they are: a NAR of the JSON, and one of an empty tar and its checksum.
-    const json = JSON.stringify({ architecture: "amd64", config, os: "linux" }).length + 8;
+    const text = formatJson(fromJs({ architecture: "amd64", config, os: "linux" }, "config"));
     const nodes = [
       ...[...closure]
-        .map(({ path, narSize, references }) => ({ name: path as string, narSize, references }))
+        .map(({ path, narSize, references }) => ({ name: path, narSize, references }))
         .toSorted((one, other) => (one.name < other.name ? -1 : 1)),
-      { name: "config", narSize: 112 + Math.ceil(json / 8) * 8, references: [id("big")], isVirtual: true },
+      { name: "config", narSize: sizeOfConfig(text), references: [id("big")], isVirtual: true },
       { name: "contents", narSize: 10_784, references: contents, isVirtual: true },
     ];
     for (let maxLayers = 2; maxLayers < 12; maxLayers++) {
@@ -83,6 +87,32 @@ describe("an image's layers of store paths", () => {
       const { layers } = await planLayers(spec, { store: application });
       expect([maxLayers, layers.map(({ paths }) => paths)]).toEqual([
         maxLayers,
+        referenceAuto(nodes, maxLayers - 1),
+      ]);
+    }
+  });
+
+  test("by strategy auto are so planned for random graphs", async () => {
+    const random = new Random(21);
+    for (let round = 0; round < 60; round++) {
+      const paths = randomNodes(random, 2 + random.below(30));
+      const store = storeOf(paths);
+      const some = (): string[] => paths.filter(() => random.chance(0.15)).map(({ name }) => name);
+      const [contents, named] = [some(), some()];
+      const closure = await store.closure([...contents, ...named]);
+      const text = formatJson(
+        fromJs({ architecture: "amd64", config: { Cmd: named }, os: "linux" }, "config"),
+      );
+      const nodes = [
+        ...paths.filter(({ name }) => closure.has(name)),
+        { name: "config", narSize: sizeOfConfig(text), references: named, isVirtual: true },
+        { name: "contents", narSize: 10_784, references: contents, isVirtual: true },
+      ];
+      const maxLayers = 2 + random.below(12);
+      const spec = { name: "image", contents, config: { Cmd: named }, maxLayers, architecture: "amd64" };
+      const { layers } = await planLayers(spec, { store });
+      expect([round, layers.map(({ paths: layer }) => layer)]).toEqual([
+        round,
         referenceAuto(nodes, maxLayers - 1),
       ]);
     }

@@ -42,7 +42,7 @@ describe("an image's spec", () => {
     ["tags", "tag"],
     ["content", "contents"],
     ["includeStorePath", "includeStorePaths"],
-    ["cfg", "config"],
+    ["configs", "config"],
   ])("with an unknown key %s is refused with a hint at %s", (key, nearest) => {
     for (const spec of [{ name: "image", [key]: 1 }, { [key]: 1 }]) {
       expect(() => resolve(spec)).toThrow(

@@ -1,11 +1,8 @@
 /** A layer that lies in an archive on this disk. */
-import { read } from "node:fs";
-import { promisify } from "node:util";
 import { LaminixError } from "../../errors.js";
 import type { Digest, Layer, LayerDigest, LayerKind, LayerOptions } from "../../image/layer.js";
 import { PIECE } from "../../tar/archive.js";
-
-const readAt = promisify(read);
+import type { OpenFile } from "./openFile.js";
 
 /** How the layer is written in the archive that it comes from. */
 export interface ArchiveMember {
@@ -21,8 +18,8 @@ export interface ArchivedLayerOptions {
   readonly sources: readonly string[];
   readonly member: ArchiveMember;
   readonly diffId: Digest;
-  /** An open file, and where in it the uncompressed layer is. */
-  readonly fd: number;
+  /** What holds the uncompressed layer, and where in it that is. */
+  readonly file: OpenFile;
   readonly offset: number;
   readonly size: number;
 }
@@ -46,11 +43,11 @@ export class ArchivedLayer implements Layer {
   }
 
   async *open({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
-    const { fd, offset, size } = this.#options;
+    const { file, offset, size } = this.#options;
     const chunk = Buffer.allocUnsafeSlow(PIECE);
     for (let done = 0; done < size;) {
       signal?.throwIfAborted();
-      const { bytesRead } = await readAt(fd, chunk, 0, Math.min(PIECE, size - done), offset + done);
+      const bytesRead = await file.read(chunk, Math.min(PIECE, size - done), offset + done);
       if (bytesRead === 0) {
         throw new LaminixError("ERR_ARCHIVE", `the archive that holds ${this.member.name} became shorter`);
       }

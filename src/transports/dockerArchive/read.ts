@@ -17,9 +17,11 @@ import { extract, type Header } from "tar-stream";
 import { LaminixError } from "../../errors.js";
 import { isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
+import { PIECE } from "../../tar/archive.js";
 import { BLOCK } from "../../tar/header.js";
 import { ArchivedLayer } from "./archivedLayer.js";
 import { canonicalHeader } from "./memberHeader.js";
+import { OpenFile } from "./openFile.js";
 
 export interface ArchivedImage {
   /** `name:tag`s. */
@@ -47,11 +49,10 @@ interface Member {
 /** An open archive. Its layers can be read until it is closed. */
 export class DockerArchive implements Disposable {
   readonly images: readonly ArchivedImage[];
-  readonly #fd: number;
-  #open = true;
+  readonly #file: OpenFile;
 
-  private constructor(fd: number, images: readonly ArchivedImage[]) {
-    this.#fd = fd;
+  private constructor(file: OpenFile, images: readonly ArchivedImage[]) {
+    this.#file = file;
     this.images = images;
   }
 
@@ -63,20 +64,19 @@ export class DockerArchive implements Disposable {
     path: string,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<DockerArchive> {
-    const fd = await openPlain(path, signal);
+    const file = new OpenFile(path, await openPlain(path, signal));
     try {
-      const members = await index(path, fd, signal);
-      return new DockerArchive(fd, imagesOf(path, fd, members));
+      const members = await index(path, file, signal);
+      return new DockerArchive(file, imagesOf(path, file, members));
     } catch (error) {
-      closeSync(fd);
+      file.close();
       throw error;
     }
   }
 
   /** May be called again. */
   close(): void {
-    if (this.#open) closeSync(this.#fd);
-    this.#open = false;
+    this.#file.close();
   }
 
   [Symbol.dispose](): void {
@@ -86,12 +86,13 @@ export class DockerArchive implements Disposable {
 
 /** Opens an archive for reading at any place. A compressed one is unpacked into a file that has no name any more. */
 async function openPlain(path: string, signal: AbortSignal | undefined): Promise<number> {
-  let fd: number;
+  let fd: number | undefined;
   const magic = Buffer.alloc(6);
   try {
     fd = openSync(path, "r");
     readSync(fd, magic, 0, magic.length, 0);
   } catch (cause) {
+    if (fd !== undefined) closeSync(fd);
     throw new LaminixError("ERR_FILE_READ", `${path} cannot be read`, { cause, details: { path } });
   }
   const compression = compressionOf(magic);
@@ -134,7 +135,7 @@ function compressionOf(magic: Buffer): string | undefined {
 /** Every member by name; of two with the same name the later one, as tar has it. */
 async function index(
   path: string,
-  fd: number,
+  file: OpenFile,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
@@ -143,7 +144,7 @@ async function index(
   parser.on("entry", (header: Header & { byteOffset?: number }, body, next) => {
     const offset = header.byteOffset ?? 0;
     try {
-      readSync(fd, block, 0, BLOCK, offset - BLOCK);
+      readSync(file.descriptor, block, 0, BLOCK, offset - BLOCK);
       members.set(header.name, {
         name: header.name,
         type: header.type,
@@ -161,8 +162,7 @@ async function index(
     body.resume();
   });
   try {
-    const source = createReadStream("", { fd, start: 0, autoClose: false, highWaterMark: 1 << 20 });
-    await pipeline(source, parser, { ...(signal && { signal }) });
+    await pipeline(piecesOf(file), parser, { ...(signal && { signal }) });
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     throw damaged(path, "it is not a whole tar archive", cause);
@@ -170,7 +170,19 @@ async function index(
   return members;
 }
 
-function imagesOf(path: string, fd: number, members: ReadonlyMap<string, Member>): ArchivedImage[] {
+/** All of a file from its start. A stream of Node's own would close the descriptor when it is cut short. */
+async function* piecesOf(file: OpenFile): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const piece = Buffer.allocUnsafeSlow(PIECE);
+    const size = await file.read(piece, PIECE, position);
+    if (size === 0) return;
+    position += size;
+    yield piece.subarray(0, size);
+  }
+}
+
+function imagesOf(path: string, file: OpenFile, members: ReadonlyMap<string, Member>): ArchivedImage[] {
+  const fd = file.descriptor;
   const manifest = readJson(path, fd, members, "manifest.json").json;
   if (!isArray(manifest) || manifest.length === 0) throw damaged(path, "its manifest.json lists no image");
   return manifest.map((entry) => {
@@ -199,7 +211,7 @@ function imagesOf(path: string, fd: number, members: ReadonlyMap<string, Member>
         sources: [name],
         member,
         diffId: diffId as Digest,
-        fd,
+        file,
         offset,
         size,
       });

@@ -46,6 +46,7 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
   const digests: LayerDigest[] = [];
   const names: string[] = [];
   for (const [index, layer] of image.layers.entries()) {
+    signal?.throwIfAborted();
     const digest = await (pending[index] as Promise<LayerDigest>);
     digests.push(digest);
     options.onLayer?.(index, digest);
@@ -71,6 +72,7 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
     4,
   );
   yield counted(member(header(configName, config.length), config));
+  signal?.throwIfAborted();
   await options.beforeManifest?.();
   yield counted(member(header("manifest.json", manifest.length), Buffer.from(manifest)));
   yield Buffer.alloc(endOfArchive(total));

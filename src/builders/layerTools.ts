@@ -1,0 +1,17 @@
+/** What layers of store paths are made with. */
+import { DigestCache } from "../image/digestCache.js";
+import { TarPool } from "../tar/pool.js";
+import type { BuildOptions } from "./streamLayeredImage.js";
+
+export interface LayerTools {
+  readonly pool: TarPool;
+  readonly cache: DigestCache | undefined;
+}
+
+/** Without a cache that could know them all the layers will be hashed, so the threads for it are started at once. */
+export function layerTools({ cache, jobs }: Pick<BuildOptions, "cache" | "jobs">): LayerTools {
+  const pool = new TarPool(jobs);
+  const digests = cache === false ? undefined : (cache ?? new DigestCache());
+  if (!digests || digests.isEmpty) pool.warmUp();
+  return { pool, cache: digests };
+}

@@ -1,0 +1,43 @@
+// Threads are started from compiled files.
+import { main } from "../../dist/cli/main.js";
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface Situation {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Whether both outputs are a terminal. */
+  readonly isTerminal?: boolean;
+  /** In place of keeping what is written to standard output. */
+  readonly write?: (data: Uint8Array | string) => Promise<void>;
+}
+
+/** Runs a command line in this process. */
+export async function runMain(
+  argv: readonly string[],
+  { environment = {}, signal = new AbortController().signal, isTerminal = false, write }: Situation = {},
+): Promise<Outcome> {
+  const stdout: Buffer[] = [];
+  let stderr = "";
+  const keep = (data: Uint8Array | string): Promise<void> => {
+    stdout.push(Buffer.from(data as Uint8Array));
+    return Promise.resolve();
+  };
+  const code = await main(argv, {
+    stdout: { isTerminal, write: write ?? keep },
+    stderr: {
+      isTerminal,
+      columns: 80,
+      write: (text) => {
+        stderr += text;
+      },
+    },
+    environment,
+    signal,
+  });
+  return { code, stdout: Buffer.concat(stdout), stderr };
+}

@@ -1,0 +1,362 @@
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { OutputClosed } from "../../dist/cli/io.js";
+import { namesOf, type ReadImage, readImage } from "../builders/image.js";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
+import { runMain, type Situation } from "./commandLine.js";
+
+const HASH = "0123456789abcdfghijklmnpqrsvwxyz";
+
+let folder: TemporaryFolder;
+let program: string;
+let library: string;
+/** The options that name the graph of a store in which a program references a library. */
+let graph: string[];
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  const store = folder.join("store");
+  program = `${store}/${HASH}-Program_1.0`;
+  library = `${store}/${HASH.replace("0", "1")}-library`;
+  mkdirSync(`${program}/bin`, { recursive: true });
+  writeFileSync(`${program}/bin/program`, "#!/bin/sh\n", { mode: 0o755 });
+  mkdirSync(library);
+  writeFileSync(`${library}/file`, "x".repeat(2 << 20));
+  const narHash = `sha256-${Buffer.alloc(32, 7).toString("base64")}`;
+  const entries = [
+    { path: program, narHash, narSize: 1000, references: [library] },
+    { path: library, narHash, narSize: 2_000_000, references: [] },
+  ];
+  writeFileSync(folder.join("graph.json"), JSON.stringify(entries));
+  graph = ["--graph", folder.join("graph.json")];
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+let cache: TemporaryFolder;
+beforeEach(async () => {
+  cache = await temporaryFolder();
+  vi.stubEnv("LAMINIX_CACHE_DIR", cache.path);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await cache[Symbol.asyncDispose]();
+});
+
+async function stream(args: readonly string[], situation: Situation = {}): Promise<ReadImage> {
+  const { code, stdout, stderr } = await runMain(["stream", ...args, ...graph], situation);
+  if (code !== 0) throw new Error(stderr);
+  return readImage(stdout);
+}
+
+function specFile(text: string): string {
+  writeFileSync(folder.join("spec.json"), text);
+  return folder.join("spec.json");
+}
+
+describe("laminix stream", () => {
+  test("makes an image of the paths that it is given, called like the first of them", async () => {
+    const { manifest, layers } = await stream([program, library]);
+    expect(manifest.RepoTags).toEqual([expect.stringMatching(/^program_1\.0:[0-9a-z]{32}$/)]);
+    expect(layers.flatMap(namesOf)).toEqual(
+      expect.arrayContaining([`${program}/bin/program`, `${library}/file`, "./bin/program"]),
+    );
+  });
+
+  test("follows links to store paths, and takes paths inside one for it", async () => {
+    symlinkSync(program, folder.join("result"));
+    symlinkSync("result", folder.join("again"));
+    const direct = await runMain(["stream", program, ...graph]);
+    for (const path of [
+      folder.join("result"),
+      folder.join("again"),
+      folder.join("again/bin/program"),
+      `${program}/bin`,
+    ]) {
+      expect((await runMain(["stream", path, ...graph])).stdout.equals(direct.stdout)).toBe(true);
+    }
+  });
+
+  test("has a flag for each key of the configuration", async () => {
+    const flags = [
+      ...[
+        "--cmd",
+        "a",
+        "--cmd",
+        "-b",
+        "--entrypoint",
+        "/bin/e",
+        "--env",
+        "A=1",
+        "--env",
+        "B==2 ",
+        "--user",
+        "me:users",
+      ],
+      ...["--workdir", "/w", "--label", "k=v=w", "--label", "empty=", "--expose", "80", "--expose", "53/udp"],
+      ...["--volume", "/data", "--volume", "/more"],
+    ];
+    expect((await stream([program, ...flags])).config.config).toEqual({
+      Cmd: ["a", "-b"],
+      Entrypoint: ["/bin/e"],
+      Env: ["A=1", "B==2 "],
+      User: "me:users",
+      WorkingDir: "/w",
+      Labels: { k: "v=w", empty: "" },
+      ExposedPorts: { "80/tcp": {}, "53/udp": {} },
+      Volumes: { "/data": {}, "/more": {} },
+    });
+  });
+
+  test("has a flag for each key of the spec", async () => {
+    const flags = [
+      ...["--name", "Reg.example/x", "--tag", "1", "--max-layers", "2", "--strategy", "popularity"],
+      ...[
+        "--created",
+        "2001-01-01T00:00:00Z",
+        "--mtime",
+        "2002-01-01T00:00:00Z",
+        "--architecture",
+        "riscv64",
+      ],
+      ...["--uid", "5", "--gid", "6", "--uname", "me", "--gname", "us"],
+    ];
+    const { manifest, config, layers } = await stream([program, ...flags]);
+    expect(manifest.RepoTags).toEqual(["reg.example/x:1"]);
+    expect(config).toMatchObject({ created: "2001-01-01T00:00:00+00:00", architecture: "riscv64" });
+    expect(layers).toHaveLength(2);
+    const mtime = new Date("2002-01-01T00:00:00Z");
+    expect(layers[0]![0]!.header).toMatchObject({ uid: 5, gid: 6, uname: "me", gname: "us", mtime });
+    expect((await stream([program, "--no-include-store-paths"])).layers).toHaveLength(1);
+    expect(
+      (await stream([program, "--no-include-store-paths", "--include-store-paths"])).layers,
+    ).toHaveLength(3);
+  });
+
+  test("reads a spec from a file, over which flags have the last word", async () => {
+    const spec = specFile(
+      `{"specVersion": 1, "name": "from-spec", "tag": "spec", "contents": ["${program}"], "includeStorePaths": false,
+        "config": {"10": 1.0, "9": 9007199254740993, "Cmd": ["spec"], "Env": ["A=spec"], "__proto__": {"a": 1}}}`,
+    );
+    const plain = await stream([spec]);
+    expect(plain.manifest.RepoTags).toEqual(["from-spec:spec"]);
+    expect(plain.configText).toContain('"10": 1.0,\n        "9": 9007199254740993,');
+    expect(plain.configText).toContain('"__proto__": {');
+    const { manifest, config, configText, layers } = await stream([
+      spec,
+      "--tag",
+      "flag",
+      "--cmd",
+      "flag",
+      "--include-store-paths",
+    ]);
+    expect(manifest.RepoTags).toEqual(["from-spec:flag"]);
+    expect(config.config).toMatchObject({ Cmd: ["flag"], Env: ["A=spec"] });
+    expect(configText).toContain('"9": 9007199254740993,');
+    expect(layers).toHaveLength(3);
+  });
+
+  test("takes when it was created from SOURCE_DATE_EPOCH, unless that is said", async () => {
+    const environment = { SOURCE_DATE_EPOCH: "1000000000" };
+    expect((await stream([program], { environment })).config.created).toBe("2001-09-09T01:46:40+00:00");
+    const said = ["--created", "2020-01-01T00:00:00Z"];
+    expect((await stream([program, ...said], { environment })).config.created).toBe(
+      "2020-01-01T00:00:00+00:00",
+    );
+    const spec = specFile('{"name": "a", "created": "2019-01-01T00:00:00Z"}');
+    expect((await stream([spec], { environment })).config.created).toBe("2019-01-01T00:00:00+00:00");
+    expect((await stream([program], { environment: { SOURCE_DATE_EPOCH: "" } })).config.created).toBe(
+      "1970-01-01T00:00:01+00:00",
+    );
+  });
+
+  test.each<[string, string[], number, string]>([
+    ["an unknown key", [], 1, "ERR_SPEC_UNKNOWN_KEY"],
+    ["an environment variable without a value", ["--env", "A"], 2, "ERR_USAGE"],
+    ["an environment variable without a name", ["--env", "=x"], 2, "ERR_USAGE"],
+    ["a label without a value", ["--label", "x"], 2, "ERR_USAGE"],
+    ["no layers", ["--max-layers", "0"], 1, "ERR_LAYER_BUDGET"],
+    ["a name that no engine takes", ["--name", "a b"], 1, "ERR_SPEC"],
+    ["a tag that no engine takes", ["--tag", "a b"], 1, "ERR_SPEC"],
+    ["a time that is none", ["--created", "yesterday"], 1, "ERR_SPEC"],
+  ])("given %s, fails before it writes anything", async (what, flags, expected, code) => {
+    const image = what === "an unknown key" ? specFile('{"name": "a", "nmae": "b"}') : program;
+    const { code: exit, stdout, stderr } = await runMain(["stream", image, ...flags, ...graph, "--json"]);
+    expect([exit, stdout.length, JSON.parse(stderr).error.code]).toEqual([expected, 0, code]);
+  });
+
+  test.each([
+    ["", "ERR_JSON"],
+    ["[]", "ERR_SPEC"],
+    ['{"name": "a", "config": }', "ERR_JSON"],
+  ])("fails for a spec that is %j", async (text, code) => {
+    const { code: exit, stderr } = await runMain(["stream", specFile(text), ...graph, "--json"]);
+    expect([exit, JSON.parse(stderr).error]).toMatchObject([
+      1,
+      { code, message: expect.stringContaining("spec.json") },
+    ]);
+  });
+
+  test("fails for a spec that is not there", async () => {
+    const { code, stderr } = await runMain(["stream", folder.join("absent.json"), ...graph, "--json"]);
+    expect([code, JSON.parse(stderr).error.code]).toEqual([1, "ERR_FILE_READ"]);
+  });
+
+  test("tells on standard error what it does, a plain line a layer, and nothing when told to be quiet", async () => {
+    const { stderr } = await runMain(["stream", program, "--tag", "t", ...graph]);
+    expect(stderr).not.toContain("\r");
+    expect(stderr).not.toContain("\x1b");
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      "2 store paths, 2.00 MB",
+      expect.stringMatching(/^layer 1\/3 {2}sha256:[0-9a-f]{12} +2\.11 MB {2}library$/),
+      expect.stringMatching(/^layer 2\/3 .*Program_1\.0$/),
+      expect.stringMatching(/^layer 3\/3 .*links to the contents$/),
+      expect.stringMatching(/^program_1\.0:t {2}2\.\d+ MB$/),
+    ]);
+    expect((await runMain(["stream", program, "--quiet", ...graph])).stderr).toBe("");
+  });
+
+  test("writes no archive to a terminal", async () => {
+    for (const argv of [
+      ["stream", program],
+      ["stream-conf", "conf.json"],
+    ]) {
+      const { code, stdout, stderr } = await runMain([...argv, ...graph], { isTerminal: true });
+      expect([code, stdout.length]).toEqual([2, 0]);
+      expect(stderr).toMatch(/terminal.*\nhint: .*docker load/);
+    }
+  });
+
+  test("ends with 141 and no word where nobody reads it", async () => {
+    const write = (): Promise<void> => Promise.reject(new OutputClosed());
+    expect(await runMain(["stream", program, "--quiet", ...graph], { write })).toMatchObject({
+      code: 141,
+      stderr: "",
+    });
+  });
+
+  test("ends with 130 and no message where it is interrupted", async () => {
+    const controller = new AbortController();
+    const write = (): Promise<void> => {
+      controller.abort(new Error("interrupted"));
+      return Promise.resolve();
+    };
+    const result = await runMain(["stream", program, "--quiet", ...graph], {
+      write,
+      signal: controller.signal,
+    });
+    expect(result).toMatchObject({ code: 130, stderr: "" });
+  });
+});
+
+describe("laminix build", () => {
+  test("writes the same to a file, compressed as its name says or as it is told", async () => {
+    const { archive } = await stream([program]);
+    for (const [name, flags, unpack] of [
+      ["image.tar", [], (bytes: Buffer) => bytes],
+      ["image.tar.gz", [], gunzipSync],
+      ["packed", [], gunzipSync],
+      ["plain", ["--compress", "none"], (bytes: Buffer) => bytes],
+    ] as const) {
+      const { code, stdout } = await runMain(["build", program, "-o", cache.join(name), ...flags, ...graph]);
+      expect([code, stdout.length]).toEqual([0, 0]);
+      expect(unpack(readFileSync(cache.join(name))).equals(archive)).toBe(true);
+    }
+  });
+
+  test("compresses as the spec says, and leaves nothing behind when it fails", async () => {
+    const spec = specFile(`{"name": "a", "contents": ["${program}"], "compressor": "none"}`);
+    expect((await runMain(["build", spec, "-o", cache.join("a.tar.gz"), ...graph])).code).toBe(0);
+    expect(readFileSync(cache.join("a.tar.gz")).includes("manifest.json")).toBe(true);
+    const { code, stderr } = await runMain([
+      "build",
+      program,
+      "-o",
+      cache.join("none/b.tar"),
+      ...graph,
+      "--quiet",
+      "--json",
+    ]);
+    expect([code, JSON.parse(stderr).error.code]).toEqual([1, "ERR_FILE_WRITE"]);
+    expect(
+      (await runMain(["build", program, "-o", cache.join("c"), "--compress", "xz", ...graph])).code,
+    ).toBe(2);
+    expect(readdirSync(cache.path).filter((name) => name !== "digests")).toEqual(["a.tar.gz"]);
+  });
+});
+
+describe("laminix layers", () => {
+  test("prints the plan, and reads no file for it", async () => {
+    const elsewhere = JSON.stringify(JSON.parse(readFileSync(folder.join("graph.json"), "utf8"))).replaceAll(
+      folder.path,
+      "/nowhere",
+    );
+    writeFileSync(folder.join("elsewhere.json"), elsewhere);
+    const path = program.replace(folder.path, "/nowhere");
+    const options = ["--graph", folder.join("elsewhere.json")];
+    const { code, stdout } = await runMain(["layers", path, "--json", ...options]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout.toString())).toEqual({
+      strategy: "auto",
+      layers: [
+        { paths: [library.replace(folder.path, "/nowhere")], narSize: 2_000_000 },
+        { paths: [path], narSize: 1000 },
+      ],
+    });
+    const plain = await runMain([
+      "layers",
+      path,
+      "--strategy",
+      "popularity",
+      "--max-layers",
+      "2",
+      ...options,
+    ]);
+    expect(plain.stdout.toString()).toBe("1   2.00 MB      2  library, Program_1.0\n");
+    expect(plain.stderr).toBe("1 layer by strategy popularity, 2.00 MB\n");
+  });
+});
+
+describe("laminix closure", () => {
+  test("prints paths, each after all that it references, with their sizes or all that is known", async () => {
+    const argv = ["closure", program, ...graph];
+    expect((await runMain(argv)).stdout.toString()).toBe(`${library}\n${program}\n`);
+    expect((await runMain([...argv, "--sizes"])).stdout.toString()).toBe(
+      `2000000\t${library}\n1000\t${program}\n`,
+    );
+    const infos = JSON.parse((await runMain([...argv, "--json"])).stdout.toString());
+    expect(infos).toMatchObject([
+      { path: library, references: [] },
+      { path: program, references: [library], narSize: 1000 },
+    ]);
+  });
+});
+
+describe("laminix inspect", () => {
+  test("tells what is in an archive, as text and as JSON", async () => {
+    await runMain(["build", program, "--tag", "t", "--cmd", "x", "-o", cache.join("image.tar"), ...graph]);
+    const text = (await runMain(["inspect", cache.join("image.tar")])).stdout.toString();
+    expect(text).toMatch(
+      /^program_1\.0:t\n {2}config {2}sha256:[0-9a-f]{64}\n {2}runs {4}\{"Cmd": \["x"\]\}\n {2}layers {2}3 layers, /,
+    );
+    const { images } = JSON.parse(
+      (await runMain(["inspect", cache.join("image.tar"), "--json"])).stdout.toString(),
+    );
+    expect(images).toMatchObject([{ tags: ["program_1.0:t"], os: "linux", config: { Cmd: ["x"] } }]);
+    expect(images[0].layers).toHaveLength(3);
+  });
+});
+
+describe("laminix cache", () => {
+  test("tells its place and what is in it, and is emptied when asked", async () => {
+    // A graph in a file vouches for nothing, so no digest is kept for its hashes.
+    const facts = async (...flags: string[]): Promise<unknown> =>
+      JSON.parse((await runMain(["cache", "--json", ...flags])).stdout.toString());
+    expect(await facts()).toEqual({ path: cache.path, entries: 0, size: 0 });
+    mkdirSync(cache.join("digests/ab"), { recursive: true });
+    writeFileSync(cache.join("digests/ab/cd"), "12345");
+    expect(await facts()).toEqual({ path: cache.path, entries: 1, size: 5 });
+    expect((await runMain(["cache"])).stdout.toString()).toBe(`${cache.path}: 1 layer, 5 B\n`);
+    expect(await facts("--clear")).toEqual({ path: cache.path, entries: 0, size: 0 });
+  });
+});

@@ -1,0 +1,125 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { projectRoot } from "../support/run.js";
+import { temporaryFolder } from "../support/temporary.js";
+import { runMain } from "./commandLine.js";
+
+const commands = ["stream", "build", "layers", "stream-conf", "inspect", "closure", "store", "cache"];
+
+describe("the command line's help", () => {
+  test.each([[[]], [["--help"]], [["-h"]]])(
+    "is printed for %j, with every command and some examples",
+    async (argv) => {
+      const { code, stdout, stderr } = await runMain(argv);
+      expect([code, stderr]).toEqual([0, ""]);
+      for (const command of commands) expect(stdout.toString()).toMatch(new RegExp(`^  ${command}\\b`, "m"));
+      expect(stdout.toString()).toContain("laminix stream ./result");
+    },
+  );
+
+  test.each(commands)("is printed for %s, with the options that all commands have", async (command) => {
+    const { code, stdout } = await runMain([command, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout.toString()).toContain(`Usage: laminix ${command}`);
+    for (const option of ["--store", "--graph", "--jobs", "--json", "--quiet", "--verbose", "--help"]) {
+      expect(stdout.toString()).toContain(option);
+    }
+  });
+
+  test.each(["stream", "build", "layers"])(
+    "of %s has every flag that describes an image",
+    async (command) => {
+      const { stdout } = await runMain([command, "--help"]);
+      const flags =
+        "--name --tag --cmd --entrypoint --env --user --workdir --label --expose --volume --from-image --max-layers " +
+        "--strategy --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths";
+      for (const flag of flags.split(" "))
+        expect(stdout.toString()).toMatch(new RegExp(`^ +${flag}\\b`, "m"));
+    },
+  );
+
+  test("tells the package's version", async () => {
+    const { version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8"));
+    for (const flag of ["--version", "-V"]) {
+      expect(await runMain([flag])).toEqual({ code: 0, stdout: Buffer.from(`${version}\n`), stderr: "" });
+    }
+  });
+});
+
+describe("wrong usage", () => {
+  test.each<[string[], RegExp]>([
+    [["frobnicate"], /unknown command 'frobnicate'/],
+    [["steam", "x"], /unknown command 'steam'/],
+    [["help"], /unknown command 'help'/],
+    [["stream", "--nmae", "x", "y"], /unknown option '--nmae'/],
+    [["stream"], /a SPEC or a PATH is missing/],
+    [["closure"], /PATH is missing/],
+    [["stream-conf"], /missing required argument 'CONF'/],
+    [["stream-conf", "a", "b"], /too many arguments/],
+    [["inspect"], /missing required argument 'ARCHIVE'/],
+    [["build", "x"], /required option '-o, --output <FILE>' not specified/],
+    [["build", "x", "-o"], /argument missing/],
+    [["stream", "x", "--max-layers", "many"], /'many' is invalid.*whole number/],
+    [["stream", "x", "--max-layers", "-1"], /whole number|argument missing/],
+    [["stream", "x", "--uid", "1.5"], /'1\.5' is invalid/],
+    [["stream", "x", "--jobs", "0"], /'0' is invalid.*1 or more/],
+    [["stream", "x", "--strategy", "best"], /'best' is invalid.*auto, popularity/],
+    [["store", "--graph", "x"], /--graph is of no use here/],
+    [["--quiet", "store"], /unknown option '--quiet'/],
+  ])("%j ends with 2, a message and a hint, and nothing on standard output", async (argv, message) => {
+    const { code, stdout, stderr } = await runMain(argv);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^laminix: .+\n(hint: .+\n)?$/);
+    expect([code, stdout.length]).toEqual([2, 0]);
+  });
+
+  test("has a hint at what was probably meant", async () => {
+    expect((await runMain(["steam"])).stderr).toBe(
+      "laminix: unknown command 'steam'\nhint: Did you mean stream?\n",
+    );
+    expect((await runMain(["stream", "--nam", "x"])).stderr).toMatch(/hint: Did you mean --name\?/);
+  });
+
+  test("is told as JSON where that was asked for", async () => {
+    const { code, stdout, stderr } = await runMain(["stream", "--json", "--nam", "x"]);
+    expect([code, stdout.length]).toEqual([2, 0]);
+    expect(JSON.parse(stderr)).toEqual({
+      error: { code: "ERR_USAGE", message: "unknown option '--nam'", hint: "Did you mean --name?" },
+    });
+    expect(stderr.trimEnd()).not.toContain("\n");
+  });
+});
+
+describe("a failure", () => {
+  test("ends with 1, a message, a hint, and no stack", async () => {
+    await using folder = await temporaryFolder();
+    const { code, stderr } = await runMain([
+      "closure",
+      "/nix/store/x",
+      "--graph",
+      folder.join("absent.json"),
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(`laminix: ${folder.join("absent.json")} cannot be read\n`);
+  });
+
+  test("says as JSON what it is", async () => {
+    await using folder = await temporaryFolder();
+    writeFileSync(folder.join("graph.json"), "[]");
+    const argv = ["closure", "/usr/bin/env", "--graph", folder.join("graph.json"), "--json"];
+    const { code, stderr } = await runMain(argv);
+    expect(code).toBe(1);
+    expect(JSON.parse(stderr)).toEqual({
+      error: {
+        code: "ERR_OUTSIDE_STORE",
+        message: expect.stringContaining("/usr/bin/env"),
+        hint: expect.any(String),
+      },
+    });
+  });
+
+  test("says where it comes from when asked to", async () => {
+    const { stderr } = await runMain(["closure", "/x", "--graph", "/absent", "--verbose"]);
+    expect(stderr).toMatch(/^laminix: .*\n(.*\n)*\s+at /);
+  });
+});
