@@ -13,7 +13,7 @@ const IDLE = 500;
 /** More threads than this find the disk, or the memory's bandwidth, used up by the others. */
 const DEFAULT_THREADS = 4;
 /** Bytes of tars that wait to be read, in all threads together. */
-const KEPT = 64 << 20;
+const KEPT = 24 << 20;
 
 export interface HashOptions {
   readonly signal?: AbortSignal | undefined;
