@@ -14,7 +14,7 @@ import { type StorePath, toStorePath } from "../store/storePath.js";
 import { toByteString } from "../tar/byteString.js";
 import { HeaderEncoder } from "../tar/header.js";
 import { ArchivedLayer } from "../transports/dockerArchive/archivedLayer.js";
-import { OpenFile } from "../transports/dockerArchive/openFile.js";
+import { ArchiveFile } from "../transports/dockerArchive/archiveFile.js";
 import type { DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
 import { accountName } from "./accountName.js";
@@ -200,7 +200,7 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   );
   const diffId: Digest = `sha256:${checksum}`;
   const member = { name, header, size };
-  const file = new OpenFile(tar, openSync(tar, "r"));
+  const file = new ArchiveFile(tar, openSync(tar, "r"));
   return {
     layer: new ArchivedLayer({ kind: "contents", sources: [folder], member, diffId, file, offset: 0, size }),
     close: () => {

@@ -3,8 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { StoreSource } from "../builders/source.js";
 import { LaminixError } from "../errors.js";
-import { GraphStore } from "../store/graphStore.js";
-import { NixStore } from "../store/nixStore.js";
+import type { NixStore } from "../store/nixStore.js";
 import { version } from "./version.js";
 
 export interface CommonOptions {
@@ -51,7 +50,9 @@ export async function withStore<T>(
   options: CommonOptions,
   use: (store: StoreSource) => Promise<T>,
 ): Promise<T> {
-  return options.graph === undefined ? withDaemon(options, use) : use(GraphStore.read(options.graph));
+  if (options.graph === undefined) return withDaemon(options, use);
+  const { GraphStore } = await import("../store/graphStore.js");
+  return use(GraphStore.read(options.graph));
 }
 
 /** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks a daemon */
@@ -62,6 +63,8 @@ export async function withDaemon<T>(
   if (options.graph !== undefined) {
     throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
   }
+  // Loaded when needed: most of a short command's time is loading.
+  const { NixStore } = await import("../store/nixStore.js");
   const store = new NixStore(options.store);
   try {
     return await use(store);

@@ -9,7 +9,7 @@ import { type DiskNode, reading } from "./walk.js";
 /** Python's `tarfile` pads archives to whole records of 20 blocks. */
 export const RECORD = 10240;
 /** Bytes in a piece: large enough that a call costs nothing beside it, small enough to stay in the processor's cache. */
-export const PIECE = 1 << 20;
+export const PIECE = 1 << 19;
 
 /** The buffer to fill next; of at least `MIN_BUFFER` bytes. */
 export type NextBuffer = () => Buffer;

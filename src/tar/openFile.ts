@@ -7,12 +7,15 @@ import { changed, type DiskNode, reading } from "./walk.js";
 
 /** Neither a link nor a pipe that has taken the file's place leads astray. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Bytes. To look once more at a file that is not larger costs as much as reading it. */
+const SMALL = 1 << 16;
 
 export class OpenFile {
   readonly entry: Entry;
   readonly #disk: string;
   readonly #fd: number;
   readonly #stats: Stats;
+  #reads = 0;
 
   private constructor({ disk, name }: DiskNode, fd: number, stats: Stats) {
     this.entry = { type: "file", name, mode: stats.mode & 0o7777, size: stats.size, linkname: "" };
@@ -40,12 +43,18 @@ export class OpenFile {
   read(into: Buffer, at: number, length: number): number {
     const got = reading(this.#disk, () => readSync(this.#fd, into, at, length, null));
     if (got === 0) throw changed(decode(this.#disk), "it became shorter");
+    this.#reads++;
     return got;
   }
 
-  /** @throws {LaminixError} ERR_FILE_CHANGED */
+  /**
+   * What changes a file between two readings of it shows in the fingerprints; this is for what changes it during one.
+   * A small file that came in one piece was read at one moment.
+   * @throws {LaminixError} ERR_FILE_CHANGED
+   */
   requireUnchanged(): void {
     const before = this.#stats;
+    if (before.size <= SMALL && this.#reads <= 1) return;
     const now = fstatSync(this.#fd);
     if (now.size !== before.size || now.mtimeMs !== before.mtimeMs || now.ctimeMs !== before.ctimeMs) {
       throw changed(decode(this.#disk), "it was written to");

@@ -7,13 +7,13 @@ import type { LayerTar } from "./layerTar.js";
 import type { PlainError, Reply, Request, TarSummary, WorkerData } from "./messages.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
-const AHEAD = 4;
+const AHEAD = 2;
 /** Milliseconds that a thread without work is kept. */
 const IDLE = 500;
 /** More threads than this find the disk, or the memory's bandwidth, used up by the others. */
 const DEFAULT_THREADS = 4;
 /** Bytes of tars that wait to be read, in all threads together. */
-const KEPT = 24 << 20;
+const KEPT = 40 << 20;
 
 export interface HashOptions {
   readonly signal?: AbortSignal | undefined;

@@ -2,7 +2,7 @@
 import { LaminixError } from "../../errors.js";
 import type { Digest, Layer, LayerDigest, LayerKind, LayerOptions } from "../../image/layer.js";
 import { PIECE } from "../../tar/archive.js";
-import type { OpenFile } from "./openFile.js";
+import type { ArchiveFile } from "./archiveFile.js";
 
 /** How the layer is written in the archive that it comes from. */
 export interface ArchiveMember {
@@ -19,7 +19,7 @@ export interface ArchivedLayerOptions {
   readonly member: ArchiveMember;
   readonly diffId: Digest;
   /** What holds the uncompressed layer, and where in it that is. */
-  readonly file: OpenFile;
+  readonly file: ArchiveFile;
   readonly offset: number;
   readonly size: number;
 }

@@ -21,7 +21,7 @@ import { PIECE } from "../../tar/archive.js";
 import { BLOCK } from "../../tar/header.js";
 import { ArchivedLayer } from "./archivedLayer.js";
 import { canonicalHeader } from "./memberHeader.js";
-import { OpenFile } from "./openFile.js";
+import { ArchiveFile } from "./archiveFile.js";
 
 export interface ArchivedImage {
   /** `name:tag`s. */
@@ -49,9 +49,9 @@ interface Member {
 /** An open archive. Its layers can be read until it is closed. */
 export class DockerArchive implements Disposable {
   readonly images: readonly ArchivedImage[];
-  readonly #file: OpenFile;
+  readonly #file: ArchiveFile;
 
-  private constructor(file: OpenFile, images: readonly ArchivedImage[]) {
+  private constructor(file: ArchiveFile, images: readonly ArchivedImage[]) {
     this.#file = file;
     this.images = images;
   }
@@ -64,7 +64,7 @@ export class DockerArchive implements Disposable {
     path: string,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<DockerArchive> {
-    const file = new OpenFile(path, await openPlain(path, signal));
+    const file = new ArchiveFile(path, await openPlain(path, signal));
     try {
       const members = await index(path, file, signal);
       return new DockerArchive(file, imagesOf(path, file, members));
@@ -135,7 +135,7 @@ function compressionOf(magic: Buffer): string | undefined {
 /** Every member by name; of two with the same name the later one, as tar has it. */
 async function index(
   path: string,
-  file: OpenFile,
+  file: ArchiveFile,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
@@ -171,7 +171,7 @@ async function index(
 }
 
 /** All of a file from its start. A stream of Node's own would close the descriptor when it is cut short. */
-async function* piecesOf(file: OpenFile): AsyncGenerator<Uint8Array> {
+async function* piecesOf(file: ArchiveFile): AsyncGenerator<Uint8Array> {
   for (let position = 0; ;) {
     const piece = Buffer.allocUnsafeSlow(PIECE);
     const size = await file.read(piece, PIECE, position);
@@ -181,7 +181,7 @@ async function* piecesOf(file: OpenFile): AsyncGenerator<Uint8Array> {
   }
 }
 
-function imagesOf(path: string, file: OpenFile, members: ReadonlyMap<string, Member>): ArchivedImage[] {
+function imagesOf(path: string, file: ArchiveFile, members: ReadonlyMap<string, Member>): ArchivedImage[] {
   const fd = file.descriptor;
   const manifest = readJson(path, fd, members, "manifest.json").json;
   if (!isArray(manifest) || manifest.length === 0) throw damaged(path, "its manifest.json lists no image");

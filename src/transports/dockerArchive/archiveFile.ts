@@ -5,7 +5,7 @@ import { LaminixError } from "../../errors.js";
 const readAt = promisify(read);
 
 /** An open file that knows when it has been closed: by then its descriptor may be another file's. */
-export class OpenFile implements Disposable {
+export class ArchiveFile implements Disposable {
   readonly #path: string;
   readonly #descriptor: number;
   #open = true;
