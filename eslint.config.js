@@ -6,13 +6,14 @@ import tseslint from "typescript-eslint";
  * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
  * which only types may come.
  */
-const ground = ["errors", "abort", "process", "compress", "nar"];
+const ground = ["errors", "arguments", "abort", "process", "compress", "nar"];
 const rooms = {
   errors: [],
   abort: [],
-  process: ["errors"],
-  compress: ["errors"],
-  nar: ["errors"],
+  arguments: ["errors"],
+  process: ["errors", "abort", "arguments"],
+  compress: ["errors", "abort", "process"],
+  nar: ["errors", "abort"],
   store: ground,
   evaluator: ["store", ...ground],
   layering: ["errors", { types: "store" }],
@@ -21,7 +22,7 @@ const rooms = {
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tar", ...ground],
-  cli: ["builders", "transports", "image", "store", "errors"],
+  cli: ["builders", "evaluator", "transports", "image", "store", "errors"],
 };
 
 const source = path.resolve(import.meta.dirname, "src");

@@ -32,7 +32,33 @@ export class LaminixError extends Error {
   }
 }
 
+/**
+ * A wrong argument: a `TypeError` as programs expect one, and a coded error as all others here.
+ * `details.argument` names it.
+ */
+export class ArgumentError extends TypeError {
+  override readonly name = "ArgumentError";
+  readonly code: ErrorCode = "ERR_ARGUMENT";
+  readonly hint: string | undefined = undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly [brand] = true;
+
+  /** @param argument its name, with the way to it: `options.signal` */
+  constructor(argument: string, expected: string, received: unknown) {
+    super(`${argument} must be ${expected}; received ${describe(received)}`);
+    this.details = { argument };
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  return typeof value === "function" ? "a function" : `the ${typeof value} ${String(value as number)}`;
+}
+
 export type ErrorCode =
+  | "ERR_ARGUMENT"
   // the addon and the daemon
   | "ERR_ADDON_MISSING"
   | "ERR_NO_DAEMON"
@@ -49,6 +75,16 @@ export type ErrorCode =
   | "ERR_PATH_NOT_VALID"
   | "ERR_PATH_NOT_ON_DISK"
   | "ERR_GRAPH"
+  // NARs and binary caches
+  | "ERR_NAR"
+  | "ERR_NAR_HASH"
+  | "ERR_SIGNATURE"
+  | "ERR_BINARY_CACHE"
+  | "ERR_COMPRESSION"
+  // programs
+  | "ERR_PROGRAM"
+  | "ERR_EVALUATION"
+  | "ERR_BUILD"
   // files
   | "ERR_FILE_CHANGED"
   | "ERR_FILE_READ"

@@ -1,4 +1,4 @@
-export { LaminixError, type ErrorCode } from "./errors.js";
+export { ArgumentError, LaminixError, type ErrorCode } from "./errors.js";
 export { nixStore } from "./store/defaultStore.js";
 export { NixStore, openStore, type StoreInfo } from "./store/nixStore.js";
 export { GraphStore } from "./store/graphStore.js";

@@ -10,6 +10,7 @@ import { copied } from "../image/pieces.js";
 import { foldersTo, StoreLayer } from "../image/storeLayer.js";
 import { parseTime } from "../image/time.js";
 import { nixStore } from "../store/defaultStore.js";
+import { toNix32 } from "../store/nix32.js";
 import type { StorePath } from "../store/storePath.js";
 import { type ArchivedImage, DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
@@ -194,16 +195,5 @@ function tagOf(spec: ResolvedSpec, plan: ImagePlan, base: ArchivedImage | undefi
   const deciding = { ...rest, contents: plan.contents };
   const paths = plan.layers.map((layer) => layer.map((path) => [path, plan.closure.get(path)?.narHash]));
   const hash = hashOf([{ ...deciding, config: formatJson(deciding.config) }, paths, base?.configDigest]);
-  return nix32(Buffer.from(hash, "hex").subarray(0, 20));
-}
-
-/** Nix's base 32, most significant digit first (Nix manual, "Store Path"). */
-function nix32(bytes: Uint8Array): string {
-  let number = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  let digits = "";
-  for (let i = 0; i < Math.ceil((bytes.length * 8) / 5); i++) {
-    digits = `${String("0123456789abcdfghijklmnpqrsvwxyz"[Number(number & 31n)])}${digits}`;
-    number >>= 5n;
-  }
-  return digits;
+  return toNix32(Buffer.from(hash, "hex").subarray(0, 20));
 }

@@ -1,0 +1,54 @@
+/** What public functions do with their arguments first. */
+import { ArgumentError } from "./errors.js";
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireString(value: unknown, argument: string): asserts value is string {
+  if (typeof value !== "string") throw new ArgumentError(argument, "a string", value);
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireStrings(value: unknown, argument: string): asserts value is readonly string[] {
+  if (!Array.isArray(value)) throw new ArgumentError(argument, "an array of strings", value);
+  value.forEach((item, i) => {
+    requireString(item, `${argument}[${i}]`);
+  });
+}
+
+/**
+ * One of a set of words.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function requireOneOf<T extends string>(
+  value: unknown,
+  words: readonly T[],
+  argument: string,
+): asserts value is T {
+  if (words.includes(value as T)) return;
+  throw new ArgumentError(argument, `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`, value);
+}
+
+/**
+ * A whole number that is exact, 0 or more.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function requireCount(value: unknown, argument: string): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw new ArgumentError(argument, "a whole number from 0 up", value);
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireBoolean(value: unknown, argument: string): asserts value is boolean {
+  if (typeof value !== "boolean") throw new ArgumentError(argument, "true or false", value);
+}
+
+/**
+ * An options object, and its `signal` if it has one.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function requireOptions(value: unknown, argument = "options"): asserts value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new ArgumentError(argument, "an object", value);
+  const { signal } = value as { readonly signal?: unknown };
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new ArgumentError(`${argument}.signal`, "an AbortSignal", signal);
+}
