@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { ArgumentError, LaminixError } from "laminix";
+import { type ArgumentError, LaminixError } from "laminix";
 import { expect, test } from "vitest";
 import {
   requireCount,
