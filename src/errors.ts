@@ -54,7 +54,8 @@ function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
-  return typeof value === "function" ? "a function" : `the ${typeof value} ${String(value)}`;
+  if (typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${String(value)}`;
+  return `a ${typeof value}`;
 }
 
 export type ErrorCode =
