@@ -62,13 +62,13 @@ export class NixStore implements AsyncDisposable {
   /** Whether a path is in the store, whole and registered. */
   async isValidPath(path: string, options: CallOptions = {}): Promise<boolean> {
     const storePath = await this.#storePath(path, options);
-    return this.#ask((native) => native.isValidPath(storePath), options);
+    return this.#ask((native) => native.ask("isValidPath", { path: storePath }), options);
   }
 
   /** What the store knows of a path; `undefined` where it is not valid. */
   async pathInfo(path: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
     const storePath = await this.#storePath(path, options);
-    const native = await this.#ask((connection) => connection.pathInfo(storePath), options);
+    const native = await this.#ask((connection) => connection.ask("pathInfo", { path: storePath }), options);
     if (!native) return undefined;
     const { deriver, ca, narHash, references, ...rest } = native;
     return {
@@ -83,7 +83,7 @@ export class NixStore implements AsyncDisposable {
 
   async allValidPaths(options: CallOptions = {}): Promise<StorePath[]> {
     await this.storeDir(options);
-    return (await this.#ask((native) => native.allValidPaths(), options)) as StorePath[];
+    return (await this.#ask((native) => native.ask("allValidPaths", {}), options)) as StorePath[];
   }
 
   /**
@@ -93,8 +93,8 @@ export class NixStore implements AsyncDisposable {
   async pathFromHashPart(hash: string, options: CallOptions = {}): Promise<StorePath | undefined> {
     const dir = await this.storeDir(options);
     toStorePath(`${dir}/${hash}-x`, dir);
-    return ((await this.#ask((native) => native.pathFromHashPart(hash), options)) ?? undefined) as
-      StorePath | undefined;
+    return ((await this.#ask((native) => native.ask("pathFromHashPart", { hashPart: hash }), options)) ??
+      undefined) as StorePath | undefined;
   }
 
   /**
@@ -210,14 +210,14 @@ export class NixStore implements AsyncDisposable {
     for (const [i, dir] of candidates.entries()) {
       const connection = await this.#connected({});
       try {
-        await connection.call((native) => native.isValidPath(`${dir}/${"0".repeat(32)}-x`));
+        await connection.call((native) => native.ask("isValidPath", { path: `${dir}/${"0".repeat(32)}-x` }));
         return dir;
       } catch (error) {
         if (!(error instanceof LaminixError) || error.code !== "ERR_DAEMON") throw error;
         connection.close(); // a daemon that refuses an argument hangs up
       }
       if (i > 0) continue;
-      const [first] = await this.#ask((native) => native.allValidPaths(), {});
+      const [first] = await this.#ask((native) => native.ask("allValidPaths", {}), {});
       if (first !== undefined) return first.slice(0, first.lastIndexOf("/"));
     }
     throw new LaminixError(
