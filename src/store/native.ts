@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { LaminixError } from "../errors.js";
+import type { StorePath } from "./storePath.js";
 
 /** Where a daemon is: a Unix socket, or a program that speaks the protocol on its standard input and output. */
 export type NativeTarget =
@@ -25,10 +26,10 @@ export interface NativeHandshake {
 
 /** What a store knows of a valid path; paths are full paths. */
 export interface NativePathInfo {
-  readonly deriver: string | null;
+  readonly deriver: StorePath | null;
   /** Base 16, of SHA-256. */
   readonly narHash: string;
-  readonly references: readonly string[];
+  readonly references: readonly StorePath[];
   readonly registrationTime: number;
   readonly narSize: number;
   readonly ultimate: boolean;
@@ -37,9 +38,9 @@ export interface NativePathInfo {
 }
 
 export interface NativeSubstitutable {
-  readonly path: string;
-  readonly deriver: string | null;
-  readonly references: readonly string[];
+  readonly path: StorePath;
+  readonly deriver: StorePath | null;
+  readonly references: readonly StorePath[];
   /** Bytes; 0 where it is not known. */
   readonly downloadSize: number;
   readonly narSize: number;
@@ -69,7 +70,7 @@ interface Path {
 /** The daemon's operations that are one request and one answer: what each is given, and what comes back. */
 export interface NativeOperations {
   isValidPath: [request: Path, answer: boolean];
-  referrers: [request: Path, answer: string[]];
+  referrers: [request: Path, answer: StorePath[]];
   /** Its body follows in frames. */
   addToStore: [
     request: {
@@ -79,13 +80,13 @@ export interface NativeOperations {
       readonly references: readonly string[];
       readonly repair: boolean;
     },
-    answer: NativePathInfo & Path,
+    answer: NativePathInfo & { readonly path: StorePath },
   ];
   buildPaths: [request: { readonly targets: readonly string[]; readonly mode: number }, answer: undefined];
   ensurePath: [request: Path, answer: undefined];
   addTempRoot: [request: Path, answer: undefined];
   addIndirectRoot: [request: { readonly link: string }, answer: undefined];
-  roots: [request: object, answer: { readonly link: string; readonly path: string }[]];
+  roots: [request: object, answer: { readonly link: string; readonly path: StorePath }[]];
   setOptions: [
     request: {
       readonly keepFailed: boolean;
@@ -107,21 +108,21 @@ export interface NativeOperations {
       readonly paths: readonly string[];
       readonly maxFreed: number | bigint;
     },
-    answer: { readonly paths: string[]; readonly bytesFreed: number },
+    answer: { readonly paths: StorePath[]; readonly bytesFreed: number },
   ];
-  allValidPaths: [request: object, answer: string[]];
+  allValidPaths: [request: object, answer: StorePath[]];
   pathInfo: [request: Path, answer: NativePathInfo | null];
-  pathFromHashPart: [request: { readonly hashPart: string }, answer: string | null];
+  pathFromHashPart: [request: { readonly hashPart: string }, answer: StorePath | null];
   substitutablePathInfos: [
     request: { readonly paths: readonly { readonly path: string; readonly ca: string }[] },
     answer: NativeSubstitutable[],
   ];
   validPaths: [
     request: { readonly paths: readonly string[]; readonly substitute: boolean },
-    answer: string[],
+    answer: StorePath[],
   ];
-  substitutablePaths: [request: { readonly paths: readonly string[] }, answer: string[]];
-  validDerivers: [request: Path, answer: string[]];
+  substitutablePaths: [request: { readonly paths: readonly string[] }, answer: StorePath[]];
+  validDerivers: [request: Path, answer: StorePath[]];
   optimiseStore: [request: object, answer: undefined];
   /** Whether there were errors that are not repaired. */
   verifyStore: [request: { readonly checkContents: boolean; readonly repair: boolean }, answer: boolean];
@@ -137,14 +138,14 @@ export interface NativeOperations {
   missing: [
     request: { readonly targets: readonly string[] },
     answer: {
-      readonly willBuild: string[];
-      readonly willSubstitute: string[];
-      readonly unknown: string[];
+      readonly willBuild: StorePath[];
+      readonly willSubstitute: StorePath[];
+      readonly unknown: StorePath[];
       readonly downloadSize: number;
       readonly narSize: number;
     },
   ];
-  derivationOutputs: [request: Path, answer: { readonly name: string; readonly path: string | null }[]];
+  derivationOutputs: [request: Path, answer: { readonly name: string; readonly path: StorePath | null }[]];
   buildPathsWithResults: [
     request: { readonly targets: readonly string[]; readonly mode: number },
     answer: NativeBuildResult[],
