@@ -11,6 +11,11 @@ import type { NativeCall, NativeConnection, NativeOperations, NativeTarget } fro
 const MAX_WORKING = 4;
 /** Milliseconds that a connection without work is kept. */
 const IDLE = 10_000;
+/**
+ * Milliseconds after which a connection is not used again: what was added or read on one is held by the daemon, as
+ * temporary roots, until it ends.
+ */
+const MAX_AGE = 60_000;
 
 interface Waiting {
   readonly resolve: () => void;
@@ -109,13 +114,18 @@ export class Connections {
     }
   }
 
-  /** Ends all of them; whatever is unanswered is rejected with the reason. May be called again. */
-  async close(reason: Error): Promise<void> {
-    this.#end.abort(reason);
+  /** Ends those without work, and with them the daemon's hold of what was added and read on them. */
+  dropIdle(): void {
     for (const { connection, timer } of this.#idle.splice(0)) {
       clearTimeout(timer);
       connection.close();
     }
+  }
+
+  /** Ends all of them; whatever is unanswered is rejected with the reason. May be called again. */
+  async close(reason: Error): Promise<void> {
+    this.#end.abort(reason);
+    this.dropIdle();
     for (const connection of this.#working) connection.close();
     for (const { resolve } of this.#waiting.splice(0)) resolve();
     const shared = this.#shared;
@@ -150,7 +160,7 @@ export class Connections {
 
   #giveBack(connection: Connection, reusable: boolean): void {
     this.#working.delete(connection);
-    if (!reusable || !connection.isOpen || this.#end.signal.aborted) {
+    if (!reusable || !connection.isOpen || connection.age > MAX_AGE || this.#end.signal.aborted) {
       connection.close();
     } else {
       const timer = setTimeout(() => {

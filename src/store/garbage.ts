@@ -33,5 +33,6 @@ export async function collectGarbage(connections: Connections, options: GarbageO
   requireOneOf(action, Object.keys(ACTIONS) as (keyof typeof ACTIONS)[], "options.action");
   if (maxFreed !== undefined) requireCount(maxFreed, "options.maxFreed");
   const request = { action: ACTIONS[action], paths, maxFreed: maxFreed ?? NO_LIMIT };
+  connections.dropIdle();
   return await work(connections, "collectGarbage", request, options);
 }

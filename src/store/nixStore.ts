@@ -22,7 +22,15 @@ import { parseStoreUrl, type StoreLocation } from "./location.js";
 import { readNar } from "./narStream.js";
 import { toPathInfo } from "./pathInfo.js";
 import { referrersClosure } from "./referrers.js";
-import { baseName, checkStoreDir, hashPart, storeDirOf, type StorePath, toStorePath } from "./storePath.js";
+import {
+  baseName,
+  checkName,
+  checkStoreDir,
+  hashPart,
+  storeDirOf,
+  type StorePath,
+  toStorePath,
+} from "./storePath.js";
 import { TempRoots } from "./tempRoots.js";
 import { work, type WorkOptions } from "./work.js";
 
@@ -417,8 +425,7 @@ export class NixStore implements AsyncDisposable {
   ): Promise<PathInfo> {
     requireString(name, "name");
     const references = await this.#paths(options.references ?? [], options);
-    const dir = await this.storeDir(options);
-    toStorePath(`${dir}/${"0".repeat(32)}-${name}`, dir);
+    checkName(name);
     return addToStore(this.#connections, { name, contentAddressMethod, references }, body, options);
   }
 
