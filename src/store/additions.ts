@@ -31,14 +31,11 @@ export function addToStore(
   options: WorkOptions,
 ): Promise<PathInfo> {
   return connections.exclusive(async (connection) => {
-    await applySettings(connection, {}, options);
-    const { path, ...info } = await send(
-      connection,
-      "addToStore",
-      { ...addition, repair: false },
-      body,
-      options,
-    );
+    const request = { ...addition, repair: false };
+    const [, { path, ...info }] = await Promise.all([
+      applySettings(connection, {}, options),
+      send(connection, "addToStore", request, body, options),
+    ]);
     return toPathInfo(path, info);
   }, options);
 }
@@ -64,8 +61,10 @@ export function importNar(
     dontCheckSignatures: options.checkSignatures === false,
   };
   return connections.exclusive(async (connection) => {
-    await applySettings(connection, {}, options);
-    await send(connection, "addToStoreNar", request, nar, options);
+    await Promise.all([
+      applySettings(connection, {}, options),
+      send(connection, "addToStoreNar", request, nar, options),
+    ]);
   }, options);
 }
 

@@ -1,4 +1,5 @@
 /** Requests that end with a body: what is added to a store. */
+import { abortableItems } from "../abort.js";
 import type { Connection } from "./connection.js";
 import type { NativeCall, NativeOperations } from "./native.js";
 import { listenerOf, type WorkOptions } from "./work.js";
@@ -22,15 +23,15 @@ export async function send<Name extends "addToStore" | "addToStoreNar">(
     (native): NativeCall<NativeOperations[Name][1]> => native.ask(operation, request, listenerOf(options)),
     options,
   );
-  // A daemon that has failed reads the rest all the same, but there is no use in sending it.
-  const state = { failed: false };
-  answer.catch(() => (state.failed = true));
+  // Once the daemon has failed, or the caller has given up, there is no use in reading on.
+  const over = new AbortController();
+  answer.catch((error: unknown) => {
+    over.abort(error);
+  });
   const frame = (bytes: Uint8Array): Promise<void> =>
     connection.call((native) => native.frame(bytes), options);
-  for await (const bytes of body) {
-    for (let at = 0; at < bytes.length && !state.failed; at += FRAME)
-      await frame(bytes.subarray(at, at + FRAME));
-    if (state.failed) break;
+  for await (const bytes of abortableItems(body, over.signal)) {
+    for (let at = 0; at < bytes.length; at += FRAME) await frame(bytes.subarray(at, at + FRAME));
   }
   await frame(END);
   return answer;

@@ -43,8 +43,11 @@ export function work<Name extends keyof NativeOperations>(
   settings: BuildSettings = {},
 ): Promise<NativeOperations[Name][1]> {
   return connections.exclusive(async (connection) => {
-    await applySettings(connection, settings, options);
-    return connection.call((native) => native.ask(operation, request, listenerOf(options)), options);
+    const [, answer] = await Promise.all([
+      applySettings(connection, settings, options),
+      connection.call((native) => native.ask(operation, request, listenerOf(options)), options),
+    ]);
+    return answer;
   }, options);
 }
 

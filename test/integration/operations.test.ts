@@ -8,6 +8,8 @@ import { ArgumentError, type NixStore, openStore, type StoreEvent, type StorePat
 import { loadAddon, type NativeConnection } from "../../src/store/native.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { describeWith } from "../support/requirements.js";
+import { laminix } from "../support/run.js";
+import { runScript } from "../support/script.js";
 
 const missingName = `${"0".repeat(32)}-missing`;
 
@@ -29,7 +31,6 @@ async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
- 
 async function* pieces(...bytes: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* bytes;
 }
@@ -109,6 +110,32 @@ describeWith(["nix-daemon", "nix-store", "nix-instantiate"], "a store", () => {
     }
     await expect(store.addFile("half", failing())).rejects.toThrow("the source is gone");
     expect((await store.allValidPaths()).filter((path) => path.endsWith("-half"))).toEqual([]);
+  });
+
+  test("gives up an addition whose source says nothing, once it is aborted", async () => {
+    let returned = 0;
+    const silent = (first: Uint8Array): AsyncIterable<Uint8Array> => ({
+      [Symbol.asyncIterator]: () => {
+        let asked = 0;
+        return {
+          next: () =>
+            asked++ === 0
+              ? Promise.resolve({ done: false, value: first })
+              : new Promise<never>(() => undefined),
+          return: () => {
+            returned++;
+            return Promise.resolve({ done: true, value: undefined });
+          },
+        };
+      },
+    });
+    const controller = new AbortController();
+    const adding = store.addFile("silent", silent(Buffer.alloc(10)), { signal: controller.signal });
+    setTimeout(() => {
+      controller.abort(new Error("too slow"));
+    }, 50);
+    await expect(adding).rejects.toThrow("too slow");
+    expect(returned).toBe(1);
   });
 
   test("streams a NAR as nix-store dumps it", async () => {
@@ -413,6 +440,40 @@ describeWith(["nix-daemon", "nix-store", "nix-instantiate"], "a store", () => {
       code: expect.stringMatching(/ERR_(CLOSED|DAEMON_DISCONNECTED)/),
     });
     await expect(closing.addText("late", "")).rejects.toMatchObject({ code: "ERR_CLOSED" });
+  });
+
+  test("is asked and changed over pipes, where no daemon listens", async () => {
+    const script = `
+      const store = await laminix.openStore("auto?store=" + process.env.NIX_STORE_DIR);
+      const { path } = await store.addFile("piped", Buffer.alloc(5_000_000, "p"));
+      let bytes = 0;
+      for await (const piece of store.nar(path)) bytes += piece.length;
+      const lines = [];
+      for await (const event of store.build(process.env.DRV)) if (event.type === "build-log") lines.push(event.line);
+      print({ bytes, narSize: (await store.pathInfo(path)).narSize, lines: lines.sort() });
+      await store.close();`;
+    const env = {
+      ...daemon.env,
+      NIX_REMOTE: undefined,
+      NIX_DAEMON_SOCKET_PATH: "/absent",
+      DRV: await derivation("good"),
+    };
+    const { stdout, stderr } = await runScript(script, { env });
+    expect(stderr).toBe("");
+    const { bytes, narSize, lines } = JSON.parse(stdout.toString()) as Record<string, unknown>;
+    expect(bytes).toBe(narSize);
+    expect(lines).toEqual(["first line", "second line"]);
+  });
+
+  test("laminix referrers prints what references a path, directly or not", async () => {
+    const one = await store.addText("one", "1");
+    const two = await store.addText("two", one.path, { references: [one.path] });
+    const three = await store.addText("three", two.path, { references: [two.path] });
+    const run = (...args: string[]) => laminix(["referrers", one.path, "--store", daemon.uri, ...args]);
+    expect((await run()).stdout.toString()).toBe(`${two.path}\n`);
+    expect(JSON.parse((await run("--closure", "--json")).stdout.toString())).toEqual(
+      [one.path, two.path, three.path].sort(),
+    );
   });
 
   // A byte left unread would be taken for the beginning of the next answer.
