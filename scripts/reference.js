@@ -52,7 +52,11 @@ function documentation(symbol) {
     const said = ts.displayPartsToString(text).replace(/\s*\n\s*/g, " ");
     lines.push(`- _${name}_ ${said}`);
   }
-  return lines.filter(Boolean).join("\n\n").replace(/\n\n- /g, "\n- ").replace(/^- /, "- ");
+  return lines
+    .filter(Boolean)
+    .join("\n\n")
+    .replace(/\n\n- /g, "\n- ")
+    .replace(/^- /, "- ");
 }
 
 const rooms = new Map();
@@ -74,7 +78,8 @@ function rank(room) {
   return at < 0 ? order.length : at;
 }
 
-let text = "# Reference\n\nMade from the declarations by `npm run reference`; the pages beside this one explain.\n";
+let text =
+  "# Reference\n\nMade from the declarations by `npm run reference`; the pages beside this one explain.\n";
 for (const [room, entries] of sorted) {
   text += `\n## ${room}\n`;
   for (const entry of entries.sort((one, other) => one.name.localeCompare(other.name))) {
