@@ -60,3 +60,29 @@ export async function* abortableItems<T>(
     if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
 }
+
+/** A signal of one's own for a piece of work, and the end of that work: whatever still listens then is told to stop. */
+export interface AbortScope extends Disposable {
+  readonly signal: AbortSignal;
+  abort(reason: unknown): void;
+}
+
+/** It aborts when one of the others does. `AbortSignal.any` would hold on to signals that outlive the work. */
+export function abortScope(...signals: readonly (AbortSignal | undefined)[]): AbortScope {
+  const controller = new AbortController();
+  const forgets = signals.map((each) =>
+    onAbort(each, () => {
+      controller.abort(each?.reason);
+    }),
+  );
+  return {
+    signal: controller.signal,
+    abort: (reason) => {
+      controller.abort(reason);
+    },
+    [Symbol.dispose]: () => {
+      for (const forget of forgets) forget();
+      controller.abort();
+    },
+  };
+}

@@ -1,6 +1,9 @@
 export { ArgumentError, LaminixError, type ErrorCode } from "./errors.js";
 export { nixStore } from "./store/defaultStore.js";
 export { NixStore, openStore, type StoreInfo } from "./store/nixStore.js";
+export { BinaryCacheStore, type NarSource, openBinaryCache } from "./store/binaryCache/binaryCacheStore.js";
+export type { BinaryCacheOptions } from "./store/binaryCache/options.js";
+export type { CacheInfo } from "./store/binaryCache/cacheInfo.js";
 export { GraphStore } from "./store/graphStore.js";
 export { Closure, type PathInfo, type ReferenceRows } from "./store/closure.js";
 export type { CallOptions } from "./store/connection.js";

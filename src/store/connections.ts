@@ -2,7 +2,7 @@
  * A store's connections: one that all questions share, pipelined, and others, each for one long piece of work at a
  * time (a NAR, a build, an addition), behind which no question should have to wait.
  */
-import { abortable, onAbort } from "../abort.js";
+import { abortable, abortScope, onAbort } from "../abort.js";
 import { type CallOptions, Connection, isDisconnected } from "./connection.js";
 import { InFlight } from "./inFlight.js";
 import type { NativeCall, NativeConnection, NativeOperations, NativeTarget } from "./native.js";
@@ -221,8 +221,8 @@ export class Connections {
     return opening;
   }
 
-  #open(signal?: AbortSignal): Promise<Connection> {
-    const end = this.#end.signal;
-    return Connection.open(this.#targets, { signal: signal ? AbortSignal.any([end, signal]) : end });
+  async #open(signal?: AbortSignal): Promise<Connection> {
+    using scope = abortScope(this.#end.signal, signal);
+    return await Connection.open(this.#targets, { signal: scope.signal });
   }
 }

@@ -1,24 +1,18 @@
 /** A reference graph in a file, in place of a daemon. */
 import { lstatSync, readFileSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { Closure, type ClosureColumns } from "./closure.js";
+import { Closure, type PathInfo } from "./closure.js";
+import { parseSha256, toSri } from "./sha256.js";
+import { closureColumns } from "./sorted.js";
 import { checkStoreDir, hashPart, storeDirOf, type StorePath, toStorePath } from "./storePath.js";
-
-interface Node {
-  readonly path: StorePath;
-  /** SRI; empty where the file does not tell. */
-  readonly narHash: string;
-  readonly narSize: number;
-  readonly references: readonly StorePath[];
-}
 
 /** The paths that a file describes. Answers what needs the graph only; never writes. */
 export class GraphStore {
   readonly url: string;
-  readonly #nodes: ReadonlyMap<string, Node>;
+  readonly #nodes: ReadonlyMap<string, PathInfo>;
   readonly #storeDir: string;
 
-  private constructor(url: string, nodes: readonly Node[], storeDir: string) {
+  private constructor(url: string, nodes: readonly PathInfo[], storeDir: string) {
     this.url = url;
     this.#nodes = new Map(nodes.map((node) => [node.path, node]));
     this.#storeDir = storeDir;
@@ -69,7 +63,12 @@ export class GraphStore {
     const roots = (typeof paths === "string" ? [paths] : paths).map((path) =>
       toStorePath(path, this.#storeDir),
     );
-    return Promise.resolve(new Closure(columnsOf(this.#sorted(roots))));
+    const columns = closureColumns(roots, this.#nodes, {
+      missing: (path) =>
+        new LaminixError("ERR_PATH_NOT_VALID", `${path} is not in ${this.url}`, { details: { path } }),
+      circle: (path, reference) => malformed(this.url, `${path} and ${reference} reference one another`),
+    });
+    return Promise.resolve(new Closure(columns));
   }
 
   async pathFromHashPart(hash: string): Promise<StorePath | undefined> {
@@ -83,57 +82,6 @@ export class GraphStore {
       details: { path },
     });
   }
-
-  /** Depth first, so that each node comes after all that it references. */
-  #sorted(roots: readonly StorePath[]): Node[] {
-    const sorted: Node[] = [];
-    const state = new Map<string, "open" | "done">();
-    const stack = roots
-      .toSorted()
-      .map((path) => ({ path, leave: false }))
-      .reverse();
-    for (let next = stack.pop(); next; next = stack.pop()) {
-      const { path, leave } = next;
-      const node = this.#nodes.get(path);
-      if (!node) {
-        throw new LaminixError("ERR_PATH_NOT_VALID", `${path} is not in ${this.url}`, { details: { path } });
-      }
-      if (leave) {
-        state.set(path, "done");
-        sorted.push(node);
-        continue;
-      }
-      if (state.has(path)) continue;
-      state.set(path, "open");
-      stack.push({ path, leave: true });
-      for (const reference of node.references.toSorted().reverse()) {
-        if (reference === path || state.get(reference) === "done") continue;
-        if (state.get(reference) === "open")
-          throw malformed(this.url, `${path} and ${reference} reference one another`);
-        stack.push({ path: reference, leave: false });
-      }
-    }
-    return sorted;
-  }
-}
-
-function columnsOf(nodes: readonly Node[]): ClosureColumns {
-  const rows = new Map<string, number>(nodes.map((node, row) => [node.path, row]));
-  const offsets = new Uint32Array(nodes.length + 1);
-  const targets: number[] = [];
-  for (const [row, node] of nodes.entries()) {
-    targets.push(...node.references.map((path) => rows.get(path) ?? 0).sort((one, other) => one - other));
-    offsets[row + 1] = targets.length;
-  }
-  const at = (row: number): Node => nodes[row] as Node;
-  return {
-    count: nodes.length,
-    references: { offsets, targets: Uint32Array.from(targets) },
-    path: (row) => at(row).path,
-    narHash: (row) => at(row).narHash,
-    narSize: (row) => at(row).narSize,
-    info: () => ({ registrationTime: 0, ultimate: false, signatures: [] }),
-  };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -159,38 +107,24 @@ function entriesOf(document: unknown, name: string): { entries: [string, Fields]
   return storeDir === undefined ? { entries } : { entries, storeDir };
 }
 
-function nodeOf(path: string, fields: Fields, dir: string, name: string): Node {
+function nodeOf(path: string, fields: Fields, dir: string, name: string): PathInfo {
   const { narSize, narHash, references } = fields;
   if (typeof narSize !== "number" || !(narSize >= 0)) throw malformed(name, `${path} has no narSize`);
   if (!Array.isArray(references)) throw malformed(name, `${path} has no references`);
   // Format 2 of `nix path-info` names paths by their base names.
   const full = (text: unknown): StorePath =>
     toStorePath(String(text).includes("/") ? String(text) : `${dir}/${String(text)}`, dir);
-  return { path: full(path), narSize, narHash: sri(narHash), references: references.map(full) };
+  return {
+    ...{ path: full(path), narSize, narHash: sri(narHash), references: references.map(full) },
+    ...{ registrationTime: 0, ultimate: false, signatures: [] },
+  };
 }
 
 /** A SHA-256, in any of the forms that Nix prints, as SRI; empty for anything else. */
 function sri(hash: unknown): string {
   if (isRecord(hash)) return typeof hash.hash === "string" ? sri(`sha256-${hash.hash}`) : "";
-  const digits = typeof hash === "string" ? /^sha256[:-](.+)$/.exec(hash)?.[1] : undefined;
-  if (digits === undefined) return "";
-  if (/^[0-9a-f]{64}$/.test(digits)) return `sha256-${Buffer.from(digits, "hex").toString("base64")}`;
-  if (/^[0-9a-df-np-sv-z]{52}$/.test(digits)) return `sha256-${base32Decoded(digits).toString("base64")}`;
-  return /^[A-Za-z0-9+/]{43}=$/.test(digits) ? `sha256-${digits}` : "";
-}
-
-/** Nix's base 32: least significant digit last, in characters without e, o, u, t. */
-function base32Decoded(digits: string): Buffer {
-  const bytes = Buffer.alloc(32);
-  for (let i = 0; i < digits.length; i++) {
-    const value = "0123456789abcdfghijklmnpqrsvwxyz".indexOf(digits[digits.length - 1 - i] ?? "");
-    const bit = i * 5;
-    const shifted = value << (bit % 8);
-    const at = bit >> 3;
-    bytes[at] = (bytes[at] ?? 0) | (shifted & 0xff);
-    if (at + 1 < 32) bytes[at + 1] = (bytes[at + 1] ?? 0) | (shifted >> 8);
-  }
-  return bytes;
+  const bytes = typeof hash === "string" ? parseSha256(hash) : undefined;
+  return bytes ? toSri(bytes) : "";
 }
 
 function isRecord(value: unknown): value is Fields {

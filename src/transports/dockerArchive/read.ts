@@ -12,8 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
+import { type Compression, decompress } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
 import { isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
@@ -57,8 +57,8 @@ export class DockerArchive implements Disposable {
   }
 
   /**
-   * @param path a file, plain or compressed with gzip
-   * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_JSON, ERR_UNSUPPORTED
+   * @param path a file, plain or compressed with gzip, zstd, xz or bzip2
+   * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_JSON, ERR_PROGRAM
    */
   static async open(
     path: string,
@@ -98,32 +98,25 @@ async function openPlain(path: string, signal: AbortSignal | undefined): Promise
   const compression = compressionOf(magic);
   if (compression === undefined) return fd;
   closeSync(fd);
-  if (compression !== "gzip") {
-    throw new LaminixError(
-      "ERR_UNSUPPORTED",
-      `${path} is compressed with ${compression}, which is not read here`,
-      {
-        hint: `unpack it first, with ${compression} -d`,
-        details: { path },
-      },
-    );
-  }
   const folder = mkdtempSync(join(tmpdir(), "laminix-"));
   try {
     const plain = join(folder, "archive.tar");
-    await pipeline(createReadStream(path), createGunzip(), createWriteStream(plain), {
-      ...(signal && { signal }),
-    });
+    await pipeline(
+      decompress(createReadStream(path), compression, { signal }),
+      createWriteStream(plain),
+      signal ? { signal } : {},
+    );
     return openSync(plain, "r");
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
+    if (cause instanceof LaminixError && cause.code === "ERR_PROGRAM") throw cause;
     throw new LaminixError("ERR_ARCHIVE", `${path} cannot be unpacked`, { cause, details: { path } });
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function compressionOf(magic: Buffer): string | undefined {
+function compressionOf(magic: Buffer): Compression | undefined {
   const starts = (...bytes: number[]): boolean => bytes.every((byte, i) => magic[i] === byte);
   if (starts(0x1f, 0x8b)) return "gzip";
   if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";

@@ -1,0 +1,64 @@
+/** Decoders: compressed bytes in, plain bytes out. */
+import { type BrotliDecompress, createBrotliDecompress, createGunzip, type Gunzip } from "node:zlib";
+import { LaminixError } from "../errors.js";
+import { filter, type FilterProgram } from "./program.js";
+import { through } from "./through.js";
+
+/** By the names that binary caches give them. */
+export const COMPRESSIONS = ["none", "gzip", "br", "bzip2", "xz", "zstd"] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/*
+ * Node has gzip and Brotli. It has no xz and no bzip2, and its zstd (from 22.15 on) takes what follows the first frame
+ * for nothing, so that a file of several frames loses all but one. What npm has for xz and bzip2 either needs a later
+ * Node, or blocks the thread for as long as it decodes, and takes longer than the programs, which work beside it; they
+ * are also what most of the world trusts with its archives. So these three are programs.
+ */
+const programs: Readonly<Record<"bzip2" | "xz" | "zstd", FilterProgram>> = {
+  bzip2: { program: "bzip2", args: ["-dc"], package: "bzip2" },
+  xz: { program: "xz", args: ["-dc"], package: "xz-utils" },
+  zstd: { program: "zstd", args: ["-dc"], package: "zstd" },
+};
+
+/** Bytes that a decoder hands over at once. */
+const CHUNK = 1 << 18;
+
+/**
+ * The plain bytes. Several members, frames or streams behind one another count as one, as for the programs; anything
+ * else behind the end is refused.
+ * @param input pieces that stay good after the next one has been asked for; it should end when the signal aborts
+ * @throws {LaminixError} ERR_COMPRESSION for damaged or incomplete data, ERR_PROGRAM when a program that is needed is
+ *   not there; and whatever `input` throws
+ */
+export function decompress(
+  input: AsyncIterable<Uint8Array>,
+  compression: Compression,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): AsyncIterable<Uint8Array> {
+  if (compression === "none") return input;
+  if (compression === "gzip") return inflate(input, createGunzip, signal);
+  if (compression === "br") return inflate(input, createBrotliDecompress, signal);
+  return filter(input, programs[compression], signal);
+}
+
+async function* inflate(
+  input: AsyncIterable<Uint8Array>,
+  create: (options: { readonly chunkSize: number }) => Gunzip | BrotliDecompress,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const decoder = create({ chunkSize: CHUNK });
+  yield* through(input, {
+    writable: decoder,
+    readable: decoder,
+    signal,
+    verdict: ({ error, given }) => {
+      if (error !== undefined) return damaged((error as Error).message, error);
+      // zlib leaves alone what it does not take for a further member.
+      return given === decoder.bytesWritten ? undefined : damaged("something else follows its end");
+    },
+  });
+}
+
+function damaged(why: string, cause?: unknown): LaminixError {
+  return new LaminixError("ERR_COMPRESSION", `the data is damaged: ${why}`, { cause });
+}

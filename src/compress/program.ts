@@ -1,0 +1,96 @@
+/** A program as a filter: standard input in, standard output out. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { onAbort } from "../abort.js";
+import { LaminixError } from "../errors.js";
+import { through } from "./through.js";
+
+export interface FilterProgram {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Debian's name of the package that has it. */
+  readonly package: string;
+}
+
+interface Ending {
+  readonly error?: NodeJS.ErrnoException;
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Characters of what a program says that are kept. */
+const SAID = 2000;
+
+/**
+ * What the program makes of the input. The program is killed when the signal aborts, or when nobody reads on.
+ * @throws {LaminixError} ERR_PROGRAM when it cannot be started; ERR_COMPRESSION when it ends with another code than 0,
+ *   says anything (bzip2 ends with 0 when it leaves out the end of its input, and says so), or does not read all
+ */
+export async function* filter(
+  input: AsyncIterable<Uint8Array>,
+  filterProgram: FilterProgram,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const child = spawn(filterProgram.program, filterProgram.args, { stdio: "pipe", env: environment() });
+  const ended = endOf(child);
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID)));
+  const kill = (): void => {
+    child.kill("SIGKILL");
+  };
+  const forget = onAbort(signal, kill);
+  try {
+    yield* through(input, {
+      writable: child.stdin,
+      readable: child.stdout,
+      signal,
+      verdict: async ({ whole }) => problemOf(filterProgram, await ended, said.trim(), whole),
+    });
+  } finally {
+    forget();
+    kill();
+  }
+}
+
+/** These programs take options from the environment, which are meant for the terminal. */
+function environment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    XZ_DEFAULTS: undefined,
+    XZ_OPT: undefined,
+    BZIP: undefined,
+    BZIP2: undefined,
+    LC_ALL: "C",
+  };
+}
+
+function endOf(child: ChildProcessWithoutNullStreams): Promise<Ending> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => {
+      resolve({ error, code: null, signal: null });
+    });
+    child.once("close", (code, signal) => {
+      resolve({ code, signal });
+    });
+  });
+}
+
+function problemOf(
+  { program, package: debian }: FilterProgram,
+  { error, code, signal }: Ending,
+  said: string,
+  whole: boolean,
+): LaminixError | undefined {
+  if (error) {
+    return new LaminixError("ERR_PROGRAM", `${program} cannot be started: ${error.code ?? error.message}`, {
+      cause: error,
+      details: { program },
+      ...(error.code === "ENOENT" && { hint: `install ${program} (Debian's package ${debian})` }),
+    });
+  }
+  if (code === 0 && said === "" && whole) return undefined;
+  const ending = `${program} ended with ${signal ?? String(code)}`;
+  return new LaminixError("ERR_COMPRESSION", `the data is damaged: ${said === "" ? ending : said}`, {
+    details: { program, exitCode: code, signal },
+  });
+}

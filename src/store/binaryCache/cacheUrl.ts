@@ -1,0 +1,124 @@
+/** URLs of binary caches, with Nix's parameters. */
+import { LaminixError } from "../../errors.js";
+import { checkStoreDir } from "../storePath.js";
+
+export interface CacheLocation {
+  /** As it was given, without a password. */
+  readonly url: string;
+  readonly place:
+    { readonly folder: string } | { readonly base: URL; readonly authorization: string | undefined };
+  readonly trustedPublicKeys: readonly string[];
+  /** What is trusted where nobody says what to trust. */
+  readonly defaultPublicKeys: readonly string[];
+  readonly requireSignatures: boolean;
+  /** What the store's directory must be, where it was said. */
+  readonly storeDir: string | undefined;
+  /** In place of what the cache says. */
+  readonly priority: number | undefined;
+  readonly wantMassQuery: boolean | undefined;
+}
+
+/** What Nix itself trusts unless told otherwise; here only for the cache whose key it is. */
+const NIXOS_KEY = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+
+/** Parameters that have a meaning when a cache is read. */
+const READING = ["trusted-public-keys", "require-sigs", "trusted", "store", "priority", "want-mass-query"];
+/** Parameters of Nix's that say how a cache is written, or where Nix itself keeps something: nothing to do here. */
+const WRITING = [
+  ...["compression", "compression-level", "parallel-compression", "secret-key", "secret-keys"],
+  ...["write-nar-listing", "write-debug-info", "index-debug-info", "local-nar-cache", "path-info-cache-size"],
+  ...["narinfo-compression", "ls-compression", "log-compression", "system-features"],
+];
+
+/**
+ * @param url `file:///folder`, `http://…` or `https://…`, with parameters
+ * @throws {LaminixError} ERR_STORE_URL
+ */
+export function parseCacheUrl(url: string): CacheLocation {
+  const [address = "", query = ""] = splitOnce(url, "?");
+  const { place, shown } = placeOf(address, url);
+  const parameters = parseQuery(query, url);
+  const get = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
+  const flag = (name: string): boolean | undefined => {
+    const value = get(name);
+    if (value === undefined) return undefined;
+    if (["true", "1", "yes"].includes(value)) return true;
+    if (["false", "0", "no"].includes(value)) return false;
+    throw unsupported(url, `its ${name} is neither true nor false`);
+  };
+  const priority = get("priority");
+  if (priority !== undefined && !/^\d{1,9}$/.test(priority))
+    throw unsupported(url, "its priority is not a number");
+  const storeDir = get("store");
+  const keys = parameters.flatMap(([name, value]) =>
+    name === "trusted-public-keys" ? value.split(/\s+/) : [],
+  );
+  return {
+    url: query === "" ? shown : `${shown}?${query}`,
+    place,
+    trustedPublicKeys: keys.filter(Boolean),
+    defaultPublicKeys: "base" in place && place.base.hostname === "cache.nixos.org" ? [NIXOS_KEY] : [],
+    requireSignatures: (flag("require-sigs") ?? true) && !(flag("trusted") ?? false),
+    storeDir: storeDir === undefined ? undefined : checkStoreDir(storeDir),
+    priority: priority === undefined ? undefined : Number(priority),
+    wantMassQuery: flag("want-mass-query"),
+  };
+}
+
+function placeOf(
+  address: string,
+  url: string,
+): { readonly place: CacheLocation["place"]; readonly shown: string } {
+  const [, scheme = "", rest = ""] = /^([a-z]+):\/\/(.*)$/i.exec(address) ?? [];
+  if (scheme === "file") {
+    const folder = decoded(rest, url).replace(/(?<=.)\/+$/, "");
+    if (!folder.startsWith("/")) throw unsupported(url, "its folder is not an absolute path");
+    return { place: { folder }, shown: address };
+  }
+  if ((scheme !== "http" && scheme !== "https") || !URL.canParse(address))
+    throw unsupported(url, "only file://, http:// and https:// are known");
+  const base = new URL(address.replace(/\/*$/, "/"));
+  const { username, password } = base;
+  base.username = base.password = base.hash = "";
+  const authorization = username === "" ? undefined : basic(decoded(username, url), decoded(password, url));
+  return { place: { base, authorization }, shown: base.href.replace(/\/$/, "") };
+}
+
+/** The header for a name and a password (RFC 7617). */
+export function basic(login: string, password: string): string {
+  return `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
+}
+
+/** As Nix does it: a plus sign, which is a digit of the keys' base 64, stands for itself. */
+function parseQuery(query: string, url: string): [string, string][] {
+  return query
+    .split("&")
+    .filter(Boolean)
+    .map((part) => {
+      const [name = "", value = ""] = splitOnce(part, "=");
+      if (READING.includes(name) || WRITING.includes(name)) return [name, decoded(value, url)];
+      throw unsupported(url, `it has an unknown parameter ${name}`);
+    });
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function decoded(text: string, url: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw unsupported(url, "it has a percent sign that is not followed by two digits");
+  }
+}
+
+function unsupported(url: string, why: string): LaminixError {
+  const shown = url.replace(/(\/\/)[^/?]*@/, "$1…@");
+  return new LaminixError(
+    "ERR_STORE_URL",
+    `${JSON.stringify(shown)} is not a binary cache that can be opened: ${why}`,
+    { hint: "use file:///folder, http://host or https://host", details: { url: shown } },
+  );
+}

@@ -1,0 +1,44 @@
+/** The netrc file: names and passwords by host (curl's manual, "netrc"). */
+import { readFileSync } from "node:fs";
+import { LaminixError } from "../../errors.js";
+
+export interface Login {
+  readonly login: string;
+  readonly password: string;
+}
+
+/**
+ * The entry for a host, or the default one.
+ * @throws {LaminixError} ERR_FILE_READ, unless the file is just not there
+ */
+export function loginFor(host: string, file: string): Login | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
+  }
+  const words = withoutMacros(text).match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];
+  const entries: { host: string | undefined; login: string; password: string }[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i];
+    const value = (): string => unquoted(words[++i] ?? "");
+    const entry = entries.at(-1);
+    if (word === "machine") entries.push({ host: value(), login: "", password: "" });
+    else if (word === "default") entries.push({ host: undefined, login: "", password: "" });
+    else if (word === "login" && entry) entry.login = value();
+    else if (word === "password" && entry) entry.password = value();
+    else if (word === "account") value();
+  }
+  return entries.find((entry) => entry.host === undefined || entry.host === host);
+}
+
+/** A macro goes on to the next empty line; a comment to the end of its line. */
+function withoutMacros(text: string): string {
+  return text.replace(/^\s*macdef\b[\s\S]*?(?:\n\n|$(?![\s\S]))/gm, "").replace(/^\s*#.*$/gm, "");
+}
+
+function unquoted(word: string): string {
+  return word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, "$1") : word;
+}
