@@ -7,9 +7,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readlinkSync, statSync } from "node:fs";
 import type { StorePath } from "../store/storePath.js";
 import { archivePieces, PIECE } from "../tar/archive.js";
-import { decode, fsPath, sortNames, toByteString } from "../tar/byteString.js";
+import { decode, fsPath, sortNames, toByteString } from "../files/byteString.js";
 import { type Entry, HeaderEncoder } from "../tar/header.js";
-import { reading } from "../tar/walk.js";
+import { reading } from "../files/walk.js";
 import { hashOf, type Layer, type LayerDigest, type StorePathHash } from "./layer.js";
 
 /** Changes when the same contents would give other bytes than before. */

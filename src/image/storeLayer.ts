@@ -1,7 +1,7 @@
 /** A layer made of store paths. */
 import { LaminixError } from "../errors.js";
 import type { StorePath } from "../store/storePath.js";
-import { toByteString } from "../tar/byteString.js";
+import { toByteString } from "../files/byteString.js";
 import type { Owner } from "../tar/header.js";
 import type { LayerTar } from "../tar/layerTar.js";
 import type { MadeTar, TarPool } from "../tar/pool.js";

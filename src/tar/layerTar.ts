@@ -1,8 +1,9 @@
 /** The tar of a layer made of file system trees, as often as asked for. */
-import { archivePieces, type NextBuffer } from "./archive.js";
+import type { TreeSource } from "../files/walk.js";
+import { ArchiveWriter, type NextBuffer } from "./archive.js";
+import { diskTreePieces } from "./diskTree.js";
 import type { Fingerprint } from "./fingerprint.js";
-import { type Entry, HeaderEncoder, type Owner } from "./header.js";
-import { type DiskNode, type TreeSource, walk } from "./walk.js";
+import { HeaderEncoder, type Owner } from "./header.js";
 
 /** All that decides a layer's bytes but the files' contents. Plain data, so that it can be sent to a thread. */
 export interface LayerTar {
@@ -19,20 +20,19 @@ export interface LayerTar {
  * @param fingerprint takes note of every file
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function layerPieces(
+export function* layerPieces(
   layer: LayerTar,
   nextBuffer: NextBuffer,
   fingerprint: Fingerprint,
 ): Generator<Buffer, void, void> {
-  return archivePieces(
-    entriesOf(layer),
-    new HeaderEncoder(layer.owner, layer.mtime),
-    nextBuffer,
-    fingerprint,
-  );
+  const archive = new ArchiveWriter(new HeaderEncoder(layer.owner, layer.mtime), nextBuffer);
+  yield* parentPieces(layer, archive);
+  for (const tree of layer.trees) yield* diskTreePieces(tree, archive, fingerprint);
+  yield* archive.end();
 }
 
-function* entriesOf(layer: LayerTar): Generator<Entry | DiskNode> {
-  for (const name of layer.parents) yield { type: "directory", name, mode: 0o755, size: 0, linkname: "" };
-  for (const tree of layer.trees) yield* walk(tree);
+function* parentPieces({ parents }: LayerTar, archive: ArchiveWriter): Generator<Buffer, void, void> {
+  for (const name of parents) {
+    yield* archive.header({ type: "directory", name, mode: 0o755, size: 0, linkname: "" });
+  }
 }
