@@ -39,3 +39,30 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
     stop?.();
   }
 }
+
+/** What a source gives, until the signal aborts: then it rejects with the signal's reason, and the source is let go. */
+export async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  signal?.throwIfAborted();
+  const iterator = source[Symbol.asyncIterator]();
+  let state: "waiting" | "holding" | "ended" = "holding";
+  try {
+    for (;;) {
+      state = "waiting";
+      const next = await abortable(iterator.next(), signal);
+      if (next.done) {
+        state = "ended";
+        return;
+      }
+      state = "holding";
+      yield next.value;
+      signal?.throwIfAborted();
+    }
+  } finally {
+    if (state === "holding") await iterator.return?.();
+    // One that does not answer would not answer this either.
+    if (state === "waiting") iterator.return?.().catch(() => undefined);
+  }
+}

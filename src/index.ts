@@ -1,4 +1,9 @@
 export { ArgumentError, LaminixError, type ErrorCode } from "./errors.js";
+export type { NarEvent, NarFormatOptions } from "./nar/parser.js";
+export { readNar, type ReadNarOptions } from "./nar/read.js";
+export type { NarSource, PathFiles } from "./nar/source.js";
+export { type NarIdentity, verifyNar, type VerifyNarOptions } from "./nar/verify.js";
+export { narOf } from "./nar/write.js";
 export { nixStore } from "./store/defaultStore.js";
 export { NixStore, openStore, type StoreInfo } from "./store/nixStore.js";
 export { GraphStore } from "./store/graphStore.js";

@@ -157,7 +157,7 @@ function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTo
         parents: ["/nix", "/nix/store"], // whatever the store's directory is
         owner: conf.owner,
         mtime: conf.mtime,
-        locate: (path) => path,
+        locate: (path) => ({ disk: path }),
         narHash: (path) => hashes?.narHash(path),
         narSize: hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0),
         ...tools,

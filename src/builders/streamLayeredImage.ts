@@ -156,7 +156,7 @@ function layersOf(
   const tools = layerTools(options);
   const common = {
     mtime,
-    locate: (path: StorePath) => store.open(path).disk,
+    locate: (path: StorePath) => store.open(path),
     // Nobody vouches for the hashes in a file, so nothing is remembered under them.
     narHash: (path: StorePath) => (store.tempRoots ? plan.closure.get(path)?.narHash : undefined),
   };
