@@ -1,8 +1,9 @@
 /** The NAR of what is on the disk. */
-import { constants, readlinkSync } from "node:fs";
+import { constants, lstatSync, readlinkSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { requireOptions, requireString } from "../arguments.js";
-import { compareBytes, fsPath, toByteString } from "../files/byteString.js";
+import { LaminixError } from "../errors.js";
+import { compareBytes, decode, fsPath, toByteString } from "../files/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { type DiskNode, reading, walk } from "../files/walk.js";
 import {
@@ -39,6 +40,10 @@ export function narOf(
 
 async function* pieces(disk: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
+  if (!reading(disk, () => lstatSync(fsPath(disk), { throwIfNoEntry: false }))) {
+    const path = decode(disk);
+    throw new LaminixError("ERR_FILE_READ", `${path} is not there`, { details: { path } });
+  }
   // In this thread, a piece at a time: awaiting each read costs many times what the read itself does.
   for (const piece of new NarWriter().write(disk)) {
     yield piece;
