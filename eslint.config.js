@@ -6,14 +6,15 @@ import tseslint from "typescript-eslint";
  * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
  * which only types may come.
  */
-const ground = ["errors", "arguments", "abort", "process", "compress", "nar"];
+const ground = ["errors", "arguments", "abort", "process", "compress", "files", "nar"];
 const rooms = {
   errors: [],
   abort: [],
   arguments: ["errors"],
   process: ["errors", "abort", "arguments"],
   compress: ["errors", "abort", "process"],
-  nar: ["errors", "abort"],
+  files: ["errors"],
+  nar: ["errors", "abort", "arguments", "files"],
   store: ground,
   evaluator: ["store", ...ground],
   layering: ["errors", { types: "store" }],

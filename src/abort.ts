@@ -40,27 +40,6 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
   }
 }
 
-/** What a source brings, until the signal aborts: then the signal's reason, whatever the source is waiting for. */
-export async function* abortableItems<T>(
-  source: Iterable<T> | AsyncIterable<T>,
-  signal: AbortSignal,
-): AsyncGenerator<T, void, void> {
-  const iterator =
-    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      const next = await abortable(Promise.resolve(iterator.next()), signal);
-      if (next.done) break;
-      yield next.value;
-    }
-    ended = true;
-  } finally {
-    // Not waited for: a source that does not answer may not answer this either.
-    if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
-  }
-}
-
 /** A signal of one's own for a piece of work, and the end of that work: whatever still listens then is told to stop. */
 export interface AbortScope extends Disposable {
   readonly signal: AbortSignal;
@@ -85,4 +64,31 @@ export function abortScope(...signals: readonly (AbortSignal | undefined)[]): Ab
       controller.abort();
     },
   };
+}
+
+/** What a source gives, until the signal aborts: then it rejects with the signal's reason, and the source is let go. */
+export async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  signal?.throwIfAborted();
+  const iterator = source[Symbol.asyncIterator]();
+  let state: "waiting" | "holding" | "ended" = "holding";
+  try {
+    for (;;) {
+      state = "waiting";
+      const next = await abortable(iterator.next(), signal);
+      if (next.done) {
+        state = "ended";
+        return;
+      }
+      state = "holding";
+      yield next.value;
+      signal?.throwIfAborted();
+    }
+  } finally {
+    if (state === "holding") await iterator.return?.();
+    // One that does not answer would not answer this either.
+    if (state === "waiting") iterator.return?.().catch(() => undefined);
+  }
 }

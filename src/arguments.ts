@@ -52,3 +52,15 @@ export function requireOptions(value: unknown, argument = "options"): asserts va
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new ArgumentError(`${argument}.signal`, "an AbortSignal", signal);
 }
+
+/**
+ * A stream of bytes, such as a `Readable`.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function requireByteStream(
+  value: unknown,
+  argument: string,
+): asserts value is AsyncIterable<Uint8Array> {
+  if (typeof value !== "object" || value === null || !(Symbol.asyncIterator in value))
+    throw new ArgumentError(argument, "an async iterable of Uint8Array", value);
+}

@@ -1,7 +1,12 @@
 export { ArgumentError, LaminixError, type ErrorCode } from "./errors.js";
+export type { NarEvent, NarFormatOptions } from "./nar/parser.js";
+export { readNar, type ReadNarOptions } from "./nar/read.js";
+export type { NarSource, PathFiles } from "./nar/source.js";
+export { type NarIdentity, verifyNar, type VerifyNarOptions } from "./nar/verify.js";
+export { narOf } from "./nar/write.js";
 export { nixStore } from "./store/defaultStore.js";
 export { NixStore, openStore, type StoreInfo } from "./store/nixStore.js";
-export { BinaryCacheStore, type NarSource, openBinaryCache } from "./store/binaryCache/binaryCacheStore.js";
+export { BinaryCacheStore, openBinaryCache } from "./store/binaryCache/binaryCacheStore.js";
 export type { BinaryCacheOptions } from "./store/binaryCache/options.js";
 export type { CacheInfo } from "./store/binaryCache/cacheInfo.js";
 export { GraphStore } from "./store/graphStore.js";

@@ -16,8 +16,7 @@ if (path === undefined) {
 const store = await openStore(url);
 try {
   for (const target of (await store.closure(path.startsWith("/") ? path : realpathSync(path))).paths) {
-    const { disk } = store.open(target);
-    console.log(`--mount=type=bind,readonly,source=${disk},target=${target}`);
+    console.log(`--mount=type=bind,readonly,source=${store.realPath(target)},target=${target}`);
   }
 } finally {
   await store.close();

@@ -1,4 +1,5 @@
 /** Where a builder's store paths come from: a daemon's store, or a reference graph in a file. */
+import type { PathFiles } from "../nar/source.js";
 import type { Closure } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
 
@@ -12,7 +13,11 @@ export interface StoreSource {
   storeDir(options?: Options & { readonly near?: string | undefined }): Promise<string>;
   closure(paths: readonly string[], options?: Options): Promise<Closure>;
   pathFromHashPart(hash: string, options?: Options): Promise<StorePath | undefined>;
-  open(path: StorePath): { readonly disk: string };
+  /**
+   * Where a valid path's files are: on this disk, or in a NAR that is read when it is needed, and checked.
+   * Asked once for each reading of a layer.
+   */
+  open(path: StorePath): PathFiles | Promise<PathFiles>;
   /** Absent where there is nothing to hold. */
   tempRoots?(paths: readonly string[], options?: Options): Promise<HeldRoots>;
 }

@@ -11,7 +11,7 @@ import type { Digest, Layer } from "../image/layer.js";
 import { StoreLayer } from "../image/storeLayer.js";
 import { parseTime } from "../image/time.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
-import { toByteString } from "../tar/byteString.js";
+import { toByteString } from "../files/byteString.js";
 import { HeaderEncoder } from "../tar/header.js";
 import { ArchivedLayer } from "../transports/dockerArchive/archivedLayer.js";
 import { ArchiveFile } from "../transports/dockerArchive/archiveFile.js";
@@ -157,7 +157,7 @@ function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTo
         parents: ["/nix", "/nix/store"], // whatever the store's directory is
         owner: conf.owner,
         mtime: conf.mtime,
-        locate: (path) => path,
+        locate: (path) => ({ disk: path }),
         narHash: (path) => hashes?.narHash(path),
         narSize: hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0),
         ...tools,

@@ -68,7 +68,7 @@ export class LayeredImage implements AsyncDisposable {
   /**
    * The docker-archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it
    * before its manifest, so that half an archive is never taken for a whole one.
-   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_PATH_NOT_ON_DISK, ERR_PATH_NOT_VALID
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID
    */
   pieces(options: Pick<BuildOptions, "signal" | "onProgress"> = {}): AsyncGenerator<Uint8Array> {
     const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
@@ -156,7 +156,7 @@ function layersOf(
   const tools = layerTools(options);
   const common = {
     mtime,
-    locate: (path: StorePath) => store.open(path).disk,
+    locate: (path: StorePath) => store.open(path),
     // Nobody vouches for the hashes in a file, so nothing is remembered under them.
     narHash: (path: StorePath) => (store.tempRoots ? plan.closure.get(path)?.narHash : undefined),
   };

@@ -4,13 +4,14 @@
  * already stays.
  */
 import { createHash } from "node:crypto";
-import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { decode, sortNames, toByteString } from "../files/byteString.js";
+import { requireNarHash } from "../nar/source.js";
 import type { StorePath } from "../store/storePath.js";
 import { archivePieces, PIECE } from "../tar/archive.js";
-import { decode, fsPath, sortNames, toByteString } from "../tar/byteString.js";
 import { type Entry, HeaderEncoder } from "../tar/header.js";
-import { reading } from "../tar/walk.js";
-import { hashOf, type Layer, type LayerDigest, type StorePathHash } from "./layer.js";
+import { hashOf, type Layer, type LayerDigest, type LayerOptions, type StorePathHash } from "./layer.js";
+import { list, type Listed } from "./listing.js";
+import type { Locate } from "./storeLayer.js";
 
 /** Changes when the same contents would give other bytes than before. */
 const FORMAT = 1;
@@ -26,7 +27,7 @@ export interface ContentsLayerOptions {
   readonly contents: readonly StorePath[];
   /** Unix seconds. */
   readonly mtime: number;
-  readonly locate: (path: StorePath) => string;
+  readonly locate: Locate;
   readonly narHash: (path: StorePath) => string | undefined;
   /** Hears of every file that is not in the image because something else is at its place. */
   readonly onConflict?: (path: string, kept: string) => void;
@@ -37,7 +38,7 @@ export class ContentsLayer implements Layer {
   readonly sources: readonly StorePath[];
   readonly contentKey: string | undefined;
   readonly #options: ContentsLayerOptions;
-  #root: Folder | undefined;
+  #root: Promise<Folder> | undefined;
   #digest: LayerDigest | undefined;
 
   constructor(options: ContentsLayerOptions) {
@@ -46,30 +47,38 @@ export class ContentsLayer implements Layer {
     this.contentKey = contentKeyOf(options);
   }
 
-  diffId(): Promise<LayerDigest> {
+  async diffId(options: LayerOptions = {}): Promise<LayerDigest> {
+    const root = await this.#join(options);
     if (!this.#digest) {
       const hash = createHash("sha256");
       let size = 0;
-      for (const piece of this.#pieces()) {
+      for (const piece of this.#pieces(root)) {
         hash.update(piece);
         size += piece.length;
       }
       this.#digest = { diffId: `sha256:${hash.digest("hex")}`, size };
     }
-    return Promise.resolve(this.#digest);
+    return this.#digest;
   }
 
-  async *open(): AsyncGenerator<Uint8Array> {
-    await Promise.resolve();
-    yield* this.#pieces();
+  async *open(options: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    yield* this.#pieces(await this.#join(options));
   }
 
-  #pieces(): Generator<Buffer, void, void> {
-    this.#root ??= join(this.#options);
+  #join(options: LayerOptions): Promise<Folder> {
+    if (!this.#root) {
+      const root = join(this.#options, options);
+      this.#root = root;
+      root.catch(() => (this.#root = undefined)); // what was aborted may be asked for again
+    }
+    return this.#root;
+  }
+
+  #pieces(root: Folder): Generator<Buffer, void, void> {
     // Numbers only, as `tar --numeric-owner` has it: the layer belongs to root whatever root's name is.
     const encoder = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, this.#options.mtime);
     const buffer = Buffer.allocUnsafeSlow(PIECE);
-    return archivePieces(entriesOf(".", this.#root), encoder, () => buffer);
+    return archivePieces(entriesOf(".", root), encoder, () => buffer);
   }
 }
 
@@ -83,51 +92,46 @@ function* entriesOf(name: string, node: Node): Generator<Entry> {
     yield* entriesOf(`${name}/${child}`, node.get(child) ?? "");
 }
 
-function join({ contents, locate, onConflict }: ContentsLayerOptions): Folder {
+async function join(
+  { contents, locate, narHash, onConflict }: ContentsLayerOptions,
+  { signal }: LayerOptions,
+): Promise<Folder> {
   const root: Folder = new Map();
   for (const path of contents) {
-    const disk = toByteString(locate(path));
+    signal?.throwIfAborted();
+    const files = await locate(path);
+    if (!("disk" in files)) requireNarHash(files, path, narHash(path));
+    const top = await list(path, files, { signal });
     // A path that is a file has no place in the root; it is in the image as a store path only.
-    if (!reading(disk, () => statSync(fsPath(disk))).isDirectory()) continue;
-    merge(root, { disk, store: path, place: "" }, onConflict);
+    if (top.type === "directory") merge(root, top, { store: toByteString(path), place: "" }, onConflict);
   }
   return root;
 }
 
-interface Source {
-  readonly disk: string;
-  /** The same place as a path in the store. */
+/** A folder's place, as a path in the store and as a path in the image. */
+interface Place {
   readonly store: string;
-  /** The same place as a path in the image. */
   readonly place: string;
 }
 
-function merge(into: Folder, source: Source, onConflict: ContentsLayerOptions["onConflict"]): void {
-  const { disk } = source;
-  const children = reading(disk, () =>
-    readdirSync(fsPath(disk), { encoding: "latin1", withFileTypes: true }),
-  );
-  for (const { name, ...child } of children.map((each) => ({
-    name: each.name,
-    isFolder: each.isDirectory(),
-    isLink: each.isSymbolicLink(),
-  }))) {
-    if (name.endsWith("~") || (child.isFolder && VERSION_CONTROL.has(name))) continue;
+function merge(
+  into: Folder,
+  source: Listed & { readonly type: "directory" },
+  { store, place }: Place,
+  onConflict: ContentsLayerOptions["onConflict"],
+): void {
+  for (const [name, child] of source.children()) {
+    const isFolder = child.type === "directory";
+    if (name.endsWith("~") || (isFolder && VERSION_CONTROL.has(name))) continue;
     const there = into.get(name);
-    const inner = {
-      disk: `${disk}/${name}`,
-      store: `${source.store}/${name}`,
-      place: `${source.place}/${name}`,
-    };
-    if (child.isFolder && (there === undefined || typeof there !== "string")) {
+    const inner = { store: `${store}/${name}`, place: `${place}/${name}` };
+    if (isFolder && typeof there !== "string") {
       const folder: Folder = there ?? new Map<string, Node>();
       into.set(name, folder);
-      merge(folder, inner, onConflict);
+      merge(folder, child, inner, onConflict);
       continue;
     }
-    const target = child.isLink
-      ? reading(inner.disk, () => readlinkSync(fsPath(inner.disk), { encoding: "latin1" }))
-      : inner.store;
+    const target = child.type === "symlink" ? child.target : inner.store;
     if (there === undefined) into.set(name, target);
     else if (there !== target)
       onConflict?.(decode(inner.place), typeof there === "string" ? decode(there) : "a folder");

@@ -1,7 +1,8 @@
 /** A layer made of store paths. */
 import { LaminixError } from "../errors.js";
+import { toByteString } from "../files/byteString.js";
+import { type PathFiles, requireNarHash } from "../nar/source.js";
 import type { StorePath } from "../store/storePath.js";
-import { toByteString } from "../tar/byteString.js";
 import type { Owner } from "../tar/header.js";
 import type { LayerTar } from "../tar/layerTar.js";
 import type { MadeTar, TarPool } from "../tar/pool.js";
@@ -12,6 +13,8 @@ import { type DigestOptions, hashOf, type Layer, type LayerDigest, type LayerOpt
 /** Changes when the same store paths would give other bytes than before. */
 const FORMAT = 1;
 
+export type Locate = (path: StorePath) => PathFiles | Promise<PathFiles>;
+
 export interface StoreLayerOptions {
   readonly paths: readonly StorePath[];
   /** Folders above the store paths, from the top; `/nix` and `/nix/store`, say. */
@@ -20,7 +23,7 @@ export interface StoreLayerOptions {
   /** Unix seconds. */
   readonly mtime: number;
   /** Where a path's files are. */
-  readonly locate: (path: StorePath) => string;
+  readonly locate: Locate;
   /** SRI of a path's NAR; without it for every path the layer has no content key. */
   readonly narHash: (path: StorePath) => string | undefined;
   /** Bytes of the paths' NARs together, where known. */
@@ -63,7 +66,7 @@ export class StoreLayer implements Layer {
       yield made.kept.bytes;
       made.kept.release();
     } else {
-      yield* readLayerTar(this.#tar(), {
+      yield* readLayerTar(await this.#tar(), {
         signal,
         onEnd: (summary) => {
           this.#verify(summary);
@@ -80,7 +83,7 @@ export class StoreLayer implements Layer {
       return cached;
     }
     const weight = this.#options.narSize;
-    const made = await pool.hash(this.#tar(), { signal, keep: thenRead, weight });
+    const made = await pool.hash(await this.#tar(), { signal, keep: thenRead, weight });
     const { sha256, size, fingerprint } = made;
     if (made.kept) this.#made = made;
     this.#hashed = { size, fingerprint };
@@ -103,14 +106,22 @@ export class StoreLayer implements Layer {
     );
   }
 
-  #tar(): LayerTar {
-    const { paths, parents, owner, mtime, locate } = this.#options;
+  async #tar(): Promise<LayerTar> {
+    const { paths, parents, owner, mtime } = this.#options;
     return {
       parents: parents.map((folder) => `${toByteString(folder)}/`),
-      trees: paths.map((path) => ({ disk: toByteString(locate(path)), name: toByteString(path) })),
+      trees: await Promise.all(paths.map((path) => this.#tree(path))),
       owner: { ...owner, uname: toByteString(owner.uname), gname: toByteString(owner.gname) },
       mtime,
     };
+  }
+
+  async #tree(path: StorePath): Promise<LayerTar["trees"][number]> {
+    const files = await this.#options.locate(path);
+    const name = toByteString(path);
+    if ("disk" in files) return { disk: toByteString(files.disk), name };
+    requireNarHash(files, path, this.#options.narHash(path));
+    return { source: files, name };
   }
 }
 

@@ -22,12 +22,10 @@ interface Addition {
   readonly references: readonly StorePath[];
 }
 
-type Body = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
-
 export function addToStore(
   connections: Connections,
   addition: Addition,
-  body: Body,
+  body: AsyncIterable<Uint8Array>,
   options: WorkOptions,
 ): Promise<PathInfo> {
   return connections.exclusive(async (connection) => {
@@ -44,7 +42,7 @@ export function addToStore(
 export function importNar(
   connections: Connections,
   info: NarInfo,
-  nar: Body,
+  nar: AsyncIterable<Uint8Array>,
   options: WorkOptions & { readonly checkSignatures?: boolean },
 ): Promise<void> {
   const request = {
@@ -72,4 +70,10 @@ function base16(sri: string): string {
   const [, digits = ""] = /^sha256-([A-Za-z0-9+/]{43}=)$/.exec(sri) ?? [];
   if (digits === "") throw new ArgumentError("info.narHash", "a SHA-256 hash as SRI", sri);
   return Buffer.from(digits, "base64").toString("hex");
+}
+
+/** Bytes that are there already, as a body. */
+// eslint-disable-next-line @typescript-eslint/require-await -- there is nothing to wait for
+export async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

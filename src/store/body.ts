@@ -1,5 +1,5 @@
 /** Requests that end with a body: what is added to a store. */
-import { abortableItems } from "../abort.js";
+import { untilAborted } from "../abort.js";
 import type { Connection } from "./connection.js";
 import type { NativeCall, NativeOperations } from "./native.js";
 import { listenerOf, type WorkOptions } from "./work.js";
@@ -16,7 +16,7 @@ export async function send<Name extends "addToStore" | "addToStoreNar">(
   connection: Connection,
   operation: Name,
   request: NativeOperations[Name][0],
-  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  body: AsyncIterable<Uint8Array>,
   options: WorkOptions,
 ): Promise<NativeOperations[Name][1]> {
   const answer = connection.call(
@@ -30,7 +30,7 @@ export async function send<Name extends "addToStore" | "addToStoreNar">(
   });
   const frame = (bytes: Uint8Array): Promise<void> =>
     connection.call((native) => native.frame(bytes), options);
-  for await (const bytes of abortableItems(body, over.signal)) {
+  for await (const bytes of untilAborted(body, over.signal)) {
     for (let at = 0; at < bytes.length; at += FRAME) await frame(bytes.subarray(at, at + FRAME));
   }
   await frame(END);

@@ -10,8 +10,8 @@ export interface StoreLocation {
   readonly targets: readonly NativeTarget[];
   /** The logical store directory, where it was said. */
   readonly storeDir: string | undefined;
-  /** The folder that holds the store's files, for a logical store directory. */
-  physicalDir(storeDir: string): string;
+  /** The folder on this disk that holds the store's files, for a logical store directory; none for a remote store. */
+  physicalDir(storeDir: string): string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,8 @@
 /** A path's NAR from a daemon. */
-import { createHash } from "node:crypto";
 import { LaminixError } from "../errors.js";
+import { verifyNar } from "../nar/verify.js";
 import type { CallOptions, Connection } from "./connection.js";
+import { toPathInfo } from "./pathInfo.js";
 import type { StorePath } from "./storePath.js";
 
 /** Chunks that are on their way while one is being used. */
@@ -16,41 +17,22 @@ export async function* readNar(
   connection: Connection,
   path: StorePath,
   options: CallOptions,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<Uint8Array> {
   const held = connection.call((native) => native.ask("addTempRoot", { path }), options);
   const [info] = await Promise.all([
     connection.call((native) => native.ask("pathInfo", { path }), options),
     held,
   ]);
-  if (!info) {
-    throw new LaminixError("ERR_PATH_NOT_VALID", `${path} is not valid in the store`, {
-      details: { path },
-      hint: "build or fetch it first, for example with nix-store --realise",
-    });
-  }
-  const hash = createHash("sha256");
-  let size = 0;
-  for await (const chunk of chunksOf(connection, path, options)) {
-    hash.update(chunk);
-    size += chunk.length;
-    yield chunk;
-  }
-  const narHash = hash.digest("hex");
-  if (size === info.narSize && narHash === info.narHash) return;
-  throw new LaminixError(
-    "ERR_NAR_HASH",
-    `the daemon sent a NAR of ${path} that is not the one it describes`,
-    {
-      details: {
-        path,
-        expected: info.narHash,
-        actual: narHash,
-        expectedSize: info.narSize,
-        actualSize: size,
-      },
-      hint: "`nix-store --verify-path` tells whether the path is damaged",
-    },
-  );
+  if (!info) throw notValid(path);
+  const { narHash, narSize } = toPathInfo(path, info);
+  yield* verifyNar(chunksOf(connection, path, options), { narHash, narSize }, { ...options, name: path });
+}
+
+export function notValid(path: StorePath): LaminixError {
+  return new LaminixError("ERR_PATH_NOT_VALID", `${path} is not valid in the store`, {
+    details: { path },
+    hint: "build or fetch it first, for example with nix-store --realise",
+  });
 }
 
 async function* chunksOf(

@@ -1,9 +1,10 @@
 /** A Nix store behind a daemon. */
 import { lstatSync } from "node:fs";
+import { basename } from "node:path";
 import { abortable } from "../abort.js";
 import { requireOneOf, requireOptions, requireString, requireStrings } from "../arguments.js";
 import { LaminixError } from "../errors.js";
-import { type AddOptions, addToStore, importNar, type NarInfo } from "./additions.js";
+import { type AddOptions, addToStore, importNar, type NarInfo, whole } from "./additions.js";
 import {
   build,
   type BuildOptions,
@@ -19,7 +20,9 @@ import type { CallOptions } from "./connection.js";
 import { Connections } from "./connections.js";
 import { collectGarbage, type Garbage, type GarbageOptions, type Root } from "./garbage.js";
 import { parseStoreUrl, type StoreLocation } from "./location.js";
-import { readNar } from "./narStream.js";
+import type { PathFiles } from "../nar/source.js";
+import { narOf } from "../nar/write.js";
+import { notValid, readNar } from "./narStream.js";
 import { toPathInfo } from "./pathInfo.js";
 import { referrersClosure } from "./referrers.js";
 import {
@@ -27,6 +30,7 @@ import {
   checkName,
   checkStoreDir,
   hashPart,
+  requireStoreDirOf,
   storeDirOf,
   type StorePath,
   toStorePath,
@@ -253,21 +257,39 @@ export class NixStore implements AsyncDisposable {
   }
 
   /**
-   * Where a valid path's files are: the place on this disk, which in a chroot store is not the path itself.
+   * Where a valid path's files are on this disk, which in a chroot store is not the path itself.
    * @throws {LaminixError} ERR_PATH_NOT_ON_DISK
    */
-  open(path: StorePath): { readonly disk: string } {
-    const dir = path.slice(0, path.lastIndexOf("/"));
-    const disk = `${this.#location.physicalDir(dir)}/${baseName(path)}`;
-    if (lstatSync(disk, { throwIfNoEntry: false })) return { disk };
+  realPath(path: string): string {
+    const dir = requireStoreDirOf(path);
+    const storePath = toStorePath(path, dir);
+    const disk = this.#location.physicalDir(dir);
+    const place = disk === undefined ? undefined : `${disk}/${baseName(storePath)}`;
+    if (place !== undefined && lstatSync(place, { throwIfNoEntry: false })) return place;
     throw new LaminixError(
       "ERR_PATH_NOT_ON_DISK",
-      `${path} is valid in ${this.url} but its files are not at ${disk}`,
+      `the files of ${storePath} are not ${place === undefined ? "on this disk" : `at ${place}`}`,
       {
-        details: { path, disk },
+        details: { path: storePath, disk: place },
         hint: "where the store's files are elsewhere, say so with ?root= or ?real= in the store's URL",
       },
     );
+  }
+
+  /**
+   * A valid path's files, to make a layer of: those on this disk, or else the path's NAR.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID
+   */
+  async open(path: StorePath): Promise<PathFiles> {
+    try {
+      return { disk: this.realPath(path) };
+    } catch (error) {
+      if (!(error instanceof LaminixError) || error.code !== "ERR_PATH_NOT_ON_DISK") throw error;
+    }
+    const info = await this.pathInfo(path);
+    if (!info) throw notValid(path);
+    const { narHash, narSize } = info;
+    return { narHash, narSize, nar: (options) => this.nar(path, options) };
   }
 
   // --- Additions ---
@@ -275,7 +297,7 @@ export class NixStore implements AsyncDisposable {
   /** Adds a text file; its path follows from its contents, name and references. */
   async addText(name: string, text: string, options: AddOptions = {}): Promise<PathInfo> {
     requireString(text, "text");
-    return this.#add(name, "text:sha256", [Buffer.from(text)], options);
+    return this.#add(name, "text:sha256", whole(Buffer.from(text)), options);
   }
 
   /** Adds a file that is not executable. @param contents its bytes, whole or in pieces */
@@ -284,11 +306,20 @@ export class NixStore implements AsyncDisposable {
     contents: Uint8Array | AsyncIterable<Uint8Array>,
     options: AddOptions = {},
   ): Promise<PathInfo> {
-    const body = contents instanceof Uint8Array ? [contents] : contents;
+    const body = contents instanceof Uint8Array ? whole(contents) : contents;
     return this.#add(name, "fixed:sha256", body, options);
   }
 
-  /** Adds a tree of files, given as a NAR. */
+  /** Adds a file, a folder or a link of this disk with all that is in it. @param name its file name unless given */
+  async addPath(
+    path: string,
+    { name = basename(path), ...options }: AddOptions & { readonly name?: string } = {},
+  ): Promise<PathInfo> {
+    requireString(path, "path");
+    return this.#add(name, "fixed:r:sha256", narOf(path, { signal: options.signal }), options);
+  }
+
+  /** The same of what a NAR has. */
   async addNar(name: string, nar: AsyncIterable<Uint8Array>, options: AddOptions = {}): Promise<PathInfo> {
     return this.#add(name, "fixed:r:sha256", nar, options);
   }
@@ -420,7 +451,7 @@ export class NixStore implements AsyncDisposable {
   async #add(
     name: string,
     contentAddressMethod: string,
-    body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    body: AsyncIterable<Uint8Array>,
     options: AddOptions,
   ): Promise<PathInfo> {
     requireString(name, "name");

@@ -1,4 +1,5 @@
 /** Store paths: `<storeDir>/<32 characters of base 32>-<name>`. */
+import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 
 declare const brand: unique symbol;
@@ -14,6 +15,7 @@ const BASE_NAME = /^([0-9a-df-np-sv-z]{32})-([0-9a-zA-Z+\-._?=]{1,211})$/;
  * @throws {LaminixError} ERR_OUTSIDE_STORE, ERR_STORE_PATH
  */
 export function toStorePath(path: string, storeDir?: string): StorePath {
+  requireString(path, "path");
   const normal = normalise(path);
   const dir = storeDir ?? storeDirOf(normal);
   if (dir === undefined || !normal.startsWith(`${dir}/`)) {
@@ -63,6 +65,14 @@ export function storeDirOf(path: string): string | undefined {
   const parts = normalise(path).split("/");
   const at = parts.findIndex((part) => BASE_NAME.test(part));
   return path.startsWith("/") && at > 1 ? parts.slice(0, at).join("/") : undefined;
+}
+
+/** @throws {LaminixError} ERR_OUTSIDE_STORE where no component looks like a store path */
+export function requireStoreDirOf(path: string): string {
+  requireString(path, "path");
+  const dir = storeDirOf(path);
+  if (dir !== undefined) return dir;
+  throw new LaminixError("ERR_OUTSIDE_STORE", `${path} is not in a Nix store`, { details: { path } });
 }
 
 /** `//`, `.` and `..` away, by text alone. */

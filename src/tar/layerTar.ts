@@ -1,17 +1,28 @@
 /** The tar of a layer made of file system trees, as often as asked for. */
-import { archivePieces, type NextBuffer } from "./archive.js";
+import type { TreeSource } from "../files/walk.js";
+import { ArchiveWriter, type NextBuffer } from "./archive.js";
+import { diskTreePieces } from "./diskTree.js";
 import type { Fingerprint } from "./fingerprint.js";
-import { type Entry, HeaderEncoder, type Owner } from "./header.js";
-import { type DiskNode, type TreeSource, walk } from "./walk.js";
+import { HeaderEncoder, type Owner } from "./header.js";
+import { type NarTree, narTreePieces } from "./narTree.js";
 
-/** All that decides a layer's bytes but the files' contents. Plain data, so that it can be sent to a thread. */
+/** All that decides a layer's bytes but the files' contents. */
 export interface LayerTar {
   /** Folders written before all else, with mode 0755; byte strings that end in `/`. */
   readonly parents: readonly string[];
-  readonly trees: readonly TreeSource[];
+  readonly trees: readonly (TreeSource | NarTree)[];
   readonly owner: Owner;
   /** Unix seconds. */
   readonly mtime: number;
+}
+
+/** One whose files are all on this disk. Plain data, so that it can be sent to a thread. */
+export interface DiskLayerTar extends LayerTar {
+  readonly trees: readonly TreeSource[];
+}
+
+export function isOnDisk(layer: LayerTar): layer is DiskLayerTar {
+  return layer.trees.every((tree) => "disk" in tree);
 }
 
 /**
@@ -19,20 +30,46 @@ export interface LayerTar {
  * @param fingerprint takes note of every file
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function layerPieces(
-  layer: LayerTar,
+export function* diskLayerPieces(
+  layer: DiskLayerTar,
   nextBuffer: NextBuffer,
   fingerprint: Fingerprint,
 ): Generator<Buffer, void, void> {
-  return archivePieces(
-    entriesOf(layer),
-    new HeaderEncoder(layer.owner, layer.mtime),
-    nextBuffer,
-    fingerprint,
-  );
+  const archive = archiveFor(layer, nextBuffer);
+  yield* parentPieces(layer, archive);
+  for (const tree of layer.trees) yield* diskTreePieces(tree, archive, fingerprint);
+  yield* archive.end();
 }
 
-function* entriesOf(layer: LayerTar): Generator<Entry | DiskNode> {
-  for (const name of layer.parents) yield { type: "directory", name, mode: 0o755, size: 0, linkname: "" };
-  for (const tree of layer.trees) yield* walk(tree);
+/**
+ * The same for files from anywhere. Large parts of a NAR are passed on as they came; everything else is in the buffers.
+ * @throws {LaminixError} as `diskLayerPieces`; ERR_NAR, ERR_NAR_HASH, ERR_FILE_WRITE, and what a NAR's source throws
+ */
+export async function* layerPieces(
+  layer: LayerTar,
+  nextBuffer: NextBuffer,
+  fingerprint: Fingerprint,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const archive = archiveFor(layer, nextBuffer);
+  yield* parentPieces(layer, archive);
+  for (const tree of layer.trees) {
+    if ("disk" in tree) {
+      yield* diskTreePieces(tree, archive, fingerprint);
+    } else {
+      fingerprint.addHash(tree.source.narHash);
+      yield* narTreePieces(tree, archive, signal);
+    }
+  }
+  yield* archive.end();
+}
+
+function archiveFor({ owner, mtime }: LayerTar, nextBuffer: NextBuffer): ArchiveWriter {
+  return new ArchiveWriter(new HeaderEncoder(owner, mtime), nextBuffer);
+}
+
+function* parentPieces({ parents }: LayerTar, archive: ArchiveWriter): Generator<Buffer, void, void> {
+  for (const name of parents) {
+    yield* archive.header({ type: "directory", name, mode: 0o755, size: 0, linkname: "" });
+  }
 }

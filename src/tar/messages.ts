@@ -1,6 +1,6 @@
 /** What the threads that make layer tars and the thread that asks them say to one another. */
 import type { ErrorCode } from "../errors.js";
-import type { LayerTar } from "./layerTar.js";
+import type { DiskLayerTar } from "./layerTar.js";
 
 /** What a thread is started with. */
 export interface WorkerData {
@@ -10,7 +10,7 @@ export interface WorkerData {
 
 export type Request =
   /** `keep`: keep the bytes, where there is room for them. */
-  | { readonly kind: "make"; readonly id: number; readonly layer: LayerTar; readonly keep: boolean }
+  | { readonly kind: "make"; readonly id: number; readonly layer: DiskLayerTar; readonly keep: boolean }
   | { readonly kind: "stop"; readonly id: number }
   /** The bytes that were kept have been read. */
   | { readonly kind: "release"; readonly id: number };

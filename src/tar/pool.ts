@@ -3,8 +3,10 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { abortable, onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
-import type { LayerTar } from "./layerTar.js";
+import { type DiskLayerTar, isOnDisk, type LayerTar } from "./layerTar.js";
 import type { PlainError, Reply, Request, TarSummary, WorkerData } from "./messages.js";
+import { hashLayerTar } from "./read.js";
+import { Turns } from "./turns.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 2;
@@ -14,6 +16,8 @@ const IDLE = 500;
 const DEFAULT_THREADS = 4;
 /** Bytes of tars that wait to be read, in all threads together. */
 const KEPT = 40 << 20;
+/** Layers with NARs that are hashed at once: while one waits for its source there is another to hash. */
+const NARS_AT_ONCE = 4;
 
 export interface HashOptions {
   readonly signal?: AbortSignal | undefined;
@@ -31,7 +35,7 @@ export interface MadeTar extends TarSummary {
 
 interface Job {
   readonly id: number;
-  readonly layer: LayerTar;
+  readonly layer: DiskLayerTar;
   readonly keep: boolean;
   readonly weight: number;
   resolve(made: MadeTar): void;
@@ -122,6 +126,7 @@ export class TarPool {
   /** Bytes that each thread may keep. */
   readonly #keeps: number;
   readonly #waiting: Job[] = [];
+  readonly #narTurns = new Turns(NARS_AT_ONCE);
   #threads: Thread[] = [];
   #nextId = 1;
 
@@ -133,11 +138,18 @@ export class TarPool {
 
   /**
    * Digest, size and fingerprint of a layer's tar. Layers are begun in the order in which they are asked for, but for
-   * the largest: one of several threads begins with these, so that none is left for the end.
-   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
+   * the largest: one of several threads begins with these, so that none is left for the end. A layer with NARs is
+   * hashed in this thread, where they come in.
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE; ERR_NAR, ERR_NAR_HASH, ERR_FILE_WRITE
    */
   async hash(layer: LayerTar, { signal, keep = false, weight = 0 }: HashOptions = {}): Promise<MadeTar> {
     signal?.throwIfAborted();
+    if (!isOnDisk(layer)) {
+      return abortable(
+        this.#narTurns.take(() => hashLayerTar(layer, { signal })),
+        signal,
+      );
+    }
     const id = this.#nextId++;
     const made = new Promise<MadeTar>((resolve, reject) => {
       this.#waiting.push({ id, layer, keep, weight, resolve, reject });

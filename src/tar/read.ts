@@ -1,8 +1,10 @@
 /** A layer's tar, read here and now. */
+import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PIECE } from "./archive.js";
 import { Fingerprint } from "./fingerprint.js";
-import { type LayerTar, layerPieces } from "./layerTar.js";
+import { diskLayerPieces, isOnDisk, type LayerTar, layerPieces } from "./layerTar.js";
+import type { TarSummary } from "./messages.js";
 
 /** A buffer that nobody uses now: memory that was used before costs no page faults. */
 let spare: Buffer | undefined;
@@ -11,7 +13,7 @@ let spare: Buffer | undefined;
  * The bytes of a layer's tar, in pieces. A piece is good until the next one is asked for. The files are read in this
  * thread, a piece at a time: for a stream that is faster than moving the bytes here from another.
  * @param onEnd told size and fingerprint (see `Fingerprint`) when the last piece has been taken
- * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
+ * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE; ERR_NAR, ERR_NAR_HASH, ERR_FILE_WRITE
  */
 export async function* readLayerTar(
   layer: LayerTar,
@@ -27,7 +29,11 @@ export async function* readLayerTar(
   const buffer = spare ?? Buffer.allocUnsafeSlow(PIECE);
   spare = undefined;
   let size = 0;
-  for (const piece of layerPieces(layer, () => buffer, fingerprint)) {
+  const nextBuffer = (): Buffer => buffer;
+  const pieces = isOnDisk(layer)
+    ? diskLayerPieces(layer, nextBuffer, fingerprint)
+    : layerPieces(layer, nextBuffer, fingerprint, signal);
+  for await (const piece of pieces) {
     signal?.throwIfAborted();
     size += piece.length;
     yield piece;
@@ -35,4 +41,18 @@ export async function* readLayerTar(
   }
   spare = buffer;
   onEnd?.({ size, fingerprint: fingerprint.value });
+}
+
+/** Digest, size and fingerprint of a layer's tar, found out in this thread. */
+export async function hashLayerTar(
+  layer: LayerTar,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<TarSummary> {
+  const digest = createHash("sha256");
+  let summary = { size: 0, fingerprint: 0 };
+  const onEnd = (made: typeof summary): void => {
+    summary = made;
+  };
+  for await (const piece of readLayerTar(layer, { signal, onEnd })) digest.update(piece);
+  return { sha256: digest.digest("hex"), ...summary };
 }

@@ -9,7 +9,7 @@ import { LaminixError } from "../errors.js";
 import { MIN_BUFFER, PIECE } from "./archive.js";
 import { Arena, type Draft } from "./arena.js";
 import { Fingerprint } from "./fingerprint.js";
-import { type LayerTar, layerPieces } from "./layerTar.js";
+import { type DiskLayerTar, diskLayerPieces } from "./layerTar.js";
 import type { PlainError, Reply, Request, WorkerData } from "./messages.js";
 
 const port = parentPort;
@@ -28,7 +28,7 @@ function answer(reply: Reply): void {
   port?.postMessage(reply);
 }
 
-async function make(id: number, layer: LayerTar, keep: boolean): Promise<void> {
+async function make(id: number, layer: DiskLayerTar, keep: boolean): Promise<void> {
   const digest = createHash("sha256");
   let draft: Draft | undefined = keep ? arena.open(id) : undefined;
   const nextBuffer = (): Buffer => {
@@ -42,7 +42,7 @@ async function make(id: number, layer: LayerTar, keep: boolean): Promise<void> {
   let size = 0;
   let pieces = 0;
   try {
-    for (const piece of layerPieces(layer, nextBuffer, fingerprint)) {
+    for (const piece of diskLayerPieces(layer, nextBuffer, fingerprint)) {
       digest.update(piece);
       draft?.advance(piece.length);
       size += piece.length;

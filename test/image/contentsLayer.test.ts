@@ -12,12 +12,12 @@ import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 function layerOf(
   contents: readonly string[],
   conflicts: [string, string][] = [],
-  locate = (path: string): string => path,
+  disk = (path: string): string => path,
 ): ContentsLayer {
   return new ContentsLayer({
     contents: contents as StorePath[],
     mtime: 1,
-    locate,
+    locate: (path) => ({ disk: disk(path) }),
     narHash: (path) => `sha256-${path}`,
     onConflict: (path, kept) => conflicts.push([path, kept]),
   });
@@ -181,7 +181,7 @@ describe("the layer of links to contents", () => {
       new ContentsLayer({
         contents: contents as StorePath[],
         mtime,
-        locate: (path) => path,
+        locate: (path) => ({ disk: path }),
         narHash: (path) => (known ? `sha256-${path}` : undefined),
       }).contentKey;
     expect(keyOf(["/a", "/b"])).toBe(keyOf(["/a", "/b"]));

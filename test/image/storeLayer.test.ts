@@ -22,7 +22,7 @@ function layerOf(
     parents: ["/nix", "/nix/store"],
     owner: { uid: 0, gid: 0, uname: "root", gname: "root" },
     mtime: 1,
-    locate: (path) => folder.join(path.slice("/nix/store/".length)),
+    locate: (path) => ({ disk: folder.join(path.slice("/nix/store/".length)) }),
     narHash: (path) => `sha256-${path}`,
     pool: new TarPool(2),
     ...options,
@@ -156,7 +156,7 @@ describe("a layer of store paths", () => {
     ].map(({ contentKey }) => contentKey);
     expect(new Set(keys).size).toBe(keys.length);
     expect(layerOf(folder, ["a", "b"]).contentKey).toBe(keys[0]);
-    expect(layerOf(folder, ["a", "b"], { locate: () => "/elsewhere" }).contentKey).toBe(keys[0]);
+    expect(layerOf(folder, ["a", "b"], { locate: () => ({ disk: "/elsewhere" }) }).contentKey).toBe(keys[0]);
     expect(layerOf(folder, ["a", "b"], { narHash: () => undefined }).contentKey).toBeUndefined();
   });
 

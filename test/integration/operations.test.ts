@@ -93,6 +93,9 @@ describeWith(["nix-daemon", "nix-store", "nix-instantiate"], "a store", () => {
     const info = await store.addNar("folder", pieces(nar));
     const { stdout } = await daemon.run("nix-store", ["--add", folder]);
     expect(info.path).toBe(stdout.toString().trim());
+    expect((await store.addPath(folder)).path).toBe(info.path);
+    expect((await store.addPath(`${folder}/inner`, { name: "other" })).path).toMatch(/-other$/);
+    await expect(store.addPath(`${folder}/absent`)).rejects.toMatchObject({ code: "ERR_FILE_READ" });
   });
 
   test("refuses what is no NAR, and goes on", async () => {

@@ -360,13 +360,14 @@ describeWith(["nix-daemon", "nix-store"], "the store directory", () => {
     expect(await store.storeDir()).toBe("/nix/store");
     const { paths } = await store.closure(path);
     expect(paths).toEqual([path]);
-    expect(store.open(paths[0]!)).toEqual({ disk: daemon.realPath(path) });
-    expect(readFileSync(`${store.open(paths[0]!).disk}/share/file`, "utf8")).toBe("share/file\n");
+    expect(await store.open(paths[0]!)).toEqual({ disk: daemon.realPath(path) });
+    expect(readFileSync(`${store.realPath(path)}/share/file`, "utf8")).toBe("share/file\n");
     await using rooted = await openStore(`${daemon.uri}?root=${daemon.root}`);
-    expect(rooted.open(paths[0]!)).toEqual({ disk: daemon.realPath(path) });
+    expect(rooted.realPath(`${path}/share`)).toBe(daemon.realPath(path));
 
     await using blind = await openStore(daemon.uri);
-    expect(() => blind.open(paths[0]!)).toThrow(expect.objectContaining({ code: "ERR_PATH_NOT_ON_DISK" }));
+    expect(() => blind.realPath(path)).toThrow(expect.objectContaining({ code: "ERR_PATH_NOT_ON_DISK" }));
+    expect(await blind.open(paths[0]!)).toMatchObject({ narSize: (await blind.pathInfo(path))!.narSize });
     const output = folder.join("image.tar");
     const env = { LAMINIX_CACHE_DIR: folder.join("cache") };
     const built = await laminix(["build", "--store", store.url, "-o", output, path], { env });

@@ -1,4 +1,5 @@
 /** A binary cache as a store to read from: no Nix, and no store, is needed on this machine. */
+import type { NarSource } from "../../nar/source.js";
 import { abortable, abortScope } from "../../abort.js";
 import { requireOptions, requireString, requireStrings } from "../../arguments.js";
 import { decompress } from "../../compress/decompress.js";
@@ -14,16 +15,6 @@ import { Gate } from "./gate.js";
 import { compressionOf, MAX_NAR_INFO, type NarInfo, parseNarInfo } from "./narInfo.js";
 import { type BinaryCacheOptions, checkOptions, filesOf } from "./options.js";
 import { isSigned, parsePublicKeys, type TrustedKeys } from "./signature.js";
-
-/** A NAR that can be read as often as wanted, checked each time. */
-export interface NarSource {
-  /** SRI. */
-  readonly narHash: string;
-  /** Bytes. */
-  readonly narSize: number;
-  /** @throws {LaminixError} ERR_BINARY_CACHE, ERR_NAR_HASH, ERR_COMPRESSION, ERR_PROGRAM, ERR_UNSUPPORTED */
-  nar(options?: FileOptions): AsyncIterable<Uint8Array>;
-}
 
 /**
  * A binary cache, in a folder or behind HTTP. What it says of a path is believed when it is signed by a trusted key.

@@ -3,7 +3,7 @@
  * fields are taken from the header block itself, since tar-stream tells owners' names as text and large ids rounded.
  */
 import type { Header } from "tar-stream";
-import { toByteString } from "../../tar/byteString.js";
+import { toByteString } from "../../files/byteString.js";
 import { type EntryType, HeaderEncoder, type PaxRecords } from "../../tar/header.js";
 
 /** @param block the member's own header block */

@@ -1,9 +1,7 @@
 /** A file that is read as it was when it was opened, or not at all. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { decode, fsPath } from "./byteString.js";
-import type { Fingerprint } from "./fingerprint.js";
-import type { Entry } from "./header.js";
-import { changed, type DiskNode, reading } from "./walk.js";
+import { changed, reading } from "./walk.js";
 
 /** Neither a link nor a pipe that has taken the file's place leads astray. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -11,29 +9,30 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const SMALL = 1 << 16;
 
 export class OpenFile {
-  readonly entry: Entry;
+  /** As it was when it was opened. */
+  readonly stats: Stats;
   readonly #disk: string;
   readonly #fd: number;
-  readonly #stats: Stats;
   #reads = 0;
 
-  private constructor({ disk, name }: DiskNode, fd: number, stats: Stats) {
-    this.entry = { type: "file", name, mode: stats.mode & 0o7777, size: stats.size, linkname: "" };
+  private constructor(disk: string, fd: number, stats: Stats) {
+    this.stats = stats;
     this.#disk = disk;
     this.#fd = fd;
-    this.#stats = stats;
   }
 
-  /** @throws {LaminixError} ERR_FILE_CHANGED when it is a file no longer, ERR_FILE_READ */
-  static open(node: DiskNode, fingerprint: Fingerprint | undefined): OpenFile {
-    const fd = reading(node.disk, () => openSync(fsPath(node.disk), FLAGS));
+  /**
+   * @param disk where it is, a byte string
+   * @throws {LaminixError} ERR_FILE_CHANGED when it is a file no longer, ERR_FILE_READ
+   */
+  static open(disk: string): OpenFile {
+    const fd = reading(disk, () => openSync(fsPath(disk), FLAGS));
     const stats = fstatSync(fd);
     if (!stats.isFile()) {
       closeSync(fd);
-      throw changed(decode(node.disk), "it is a file no longer");
+      throw changed(decode(disk), "it is a file no longer");
     }
-    fingerprint?.add(stats);
-    return new OpenFile(node, fd, stats);
+    return new OpenFile(disk, fd, stats);
   }
 
   /**
@@ -53,7 +52,7 @@ export class OpenFile {
    * @throws {LaminixError} ERR_FILE_CHANGED
    */
   requireUnchanged(): void {
-    const before = this.#stats;
+    const before = this.stats;
     if (before.size <= SMALL && this.#reads <= 1) return;
     const now = fstatSync(this.#fd);
     if (now.size !== before.size || now.mtimeMs !== before.mtimeMs || now.ctimeMs !== before.ctimeMs) {

@@ -1,9 +1,9 @@
-/** A file system tree as tar entries, in the canonical order. */
+/** A file system tree, from its top down. */
 import { lstatSync, readdirSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { compareNames, decode, fsPath } from "./byteString.js";
+import { type CompareNames, decode, fsPath } from "./byteString.js";
 
-/** Where a tree's files are, and what its names in the archive begin with. Both are byte strings. */
+/** Where a tree's files are, and what it is called where it goes. Both are byte strings. */
 export interface TreeSource {
   readonly disk: string;
   readonly name: string;
@@ -17,15 +17,16 @@ export interface DiskNode extends TreeSource {
 }
 
 /**
- * The tree's top and all below it, each folder before what it holds, names in code point order.
+ * The tree's top and all below it, each folder before what it holds.
+ * @param compare the order of a folder's names, which are byte strings
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function* walk({ disk, name }: TreeSource): Generator<DiskNode> {
+export function* walk({ disk, name }: TreeSource, compare: CompareNames): Generator<DiskNode> {
   const pending: DiskNode[] = [{ disk, name, type: typeOf(disk) }];
   for (let next = pending.pop(); next; next = pending.pop()) {
     yield next;
     if (next.type !== "directory") continue;
-    const children = childrenOf(next.disk);
+    const children = childrenOf(next.disk, compare);
     for (let i = children.length - 1; i >= 0; i--) {
       const child = children[i] as Child;
       const inner = `${next.disk}/${child.name}`;
@@ -45,9 +46,9 @@ interface Child {
   readonly type: DiskType | undefined;
 }
 
-function childrenOf(disk: string): Child[] {
+function childrenOf(disk: string, compare: CompareNames): Child[] {
   const entries = reading(disk, () => readdirSync(fsPath(disk), { encoding: "latin1", withFileTypes: true }));
-  if (entries.length > 1) entries.sort((one, other) => compareNames(one.name, other.name));
+  if (entries.length > 1) entries.sort((one, other) => compare(one.name, other.name));
   return entries.map((entry) => ({
     name: entry.name,
     type: entry.isFile()

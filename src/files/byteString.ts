@@ -73,12 +73,19 @@ function isTail(byte: number): boolean {
   return byte >= 0x80 && byte <= 0xbf;
 }
 
+export type CompareNames = (one: string, other: string) => number;
+
+/** Order by bytes, the order of a NAR. */
+export function compareBytes(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
 /**
  * Order by Unicode code point, the order in which Python sorts names. For UTF-8 that is the order of the bytes; a
  * name that is not UTF-8 sorts by its escaped bytes, which lie below U+E000.
  */
 export function compareNames(one: string, other: string): number {
-  if (isUtf8(one) && isUtf8(other)) return one < other ? -1 : one > other ? 1 : 0;
+  if (isUtf8(one) && isUtf8(other)) return compareBytes(one, other);
   const a = Array.from(decode(one), (character) => character.codePointAt(0) ?? 0);
   const b = Array.from(decode(other), (character) => character.codePointAt(0) ?? 0);
   for (let i = 0; i < a.length && i < b.length; i++) {

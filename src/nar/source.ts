@@ -1,0 +1,31 @@
+/** Where the files of a store path come from. */
+import { LaminixError } from "../errors.js";
+import type { NarIdentity } from "./verify.js";
+
+/** A path that is not on this disk. */
+export interface NarSource extends NarIdentity {
+  /**
+   * The NAR from its start, every time. Whoever reads it checks it against hash and size. A piece need be good only
+   * until the next one is asked for.
+   */
+  nar(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<Uint8Array>;
+}
+
+/** A path's files: a place on this disk, or a NAR. Both make the same layer, byte for byte. */
+export type PathFiles = { readonly disk: string } | NarSource;
+
+/**
+ * What a layer is remembered by are the hashes of the closure, so a source must not have others.
+ * @param known SRI; unless it is known, the source's own word is taken
+ * @throws {LaminixError} ERR_NAR_HASH
+ */
+export function requireNarHash({ narHash }: NarSource, path: string, known: string | undefined): void {
+  if (known === undefined || known === narHash) return;
+  throw new LaminixError(
+    "ERR_NAR_HASH",
+    `the NAR of ${path} is said to have the hash ${narHash}, not ${known}`,
+    {
+      details: { path, narHash: known, actualHash: narHash },
+    },
+  );
+}

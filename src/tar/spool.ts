@@ -1,0 +1,62 @@
+/** Bytes that wait in a temporary file. */
+import { randomUUID } from "node:crypto";
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LaminixError } from "../errors.js";
+
+/** Bytes that are read at a time. */
+const PIECE = 1 << 16;
+
+/** Made when first written to. It has no name, so that nothing is left of it whatever happens. */
+export class Spool {
+  #fd: number | undefined;
+  #end = 0;
+
+  /** Where the next byte will be. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** @throws {LaminixError} ERR_FILE_WRITE */
+  append(bytes: Uint8Array): void {
+    try {
+      this.#fd ??= openNameless();
+      for (let at = 0; at < bytes.length;) {
+        const written = writeSync(this.#fd, bytes, at, bytes.length - at, this.#end);
+        at += written;
+        this.#end += written;
+      }
+    } catch (cause) {
+      throw new LaminixError("ERR_FILE_WRITE", `a temporary file in ${tmpdir()} cannot be written`, {
+        cause,
+        details: { path: tmpdir() },
+        hint: "free space there, or set TMPDIR to another folder",
+      });
+    }
+  }
+
+  /** Pieces that are good until the next one. */
+  *read(start: number, length: number): Generator<Uint8Array, void, void> {
+    if (this.#fd === undefined) return;
+    const buffer = Buffer.allocUnsafe(Math.min(length, PIECE));
+    for (let at = start; at < start + length;) {
+      const got = readSync(this.#fd, buffer, 0, Math.min(buffer.length, start + length - at), at);
+      if (got === 0) throw new LaminixError("ERR_INTERNAL", "a temporary file became shorter");
+      at += got;
+      yield buffer.subarray(0, got);
+    }
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+function openNameless(): number {
+  const path = join(tmpdir(), `laminix-${randomUUID()}`);
+  const fd = openSync(path, "wx+", 0o600);
+  unlinkSync(path);
+  return fd;
+}
