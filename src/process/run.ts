@@ -38,7 +38,8 @@ const GRACE = 2000;
 /**
  * Runs a program until it ends with 0. It leads a process group of its own, which gets SIGTERM, and SIGKILL two
  * seconds later, when the signal aborts, the output is too large, or a callback throws; the promise rejects when the
- * program has ended and the rest of its group has been sent SIGKILL. Nothing of it outlives this process, unless a signal ends that.
+ * program has ended and the rest of its group has been sent SIGKILL. Nothing of it outlives this process, unless a
+ * signal ends that.
  * @throws {LaminixError} ERR_PROGRAM with `details`: `program`, `stderr` (its end), and, where it ran to its end,
  *   `exitCode` and `signal`, of which one is null
  */
@@ -66,7 +67,8 @@ export async function run(
     const stderr = output.stderr();
     if (exitCode === 0) return { stdout: output.stdout(), stderr };
     const how = signal === null ? `failed with exit code ${String(exitCode)}` : `was ended by ${signal}`;
-    const said = stderr.trimEnd().split("\n").at(-1) ?? "";
+    // Who listens to its lines knows better which of them tells why.
+    const said = options.onStderrLine ? "" : (stderr.trimEnd().split("\n").at(-1) ?? "");
     throw new LaminixError("ERR_PROGRAM", `${program} ${how}${said === "" ? "" : `: ${said}`}`, {
       details: { program, exitCode, signal, stderr },
     });
