@@ -15,7 +15,7 @@ export interface EvaluateOptions extends SubjectOptions {
 
 /**
  * The value of an expression, of a file, or of a flake's output, evaluated to its last attribute. Functions have no
- * such value; derivations are the path of their output. Before Nix 2.13 floats have six digits.
+ * such value; derivations are the path of their output. An older Nix, such as 2.8, gives floats six digits.
  * @throws {ArgumentError} ERR_ARGUMENT
  * @throws {LaminixError} ERR_EVALUATION with {@link EvaluationDetails}; ERR_PROGRAM where there is no Nix; ERR_JSON for
  *   strings that are not UTF-8

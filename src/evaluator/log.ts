@@ -51,7 +51,7 @@ export type LogEvent =
 
 /** A place in a Nix file; lines and columns count from 1. */
 export interface Position {
-  /** A path, `«stdin»` in an expression that was given as text, or `«string»` in an argument. */
+  /** A path, `«stdin»` in what was given as text. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -164,7 +164,7 @@ function errorFromText(rest: string, text: string): NixError {
 
 function positionOf({ file, line, column }: Fields): { readonly position?: Position } {
   if (typeof file !== "string" || typeof line !== "number" || typeof column !== "number") return {};
-  // Before Nix 2.14 the file of an expression is the expression itself.
+  // An older Nix, such as 2.8, has the expression itself for its file.
   const name = /^(?:[/«].*)$/.test(file) ? file : "«stdin»";
   return { position: { file: name, line, column } };
 }

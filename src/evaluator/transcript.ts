@@ -45,10 +45,7 @@ export class Transcript {
     this.#onLog?.(event);
   }
 
-  /**
-   * The error that ended the program. The last one is, for the ones before were survived, or are what it sums up.
-   * Where none came in JSON, such as after a stack overflow, it is the end of what was said.
-   */
+  /** The error that ended the program: the last one, for the ones before were survived, or are what it sums up. */
   get error(): NixError | undefined {
     return this.errors.at(-1);
   }

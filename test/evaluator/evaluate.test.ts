@@ -290,7 +290,9 @@ second" (import ${derivation("loud", "echo building it >&2; echo 1 > $out")})`;
     const controller = new AbortController();
     const reason = new Error("no more");
     const mark = `laminix-${process.pid}-endless`;
-    const endless = nix`let f = n: builtins.seq (builtins.trace ${mark} n) (if n < 0 then n else f (n + 1)); in f 0`;
+    const endless = nix`
+      let list = builtins.genList (i: i) 100000;
+      in builtins.trace "begun" (builtins.foldl' (a: _: builtins.foldl' (b: _: b) a list) 0 list)`;
     const running = value(endless, {
       signal: controller.signal,
       env: { MARK: mark },
