@@ -26,7 +26,10 @@ export interface NixProgramOptions {
 export function checkOptions(options: NixProgramOptions): void {
   requireOptions(options);
   const { store, include, settings, env, cwd, onLog } = options;
-  if (store !== undefined) requireString(typeof store === "object" ? store.url : store, "options.store");
+  if (store !== undefined) {
+    const isObject = typeof store === "object" && (store as unknown) !== null;
+    requireString(isObject ? store.url : store, "options.store");
+  }
   if (include !== undefined) requireStrings(include, "options.include");
   if (cwd !== undefined) requireString(cwd, "options.cwd");
   if (onLog !== undefined && typeof onLog !== "function")

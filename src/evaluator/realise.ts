@@ -18,7 +18,8 @@ export type Installable = string | NixExpression | NixFile | FlakeOutput;
 
 /**
  * Builds or fetches what is not in the store yet. A derivation gives all of its outputs, a flake's output those that it
- * says are to be installed, in no particular order. Nothing keeps the paths from being collected as garbage; `NixStore.tempRoots` does.
+ * says are to be installed, in no particular order. Nothing keeps the paths from being collected as garbage;
+ * `NixStore.tempRoots` does.
  * @throws {ArgumentError} ERR_ARGUMENT
  * @throws {LaminixError} ERR_BUILD with {@link BuildDetails}; ERR_EVALUATION with {@link EvaluationDetails};
  *   ERR_OUTSIDE_STORE, ERR_STORE_PATH; ERR_PROGRAM where there is no Nix

@@ -1,6 +1,6 @@
 /** What can be evaluated: an expression, a file, a flake. */
 import { resolve } from "node:path";
-import { requireOptions } from "../arguments.js";
+import { requireBoolean, requireOptions } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { NixExpression } from "./expression.js";
 import { type NixProgramOptions, requireText } from "./program.js";
@@ -46,7 +46,7 @@ export interface Instantiation {
 const MAX_ARGUMENT = (128 << 10) - 1;
 
 export function isFlake(subject: Subject): subject is FlakeOutput {
-  return typeof subject === "object" && "flake" in subject;
+  return typeof subject === "object" && (subject as unknown) !== null && "flake" in subject;
 }
 
 /**
@@ -55,6 +55,7 @@ export function isFlake(subject: Subject): subject is FlakeOutput {
  */
 export function flakeInstallable({ flake, attribute }: FlakeOutput, options: SubjectOptions): string {
   requireText(flake, "subject.flake");
+  if (options.impure !== undefined) requireBoolean(options.impure, "options.impure");
   for (const name of ["args", "autoArgs"] as const) {
     if (options[name] !== undefined) {
       throw new ArgumentError(`options.${name}`, "left out: a flake takes no arguments", options[name]);
@@ -71,6 +72,8 @@ export function instantiation(
   subject: Exclude<Subject, FlakeOutput>,
   { args, autoArgs = {}, cwd = "." }: SubjectOptions,
 ): Instantiation {
+  if (args !== undefined) requireOptions(args, "options.args");
+  requireOptions(autoArgs, "options.autoArgs");
   const flags = Object.entries(autoArgs)
     .filter(([, value]) => value !== undefined)
     .flatMap(([name, value]) => {

@@ -44,7 +44,7 @@ function installablesOf(args: readonly string[], options: EvaluatorFlags): Insta
 }
 
 function installableOf(arg: string): Installable {
-  if (storeDirOf(resolve(arg)) !== undefined) return arg;
+  if (storeDirOf(resolve(arg)) !== undefined) return resolve(arg);
   if (arg.includes("#")) return { flake: arg };
   // What leads to no store path keeps its name, and is refused by it.
   return existsSync(arg) ? followed(arg, undefined) : arg;
