@@ -3,9 +3,11 @@ import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { cache } from "./commands/cache.js";
 import { closure } from "./commands/closure.js";
+import { evaluation } from "./commands/eval.js";
 import { build, stream } from "./commands/image.js";
 import { inspect } from "./commands/inspect.js";
 import { layers } from "./commands/layers.js";
+import { realisation } from "./commands/realise.js";
 import { referrers } from "./commands/referrers.js";
 import { store } from "./commands/store.js";
 import { streamConf } from "./commands/streamConf.js";
@@ -38,7 +40,19 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: () => undefined,
     });
   program.addHelpText("after", examples);
-  for (const command of [stream, build, layers, streamConf, inspect, closure, referrers, store, cache]) {
+  for (const command of [
+    stream,
+    build,
+    layers,
+    streamConf,
+    inspect,
+    closure,
+    referrers,
+    store,
+    evaluation,
+    realisation,
+    cache,
+  ]) {
     program.addCommand(command(io).copyInheritedSettings(program));
   }
 

@@ -60,9 +60,7 @@ export async function withDaemon<T>(
   options: CommonOptions,
   use: (store: NixStore) => Promise<T>,
 ): Promise<T> {
-  if (options.graph !== undefined) {
-    throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
-  }
+  refuseGraph(options);
   // Loaded when needed: most of a short command's time is loading.
   const { NixStore } = await import("../store/nixStore.js");
   const store = new NixStore(options.store);
@@ -71,6 +69,12 @@ export async function withDaemon<T>(
   } finally {
     await store.close();
   }
+}
+
+/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks Nix itself */
+export function refuseGraph({ graph }: CommonOptions): void {
+  if (graph === undefined) return;
+  throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
 }
 
 /** @throws {LaminixError} ERR_FILE_READ */

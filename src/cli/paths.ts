@@ -23,7 +23,8 @@ export async function storePaths(
   return args.map((arg) => toStorePath(followed(arg, storeDir), storeDir));
 }
 
-function followed(arg: string, storeDir: string | undefined): string {
+/** Where a path leads, link by link, until it is in the store or leads no further. */
+export function followed(arg: string, storeDir: string | undefined): string {
   let path = resolve(arg);
   const isInside = (): boolean =>
     storeDir === undefined ? storeDirOf(path) !== undefined : path.startsWith(`${storeDir}/`);

@@ -4,7 +4,18 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const commands = ["stream", "build", "layers", "stream-conf", "inspect", "closure", "store", "cache"];
+const commands = [
+  "stream",
+  "build",
+  "layers",
+  "stream-conf",
+  "inspect",
+  "closure",
+  "store",
+  "eval",
+  "realise",
+  "cache",
+];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(
@@ -65,6 +76,14 @@ describe("wrong usage", () => {
     [["stream", "x", "--jobs", "0"], /'0' is invalid.*1 or more/],
     [["stream", "x", "--strategy", "best"], /'best' is invalid.*auto, popularity/],
     [["store", "--graph", "x"], /--graph is of no use here/],
+    [["eval"], /one of EXPR, --file and --flake is needed/],
+    [["eval", "1", "--file", "x"], /one of EXPR, --file and --flake is needed/],
+    [["eval", "1", "-A", "x"], /--attr goes with --file/],
+    [["eval", "1", "--arg", "x"], /--arg needs a name and a value/],
+    [["eval", "1", "--graph", "x"], /--graph is of no use here/],
+    [["realise"], /either INSTALLABLEs or --file are needed/],
+    [["realise", "x", "--file", "y"], /either INSTALLABLEs or --file are needed/],
+    [["realise", "x", "-A", "y"], /--attr goes with --file/],
     [["--quiet", "store"], /unknown option '--quiet'/],
   ])("%j ends with 2, a message and a hint, and nothing on standard output", async (argv, message) => {
     const { code, stdout, stderr } = await runMain(argv);
