@@ -110,7 +110,7 @@ describeWith(["nix-store"], "a layer of paths that are not on this disk", () => 
 
   test("has them for random trees whose names are in another order in the NAR", async () => {
     const random = new Random(41);
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 25; round++) {
       await using folder = await temporaryFolder();
       writeRandomTree(random, Buffer.from(folder.join("tree")), 3);
       canonicalise(folder.join("tree"));
