@@ -31,9 +31,7 @@ export class ArchiveWriter {
   /** A header; the bytes of a file follow it, then its padding. */
   *header(entry: Entry): Generator<Buffer, void, void> {
     if (this.#encoder.roomFor(entry) > this.#room) yield* this.#flush();
-    const start = this.#filled;
-    this.#filled = this.#encoder.write(this.#chunk, start, entry);
-    this.#total += this.#filled - start + padded(entry.size);
+    this.#write(entry);
   }
 
   /** A part of a file. */
@@ -48,26 +46,34 @@ export class ArchiveWriter {
     this.#filled += part.length;
   }
 
-  /** All bytes of a file on the disk, and its padding. */
-  *file(file: OpenFile): Generator<Buffer, void, void> {
-    const { size } = file.stats;
-    for (let left = size; left > 0;) {
+  /** A file on the disk: header, bytes and padding at once, for this is what most of the time goes into. */
+  *file(entry: Entry, file: OpenFile): Generator<Buffer, void, void> {
+    if (this.#encoder.roomFor(entry) > this.#room) yield* this.#flush();
+    this.#write(entry);
+    if (entry.size === 0) return;
+    for (let left = entry.size; left > 0;) {
       if (this.#room === 0) yield* this.#flush();
       const got = file.read(this.#chunk, this.#filled, Math.min(left, this.#room));
       this.#filled += got;
       left -= got;
     }
     file.requireUnchanged();
-    yield* this.padding(size);
+    const padding = padded(entry.size) - entry.size;
+    if (padding > this.#room) yield* this.#flush();
+    this.#zeros(padding);
   }
 
   /** What comes after a file of so many bytes. */
-  padding(size: number): Generator<Buffer, void, void> {
-    return this.#zeros(padded(size) - size);
+  *padding(size: number): Generator<Buffer, void, void> {
+    const padding = padded(size) - size;
+    if (padding > this.#room) yield* this.#flush();
+    this.#zeros(padding);
   }
 
   *end(): Generator<Buffer, void, void> {
-    yield* this.#zeros(endOfArchive(this.#total));
+    const zeros = endOfArchive(this.#total);
+    if (zeros > this.#room) yield* this.#flush();
+    this.#zeros(zeros);
     yield this.#chunk.subarray(0, this.#filled);
   }
 
@@ -81,8 +87,13 @@ export class ArchiveWriter {
     this.#filled = 0;
   }
 
-  *#zeros(count: number): Generator<Buffer, void, void> {
-    if (count > this.#room) yield* this.#flush();
+  #write(entry: Entry): void {
+    const start = this.#filled;
+    this.#filled = this.#encoder.write(this.#chunk, start, entry);
+    this.#total += this.#filled - start + padded(entry.size);
+  }
+
+  #zeros(count: number): void {
     this.#chunk.fill(0, this.#filled, this.#filled + count);
     this.#filled += count;
   }

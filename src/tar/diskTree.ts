@@ -32,8 +32,8 @@ function* filePieces(
   try {
     const { stats } = file;
     fingerprint.add(stats);
-    yield* archive.header({ type: "file", name, mode: stats.mode & 0o7777, size: stats.size, linkname: "" });
-    if (stats.size > 0) yield* archive.file(file);
+    const mode = stats.mode & 0o7777;
+    yield* archive.file({ type: "file", name, mode, size: stats.size, linkname: "" }, file);
   } finally {
     file.close();
   }

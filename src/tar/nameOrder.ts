@@ -19,6 +19,7 @@ interface Held {
   readonly name: string;
   /** Where its contents are in the temporary file. */
   readonly start: number;
+  /** In the canonical order. */
   readonly children: Held[];
 }
 
@@ -72,22 +73,19 @@ export class NameOrder {
       return;
     }
     if (folder?.folder === parent) {
-      const before = folder.children.filter((held) => compareNames(held.name, name) < 0);
-      const after = folder.children.filter((held) => !before.includes(held));
-      folder.children.splice(0, Infinity, ...after);
-      yield* this.#release(before);
+      yield* this.#release(folder.children.splice(0, placeOf(name, folder.children)));
     }
     yield node;
   }
 
   #hold(node: Node, name: string, siblings: Held[]): void {
     const held = { node, name, start: this.#spool.end, children: [] };
-    siblings.push(held);
+    siblings.splice(placeOf(name, siblings), 0, held);
     this.#holding.push(held);
   }
 
-  *#release(nodes: Held[]): Generator<NarEvent, void, void> {
-    for (const { node, start, children } of nodes.sort((one, other) => compareNames(one.name, other.name))) {
+  *#release(nodes: readonly Held[]): Generator<NarEvent, void, void> {
+    for (const { node, start, children } of nodes) {
       yield node;
       if (node.type === "regular") {
         for (const bytes of this.#spool.read(start, node.size)) yield { type: "contents", bytes };
@@ -95,6 +93,17 @@ export class NameOrder {
       yield* this.#release(children);
     }
   }
+}
+
+/** How many of the siblings, which are in the canonical order, come before a name. */
+function placeOf(name: string, siblings: readonly Held[]): number {
+  let low = 0;
+  for (let high = siblings.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (compareNames((siblings[middle] as Held).name, name) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function isIn(path: string, folder: string | undefined): boolean {
