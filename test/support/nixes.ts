@@ -1,0 +1,16 @@
+import path from "node:path";
+import { projectRoot } from "./run.js";
+
+/** A Nix to test against: the one that is installed, or that of a Debian release, which the set-up script unpacks. */
+export type NixRelease = "installed" | "trixie" | "sid";
+
+/** The folder of an unpacked Nix's programs. */
+export function nixPrograms(release: Exclude<NixRelease, "installed">): string {
+  return path.join(projectRoot, `.cache/nix-${release}/bin`);
+}
+
+/** A PATH that finds a Nix's programs, and all others where they are. */
+export function searchPath(release: NixRelease = "installed"): string {
+  const installed = process.env["PATH"] ?? "";
+  return release === "installed" ? installed : `${nixPrograms(release)}${path.delimiter}${installed}`;
+}
