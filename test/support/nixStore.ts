@@ -99,8 +99,6 @@ export async function startNixStore(options: NixStoreOptions = {}): Promise<NixS
       // Empty means: builds run as the daemon's own user. As root, Nix would otherwise insist on a group of build users.
       "build-users-group =",
       "sandbox = false",
-      // Nix would run itself as the hook, which it cannot where it is unpacked beside the system.
-      "build-hook =",
       "substituters =",
       "experimental-features = nix-command",
       options.config ?? "",

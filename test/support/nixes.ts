@@ -14,3 +14,18 @@ export function searchPath(release: NixRelease = "installed"): string {
   const installed = process.env["PATH"] ?? "";
   return release === "installed" ? installed : `${nixPrograms(release)}${path.delimiter}${installed}`;
 }
+
+interface Nix {
+  readonly release: NixRelease;
+  /** What a machine must have for it, in the words of `describeWith`. */
+  readonly needs: readonly string[];
+  /** Makes `nix path-info --json` print the format that all of them have; Nix 2.33 and later want to be told. */
+  readonly jsonFlags: readonly string[];
+}
+
+/** Every Nix that there is to test against. */
+export const nixes: readonly Nix[] = [
+  { release: "installed", needs: ["nix-daemon", "nix", "nix-store"], jsonFlags: [] },
+  { release: "trixie", needs: ["nixTrixie"], jsonFlags: [] },
+  { release: "sid", needs: ["nixSid"], jsonFlags: ["--json-format", "1"] },
+];
