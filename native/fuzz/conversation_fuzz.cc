@@ -1,0 +1,99 @@
+// A whole conversation with a daemon whose part is the fuzzer's: the greeting, then every call in turn until
+// the bytes end. The first byte says how many bytes arrive at a time and which call is cancelled. The corpus
+// holds conversations with real daemons, which test/support/recordCorpus.ts records by asking the same in the
+// same order.
+
+#include <cstdlib>
+#include <functional>
+
+#include "daemon/calls.h"
+#include "daemon/handshake.h"
+#include "daemon/messages.h"
+#include "test/script.h"
+
+using namespace laminix::daemon;
+
+namespace {
+
+const std::string storeDir = "/nix/store";
+const std::string root = storeDir + "/00000000000000000000000000000006-path";
+
+const std::function<std::shared_ptr<Call>()> calls[] = {
+    [] { return callIsValidPath(root); }, [] { return callPathInfo(root); },
+    [] { return callAllValidPaths(); },   [] { return callPathFromHashPart("short"); },
+    [] { return callAddTempRoot(root); }, [] { return callClosure(storeDir, {root}); },
+};
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+/** What everything behind the client relies on. */
+void check(const Closure& closure) {
+  const std::size_t size = closure.size();
+  require(closure.narHashes.size() == 32 * size);
+  require(closure.narSizes.size() == size && closure.registrationTimes.size() == size);
+  require(closure.ultimate.size() == size && closure.derivers.size() == size && closure.cas.size() == size);
+  require(closure.referenceOffsets.size() == size + 1 && closure.signatureRows.size() == size + 1);
+  require(closure.referenceOffsets.back() == closure.references.size());
+  require(closure.signatureRows.back() == closure.signatures.size());
+  for (std::size_t row = 0; row < size; row++) {
+    require(closure.referenceOffsets[row] <= closure.referenceOffsets[row + 1]);
+    require(closure.signatureRows[row] <= closure.signatureRows[row + 1]);
+    for (auto k = closure.referenceOffsets[row]; k < closure.referenceOffsets[row + 1]; k++) {
+      require(closure.references[k] <= row);
+    }
+  }
+}
+
+/** Reads one answer as a session does; says how many more there will be. */
+std::size_t take(Call& call, Encoder& out, Decoder& in) {
+  out.sent(out.pending().size());
+  auto error = readMessages(in);
+  if (error) throw error->coded();
+  return call.take(in, out);
+}
+
+/** An error in place of an answer, or of a whole call, leaves the next call its own answers. */
+void ask(Call& call, Encoder& out, Decoder& in) {
+  bool failed = false;
+  for (std::size_t open = call.ask(out); open > 0; open--) {
+    try {
+      open += take(call, out, in);
+    } catch (const ProtocolError&) {
+      throw;
+    } catch (const CodedError&) {
+      failed = true;
+      call.cancel();
+    }
+    out.answered();
+  }
+  if (failed) return;
+  Value value = call.result();
+  if (auto* closure = std::get_if<Closure>(&value)) check(*closure);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const unsigned step = data[0] >> 3;
+  const unsigned cancelled = data[0] & 7;
+  std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  laminix::test::Script script(std::move(bytes), step == 0 ? SIZE_MAX : step);
+  Decoder in(script);
+  Encoder out;
+  try {
+    shakeHands(out, in);
+    for (;;) {
+      for (std::size_t i = 0; i < std::size(calls); i++) {
+        auto call = calls[i]();
+        if (cancelled == i + 1) call->cancel();
+        ask(*call, out, in);
+      }
+    }
+  } catch (const EndOfStream&) {
+  } catch (const CodedError&) {
+  }
+  return 0;
+}
