@@ -15,7 +15,7 @@ export function searchPath(release: NixRelease = "installed"): string {
   return release === "installed" ? installed : `${nixPrograms(release)}${path.delimiter}${installed}`;
 }
 
-interface Nix {
+export interface Nix {
   readonly release: NixRelease;
   /** What a machine must have for it, in the words of `describeWith`. */
   readonly needs: readonly string[];
