@@ -19,7 +19,7 @@ export async function closure(): Promise<string> {
   for (const nix of nixes) {
     const reason = lacking(nix.needs);
     if (reason === undefined) rows.push(...(await onDaemon(nix)));
-    else rows.push([`Nix, ${nix.release}: ${reason}`, "", ""]);
+    else rows.push([`${nix.name}: ${reason}`, "", ""]);
   }
   return table([`closure of ${PATHS.toLocaleString("en")} paths`, "time", "of the floor"], rows);
 }
@@ -46,7 +46,7 @@ async function onDaemon({ release, jsonFlags }: Nix): Promise<string[][]> {
   });
   const least = results["daemon's floor"]?.seconds ?? 0;
   return Object.entries(results).map(([name, result]) => [
-    `Nix ${version ?? release}, ${name}`,
+    `Nix ${version ?? "before 2.7"}, ${name}`,
     seconds(result.seconds),
     ratio(result.seconds / least),
   ]);

@@ -55,9 +55,9 @@ std::size_t take(Call& call, Encoder& out, Decoder& in) {
 }
 
 /** An error in place of an answer, or of a whole call, leaves the next call its own answers. */
-void ask(Call& call, Encoder& out, Decoder& in) {
-  bool failed = false;
-  for (std::size_t open = call.ask(out); open > 0; open--) {
+void takeAll(std::size_t open, Call& call, Encoder& out, Decoder& in) {
+  bool failed = call.cancelled();
+  for (; open > 0; open--) {
     try {
       open += take(call, out, in);
     } catch (const ProtocolError&) {
@@ -88,8 +88,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (;;) {
       for (std::size_t i = 0; i < std::size(calls); i++) {
         auto call = calls[i]();
+        const std::size_t answers = call->ask(out);
         if (cancelled == i + 1) call->cancel();
-        ask(*call, out, in);
+        takeAll(answers, *call, out, in);
       }
     }
   } catch (const EndOfStream&) {

@@ -20,8 +20,8 @@ const codeOf = (outcome: Outcome): unknown =>
 /** The positions of the protocol's words: all is made of eight bytes. */
 const words = (bytes: Buffer): number[] => Array.from({ length: bytes.length / 8 }, (_, word) => 8 * word);
 
-for (const { release, needs } of nixes) {
-  describeWith([...needs, "linux"], `a daemon that talks like that of Nix, ${release},`, () => {
+for (const { release, name, needs } of nixes) {
+  describeWith([...needs, "linux"], `a daemon that talks like that of ${name}`, () => {
     let real: Conversation;
     let fake: FakeDaemon;
     /** What it says to the next client, and whether it hangs up then. */

@@ -26,7 +26,7 @@ afterAll(() => {
   vi.unstubAllEnvs();
 });
 
-/** The protocol that each Nix brought: its minor version, and the Nix versions' from which on it is spoken. */
+/** Minor versions of Nix, each with the protocol that is spoken from there on. */
 const protocols: readonly (readonly [nix: number, protocol: string])[] = [
   [24, "1.38"],
   [20, "1.37"],
@@ -90,8 +90,8 @@ async function infoOf(nix: NixRelease, who: "root" | "nobody", config: string): 
   return JSON.parse(stdout.toString()) as StoreInfo;
 }
 
-for (const { release: nix, needs, jsonFlags } of nixes) {
-  describeWith([...needs, "linux"], `the daemon of Nix, ${nix}`, () => {
+for (const { release: nix, name, needs, jsonFlags } of nixes) {
+  describeWith([...needs, "linux"], `the daemon of ${name}`, () => {
     let scene: Scene;
     let minor: number;
     beforeAll(async () => {

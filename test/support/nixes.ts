@@ -17,6 +17,8 @@ export function searchPath(release: NixRelease = "installed"): string {
 
 export interface Nix {
   readonly release: NixRelease;
+  /** For people. */
+  readonly name: string;
   /** What a machine must have for it, in the words of `describeWith`. */
   readonly needs: readonly string[];
   /** Makes `nix path-info --json` print the format that all of them have; Nix 2.33 and later want to be told. */
@@ -25,7 +27,12 @@ export interface Nix {
 
 /** Every Nix that there is to test against. */
 export const nixes: readonly Nix[] = [
-  { release: "installed", needs: ["nix-daemon", "nix", "nix-store"], jsonFlags: [] },
-  { release: "trixie", needs: ["nixTrixie"], jsonFlags: [] },
-  { release: "sid", needs: ["nixSid"], jsonFlags: ["--json-format", "1"] },
+  {
+    release: "installed",
+    name: "the installed Nix",
+    needs: ["nix-daemon", "nix", "nix-store"],
+    jsonFlags: [],
+  },
+  { release: "trixie", name: "the Nix of trixie", needs: ["nixTrixie"], jsonFlags: [] },
+  { release: "sid", name: "the Nix of sid", needs: ["nixSid"], jsonFlags: ["--json-format", "1"] },
 ];

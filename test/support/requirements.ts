@@ -4,7 +4,10 @@ import { describe, test, type TestFunction } from "vitest";
 import { node24Path } from "./node24.js";
 import { nixPrograms } from "./nixes.js";
 
-/** `root`, `linux`, `node24`, `nixTrixie`, `nixSid`, or the name of a program; `dockerd` includes being root, as it runs only then. */
+/**
+ * `root`, `linux`, `node24`, the Nix of another Debian release, or the name of a program; `dockerd` includes being root,
+ * as it runs only then.
+ */
 export type Requirement = "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | (string & {});
 
 const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
