@@ -6,7 +6,7 @@
 // With CI=true a skipped test is a failure, and so is having fewer tests than test/minimum.json says.
 
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -89,6 +89,39 @@ async function nativeTests() {
   return { passed, failed, skipped: 0, output: tests.ok ? "" : tests.output };
 }
 
+/** The C++ client of the protocol against what libFuzzer thinks up, for half a minute; one test. */
+async function fuzz() {
+  const folder = path.join(cache, "fuzz");
+  const runtime = await run("clang++", ["-print-resource-dir"]);
+  const libraries = path.join(runtime.output.trim(), "lib");
+  const has = (file) => path.basename(file).startsWith("libclang_rt.fuzzer");
+  if (!runtime.ok || !existsSync(libraries) || !readdirSync(libraries, { recursive: true }).some(has)) {
+    return { passed: 0, failed: 0, skipped: 1, output: "no clang++ with libFuzzer" };
+  }
+  // What it has found to be worth a try stays for the next time, and so does an input that breaks something.
+  const corpus = path.join(folder, "corpus");
+  mkdirSync(corpus, { recursive: true });
+  const build = path.join(folder, "build");
+  const configure = ["-S", "native", "-B", build, "-DLAMINIX_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++"];
+  const limits = [
+    "-max_total_time=30",
+    "-runs=1000000",
+    "-timeout=10",
+    "-rss_limit_mb=1024",
+    "-malloc_limit_mb=8",
+  ];
+  const files = ["-dict=native/fuzz/conversation.dict", `-artifact_prefix=${folder}/`];
+  for (const [command, ...args] of [
+    ["cmake", ...configure],
+    ["cmake", "--build", build, "--parallel"],
+    [path.join(build, "fuzz/conversation_fuzz"), ...limits, ...files, corpus, "native/fuzz/corpus"],
+  ]) {
+    const { ok, output } = await run(command, args);
+    if (!ok) return { passed: 0, failed: 1, skipped: 0, output };
+  }
+  return { passed: 1, failed: 0, skipped: 0, output: "" };
+}
+
 async function vitest(files, env = {}) {
   const report = path.join(cache, "vitest.json");
   rmSync(report, { force: true });
@@ -140,6 +173,7 @@ const everything = {
   "lint: package, publint": check(bin("publint"), "--strict"),
   "lint: package, attw": check(bin("attw"), "--pack", ".", "--profile", "esm-only"),
   "tests: C++": { run: nativeTests },
+  "tests: C++, fuzzed": { run: fuzz },
   "tests: vitest": { run: () => vitest([]) },
   "tests: addon, built by node-gyp": { run: gypTests },
 };

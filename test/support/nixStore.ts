@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import path from "node:path";
 import { type Background, startInBackground } from "./background.js";
 import { canonicalise, ownTree } from "./canonicalise.js";
+import { type NixRelease, searchPath } from "./nixes.js";
 import { mustRun, type RunOptions, type RunResult } from "./run.js";
 import { removeTree, temporaryFolder } from "./temporary.js";
 
@@ -18,6 +19,8 @@ export interface NixStoreOptions {
   readonly storeDir?: string;
   /** The user that owns the store and runs its daemon, where this process is root. */
   readonly user?: number;
+  /** Whose daemon it is, and whose programs `run` runs; this machine's own unless given. */
+  readonly nix?: NixRelease;
   /** Lines added to nix.conf. */
   readonly config?: string;
 }
@@ -117,10 +120,11 @@ export async function startNixStore(options: NixStoreOptions = {}): Promise<NixS
     NIX_DAEMON_SOCKET_PATH: socket,
   };
   const uri = `unix://${socket}`;
-  const clientEnv = { ...directories, NIX_REMOTE: uri };
+  const programs = { PATH: searchPath(options.nix) };
+  const clientEnv = { ...directories, ...programs, NIX_REMOTE: uri };
   const serverEnv = {
     ...directories,
-    PATH: process.env["PATH"],
+    ...programs,
     HOME: folder.path,
     // For the daemon this says which store to serve, and where its files are.
     NIX_REMOTE: storeDir === realStoreDir ? "local" : `local?real=${realStoreDir}`,

@@ -2,9 +2,13 @@ import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestFunction } from "vitest";
 import { node24Path } from "./node24.js";
+import { nixPrograms } from "./nixes.js";
 
-/** `root`, `linux`, `node24`, or the name of a program; `dockerd` includes being root, as it runs only then. */
-export type Requirement = "root" | "linux" | "node24" | (string & {});
+/**
+ * `root`, `linux`, `node24`, the Nix of another Debian release, or the name of a program; `dockerd` includes being root,
+ * as it runs only then.
+ */
+export type Requirement = "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | (string & {});
 
 const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
 
@@ -29,6 +33,10 @@ function isMet(requirement: Requirement): boolean {
       return process.platform === "linux";
     case "node24":
       return existsSync(node24Path());
+    case "nixTrixie":
+      return existsSync(nixPrograms("trixie"));
+    case "nixSid":
+      return existsSync(nixPrograms("sid"));
     case "dockerd":
       return isRoot() && hasProgram("dockerd") && hasProgram("docker");
     default:

@@ -2,7 +2,8 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { projectRoot, run, type RunOptions, type RunResult } from "./run.js";
 
-const moduleUrl = (file: string): string => pathToFileURL(path.join(projectRoot, "dist", file)).href;
+/** What a script imports a module of the library by; `index.js` is the library. */
+export const moduleUrl = (file: string): string => pathToFileURL(path.join(projectRoot, "dist", file)).href;
 
 /**
  * Runs an ES module in a Node process of its own. The library as it was built is in scope as `laminix`, and `print`
