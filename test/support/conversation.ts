@@ -18,7 +18,6 @@ export const questions: readonly ((native: NativeConnection) => NativeCall<unkno
   (native) => native.ask("allValidPaths", {}),
   (native) => native.ask("pathFromHashPart", { hashPart: "short" }),
   (native) => native.ask("addTempRoot", { path: root }),
-  (native) => native.closure(storeDir, [root]),
   (native) => native.ask("referrers", { path: root }),
   (native) => native.ask("validDerivers", { path: root }),
   (native) => native.ask("missing", { targets: [root] }),
@@ -30,6 +29,8 @@ export const questions: readonly ((native: NativeConnection) => NativeCall<unkno
     for (let i = 0; i < 10; i++) nar.want();
     return nar;
   },
+  // Last: whatever is asked behind its first question would be answered before its second.
+  (native) => native.closure(storeDir, [root]),
 ];
 
 /** A small graph with everything that a path info can have, as far as a database takes it. */
