@@ -40,7 +40,7 @@ void Link::tearDown(void* link) {
 
 Napi::Object Link::submit(Napi::Env env, std::shared_ptr<daemon::Call> call, Napi::Value onEvent) {
   Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
-  if (auto refusal = session_->submit(call)) {
+  if (auto refusal = session_ ? session_->submit(call) : refusal_) {
     deferred.Reject(toJs(env, *refusal));
   } else {
     Pending pending{deferred, {}};
@@ -60,7 +60,7 @@ Napi::Object Link::submit(Napi::Env env, std::shared_ptr<daemon::Call> call, Nap
 
 void Link::close() {
   closed_ = true;
-  session_->close();
+  if (session_) session_->close();
 }
 
 void Link::disown() {
@@ -171,7 +171,9 @@ void Link::tell(Napi::Env env, Told told) {
 void Link::finish(Napi::Env env, const daemon::CodedError& reason) {
   if (finished_) return;
   finished_ = true;
-  session_->join();
+  // What it holds of the system goes now; the JavaScript object may be collected much later.
+  refusal_ = session_->refusal();
+  session_.reset();
   napi_remove_env_cleanup_hook(env, tearDown, this);
   Napi::HandleScope scope(env);
   if (std::exchange(readyPending_, false)) ready_.Reject(toJs(env, reason));

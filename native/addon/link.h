@@ -39,7 +39,9 @@ class Link final : public std::enable_shared_from_this<Link>, private daemon::Li
    * @param onEvent a function that is told what happens meanwhile, if it is one
    */
   Napi::Object submit(Napi::Env env, std::shared_ptr<daemon::Call> call, Napi::Value onEvent = {});
-  void wake() { session_->wake(); }
+  void wake() {
+    if (session_) session_->wake();
+  }
   void close();
   /** The owner is being collected: ends the connection. */
   void disown();
@@ -102,7 +104,9 @@ class Link final : public std::enable_shared_from_this<Link>, private daemon::Li
   /** The bell was rung and nobody has come yet. */
   bool rung_ = false;
 
-  /** Last: its thread uses what is above. */
+  /** Why there is no session any more. */
+  std::optional<daemon::CodedError> refusal_;
+  /** Last: its thread uses what is above. Nothing once it has ended. */
   std::unique_ptr<daemon::Session> session_;
 };
 

@@ -108,7 +108,8 @@ std::unordered_map<std::string_view, Operation> makeOperations() {
 }  // namespace
 
 const Operation* findOperation(std::string_view name) {
-  static const std::unordered_map<std::string_view, Operation> operations = makeOperations();
+  // Never destroyed: a process that exits does not wait for connections' threads.
+  static const auto& operations = *new std::unordered_map<std::string_view, Operation>(makeOperations());
   auto found = operations.find(name);
   return found == operations.end() ? nullptr : &found->second;
 }

@@ -51,6 +51,11 @@ std::optional<CodedError> Session::submit(std::shared_ptr<Call> call) {
   return std::nullopt;
 }
 
+std::optional<CodedError> Session::refusal() {
+  std::lock_guard lock(mutex_);
+  return refusal_;
+}
+
 void Session::wake() { wake_.signal(); }
 
 void Session::close() {

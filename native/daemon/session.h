@@ -46,6 +46,8 @@ class Session {
   /** The reason if the connection has ended, or was told to: the call will not be settled. From any thread.
    */
   std::optional<CodedError> submit(std::shared_ptr<Call> call);
+  /** Why no call is taken any more. From any thread. */
+  std::optional<CodedError> refusal();
   /** The call that has the turn may be waiting for what the caller has just done. From any thread. */
   void wake();
   /** Tells the thread to end the connection. From any thread, any number of times. */

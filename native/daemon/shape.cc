@@ -121,7 +121,7 @@ void encode(Encoder& out, const Shape& shape, const Item& item, std::uint64_t mi
     case Kind::record: {
       const auto& items = std::get<Item::Parts>(item.value);
       std::size_t next = 0;
-      static const Item none;
+      const Item none;
       for (const Shape& part : shape.parts) encode(out, part, part.isNamed() ? items[next++] : none, minor);
       break;
     }
