@@ -117,21 +117,26 @@ export class GraphStore {
   }
 }
 
+/** Keeps texts that the nodes have anyway, but none of the nodes. */
 function columnsOf(nodes: readonly Node[]): ClosureColumns {
   const rows = new Map<string, number>(nodes.map((node, row) => [node.path, row]));
   const offsets = new Uint32Array(nodes.length + 1);
-  const targets: number[] = [];
-  for (const [row, node] of nodes.entries()) {
-    targets.push(...node.references.map((path) => rows.get(path) ?? 0).sort((one, other) => one - other));
-    offsets[row + 1] = targets.length;
+  for (const [row, { references }] of nodes.entries())
+    offsets[row + 1] = (offsets[row] ?? 0) + references.length;
+  const targets = new Uint32Array(offsets.at(-1) ?? 0);
+  for (const [row, { references }] of nodes.entries()) {
+    const sorted = references.map((path) => rows.get(path) ?? 0).sort((one, other) => one - other);
+    targets.set(sorted, offsets[row]);
   }
-  const at = (row: number): Node => nodes[row] as Node;
+  const paths = nodes.map(({ path }) => path);
+  const narHashes = nodes.map(({ narHash }) => narHash);
+  const narSizes = Float64Array.from(nodes, ({ narSize }) => narSize);
   return {
     count: nodes.length,
-    references: { offsets, targets: Uint32Array.from(targets) },
-    path: (row) => at(row).path,
-    narHash: (row) => at(row).narHash,
-    narSize: (row) => at(row).narSize,
+    references: { offsets, targets },
+    path: (row) => paths[row] as StorePath,
+    narHash: (row) => narHashes[row] ?? "",
+    narSize: (row) => narSizes[row] ?? 0,
     info: () => ({ registrationTime: 0, ultimate: false, signatures: [] }),
   };
 }
