@@ -171,7 +171,13 @@ function nodeOf(path: string, fields: Fields, dir: string, name: string): Node {
   // Format 2 of `nix path-info` names paths by their base names.
   const full = (text: unknown): StorePath =>
     toStorePath(String(text).includes("/") ? String(text) : `${dir}/${String(text)}`, dir);
-  return { path: full(path), narSize, narHash: sri(narHash), references: references.map(full) };
+  // A set, however often the file names one.
+  return {
+    path: full(path),
+    narSize,
+    narHash: sri(narHash),
+    references: [...new Set(references.map(full))],
+  };
 }
 
 /** A SHA-256, in any of the forms that Nix prints, as SRI; empty for anything else. */

@@ -8,7 +8,7 @@ const WORDS = BLOCK / 32;
 /**
  * Bytes of what each row leads to, itself included.
  *
- * No way is known that is faster than n · m: the rows are taken in blocks, and for each block every row later than it
+ * No way is known that is faster than n · m in every graph: the rows are taken in blocks, and for each block every row later than it
  * gets the set of those of the block that it leads to. In graphs of store paths most of those sets are alike, and are
  * kept once, so that mostly numbers of sets are compared. Memory is n · 256 bytes at the most.
  */
