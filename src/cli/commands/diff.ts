@@ -24,9 +24,11 @@ export function diff(io: Io): Command {
     .action(async (...[oldArg, newArg, options]: [string, string, CommonOptions]) => {
       const { diffClosures } = await import("../../store/questions/diffClosures.js");
       const found = await withStore(options, async (store) => {
-        const paths = await storePaths([oldArg, newArg], store, io.signal);
-        const closures = paths.map((path) => store.closure([path], { signal: io.signal }));
-        const [before, after] = (await Promise.all(closures)) as [never, never];
+        const [old = oldArg, new_ = newArg] = await storePaths([oldArg, newArg], store, io.signal);
+        const [before, after] = await Promise.all([
+          store.closure([old], { signal: io.signal }),
+          store.closure([new_], { signal: io.signal }),
+        ]);
         return diffClosures(before, after);
       });
       if (options.json) return io.stdout.write(`${JSON.stringify(found)}\n`);
