@@ -10,7 +10,16 @@ export { BinaryCacheStore, openBinaryCache } from "./store/binaryCache/binaryCac
 export type { BinaryCacheOptions } from "./store/binaryCache/options.js";
 export type { CacheInfo } from "./store/binaryCache/cacheInfo.js";
 export { GraphStore } from "./store/graphStore.js";
-export { Closure, type PathInfo, type ReferenceRows } from "./store/closure.js";
+export { Closure, type PathInfo, type ReferenceEdge, type TreeNode } from "./store/closure.js";
+export {
+  type ClosureDiff,
+  type ClosureTotals,
+  diffClosures,
+  type PackageChange,
+  type PackagePath,
+} from "./store/questions/diffClosures.js";
+export type { Copy, Duplicate } from "./store/questions/duplicates.js";
+export type { ReferenceRows } from "./store/referenceRows.js";
 export type { CallOptions } from "./store/connection.js";
 export type { TempRoots } from "./store/tempRoots.js";
 export { type StorePath, toStorePath } from "./store/storePath.js";

@@ -7,7 +7,8 @@ export function randomGraph(storeDir: string, count: number): SyntheticPath[] {
   let state = 1;
   const random = (below: number): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state % below;
+    // The low bits of such numbers come round soon.
+    return Math.floor((state / 2 ** 32) * below);
   };
   const paths: SyntheticPath[] = [];
   const unused = new Set<string>();

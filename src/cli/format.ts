@@ -12,6 +12,11 @@ export function bytes(size: number): string {
   return `${unit === 0 ? String(value) : value.toPrecision(3)} ${units[unit] ?? ""}`;
 }
 
+/** A difference: `+1.20 GB`, `-3 B`. */
+export function moreBytes(delta: number): string {
+  return `${delta < 0 ? "-" : "+"}${bytes(Math.abs(delta))}`;
+}
+
 /** `1 path`, `2 paths`. */
 export function counted(count: number, noun: string): string {
   return `${String(count)} ${noun}${count === 1 ? "" : "s"}`;

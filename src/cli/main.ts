@@ -3,6 +3,8 @@ import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { cache } from "./commands/cache.js";
 import { closure } from "./commands/closure.js";
+import { diff } from "./commands/diff.js";
+import { duplicates } from "./commands/duplicates.js";
 import { evaluation } from "./commands/eval.js";
 import { build, stream } from "./commands/image.js";
 import { inspect } from "./commands/inspect.js";
@@ -11,6 +13,8 @@ import { realisation } from "./commands/realise.js";
 import { referrers } from "./commands/referrers.js";
 import { store } from "./commands/store.js";
 import { streamConf } from "./commands/streamConf.js";
+import { tree } from "./commands/tree.js";
+import { whyDepends } from "./commands/whyDepends.js";
 import { type Io, OutputClosed } from "./io.js";
 import { version } from "./version.js";
 
@@ -40,19 +44,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: () => undefined,
     });
   program.addHelpText("after", examples);
-  for (const command of [
-    stream,
-    build,
-    layers,
-    streamConf,
-    inspect,
-    closure,
-    referrers,
-    store,
-    evaluation,
-    realisation,
-    cache,
-  ]) {
+  const images = [stream, build, layers, streamConf, inspect];
+  const closures = [closure, referrers, tree, whyDepends, diff, duplicates];
+  for (const command of [...images, ...closures, store, evaluation, realisation, cache]) {
     program.addCommand(command(io).copyInheritedSettings(program));
   }
 
@@ -79,6 +73,7 @@ Examples:
   laminix stream ./result --cmd /bin/hello | docker load
   laminix build spec.json -o image.tar.gz
   laminix closure ./result --sizes
+  laminix why-depends ./result /nix/store/…-openssl-3.0.14
   laminix layers ./result --max-layers 20
 
 A PATH is a store path, something in one, or a link to one such as ./result.`;

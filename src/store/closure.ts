@@ -1,6 +1,14 @@
 /** A closure: store paths with all that they reference. */
+import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
-import type { StorePath } from "./storePath.js";
+import { addedSizes } from "./questions/addedSizes.js";
+import { closureSizes } from "./questions/closureSizes.js";
+import { type Duplicate, duplicatesOf } from "./questions/duplicates.js";
+import { type TreeRow, walkTree } from "./questions/tree.js";
+import { edgesBetween, type RowPair, shortestChain } from "./questions/whyDepends.js";
+import { type ReferenceRows, reversed, rowsOf } from "./referenceRows.js";
+import { RowIndex } from "./rowIndex.js";
+import { type StorePath, toStorePath } from "./storePath.js";
 
 /** What the store knows of a valid path. */
 export interface PathInfo {
@@ -22,15 +30,6 @@ export interface PathInfo {
   readonly ca?: string;
 }
 
-/**
- * References in compressed rows: those of node i are `targets[offsets[i]]` up to `targets[offsets[i + 1]]`. Every node
- * stands after all that it references.
- */
-export interface ReferenceRows {
-  readonly offsets: Uint32Array;
-  readonly targets: Uint32Array;
-}
-
 /** Where a closure's facts are kept; one row a path, each path after all that it references. */
 export interface ClosureColumns {
   readonly count: number;
@@ -42,12 +41,30 @@ export interface ClosureColumns {
   info(row: number): Pick<PathInfo, "registrationTime" | "ultimate" | "signatures" | "deriver" | "ca">;
 }
 
-/** A set of valid store paths closed under references, with its graph. Iterates dependencies first. */
+/** One reference: `from` has the text of `to`'s hash in it. */
+export interface ReferenceEdge {
+  readonly from: StorePath;
+  readonly to: StorePath;
+}
+
+/** A path in a tree of references. */
+export interface TreeNode extends Omit<TreeRow, "row"> {
+  readonly path: StorePath;
+}
+
+/**
+ * A set of valid store paths closed under references, with its graph. Iterates dependencies first.
+ *
+ * Questions about a path may name it by any path inside it. docs/closures.md has an example of each question, and what
+ * it costs.
+ */
 export class Closure implements Iterable<PathInfo> {
   readonly #columns: ClosureColumns;
   #paths: readonly StorePath[] | undefined;
-  #rows: ReadonlyMap<StorePath, number> | undefined;
+  #index: RowIndex | undefined;
   #referrers: ReferenceRows | undefined;
+  #closureSizes: readonly number[] | undefined;
+  #addedSizes: readonly number[] | undefined;
 
   constructor(columns: ClosureColumns) {
     this.#columns = columns;
@@ -68,6 +85,20 @@ export class Closure implements Iterable<PathInfo> {
     return Array.from({ length: this.size }, (_, row) => this.#columns.narSize(row));
   }
 
+  /** Bytes of the NARs of each path's own closure, in the order of `paths`. Found when first asked for. */
+  get closureSizes(): readonly number[] {
+    return (this.#closureSizes ??= closureSizes(this.rows, this.narSizes));
+  }
+
+  /**
+   * Bytes of the NARs that would not be in this closure without each path, in the order of `paths`: its own, and those
+   * of all that is referenced, from the paths that no other path references, only by way of it. Found when first asked
+   * for.
+   */
+  get addedSizes(): readonly number[] {
+    return (this.#addedSizes ??= addedSizes(this.#reversed, this.narSizes));
+  }
+
   /** Every path, each after all that it references. */
   get paths(): readonly StorePath[] {
     return (this.#paths ??= Array.from({ length: this.size }, (_, row) => this.#columns.path(row)));
@@ -78,12 +109,13 @@ export class Closure implements Iterable<PathInfo> {
     return this.#columns.references;
   }
 
+  /** Whether a store path, and not only something inside one, is in the closure. */
   has(path: string): boolean {
-    return this.#row(path) !== undefined;
+    return this.#find(path) !== undefined;
   }
 
   get(path: string): PathInfo | undefined {
-    const row = this.#row(path);
+    const row = this.#find(path);
     return row === undefined ? undefined : this.#info(row);
   }
 
@@ -92,7 +124,7 @@ export class Closure implements Iterable<PathInfo> {
    * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
    */
   references(path: string): StorePath[] {
-    return this.#neighbours(this.rows, this.#requireRow(path));
+    return Array.from(rowsOf(this.rows, this.#row(path)), this.#pathAt);
   }
 
   /**
@@ -100,12 +132,71 @@ export class Closure implements Iterable<PathInfo> {
    * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
    */
   referrers(path: string): StorePath[] {
-    this.#referrers ??= reversed(this.rows);
-    return this.#neighbours(this.#referrers, this.#requireRow(path));
+    return Array.from(rowsOf(this.#reversed, this.#row(path)), this.#pathAt);
+  }
+
+  /**
+   * Bytes of the NARs of a path's own closure.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
+   */
+  closureSize(path: string): number {
+    return this.closureSizes[this.#row(path)] ?? 0;
+  }
+
+  /**
+   * Bytes of the NARs that would not be in this closure without a path.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
+   */
+  addedSize(path: string): number {
+    return this.addedSizes[this.#row(path)] ?? 0;
+  }
+
+  /**
+   * A shortest chain of references, from the one path to the other; of several the one whose paths come first. A chain
+   * of one path leads from it to itself.
+   * @returns `undefined` where the one does not depend on the other
+   * @throws {LaminixError} ERR_PATH_NOT_VALID when `from` is not in the closure; ERR_STORE_PATH, ERR_OUTSIDE_STORE
+   */
+  whyDepends(from: string, to: string): StorePath[] | undefined {
+    const pair = this.#pair(from, to);
+    const chain = pair && shortestChain(this.rows, this.#reversed, pair, this.#byPath);
+    return chain?.map(this.#pathAt);
+  }
+
+  /**
+   * Every reference on any chain from the one path to the other, of dependents before that of their dependencies;
+   * references of a path to itself left out, so that there is none from a path to itself.
+   * @returns `undefined` where the one does not depend on the other
+   * @throws {LaminixError} ERR_PATH_NOT_VALID when `from` is not in the closure; ERR_STORE_PATH, ERR_OUTSIDE_STORE
+   */
+  whyDependsAll(from: string, to: string): ReferenceEdge[] | undefined {
+    const pair = this.#pair(from, to);
+    const edges = pair && edgesBetween(this.rows, this.#reversed, pair);
+    return edges?.map((edge) => ({ from: this.#pathAt(edge.from), to: this.#pathAt(edge.to) }));
+  }
+
+  /**
+   * The tree of references below a path, in the order of `nix-store --query --tree`. What has been shown before is
+   * shown again, marked and without what is below it.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
+   */
+  tree(path: string): Generator<TreeNode> {
+    return this.#tree(this.#row(path));
+  }
+
+  /** Packages, output by output, of which the closure has several versions or several builds; the largest first. */
+  duplicates(): Duplicate[] {
+    return duplicatesOf(this);
   }
 
   *[Symbol.iterator](): Generator<PathInfo> {
     for (let row = 0; row < this.size; row++) yield this.#info(row);
+  }
+
+  *#tree(root: number): Generator<TreeNode> {
+    for (const { row, depth, isLast, isRepeated } of walkTree(this.rows, root, this.#byPath)) {
+      yield { path: this.#pathAt(row), depth, isLast, isRepeated };
+    }
   }
 
   #info(row: number): PathInfo {
@@ -114,42 +205,40 @@ export class Closure implements Iterable<PathInfo> {
       path: columns.path(row),
       narHash: columns.narHash(row),
       narSize: columns.narSize(row),
-      references: this.#neighbours(this.rows, row),
+      references: Array.from(rowsOf(this.rows, row), this.#pathAt),
       ...columns.info(row),
     };
   }
 
-  #neighbours({ offsets, targets }: ReferenceRows, row: number): StorePath[] {
-    return Array.from(targets.subarray(offsets[row], offsets[row + 1]), (target) =>
-      this.#columns.path(target),
-    );
+  get #reversed(): ReferenceRows {
+    return (this.#referrers ??= reversed(this.rows));
   }
 
-  #row(path: string): number | undefined {
-    this.#rows ??= new Map(this.paths.map((each, row) => [each, row]));
-    return this.#rows.get(path as StorePath);
+  readonly #pathAt = (row: number): StorePath => this.paths[row] ?? this.#columns.path(row);
+
+  readonly #byPath = (one: number, other: number): number =>
+    one === other ? 0 : this.#pathAt(one) < this.#pathAt(other) ? -1 : 1;
+
+  #pair(from: string, to: string): RowPair | undefined {
+    const row = this.#row(from, "from");
+    const target = this.#search(to, "to");
+    return target === undefined ? undefined : { from: row, to: target };
   }
 
-  #requireRow(path: string): number {
-    const row = this.#row(path);
+  #row(path: string, argument = "path"): number {
+    const row = this.#search(path, argument);
     if (row !== undefined) return row;
     throw new LaminixError("ERR_PATH_NOT_VALID", `${path} is not in the closure`, { details: { path } });
   }
-}
 
-function reversed({ offsets, targets }: ReferenceRows): ReferenceRows {
-  const count = offsets.length - 1;
-  const starts = new Uint32Array(count + 1);
-  for (const target of targets) starts[target + 1] = (starts[target + 1] ?? 0) + 1;
-  for (let i = 0; i < count; i++) starts[i + 1] = (starts[i + 1] ?? 0) + (starts[i] ?? 0);
-  const next = starts.slice();
-  const sources = new Uint32Array(targets.length);
-  for (let row = 0; row < count; row++) {
-    for (const target of targets.subarray(offsets[row], offsets[row + 1])) {
-      const at = next[target] ?? 0;
-      sources[at] = row;
-      next[target] = at + 1;
-    }
+  /** A path that is not one of the closure's may be inside one; what is no store path at all is an error. */
+  #search(path: string, argument: string): number | undefined {
+    return this.#find(path, argument) ?? this.#find(toStorePath(path), argument);
   }
-  return { offsets: starts, targets: sources };
+
+  #find(path: string, argument = "path"): number | undefined {
+    requireString(path, argument);
+    this.#index ??= new RowIndex(this.size, (row) => this.#columns.path(row));
+    return this.#index.find(path);
+  }
 }

@@ -114,8 +114,10 @@ function nodeOf(path: string, fields: Fields, dir: string, name: string): PathIn
   // Format 2 of `nix path-info` names paths by their base names.
   const full = (text: unknown): StorePath =>
     toStorePath(String(text).includes("/") ? String(text) : `${dir}/${String(text)}`, dir);
+  // A set, however often the file names one.
+  const all = [...new Set(references.map(full))];
   return {
-    ...{ path: full(path), narSize, narHash: sri(narHash), references: references.map(full) },
+    ...{ path: full(path), narSize, narHash: sri(narHash), references: all },
     ...{ registrationTime: 0, ultimate: false, signatures: [] },
   };
 }

@@ -322,7 +322,7 @@ describe("laminix closure", () => {
     const argv = ["closure", program, ...graph];
     expect((await runMain(argv)).stdout.toString()).toBe(`${library}\n${program}\n`);
     expect((await runMain([...argv, "--sizes"])).stdout.toString()).toBe(
-      `2000000\t${library}\n1000\t${program}\n`,
+      `     NAR   closure     added  path\n 2.00 MB   2.00 MB   2.00 MB  ${library}\n 1.00 kB   2.00 MB   2.00 MB  ${program}\n`,
     );
     const infos = JSON.parse((await runMain([...argv, "--json"])).stdout.toString());
     expect(infos).toMatchObject([

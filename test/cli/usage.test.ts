@@ -4,18 +4,9 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const commands = [
-  "stream",
-  "build",
-  "layers",
-  "stream-conf",
-  "inspect",
-  "closure",
-  "store",
-  "eval",
-  "realise",
-  "cache",
-];
+const images = ["stream", "build", "layers", "stream-conf", "inspect"];
+const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
+const commands = [...images, ...questions, "store", "eval", "realise", "cache"];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(
@@ -49,6 +40,12 @@ describe("the command line's help", () => {
     },
   );
 
+  test.each(questions)("of %s says what its answer looks like, with an example", async (command) => {
+    const { stdout } = await runMain([command, "--help"]);
+    expect(stdout.toString()).toMatch(/With --json/);
+    expect(stdout.toString()).toContain(`Example:\n  laminix ${command} ./result`);
+  });
+
   test("tells the package's version", async () => {
     const { version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8"));
     for (const flag of ["--version", "-V"]) {
@@ -65,6 +62,12 @@ describe("wrong usage", () => {
     [["stream", "--nmae", "x", "y"], /unknown option '--nmae'/],
     [["stream"], /a SPEC or a PATH is missing/],
     [["closure"], /PATH is missing/],
+    [["duplicates"], /PATH is missing/],
+    [["tree"], /missing required argument 'PATH'/],
+    [["tree", "a", "b"], /too many arguments/],
+    [["why-depends", "a"], /missing required argument 'TO'/],
+    [["diff", "a"], /missing required argument 'NEW'/],
+    [["diff", "a", "b", "c"], /too many arguments/],
     [["stream-conf"], /missing required argument 'CONF'/],
     [["stream-conf", "a", "b"], /too many arguments/],
     [["inspect"], /missing required argument 'ARCHIVE'/],

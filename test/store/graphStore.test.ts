@@ -83,6 +83,13 @@ describe("a reference graph in a file", () => {
     expect((await empty.closure([])).size).toBe(0);
   });
 
+  test("has a reference once that the file names twice", async () => {
+    const twice = [entry("app", ["lib", "lib"]), entry("lib")];
+    const closure = await GraphStore.parse(JSON.stringify(twice), "graph.json").closure(id("app"));
+    expect(closure.references(id("app"))).toEqual([id("lib")]);
+    expect(closure.whyDependsAll(id("app"), id("lib"))).toHaveLength(1);
+  });
+
   test("gives closures of several paths, and of paths inside them", async () => {
     const store = GraphStore.parse(JSON.stringify(entries), "graph.json");
     expect((await store.closure([`${id("lib")}/lib/lib.so`, id("x"), id("lib")])).paths).toEqual([

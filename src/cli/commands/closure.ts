@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import type { Closure } from "../../store/closure.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
+import { jsonArray, writeLines } from "../lines.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
 
@@ -8,23 +10,49 @@ interface ClosureOptions extends CommonOptions {
   readonly sizes?: boolean;
 }
 
+const help = `
+With --sizes, before each path: the bytes of its NAR, those of its closure, and those that would not be here without it.
+With --json: an array of path infos, with "closureSize" and "addedSize" if --sizes is given.
+
+Example:
+  laminix closure ./result --sizes`;
+
 export function closure(io: Io): Command {
   return command("closure", "store paths with all that they reference, dependencies first")
     .argument("[PATH...]")
-    .option("--sizes", "print the bytes of each path's NAR before it")
+    .option("--sizes", "print how large each path is, and how much it brings")
+    .addHelpText("after", help)
     .action(async (paths: string[], options: ClosureOptions) => {
       requireArguments(paths, "PATH");
       const found = await withStore(options, async (store) =>
         store.closure(await storePaths(paths, store, io.signal), { signal: io.signal }),
       );
-      if (options.json) return io.stdout.write(`${JSON.stringify([...found])}\n`);
-      const { narSizes } = found;
-      const lines = found.paths.map((path, row) =>
-        options.sizes ? `${String(narSizes[row])}\t${path}\n` : `${path}\n`,
-      );
-      await io.stdout.write(lines.join(""));
+      if (options.json) return writeLines(io, jsonArray(options.sizes ? withSizes(found) : found));
+      await writeLines(io, options.sizes ? sizeTable(found) : found.paths.map((path) => `${path}\n`));
       if (options.sizes && !options.quiet) {
         io.stderr.write(`${counted(found.size, "store path")}, ${bytes(found.narSize)}\n`);
       }
     });
+}
+
+function* withSizes(found: Closure): Generator<object> {
+  const { closureSizes, addedSizes } = found;
+  let row = 0;
+  for (const info of found) {
+    yield { ...info, closureSize: closureSizes[row], addedSize: addedSizes[row] };
+    row++;
+  }
+}
+
+function* sizeTable(found: Closure): Generator<string> {
+  const columns = [found.narSizes, found.closureSizes, found.addedSizes];
+  const line = (cells: readonly string[], path: string): string =>
+    `${cells.map((cell) => cell.padStart(8)).join("  ")}  ${path}\n`;
+  yield line(["NAR", "closure", "added"], "path");
+  for (const [row, path] of found.paths.entries()) {
+    yield line(
+      columns.map((sizes) => bytes(sizes[row] ?? 0)),
+      path,
+    );
+  }
 }

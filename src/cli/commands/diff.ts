@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import type { ClosureDiff, PackageChange } from "../../store/questions/diffClosures.js";
+import { bytes, counted, moreBytes } from "../format.js";
+import type { Io } from "../io.js";
+import { writeLines } from "../lines.js";
+import { command, type CommonOptions, withStore } from "../options.js";
+import { storePaths } from "../paths.js";
+
+const help = `
+A line for each package that is not the same: the versions that went (∅ for none, ε for one without a number) and those
+that came, and its bytes. Names and versions are read from the paths, as nix store diff-closures does.
+With --json: {"changes":[{"name","kind","removedVersions","addedVersions","removed":[{"path","version","output",
+"narSize"}],"added":[…],"narSizeDelta"}],"before":{"size","narSize"},"after":{…},"narSizeDelta"}; "kind" is added,
+removed, version, outputs or rebuilt.
+
+Example:
+  laminix diff ./result-before ./result`;
+
+export function diff(io: Io): Command {
+  return command("diff", "what is different between the closures of two store paths")
+    .argument("<OLD>")
+    .argument("<NEW>")
+    .addHelpText("after", help)
+    .action(async (...[oldArg, newArg, options]: [string, string, CommonOptions]) => {
+      const { diffClosures } = await import("../../store/questions/diffClosures.js");
+      const found = await withStore(options, async (store) => {
+        const [old = oldArg, new_ = newArg] = await storePaths([oldArg, newArg], store, io.signal);
+        const [before, after] = await Promise.all([
+          store.closure([old], { signal: io.signal }),
+          store.closure([new_], { signal: io.signal }),
+        ]);
+        return diffClosures(before, after);
+      });
+      if (options.json) return io.stdout.write(`${JSON.stringify(found)}\n`);
+      await writeLines(io, found.changes.map(line));
+      if (!options.quiet) io.stderr.write(summary(found));
+    });
+}
+
+function line(change: PackageChange): string {
+  const facts = change.narSizeDelta === 0 ? [] : [moreBytes(change.narSizeDelta)];
+  return `${change.name}: ${[what(change), ...facts].join(", ")}\n`;
+}
+
+function what({ kind, removedVersions, addedVersions, removed, added }: PackageChange): string {
+  const shown = (versions: readonly string[]): string =>
+    versions.map((version) => version || "ε").join(", ") || "∅";
+  const outputs = (paths: PackageChange["added"]): string =>
+    [...new Set(paths.map(({ output }) => output || "out"))].sort().join(", ") || "∅";
+  if (kind === "rebuilt") return "rebuilt";
+  if (kind === "outputs") return `outputs ${outputs(removed)} → ${outputs(added)}`;
+  return `${shown(removedVersions)} → ${shown(addedVersions)}`;
+}
+
+function summary({ changes, before, after, narSizeDelta }: ClosureDiff): string {
+  const sizes = `${bytes(before.narSize)} → ${bytes(after.narSize)}`;
+  return `${counted(changes.length, "package")} changed, ${moreBytes(narSizeDelta)} (${sizes})\n`;
+}
