@@ -2,9 +2,9 @@
  * The closure of 10,000 paths, beside the daemon's own floor (the same requests written at once, the answers only
  * counted) and `nix path-info`. Connecting is part of each; starting a process only of the latter.
  */
-import { connect } from "node:net";
 import { NixStore } from "laminix";
 import { startNixStore } from "../test/support/nixStore.js";
+import { floor, request } from "./support/daemonFloor.js";
 import { randomGraph } from "./support/randomGraph.js";
 import { clock, compare, measure } from "./support/measure.js";
 import { ratio, seconds, table } from "./support/table.js";
@@ -18,7 +18,14 @@ export async function closure(): Promise<string> {
   const names = paths.map(({ path }) => path);
   const root = names.at(-1) ?? "";
   const results = await compare({
-    "daemon's floor": () => clock(() => floor(store.socket, names)),
+    "daemon's floor": () =>
+      clock(() =>
+        floor(
+          store.socket,
+          names.map((name) => request(26, name)),
+          PATHS * 100,
+        ),
+      ),
     "nixStore.closure()": () =>
       clock(async () => {
         await using nix = new NixStore(store.uri);
@@ -37,27 +44,4 @@ export async function closure(): Promise<string> {
     ratio(result.seconds / least),
   ]);
   return table([`closure of ${PATHS.toLocaleString("en")} paths`, "time", "of the floor"], rows);
-}
-
-/** Handshake of protocol 1.37, which goes in one write with what follows, then QueryPathInfo for each path. */
-async function floor(socket: string, paths: readonly string[]): Promise<void> {
-  const requests = [number(0x6e697863), number(0x125), number(0), number(0)];
-  for (const path of paths) requests.push(number(26), text(path));
-  const connection = connect(socket);
-  // The daemon answers all that it was asked, then hangs up.
-  connection.end(Buffer.concat(requests));
-  let bytes = 0;
-  for await (const chunk of connection) bytes += (chunk as Buffer).length;
-  if (bytes < paths.length * 100) throw new Error(`the daemon answered ${String(bytes)} bytes`);
-}
-
-function number(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([number(bytes.length), bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)]);
 }

@@ -4,10 +4,11 @@
  */
 import { closure } from "./closure.js";
 import { hashing } from "./hashing.js";
+import { nar } from "./nar.js";
 import { planning } from "./planning.js";
 import { stream } from "./stream.js";
 
-const benches = { stream, hashing, closure, planning };
+const benches = { stream, hashing, closure, nar, planning };
 const wanted = process.argv.slice(2);
 for (const [name, bench] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -136,6 +136,7 @@ const everything = {
   "lint: types of tests and scripts": check(bin("tsc"), "-p", "tsconfig.test.json"),
   "lint: formatting": check(bin("prettier"), "--check", "."),
   "lint: formatting of C++": check("sh", "scripts/format-native", "--check"),
+  "lint: docs/reference.md is up to date": check("node", "scripts/reference.js", "--check"),
   "lint: package, publint": check(bin("publint"), "--strict"),
   "lint: package, attw": check(bin("attw"), "--pack", ".", "--profile", "esm-only"),
   "tests: C++": { run: nativeTests },

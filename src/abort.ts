@@ -40,6 +40,27 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
   }
 }
 
+/** What a source brings, until the signal aborts: then the signal's reason, whatever the source is waiting for. */
+export async function* abortableItems<T>(
+  source: Iterable<T> | AsyncIterable<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T, void, void> {
+  const iterator =
+    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await abortable(Promise.resolve(iterator.next()), signal);
+      if (next.done) break;
+      yield next.value;
+    }
+    ended = true;
+  } finally {
+    // Not waited for: a source that does not answer may not answer this either.
+    if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
 /** A signal of one's own for a piece of work, and the end of that work: whatever still listens then is told to stop. */
 export interface AbortScope extends Disposable {
   readonly signal: AbortSignal;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "addon/convert.h"
+#include "daemon/calls.h"
 
 namespace laminix::addon {
 
@@ -29,12 +30,10 @@ std::optional<std::chrono::milliseconds> toPatience(const Napi::Value& value) {
 Napi::Function Connection::define(Napi::Env env) {
   return DefineClass(env, "NativeConnection",
                      {
-                         InstanceMethod<&Connection::isValidPath>("isValidPath"),
-                         InstanceMethod<&Connection::pathInfo>("pathInfo"),
-                         InstanceMethod<&Connection::allValidPaths>("allValidPaths"),
-                         InstanceMethod<&Connection::pathFromHashPart>("pathFromHashPart"),
-                         InstanceMethod<&Connection::addTempRoot>("addTempRoot"),
+                         InstanceMethod<&Connection::ask>("ask"),
                          InstanceMethod<&Connection::closure>("closure"),
+                         InstanceMethod<&Connection::nar>("nar"),
+                         InstanceMethod<&Connection::frame>("frame"),
                          InstanceMethod<&Connection::close>("close"),
                      });
 }
@@ -61,29 +60,37 @@ Connection::~Connection() {
   if (link_) link_->disown();
 }
 
-Napi::Value Connection::isValidPath(const Napi::CallbackInfo& info) {
-  return link_->submit(info.Env(), daemon::callIsValidPath(toString(info[0], "path")));
-}
-
-Napi::Value Connection::pathInfo(const Napi::CallbackInfo& info) {
-  return link_->submit(info.Env(), daemon::callPathInfo(toString(info[0], "path")));
-}
-
-Napi::Value Connection::allValidPaths(const Napi::CallbackInfo& info) {
-  return link_->submit(info.Env(), daemon::callAllValidPaths());
-}
-
-Napi::Value Connection::pathFromHashPart(const Napi::CallbackInfo& info) {
-  return link_->submit(info.Env(), daemon::callPathFromHashPart(toString(info[0], "hashPart")));
-}
-
-Napi::Value Connection::addTempRoot(const Napi::CallbackInfo& info) {
-  return link_->submit(info.Env(), daemon::callAddTempRoot(toString(info[0], "path")));
+Napi::Value Connection::ask(const Napi::CallbackInfo& info) {
+  std::string name = toString(info[0], "operation");
+  const daemon::Operation* operation = daemon::findOperation(name);
+  if (operation == nullptr) throw Napi::TypeError::New(info.Env(), "there is no operation " + name);
+  bool hears = info[2].IsFunction();
+  daemon::Item arguments = toItem(info[1], operation->request, name);
+  return link_->submit(info.Env(), daemon::callOperation({*operation, std::move(arguments), hears}), info[2]);
 }
 
 Napi::Value Connection::closure(const Napi::CallbackInfo& info) {
+  return link_->submit(info.Env(), daemon::callClosure(toString(info[0], "storeDir"),
+                                                       toStrings(info[1], "roots"), info[2].ToBoolean()));
+}
+
+Napi::Value Connection::nar(const Napi::CallbackInfo& info) {
+  if (!info[1].IsFunction()) throw Napi::TypeError::New(info.Env(), "onChunk must be a function");
+  std::shared_ptr<daemon::NarCall> call = daemon::callNar(toString(info[0], "path"));
+  Napi::Object result = link_->submit(info.Env(), call, info[1]);
+  auto want = [link = std::weak_ptr(link_), call](const Napi::CallbackInfo&) {
+    call->want();
+    if (auto open = link.lock()) open->wake();
+  };
+  result.Set("want", Napi::Function::New(info.Env(), want, "want"));
+  return result;
+}
+
+Napi::Value Connection::frame(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray()) throw Napi::TypeError::New(info.Env(), "bytes must be a Uint8Array");
+  auto bytes = info[0].As<Napi::Uint8Array>();
   return link_->submit(info.Env(),
-                       daemon::callClosure(toString(info[0], "storeDir"), toStrings(info[1], "roots")));
+                       daemon::callFrame({reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()}));
 }
 
 void Connection::close(const Napi::CallbackInfo&) { link_->close(); }

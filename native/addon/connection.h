@@ -19,12 +19,10 @@ class Connection final : public Napi::ObjectWrap<Connection>, private Link::Owne
   ~Connection() override;
 
  private:
-  Napi::Value isValidPath(const Napi::CallbackInfo& info);
-  Napi::Value pathInfo(const Napi::CallbackInfo& info);
-  Napi::Value allValidPaths(const Napi::CallbackInfo& info);
-  Napi::Value pathFromHashPart(const Napi::CallbackInfo& info);
-  Napi::Value addTempRoot(const Napi::CallbackInfo& info);
+  Napi::Value ask(const Napi::CallbackInfo& info);
   Napi::Value closure(const Napi::CallbackInfo& info);
+  Napi::Value nar(const Napi::CallbackInfo& info);
+  Napi::Value frame(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   void keepAlive() override { Ref(); }

@@ -15,6 +15,10 @@ namespace laminix::addon {
 Napi::Value toJs(Napi::Env env, const daemon::CodedError& error);
 Napi::Value toJs(Napi::Env env, const daemon::Handshake& handshake);
 Napi::Value toJs(Napi::Env env, const daemon::Value& value);
+Napi::Value toJs(Napi::Env env, daemon::Event event);
+
+/** A TypeError that names what of `argument` does not have the shape. */
+daemon::Item toItem(const Napi::Value& value, const daemon::Shape& shape, const std::string& argument);
 
 /** A TypeError that names `what` if it is no string. */
 std::string toString(const Napi::Value& value, const char* what);

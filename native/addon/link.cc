@@ -35,14 +35,18 @@ void Link::tearDown(void* link) {
   auto* self = static_cast<Link*>(link);
   self->session_->close();
   self->session_->join();
+  self->pending_.clear();  // while references can still be given back
 }
 
-Napi::Object Link::submit(Napi::Env env, std::shared_ptr<daemon::Call> call) {
+Napi::Object Link::submit(Napi::Env env, std::shared_ptr<daemon::Call> call, Napi::Value onEvent) {
   Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
   if (auto refusal = session_->submit(call)) {
     deferred.Reject(toJs(env, *refusal));
   } else {
-    pending_.emplace(call.get(), deferred);
+    Pending pending{deferred, {}};
+    if (!onEvent.IsEmpty() && onEvent.IsFunction())
+      pending.onEvent = Napi::Persistent(onEvent.As<Napi::Function>());
+    pending_.emplace(call.get(), std::move(pending));
     updateHold(env);
   }
   Napi::Object result = Napi::Object::New(env);
@@ -68,13 +72,17 @@ void Link::cancel(Napi::Env env, const std::shared_ptr<daemon::Call>& call) {
   call->cancel();
   auto found = pending_.find(call.get());
   if (found == pending_.end()) return;
-  Napi::Promise::Deferred deferred = found->second;
+  Napi::Promise::Deferred deferred = found->second.deferred;
   pending_.erase(found);
   updateHold(env);
   deferred.Reject(toJs(env, daemon::CodedError(daemon::code::cancelled, "the call was cancelled")));
 }
 
 void Link::greeted(daemon::Handshake handshake) { push(Greeted{std::move(handshake)}); }
+
+void Link::told(const std::shared_ptr<daemon::Call>& call, daemon::Event event) {
+  push(Told{call, std::move(event)});
+}
 
 void Link::settled(const std::shared_ptr<daemon::Call>& call, daemon::Outcome outcome) {
   push(Settled{call, std::move(outcome)});
@@ -130,10 +138,11 @@ void Link::deliver(Napi::Env env, Event event) {
     ready_.Resolve(toJs(env, greeted->handshake));
     return;
   }
+  if (auto* told = std::get_if<Told>(&event)) return tell(env, std::move(*told));
   auto& settled = std::get<Settled>(event);
   auto found = pending_.find(settled.call.get());
   if (found == pending_.end()) return;
-  Napi::Promise::Deferred deferred = found->second;
+  Napi::Promise::Deferred deferred = found->second.deferred;
   pending_.erase(found);
   if (auto* error = std::get_if<daemon::CodedError>(&settled.outcome)) {
     deferred.Reject(toJs(env, *error));
@@ -146,6 +155,18 @@ void Link::deliver(Napi::Env env, Event event) {
   }
 }
 
+void Link::tell(Napi::Env env, Told told) {
+  auto found = pending_.find(told.call.get());
+  if (found == pending_.end() || found->second.onEvent.IsEmpty()) return;
+  Napi::Function listener = found->second.onEvent.Value();
+  try {
+    listener.Call({toJs(env, std::move(told.event))});
+  } catch (const Napi::Error& error) {
+    // Thrown from here, Node would only warn of it.
+    napi_fatal_exception(env, error.Value());
+  }
+}
+
 /** Nothing comes from the thread any more. */
 void Link::finish(Napi::Env env, const daemon::CodedError& reason) {
   if (finished_) return;
@@ -155,7 +176,7 @@ void Link::finish(Napi::Env env, const daemon::CodedError& reason) {
   Napi::HandleScope scope(env);
   if (std::exchange(readyPending_, false)) ready_.Reject(toJs(env, reason));
   auto pending = std::exchange(pending_, {});
-  for (auto& [call, deferred] : pending) deferred.Reject(toJs(env, reason));
+  for (auto& [call, each] : pending) each.deferred.Reject(toJs(env, reason));
   bool tell = wasGreeted_ && !closed_ && owner_ != nullptr;
   updateHold(env);
   bell_.Release();

@@ -34,8 +34,12 @@ class Link final : public std::enable_shared_from_this<Link>, private daemon::Li
                                     std::optional<std::chrono::milliseconds> patience, Owner& owner);
 
   Napi::Promise ready() const { return ready_.Promise(); }
-  /** `{ promise, cancel }` */
-  Napi::Object submit(Napi::Env env, std::shared_ptr<daemon::Call> call);
+  /**
+   * `{ promise, cancel }`
+   * @param onEvent a function that is told what happens meanwhile, if it is one
+   */
+  Napi::Object submit(Napi::Env env, std::shared_ptr<daemon::Call> call, Napi::Value onEvent = {});
+  void wake() { session_->wake(); }
   void close();
   /** The owner is being collected: ends the connection. */
   void disown();
@@ -48,7 +52,16 @@ class Link final : public std::enable_shared_from_this<Link>, private daemon::Li
     std::shared_ptr<daemon::Call> call;
     daemon::Outcome outcome;
   };
-  using Event = std::variant<Greeted, Settled>;
+  struct Told {
+    std::shared_ptr<daemon::Call> call;
+    daemon::Event event;
+  };
+  using Event = std::variant<Greeted, Told, Settled>;
+  struct Pending {
+    Napi::Promise::Deferred deferred;
+    /** Empty where nobody listens. */
+    Napi::FunctionReference onEvent;
+  };
 
   using Context = std::shared_ptr<Link>;
   static void drain(Napi::Env env, Napi::Function, Context* context, void*);
@@ -59,12 +72,14 @@ class Link final : public std::enable_shared_from_this<Link>, private daemon::Li
 
   // On the connection's thread.
   void greeted(daemon::Handshake handshake) override;
+  void told(const std::shared_ptr<daemon::Call>& call, daemon::Event event) override;
   void settled(const std::shared_ptr<daemon::Call>& call, daemon::Outcome outcome) override;
   void ended(daemon::CodedError reason) override;
   void push(Event event);
   void ring();
 
   void deliver(Napi::Env env, Event event);
+  void tell(Napi::Env env, Told told);
   void finish(Napi::Env env, const daemon::CodedError& reason);
   void cancel(Napi::Env env, const std::shared_ptr<daemon::Call>& call);
   bool isWaitedFor() const { return readyPending_ || !pending_.empty(); }
@@ -78,7 +93,7 @@ class Link final : public std::enable_shared_from_this<Link>, private daemon::Li
   bool closed_ = false;
   bool finished_ = false;
   bool held_ = false;
-  std::unordered_map<const daemon::Call*, Napi::Promise::Deferred> pending_;
+  std::unordered_map<const daemon::Call*, Pending> pending_;
   Bell bell_;
 
   std::mutex mutex_;

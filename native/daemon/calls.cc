@@ -2,30 +2,60 @@
 
 #include <utility>
 
+#include "daemon/path_info.h"
+
 namespace laminix::daemon {
 
 namespace {
 
-/** One request, encoded beforehand, and one answer. */
-class Question final : public Call {
+class OperationCall final : public Call {
  public:
-  using Read = Value (*)(Decoder&);
-  Question(const Encoder& request, Read read) : request_(request.pending()), read_(read) {}
+  explicit OperationCall(Question question)
+      : operation_(question.operation), arguments_(std::move(question.arguments)), hears_(question.hears) {}
 
-  std::size_t ask(Encoder& out) override {
-    out.raw(request_).endRequest();
+  std::size_t ask(Encoder& out, std::uint64_t minor) override {
+    if (minor < operation_.since) {
+      throw CodedError(code::unsupported, "the daemon speaks protocol 1." + std::to_string(minor) +
+                                              "; this takes 1." + std::to_string(operation_.since));
+    }
+    out.number(operation_.number);
+    encode(out, operation_.request, std::exchange(arguments_, {}), minor);
+    if (operation_.body == Operation::Body::framed) {
+      out.beginBody();
+    } else {
+      out.endRequest();
+    }
     return 1;
   }
-  std::size_t take(Decoder& in, Encoder&) override {
-    value_ = read_(in);
+  std::size_t take(Turn& turn) override {
+    item_ = decode(turn.in, operation_.answer, turn.minor);
     return 0;
   }
-  Value result() override { return std::move(value_); }
+  Value result() override { return Answer{&operation_.answer, std::move(item_)}; }
+  bool hears() const override { return hears_; }
 
  private:
-  std::string request_;
-  Read read_;
-  Value value_;
+  const Operation& operation_;
+  Item arguments_;
+  const bool hears_;
+  Item item_;
+};
+
+/** Bytes that are part of another call's request. Frames are not padded. */
+class FrameCall final : public Call {
+ public:
+  explicit FrameCall(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  std::size_t ask(Encoder& out, std::uint64_t) override {
+    out.number(bytes_.size()).raw(std::exchange(bytes_, {}));
+    return 0;
+  }
+  std::size_t take(Turn&) override { return 0; }
+  Value result() override { return {}; }
+  bool waitsForRoom() const override { return true; }
+
+ private:
+  std::string bytes_;
 };
 
 /** Reads an answer that nobody wants. */
@@ -42,23 +72,22 @@ struct Nowhere {
 
 class ClosureCall final : public Call {
  public:
-  ClosureCall(std::string storeDir, std::vector<std::string> roots)
-      : storeDir_(std::move(storeDir)), roots_(std::move(roots)) {}
+  ClosureCall(std::string storeDir, std::vector<std::string> roots, bool inBatches)
+      : storeDir_(std::move(storeDir)), roots_(std::move(roots)), inBatches_(inBatches) {}
 
-  std::size_t ask(Encoder& out) override {
-    walk_.emplace(std::move(storeDir_), roots_);
+  std::size_t ask(Encoder& out, std::uint64_t) override {
+    walk_.emplace(std::move(storeDir_), roots_, inBatches_);
     return walk_->ask(out);
   }
 
-  std::size_t take(Decoder& in, Encoder& out) override {
+  std::size_t take(Turn& turn) override {
     if (cancelled()) walk_.reset();
     if (!walk_) {
-      Nowhere nowhere;
-      readPathInfoInto(in, nowhere);
+      skip(turn.in);
       return 0;
     }
     try {
-      return walk_->take(in, out);
+      return walk_->take(turn.in, turn.out);
     } catch (const CodedError&) {
       walk_.reset();
       throw;
@@ -68,49 +97,35 @@ class ClosureCall final : public Call {
   Value result() override { return walk_ ? walk_->result() : Closure(); }
 
  private:
+  void skip(Decoder& in) const {
+    Nowhere nowhere;
+    if (!inBatches_) {
+      if (in.boolean()) readPathInfo(in, nowhere);
+      return;
+    }
+    for (std::uint64_t n = in.count("the number of path infos"); n > 0; n--) {
+      in.string(maxShortLength, "a store path");
+      readPathInfo(in, nowhere);
+    }
+  }
+
   std::string storeDir_;
   std::vector<std::string> roots_;
+  const bool inBatches_;
   /** Nothing when there is no use in going on. */
   std::optional<ClosureWalk> walk_;
 };
 
-template <class... Arguments>
-std::shared_ptr<Call> question(Question::Read read, void (*encode)(Encoder&, Arguments...),
-                               Arguments... arguments) {
-  Encoder request;
-  encode(request, arguments...);
-  return std::make_shared<Question>(request, read);
-}
-
 }  // namespace
 
-std::shared_ptr<Call> callIsValidPath(std::string_view path) {
-  return question([](Decoder& in) { return Value(readIsValidPath(in)); }, askIsValidPath, path);
+std::shared_ptr<Call> callOperation(Question question) {
+  return std::make_shared<OperationCall>(std::move(question));
 }
 
-std::shared_ptr<Call> callPathInfo(std::string_view path) {
-  return question([](Decoder& in) { return Value(readPathInfo(in)); }, askPathInfo, path);
-}
+std::shared_ptr<Call> callFrame(std::string bytes) { return std::make_shared<FrameCall>(std::move(bytes)); }
 
-std::shared_ptr<Call> callAllValidPaths() {
-  return question([](Decoder& in) { return Value(readAllValidPaths(in)); }, askAllValidPaths);
-}
-
-std::shared_ptr<Call> callPathFromHashPart(std::string_view hashPart) {
-  return question([](Decoder& in) { return Value(readPathFromHashPart(in)); }, askPathFromHashPart, hashPart);
-}
-
-std::shared_ptr<Call> callAddTempRoot(std::string_view path) {
-  return question(
-      [](Decoder& in) {
-        readAddTempRoot(in);
-        return Value();
-      },
-      askAddTempRoot, path);
-}
-
-std::shared_ptr<Call> callClosure(std::string storeDir, std::vector<std::string> roots) {
-  return std::make_shared<ClosureCall>(std::move(storeDir), std::move(roots));
+std::shared_ptr<Call> callClosure(std::string storeDir, std::vector<std::string> roots, bool inBatches) {
+  return std::make_shared<ClosureCall>(std::move(storeDir), std::move(roots), inBatches);
 }
 
 }  // namespace laminix::daemon

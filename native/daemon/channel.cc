@@ -27,7 +27,7 @@ std::size_t Channel::read(char* into, std::size_t capacity) {
   for (;;) {
     for (Ready ready; drained_ && !ready.toRead;) {
       ready = wait();
-      if (ready.woken) woken_();
+      if (ready.woken) callbacks_.woken();
     }
     ssize_t count = ::read(transport_.readFd(), into, capacity);
     if (count >= 0) {
@@ -46,17 +46,25 @@ std::size_t Channel::read(char* into, std::size_t capacity) {
 void Channel::idle() {
   Ready ready = wait();
   if (ready.toRead) {
-    // Before woken_(): what was said already is no answer to what would be asked now.
+    // Before woken(): what was said already is no answer to what would be asked now.
     char byte;
     ssize_t count = ::read(transport_.readFd(), &byte, 1);
     if (count > 0) throw ProtocolError("the daemon spoke without having been asked");
     if (count == 0 || (errno != EAGAIN && errno != EINTR)) throw EndOfStream();
   }
-  if (ready.woken) woken_();
+  if (ready.woken) callbacks_.woken();
+}
+
+void Channel::rest() {
+  pollfd item{wake_.fd(), POLLIN, 0};
+  if (poll(&item, 1, -1) <= 0) return;
+  wake_.drain();
+  callbacks_.woken();
 }
 
 Channel::Ready Channel::wait() {
   flush();
+  callbacks_.sent();
   bool blocked = !deaf_ && !out.sendable(transport_.window()).empty();
   pollfd items[] = {
       {wake_.fd(), POLLIN, 0},

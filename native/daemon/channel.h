@@ -18,9 +18,14 @@ class Channel final : public Source {
  public:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
-  /** `woken` is called whenever `wake` was signalled during a wait; it may add to `out`, or throw. */
-  Channel(Transport& transport, Wake& wake, std::function<void()> woken)
-      : transport_(transport), wake_(wake), woken_(std::move(woken)) {}
+  struct Callbacks {
+    /** `wake` was signalled during a wait. May add to `out`, or throw. */
+    std::function<void()> woken;
+    /** Some of `out` may have been sent. */
+    std::function<void()> sent;
+  };
+  Channel(Transport& transport, Wake& wake, Callbacks callbacks)
+      : transport_(transport), wake_(wake), callbacks_(std::move(callbacks)) {}
 
   Encoder out;
   /** When waiting becomes ERR_DAEMON_TIMEOUT. */
@@ -30,6 +35,8 @@ class Channel final : public Source {
   /** Waits until woken. The daemon has nothing to say meanwhile: a ProtocolError if it does, EndOfStream if
    * it ends. */
   void idle();
+  /** Waits until woken, whatever the daemon has to say: it is to wait, too. */
+  void rest();
 
  private:
   struct Ready {
@@ -41,7 +48,7 @@ class Channel final : public Source {
 
   Transport& transport_;
   Wake& wake_;
-  std::function<void()> woken_;
+  const Callbacks callbacks_;
   /** The last read took all there was: another one without waiting would be for nothing. */
   bool drained_ = true;
   /** The daemon does not read any more; it may still have something to say. */

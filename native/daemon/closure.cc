@@ -5,6 +5,7 @@
 #include <span>
 
 #include "daemon/error.h"
+#include "daemon/operations.h"
 #include "daemon/store_path.h"
 
 namespace laminix::daemon {
@@ -65,8 +66,8 @@ struct ClosureWalk::Sink {
   }
 };
 
-ClosureWalk::ClosureWalk(std::string storeDir, const std::vector<std::string>& roots)
-    : storeDir_(std::move(storeDir)) {
+ClosureWalk::ClosureWalk(std::string storeDir, const std::vector<std::string>& roots, bool inBatches)
+    : storeDir_(std::move(storeDir)), inBatches_(inBatches) {
   for (const std::string& root : roots) {
     std::string_view name = baseNameIn(storeDir_, root);
     if (name.empty()) throw notValid(root, " is not a store path in " + storeDir_);
@@ -77,12 +78,38 @@ ClosureWalk::ClosureWalk(std::string storeDir, const std::vector<std::string>& r
 std::size_t ClosureWalk::ask(Encoder& out) { return askNew(out); }
 
 std::size_t ClosureWalk::take(Decoder& in, Encoder& out) {
-  Id answered = static_cast<Id>(found_.narSizes.size());
-  Sink sink{*this};
-  if (!readPathInfoInto(in, sink)) {
-    throw notValid(storeDir_ + "/" + std::string(names_[answered]), " is not valid in the store");
+  if (inBatches_) {
+    takeBatch(in);
+  } else {
+    Id id = static_cast<Id>(rows_.size());
+    if (!in.boolean()) throw notInStore(id);
+    Sink sink{*this};
+    readPathInfo(in, sink);
+    rows_.push_back(id);
   }
   return askNew(out);
+}
+
+/** The answer about all paths that were asked about and have no row yet, in any order. */
+void ClosureWalk::takeBatch(Decoder& in) {
+  std::size_t first = rows_.size();
+  rows_.resize(asked_, BaseNames::none);
+  for (std::uint64_t n = in.count("the number of path infos"); n > 0; n--) {
+    Id id = names_.find(baseNameIn(storeDir_, in.string(maxShortLength, "a store path")));
+    if (id == BaseNames::none || id < first || id >= asked_ || rows_[id] != BaseNames::none) {
+      throw ProtocolError("the daemon sent a path info that it was not asked for");
+    }
+    rows_[id] = static_cast<Id>(found_.narSizes.size());
+    Sink sink{*this};
+    readPathInfo(in, sink);
+  }
+  for (std::size_t id = first; id < rows_.size(); id++) {
+    if (rows_[id] == BaseNames::none) throw notInStore(static_cast<Id>(id));
+  }
+}
+
+CodedError ClosureWalk::notInStore(Id id) const {
+  return notValid(storeDir_ + "/" + std::string(names_[id]), " is not valid in the store");
 }
 
 ClosureWalk::Id ClosureWalk::idOf(std::string_view path, const char* what) {
@@ -102,13 +129,19 @@ ClosureWalk::Id ClosureWalk::idOf(std::string_view path, const char* what) {
 
 std::size_t ClosureWalk::askNew(Encoder& out) {
   std::size_t count = names_.size() - asked_;
+  if (count == 0) return 0;
+  if (inBatches_) out.number(operation::queryPathInfos).number(count);
   path_.assign(storeDir_).push_back('/');
   for (; asked_ < names_.size(); asked_++) {
     path_.resize(storeDir_.size() + 1);
     path_.append(names_[asked_]);
-    askPathInfo(out, path_);
+    if (!inBatches_) out.number(operation::queryPathInfo);
+    out.string(path_);
+    if (!inBatches_) out.endRequest();
   }
-  return count;
+  if (!inBatches_) return count;
+  out.endRequest();
+  return 1;
 }
 
 /** Ids in post-order of a walk that takes nodes, and the references of each, by name. */
@@ -122,9 +155,9 @@ std::vector<ClosureWalk::Id> ClosureWalk::topologicalOrder() const {
   // References as ranks, so that every comparison from here on is one of numbers.
   std::vector<std::uint32_t> references(found_.references.size());
   for (Id id = 0; id < count; id++) {
-    auto begin = references.begin() + found_.referenceOffsets[id],
-         end = references.begin() + found_.referenceOffsets[id + 1];
-    auto ids = row(found_.references, found_.referenceOffsets, id);
+    auto begin = references.begin() + found_.referenceOffsets[rows_[id]],
+         end = references.begin() + found_.referenceOffsets[rows_[id] + 1];
+    auto ids = row(found_.references, found_.referenceOffsets, rows_[id]);
     std::transform(ids.begin(), ids.end(), begin, [&](Id reference) { return rank[reference]; });
     std::sort(begin, end);
   }
@@ -140,13 +173,13 @@ std::vector<ClosureWalk::Id> ClosureWalk::topologicalOrder() const {
   order.reserve(count);
   auto enter = [&](Id id) {
     states[id] = open;
-    stack.push_back({id, found_.referenceOffsets[id]});
+    stack.push_back({id, found_.referenceOffsets[rows_[id]]});
   };
   for (Id start : byName) {
     if (states[start] == unseen) enter(start);
     while (!stack.empty()) {
       Frame& frame = stack.back();
-      if (frame.next == found_.referenceOffsets[frame.id + 1]) {
+      if (frame.next == found_.referenceOffsets[rows_[frame.id] + 1]) {
         states[frame.id] = done;
         order.push_back(frame.id);
         stack.pop_back();
@@ -171,21 +204,22 @@ Closure ClosureWalk::result() const {
   Closure result;
   for (Id id : order) {
     result.names.push(names_[id]);
-    auto hash = found_.narHashes.begin() + static_cast<std::ptrdiff_t>(sizeof(Sha256) * id);
+    Id at = rows_[id];
+    auto hash = found_.narHashes.begin() + static_cast<std::ptrdiff_t>(sizeof(Sha256) * at);
     result.narHashes.insert(result.narHashes.end(), hash, hash + sizeof(Sha256));
-    result.narSizes.push_back(found_.narSizes[id]);
-    result.registrationTimes.push_back(found_.registrationTimes[id]);
-    result.ultimate.push_back(found_.ultimate[id]);
-    result.derivers.push(found_.derivers[id]);
-    result.cas.push(found_.cas[id]);
+    result.narSizes.push_back(found_.narSizes[at]);
+    result.registrationTimes.push_back(found_.registrationTimes[at]);
+    result.ultimate.push_back(found_.ultimate[at]);
+    result.derivers.push(found_.derivers[at]);
+    result.cas.push(found_.cas[at]);
 
-    for (Id reference : row(found_.references, found_.referenceOffsets, id)) {
+    for (Id reference : row(found_.references, found_.referenceOffsets, at)) {
       result.references.push_back(rowOf[reference]);
     }
     std::sort(result.references.begin() + result.referenceOffsets.back(), result.references.end());
     result.referenceOffsets.push_back(static_cast<std::uint32_t>(result.references.size()));
 
-    for (auto i = found_.signatureRows[id]; i < found_.signatureRows[id + 1]; i++) {
+    for (auto i = found_.signatureRows[at]; i < found_.signatureRows[at + 1]; i++) {
       result.signatures.push(found_.signatures[i]);
     }
     result.signatureRows.push_back(static_cast<std::uint32_t>(result.signatures.size()));

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "daemon/base_names.h"
-#include "daemon/operations.h"
+#include "daemon/path_info.h"
+#include "daemon/wire.h"
 
 namespace laminix::daemon {
 
@@ -36,8 +37,12 @@ struct Closure {
  */
 class ClosureWalk {
  public:
-  /** ERR_PATH_NOT_VALID for a root that is no store path of `storeDir`. */
-  ClosureWalk(std::string storeDir, const std::vector<std::string>& roots);
+  /**
+   * ERR_PATH_NOT_VALID for a root that is no store path of `storeDir`.
+   * @param inBatches asks about all paths that are new in an answer at once, which takes the feature
+   *   queryPathInfos
+   */
+  ClosureWalk(std::string storeDir, const std::vector<std::string>& roots, bool inBatches = false);
 
   /** Asks about the roots; says how many answers there will be. */
   std::size_t ask(Encoder& out);
@@ -58,13 +63,18 @@ class ClosureWalk {
 
   Id idOf(std::string_view path, const char* what);
   std::size_t askNew(Encoder& out);
+  void takeBatch(Decoder& in);
+  CodedError notInStore(Id id) const;
   std::vector<Id> topologicalOrder() const;
 
   std::string storeDir_;
+  const bool inBatches_;
   BaseNames names_;
   /** How many of the names were asked about. */
   Id asked_ = 0;
-  /** What was answered so far. Rows are in the order of ids; references are ids. Names are not filled in. */
+  /** Where in found_ an id's answer is; `BaseNames::none` while there is none. */
+  std::vector<Id> rows_;
+  /** What was answered so far, in the order of answers; references are ids. Names are not filled in. */
   Closure found_;
   std::string path_;
 };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace laminix::daemon {
 
@@ -14,6 +15,7 @@ inline constexpr char timeout[] = "ERR_DAEMON_TIMEOUT";
 inline constexpr char disconnected[] = "ERR_DAEMON_DISCONNECTED";
 inline constexpr char daemon[] = "ERR_DAEMON";
 inline constexpr char pathNotValid[] = "ERR_PATH_NOT_VALID";
+inline constexpr char unsupported[] = "ERR_UNSUPPORTED";
 inline constexpr char cancelled[] = "ERR_CANCELLED";
 }  // namespace code
 
@@ -29,12 +31,19 @@ struct CodedError : std::runtime_error {
   std::string errnoName;
   /** The level that the daemon gave its own error: 0 is an error, 1 a warning, and so on. */
   std::optional<std::uint64_t> level;
+  /** What the daemon was doing meanwhile, from the inside out. */
+  std::vector<std::string> traces;
 };
 
-/** The daemon said something that the protocol does not allow. What follows it cannot be understood any more.
- */
-struct ProtocolError : CodedError {
-  explicit ProtocolError(const std::string& message) : CodedError(code::protocol, message) {}
+/** After this nothing on the connection can be understood any more. */
+struct FatalError : CodedError {
+  using CodedError::CodedError;
+  explicit FatalError(CodedError error) : CodedError(std::move(error)) {}
+};
+
+/** The daemon said something that the protocol does not allow. */
+struct ProtocolError : FatalError {
+  explicit ProtocolError(const std::string& message) : FatalError(code::protocol, message) {}
 };
 
 /** The daemon's stream ended where more had to come. Whoever knows the transport says why. */

@@ -21,7 +21,20 @@ constexpr std::uint64_t oldestMinor = 32;
 constexpr std::uint64_t maxFeatures = 10'000;
 
 constexpr std::string_view disableSetOptions = "disable-set-options";
-constexpr std::array offered = {disableSetOptions};
+constexpr std::array offered = {disableSetOptions, queryPathInfosFeature};
+
+/** Quiet, and without a say in what the daemon's own configuration decides. */
+void askSetOptions(Encoder& out, std::uint64_t minor) {
+  constexpr std::uint64_t errorsOnly = 0, maxBuildJobs = 1, maxSilentTime = 0, buildCores = 0;
+  // The level of build logs comes as the level from which on they are shown: 7 is quiet.
+  constexpr std::uint64_t vomit = 7;
+  const Operation& operation = *findOperation("setOptions");
+  Item::Parts options{{false},         {false}, {false},      {errorsOnly}, {maxBuildJobs},
+                      {maxSilentTime}, {vomit}, {buildCores}, {true},       {Item::Parts{}}};
+  out.number(operation.number);
+  encode(out, operation.request, {std::move(options)}, minor);
+  out.endRequest();
+}
 
 std::uint64_t readMinor(Decoder& in) {
   if (in.number() != daemonMagic) {
@@ -66,7 +79,7 @@ Handshake shakeHands(Encoder& out, Decoder& in) {
   out.number(0).number(0);
   bool setOptions =
       std::find(result.features.begin(), result.features.end(), disableSetOptions) == result.features.end();
-  if (setOptions) askSetOptions(out);
+  if (setOptions) askSetOptions(out, result.minor);
 
   if (result.minor >= 33) result.version = in.string(maxShortLength, "its version");
   if (result.minor >= 35) {

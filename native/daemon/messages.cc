@@ -6,10 +6,10 @@ namespace laminix::daemon {
 
 namespace {
 
-enum Message : std::uint64_t {
+enum MessageKind : std::uint64_t {
   next = 0x6f6c6d67,
   last = 0x616c7473,
-  error = 0x63787470,
+  error = errorMessage,
   startActivity = 0x53545254,
   stopActivity = 0x53544f50,
   result = 0x52534c54,
@@ -19,16 +19,46 @@ constexpr std::uint64_t maxFields = 10'000;
 constexpr std::uint64_t maxTraces = 100'000;
 constexpr std::uint64_t maxLevel = 0xffffffff;
 
-void skipFields(Decoder& in) {
-  std::uint64_t fields = in.number(maxFields, "the number of a message's fields");
-  for (std::uint64_t i = 0; i < fields; i++) {
+std::vector<Field> readFields(Decoder& in) {
+  std::vector<Field> fields;
+  for (std::uint64_t n = in.number(maxFields, "the number of a message's fields"); n > 0; n--) {
     if (in.number(1, "the kind of a message's field") == 0) {
-      in.number();
+      fields.emplace_back(in.number());
     } else {
-      in.string(maxStringLength, "a message's field");
+      fields.emplace_back(std::string(in.string(maxStringLength, "a message's field")));
     }
   }
+  return fields;
 }
+
+ActivityStart readStart(Decoder& in) {
+  ActivityStart start;
+  start.id = in.number();
+  start.level = in.number(maxLevel, "an activity's level");
+  start.type = in.number();
+  start.text = withoutEscapes(std::string(in.string(maxStringLength, "an activity's text")));
+  start.fields = readFields(in);
+  start.parent = in.number();
+  return start;
+}
+
+ActivityResult readResult(Decoder& in) {
+  ActivityResult result;
+  result.id = in.number();
+  result.type = in.number();
+  result.fields = readFields(in);
+  return result;
+}
+
+std::string inWords(const std::string& message) {
+  std::string text = withoutEscapes(message);
+  constexpr std::string_view prefix = "error:";
+  if (text.starts_with(prefix)) text.erase(0, text.find_first_not_of(' ', prefix.size()));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace
 
 DaemonError readError(Decoder& in) {
   DaemonError result;
@@ -41,49 +71,40 @@ DaemonError readError(Decoder& in) {
   std::uint64_t traces = in.number(maxTraces, "the number of an error's traces");
   for (std::uint64_t i = 0; i < traces; i++) {
     in.number(0, "a trace's position");
-    in.string(maxStringLength, "a trace");
+    result.traces.push_back(withoutEscapes(std::string(in.string(maxStringLength, "a trace"))));
   }
   return result;
 }
 
-}  // namespace
-
 CodedError DaemonError::coded() const {
-  std::string text = withoutEscapes(message);
-  constexpr std::string_view prefix = "error:";
-  if (text.starts_with(prefix)) text.erase(0, text.find_first_not_of(' ', prefix.size()));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  CodedError result(code::daemon, text);
+  CodedError result(code::daemon, inWords(message));
   result.level = level;
+  result.traces = traces;
   return result;
 }
 
-std::optional<DaemonError> readMessages(Decoder& in) {
+std::optional<DaemonError> readMessages(Decoder& in, const Hear& hear) {
+  auto tell = [&](Message message) {
+    if (hear) hear(std::move(message));
+  };
   for (;;) {
     std::uint64_t kind = in.number();
     switch (kind) {
-      case Message::last:
+      case MessageKind::last:
         return std::nullopt;
-      case Message::error:
+      case MessageKind::error:
         return readError(in);
-      case Message::next:
-        in.string(maxStringLength, "a log line");
+      case MessageKind::next:
+        tell(LogLine{withoutEscapes(std::string(in.string(maxStringLength, "a log line")))});
         break;
-      case Message::startActivity:
-        in.number();
-        in.number(maxLevel, "an activity's level");
-        in.number();
-        in.string(maxStringLength, "an activity's text");
-        skipFields(in);
-        in.number();
+      case MessageKind::startActivity:
+        tell(readStart(in));
         break;
-      case Message::stopActivity:
-        in.number();
+      case MessageKind::stopActivity:
+        tell(ActivityStop{in.number()});
         break;
-      case Message::result:
-        in.number();
-        in.number();
-        skipFields(in);
+      case MessageKind::result:
+        tell(readResult(in));
         break;
       default: {
         char hex[24];

@@ -1,119 +1,116 @@
 #include "daemon/operations.h"
 
-#include "daemon/error.h"
+#include <unordered_map>
+#include <utility>
+
+#include "daemon/path_info.h"
 
 namespace laminix::daemon {
 
 namespace {
 
-enum class Operation : std::uint64_t {
-  isValidPath = 1,
-  addTempRoot = 11,
-  setOptions = 19,
-  queryAllValidPaths = 23,
-  queryPathInfo = 26,
-  queryPathFromHashPart = 29,
-};
+using namespace shape;
 
-Encoder& begin(Encoder& out, Operation operation) {
-  return out.number(static_cast<std::uint64_t>(operation));
+void checkNarHash(std::string_view text) { parseNarHash(text); }
+
+std::vector<Shape> pathInfoParts() {
+  return {optionalString("deriver"), string("narHash", checkNarHash),
+          strings("references"),     number("registrationTime"),
+          number("narSize"),         boolean("ultimate"),
+          strings("signatures"),     optionalString("ca")};
 }
 
-struct PathInfoSink {
-  PathInfo& info;
-  void deriver(std::string_view value) { info.deriver = value; }
-  void narHash(std::string_view value) {
-    parseNarHash(value);
-    info.narHash = value;
-  }
-  void reference(std::string_view value) { info.references.push(value); }
-  void registrationTime(std::uint64_t value) { info.registrationTime = value; }
-  void narSize(std::uint64_t value) { info.narSize = value; }
-  void ultimate(bool value) { info.ultimate = value; }
-  void signature(std::string_view value) { info.signatures.push(value); }
-  void ca(std::string_view value) { info.ca = value; }
-};
+std::vector<Shape> with(Shape first, std::vector<Shape> rest) {
+  rest.insert(rest.begin(), std::move(first));
+  return rest;
+}
 
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
+Shape pathInfo() { return record(pathInfoParts()); }
+Shape pathAndInfo() { return record(with(string("path"), pathInfoParts())); }
+Shape path() { return record({string("path")}); }
+Shape paths() { return record({strings("paths")}); }
+/** What an operation without a result ends with. */
+Shape done() { return constant(1); }
+
+Shape substitutable() {
+  return record({string("path"), optionalString("deriver"), strings("references"), number("downloadSize"),
+                 number("narSize")});
+}
+
+Shape buildResult() {
+  return record({number("status"), text("message"), number("timesBuilt"), boolean("nonDeterministic"),
+                 number("startTime"), number("stopTime"), since(37, optional("cpuUser", number("cpuUser"))),
+                 since(37, optional("cpuSystem", number("cpuSystem"))),
+                 list("outputs", record({text("id"), text("realisation")}))});
+}
+
+Operation op(std::uint64_t number, Shape request, Shape answer, std::uint64_t since = 0) {
+  return {number, std::move(request), std::move(answer), Operation::Body::none, since};
+}
+
+Operation framed(std::uint64_t number, Shape request, Shape answer) {
+  return {number, std::move(request), std::move(answer), Operation::Body::framed, 0};
+}
+
+std::unordered_map<std::string_view, Operation> makeOperations() {
+  return {
+      {"isValidPath", op(1, path(), boolean("valid"))},
+      {"referrers", op(6, path(), strings("referrers"))},
+      {"addToStore", framed(7,
+                            record({string("name"), string("contentAddressMethod"), strings("references"),
+                                    boolean("repair")}),
+                            pathAndInfo())},
+      {"buildPaths", op(9, record({strings("targets"), number("mode")}), done())},
+      {"ensurePath", op(10, path(), done())},
+      {"addTempRoot", op(11, path(), done())},
+      {"addIndirectRoot", op(12, record({string("link")}), done())},
+      {"roots", op(14, record({}), list("roots", record({string("link"), string("path")})))},
+      {"setOptions",
+       op(19,
+          record({boolean("keepFailed"), boolean("keepGoing"), boolean("tryFallback"), number("verbosity"),
+                  number("maxBuildJobs"), number("maxSilentTime"), /* use the build hook */ constant(1),
+                  number("buildLogLevel"), /* log type, print build trace */ constant(0), constant(0),
+                  number("buildCores"), boolean("useSubstitutes"),
+                  list("overrides", record({string("name"), string("value")}))}),
+          nothing())},
+      {"collectGarbage", op(20,
+                            record({number("action"), strings("paths"), /* liveness counts */ constant(0),
+                                    number("maxFreed"), constant(0), constant(0), constant(0)}),
+                            record({strings("paths"), number("bytesFreed"), ignored()}))},
+      {"allValidPaths", op(23, record({}), strings("paths"))},
+      {"pathInfo", op(operation::queryPathInfo, path(), optional("info", pathInfo()))},
+      {"pathFromHashPart", op(29, record({string("hashPart")}), optionalString("path"))},
+      {"substitutablePathInfos", op(30, record({list("paths", record({string("path"), string("ca")}))}),
+                                    list("infos", substitutable()))},
+      {"validPaths", op(31, record({strings("paths"), boolean("substitute")}), strings("paths"))},
+      {"substitutablePaths", op(32, paths(), strings("paths"))},
+      {"validDerivers", op(33, path(), strings("derivers"))},
+      {"optimiseStore", op(34, record({}), done())},
+      {"verifyStore", op(35, record({boolean("checkContents"), boolean("repair")}), boolean("errorsFound"))},
+      {"addSignatures", op(37, record({string("path"), strings("signatures")}), done())},
+      {"addToStoreNar", framed(39,
+                               record({string("path"), optionalString("deriver"), string("narHash"),
+                                       strings("references"), number("registrationTime"), number("narSize"),
+                                       boolean("ultimate"), strings("signatures"), optionalString("ca"),
+                                       boolean("repair"), boolean("dontCheckSignatures")}),
+                               nothing())},
+      {"missing", op(40, record({strings("targets")}),
+                     record({strings("willBuild"), strings("willSubstitute"), strings("unknown"),
+                             number("downloadSize"), number("narSize")}))},
+      {"derivationOutputs",
+       op(41, path(), list("outputs", record({string("name"), optionalString("path")})))},
+      {"buildPathsWithResults", op(46, record({strings("targets"), number("mode")}),
+                                   list("results", record({string("target"), buildResult()})), 34)},
+      {"addPermRoot", op(47, record({string("path"), string("link")}), string("link"), 37)},
+  };
 }
 
 }  // namespace
 
-void askSetOptions(Encoder& out) {
-  constexpr std::uint64_t keepFailed = 0, keepGoing = 0, tryFallback = 0;
-  constexpr std::uint64_t errorsOnly = 0, vomit = 7;
-  constexpr std::uint64_t maxBuildJobs = 1, maxSilentTime = 0, useBuildHook = 1;
-  constexpr std::uint64_t logType = 0, printBuildTrace = 0, buildCores = 0, useSubstitutes = 1, overrides = 0;
-  begin(out, Operation::setOptions).number(keepFailed).number(keepGoing).number(tryFallback);
-  // The level of build logs comes as the level from which on they are shown: 7 is quiet.
-  out.number(errorsOnly).number(maxBuildJobs).number(maxSilentTime).number(useBuildHook).number(vomit);
-  out.number(logType)
-      .number(printBuildTrace)
-      .number(buildCores)
-      .number(useSubstitutes)
-      .number(overrides)
-      .endRequest();
-}
-
-void askIsValidPath(Encoder& out, std::string_view path) {
-  begin(out, Operation::isValidPath).string(path).endRequest();
-}
-
-void askAllValidPaths(Encoder& out) { begin(out, Operation::queryAllValidPaths).endRequest(); }
-
-void askPathInfo(Encoder& out, std::string_view path) {
-  begin(out, Operation::queryPathInfo).string(path).endRequest();
-}
-
-void askPathFromHashPart(Encoder& out, std::string_view hashPart) {
-  begin(out, Operation::queryPathFromHashPart).string(hashPart).endRequest();
-}
-
-void askAddTempRoot(Encoder& out, std::string_view path) {
-  begin(out, Operation::addTempRoot).string(path).endRequest();
-}
-
-bool readIsValidPath(Decoder& in) { return in.boolean(); }
-
-StringColumn readAllValidPaths(Decoder& in) {
-  StringColumn paths;
-  for (std::uint64_t n = in.count("the number of valid paths"); n > 0; n--) {
-    paths.push(in.string(maxShortLength, "a store path"));
-  }
-  return paths;
-}
-
-std::optional<PathInfo> readPathInfo(Decoder& in) {
-  PathInfo info;
-  PathInfoSink sink{info};
-  if (!readPathInfoInto(in, sink)) return std::nullopt;
-  return info;
-}
-
-std::optional<std::string> readPathFromHashPart(Decoder& in) {
-  std::string_view path = in.string(maxShortLength, "a store path");
-  if (path.empty()) return std::nullopt;
-  return std::string(path);
-}
-
-void readAddTempRoot(Decoder& in) {
-  // Every operation without a result ends with a 1 that says nothing.
-  if (in.number() != 1) throw ProtocolError("the daemon answered AddTempRoot with something else than 1");
-}
-
-Sha256 parseNarHash(std::string_view base16) {
-  Sha256 hash;
-  if (base16.size() != 2 * hash.size())
-    throw ProtocolError("the daemon sent a NAR hash that is not SHA-256 in base 16");
-  for (std::size_t i = 0; i < hash.size(); i++) {
-    int high = digit(base16[2 * i]), low = digit(base16[2 * i + 1]);
-    if (high < 0 || low < 0) throw ProtocolError("the daemon sent a NAR hash that is not SHA-256 in base 16");
-    hash[i] = static_cast<std::uint8_t>(high << 4 | low);
-  }
-  return hash;
+const Operation* findOperation(std::string_view name) {
+  static const std::unordered_map<std::string_view, Operation> operations = makeOperations();
+  auto found = operations.find(name);
+  return found == operations.end() ? nullptr : &found->second;
 }
 
 }  // namespace laminix::daemon

@@ -13,6 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/** Bytes that may wait to be sent while the caller is told that there is room for more. */
+constexpr std::size_t roomToSend = 512 << 10;
+
 /** close() was called. */
 struct Closed {};
 
@@ -48,6 +51,8 @@ std::optional<CodedError> Session::submit(std::shared_ptr<Call> call) {
   return std::nullopt;
 }
 
+void Session::wake() { wake_.signal(); }
+
 void Session::close() {
   {
     std::lock_guard lock(mutex_);
@@ -68,7 +73,7 @@ void Session::run() {
   } catch (const Closed&) {
     CodedError reason = closedError();
     end(reason, reason);
-  } catch (const ProtocolError& error) {
+  } catch (const FatalError& error) {
     // The call whose answer it was fails for good; those behind it never had a chance.
     CodedError lost = error;
     if (greeted_) lost = disconnected(std::string("the connection ended: ") + error.what());
@@ -84,7 +89,7 @@ void Session::run() {
 void Session::converse() {
   if (patience_) deadline_ = Clock::now() + *patience_;
   transport_ = open();
-  Channel channel(*transport_, wake_, [this] { woken(); });
+  Channel channel(*transport_, wake_, {[this] { woken(); }, [this] { sent(); }});
   channel_ = &channel;
   Decoder in(channel);
   try {
@@ -92,6 +97,7 @@ void Session::converse() {
     Handshake handshake = shakeHands(channel.out, in);
     channel.deadline.reset();
     greeted_ = true;
+    minor_ = handshake.minor;
     listener_.greeted(std::move(handshake));
     askSubmitted();
     for (;;) {
@@ -128,6 +134,11 @@ void Session::woken() {
   if (greeted_) askSubmitted();
 }
 
+void Session::sent() {
+  if (waiting_.empty() || channel_->out.pending().size() > roomToSend) return;
+  for (const auto& call : std::exchange(waiting_, {})) settleIfAnswered(call);
+}
+
 void Session::throwIfClosing() {
   std::lock_guard lock(mutex_);
   if (closing_) throw Closed();
@@ -145,8 +156,12 @@ void Session::askSubmitted() {
       continue;
     }
     try {
-      expect(call, call->ask(channel_->out));
-      settleIfAnswered(call);
+      expect(call, call->ask(channel_->out, minor_));
+      if (call->waitsForRoom()) {
+        waiting_.push_back(call);
+      } else {
+        settleIfAnswered(call);
+      }
     } catch (const CodedError& error) {
       settle(call, error);
     }
@@ -156,7 +171,10 @@ void Session::askSubmitted() {
 void Session::takeAnswer(Decoder& in) {
   // Stays first in line until it is read, so that end() knows whose answer failed.
   std::shared_ptr<Call> call = expected_.front();
-  if (auto error = readMessages(in)) {
+  auto tell = [&](Event event) { listener_.told(call, std::move(event)); };
+  Hear hear;
+  if (call->hears()) hear = tell;
+  if (auto error = readMessages(in, hear)) {
     // A daemon that fails to understand a request writes its error twice and ends. The copy must not become
     // the answer to the next request.
     if (lastError_ == error) {
@@ -173,8 +191,11 @@ void Session::takeAnswer(Decoder& in) {
   lastError_.reset();
   std::size_t more = 0;
   try {
-    more = call->take(in, channel_->out);
-  } catch (const ProtocolError&) {
+    const std::function<void()> rest = [this] { channel_->rest(); };
+    const std::function<void(Event)> teller = tell;
+    Turn turn{in, channel_->out, minor_, rest, teller};
+    more = call->take(turn);
+  } catch (const FatalError&) {
     throw;
   } catch (const CodedError& error) {
     settle(call, error);
@@ -224,6 +245,7 @@ void Session::end(const CodedError& reason, const CodedError& forTheRest) {
   }
   if (!expected_.empty()) settle(expected_.front(), reason);
   for (const auto& call : expected_) settle(call, forTheRest);
+  for (const auto& call : std::exchange(waiting_, {})) settle(call, forTheRest);
   for (const auto& call : calls) settle(call, forTheRest);
   expected_.clear();
   transport_.reset();

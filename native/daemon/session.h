@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/calls.h"
+#include "daemon/call.h"
 #include "daemon/handshake.h"
 #include "daemon/messages.h"
 #include "daemon/transport.h"
@@ -24,6 +24,8 @@ class Listener {
   virtual ~Listener() = default;
   /** At most once, before any call is settled with a value. */
   virtual void greeted(Handshake handshake) = 0;
+  /** Any number of times before the call is settled. */
+  virtual void told(const std::shared_ptr<Call>& call, Event event) = 0;
   /** Once for every submitted call, cancelled ones too. */
   virtual void settled(const std::shared_ptr<Call>& call, Outcome outcome) = 0;
   /** Once, after everything else: the last thing the thread does. */
@@ -44,6 +46,8 @@ class Session {
   /** The reason if the connection has ended, or was told to: the call will not be settled. From any thread.
    */
   std::optional<CodedError> submit(std::shared_ptr<Call> call);
+  /** The call that has the turn may be waiting for what the caller has just done. From any thread. */
+  void wake();
   /** Tells the thread to end the connection. From any thread, any number of times. */
   void close();
   /** Waits for the thread to end, which it does soon after close() or ended(). */
@@ -56,6 +60,7 @@ class Session {
   void pause();
   void woken();
   void throwIfClosing();
+  void sent();
   void askSubmitted();
   void takeAnswer(Decoder& in);
   void expect(const std::shared_ptr<Call>& call, std::size_t answers);
@@ -80,6 +85,9 @@ class Session {
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   Channel* channel_ = nullptr;
   bool greeted_ = false;
+  std::uint64_t minor_ = 0;
+  /** Calls whose bytes wait to be sent. */
+  std::deque<std::shared_ptr<Call>> waiting_;
   /** One entry for every answer that is still to come. */
   std::deque<std::shared_ptr<Call>> expected_;
   /** What came in place of the previous answer. */

@@ -41,8 +41,13 @@ Encoder& Encoder::endRequest() {
   return *this;
 }
 
+Encoder& Encoder::beginBody() {
+  unansweredEnds_.push_back(UINT64_MAX);
+  return *this;
+}
+
 void Encoder::answered() {
-  answeredEnd_ = unansweredEnds_.front();
+  answeredEnd_ = std::min(unansweredEnds_.front(), sentTotal_ + pending().size());
   unansweredEnds_.pop_front();
 }
 
@@ -87,7 +92,10 @@ std::uint64_t Decoder::number(std::uint64_t max, const char* what) {
 }
 
 std::string_view Decoder::string(std::uint64_t maxLength, const char* what) {
-  std::uint64_t length = number();
+  return body(number(), maxLength, what);
+}
+
+std::string_view Decoder::body(std::uint64_t length, std::uint64_t maxLength, const char* what) {
   if (length > maxLength) {
     throw ProtocolError("the daemon announced " + std::to_string(length) + " bytes of " + what +
                         "; at most " + std::to_string(maxLength) + " are possible");
@@ -108,10 +116,22 @@ std::string_view Decoder::string(std::uint64_t maxLength, const char* what) {
     long_.append(buffer_.get() + begin_, part);
     begin_ += part;
   }
-  need(padding);
-  checkPadding(buffer_.get() + begin_, padding, what);
-  begin_ += padding;
+  this->padding(length, what);
   return long_;
+}
+
+void Decoder::padding(std::uint64_t length, const char* what) {
+  std::size_t count = paddingOf(length);
+  need(count);
+  checkPadding(buffer_.get() + begin_, count, what);
+  begin_ += count;
+}
+
+std::string_view Decoder::some(std::size_t most) {
+  need(1);
+  std::string_view bytes(buffer_.get() + begin_, std::min(most, end_ - begin_));
+  begin_ += bytes.size();
+  return bytes;
 }
 
 void Decoder::need(std::size_t count) {

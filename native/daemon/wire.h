@@ -34,6 +34,8 @@ class Encoder {
 
   /** What was written last is a request; one answer will come. */
   Encoder& endRequest();
+  /** What was written last is the head of a request whose body follows; one answer will come. */
+  Encoder& beginBody();
   /** The answer to the oldest request has come. */
   void answered();
   /**
@@ -76,6 +78,13 @@ class Decoder {
   std::uint64_t count(const char* what) { return number(maxListLength, what); }
   /** The view is good until the next call to this decoder. */
   std::string_view string(std::uint64_t maxLength, const char* what);
+  /** A string whose length has been read. */
+  std::string_view body(std::uint64_t length, std::uint64_t maxLength, const char* what);
+  /** What follows `length` bytes that were read with some(): zeros, or it is a ProtocolError. */
+  void padding(std::uint64_t length, const char* what);
+  /** Bytes as they are, at least one and at most `most`. The view is good until the next call to this
+   * decoder. */
+  std::string_view some(std::size_t most);
 
   /** Whether bytes have arrived that nobody has read. */
   bool hasBuffered() const { return begin_ != end_; }

@@ -67,6 +67,28 @@ void writeAnswer(Encoder& out, std::string_view deriver, std::string_view hash, 
 
 int main() {
   return run({
+      {"in batches it is the same closure",
+       [] {
+         Graph graph{{1, {2, 3, 4}}, {2, {5, 2}}, {3, {5}}, {4, {5, 6}}, {5, {}}, {6, {}}, {7, {1}}};
+         Closure one = walk(graph, {7, 2}), other = walk(graph, {7, 2}, true);
+         check(one.names.bytes == other.names.bytes, "names");
+         check(one.narHashes == other.narHashes, "hashes");
+         check(one.references == other.references, "references");
+         check(one.signatures.bytes == other.signatures.bytes, "signatures");
+         check(one.derivers.bytes == other.derivers.bytes, "derivers");
+       }},
+      {"a path that a batch leaves out is not valid, one that was not asked for a protocol error",
+       [] {
+         Graph graph{{1, {2}}};
+         expectEqual(codeOf([&] { walk(graph, {1}, true); }), code::pathNotValid, "left out");
+         ClosureWalk closure(storeDir, {pathOf(1)}, true);
+         Encoder questions, answer;
+         closure.ask(questions);
+         writePathInfos(answer, {{1, {}}, {2, {}}}, {1, 2});
+         Script script(answer);
+         Decoder in(script);
+         expectEqual(codeOf([&] { closure.take(in, questions); }), code::protocol, "not asked for");
+       }},
       {"dependencies come first, siblings by name",
        [] {
          Graph graph{{5, {3, 4, 1}}, {3, {2}}, {4, {2, 1}}, {2, {}}, {1, {}}};

@@ -3,11 +3,13 @@
 
 #include <random>
 
+#include "asking.h"
 #include "check.h"
 #include "daemon/calls.h"
 #include "daemon/handshake.h"
 #include "daemon/messages.h"
 #include "graph.h"
+#include "nars.h"
 
 using namespace laminix::daemon;
 using namespace laminix::test;
@@ -76,9 +78,9 @@ int fuzz(const Encoder& seed, unsigned number, const std::function<void(Decoder&
 
 void readAll(const std::shared_ptr<Call>& call, Decoder& in) {
   Encoder out;
-  for (std::size_t open = call->ask(out); open > 0; open--) {
+  for (std::size_t open = call->ask(out, minor); open > 0; open--) {
     if (auto error = readMessages(in)) continue;
-    open += call->take(in, out);
+    open += take(*call, in, out);
   }
   call->result();
 }
@@ -104,6 +106,22 @@ int main() {
   paths.number(last).number(6);
   for (std::size_t i = 0; i < 6; i++) paths.string(pathOf(i));
 
+  Encoder batch;
+  for (const auto& wave : std::vector<std::vector<std::size_t>>{{1}, {2, 3, 4}, {5, 6}}) {
+    writePathInfos(batch.number(last), graph, wave);
+  }
+
+  Encoder results;
+  results.number(last).number(2);
+  for (int i = 0; i < 2; i++) {
+    results.string("/nix/store/x.drv!out").number(i).string("why").number(1).number(0).number(1).number(2);
+    results.number(1).number(5).number(0).number(1).string("sha256:x!out").string("{}");
+  }
+
+  Encoder nar;
+  nar.number(last);
+  writeNar(nar);
+
   return run({
       {"a broken greeting is a coded error",
        [&] {
@@ -124,9 +142,9 @@ int main() {
          fuzz(infos, 3, [](Decoder& in) {
            auto call = callClosure(storeDir, {pathOf(1)});
            Encoder out;
-           for (std::size_t open = call->ask(out); open > 0; open--) {
+           for (std::size_t open = call->ask(out, minor); open > 0; open--) {
              if (readMessages(in)) return;
-             open += call->take(in, out);
+             open += take(*call, in, out);
            }
            Closure closure = std::get<Closure>(call->result());
            for (std::size_t i = 0; i < closure.size(); i++) {
@@ -147,8 +165,24 @@ int main() {
          });
        }},
       {"a broken path info is a coded error",
-       [&] { fuzz(infos, 5, [](Decoder& in) { readAll(callPathInfo(pathOf(1)), in); }); }},
+       [&] { fuzz(infos, 5, [](Decoder& in) { readAll(call("pathInfo", {{pathOf(1)}}), in); }); }},
       {"a broken list of paths is a coded error",
-       [&] { fuzz(paths, 6, [](Decoder& in) { readAll(callAllValidPaths(), in); }); }},
+       [&] { fuzz(paths, 6, [](Decoder& in) { readAll(call("allValidPaths", {}), in); }); }},
+      {"a broken batch of path infos is a coded error",
+       [&] { fuzz(batch, 7, [](Decoder& in) { readAll(callClosure(storeDir, {pathOf(1)}, true), in); }); }},
+      {"a broken list of build results is a coded error",
+       [&] {
+         fuzz(results, 8, [](Decoder& in) {
+           readAll(call("buildPathsWithResults", {{StringColumn{}}, {std::uint64_t{0}}}), in);
+         });
+       }},
+      {"a broken NAR is a coded error, or ends where it says",
+       [&] {
+         fuzz(nar, 9, [](Decoder& in) {
+           auto call = callNar(pathOf(1));
+           for (int i = 0; i < 100; i++) call->want();
+           readAll(call, in);
+         });
+       }},
   });
 }

@@ -60,7 +60,7 @@ int main() {
                          expectEqual(handshake.version.value_or("none"), minor >= 33 ? "2.99.1" : "none",
                                      "version");
                          expectEqual(handshake.trusted.has_value(), minor >= 35, "whether trust is known");
-                         std::size_t features = minor >= 38 ? 8 + 8 + 24 : 0;
+                         std::size_t features = minor >= 38 ? 8 + (8 + 24) + (8 + 16) : 0;
                          expectEqual(sent.size(), 16 + features + 16 + setOptionsSize(), "bytes sent");
                        }
                      }});
@@ -90,11 +90,11 @@ int main() {
              Encoder daemon = greeting(38, {"other", "disable-set-options", "disable-set-options"});
              auto [handshake, sent] = greet(daemon);
              expectEqual(handshake.features.size(), 1u, "features");
-             expectEqual(sent.size(), 16u + 40 + 16, "bytes sent");
+             expectEqual(sent.size(), 16u + 64 + 16, "bytes sent");
            }},
           {"features that only the daemon has are not negotiated",
            [] {
-             Encoder daemon = greeting(38, {"queryPathInfos", ""});
+             Encoder daemon = greeting(38, {"provenance", ""});
              daemon.number(last);
              expectEqual(greet(daemon).handshake.features.size(), 0u, "features");
            }},

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 
+#include "asking.h"
 #include "check.h"
 #include "graph.h"
 
@@ -16,6 +17,7 @@ namespace {
 class Log final : public Listener {
  public:
   void greeted(Handshake) override { note("greeted"); }
+  void told(const std::shared_ptr<Call>&, Event) override {}
   void settled(const std::shared_ptr<Call>&, Outcome outcome) override {
     auto* error = std::get_if<CodedError>(&outcome);
     note(error ? error->code : "value");
@@ -87,11 +89,11 @@ int main() {
          Log log;
          Session session(shell(write(greeting()) + request + write(answer) + "cat > /dev/null"), patience,
                          log);
-         session.submit(callIsValidPath(pathOf(1)));
+         session.submit(callIsValidPath());
          expectEqual(log.first(2), "greeted, value", "what happened");
          session.close();
          expectEqual(log.first(3), "greeted, value, ended ERR_DAEMON_DISCONNECTED", "what happened");
-         check(session.submit(callIsValidPath(pathOf(1))).has_value(), "a call after the end is refused");
+         check(session.submit(callIsValidPath()).has_value(), "a call after the end is refused");
        }},
       {"a program that ends says why",
        [] {
@@ -115,7 +117,7 @@ int main() {
               {std::string("/no/such/socket"), std::string("/"), std::string(200, 'x')}) {
            Log log;
            Session session(SocketTarget{path}, patience, log);
-           session.submit(callAllValidPaths());
+           session.submit(call("allValidPaths", {}));
            check(log.first(1).find("ERR_NO_DAEMON") != std::string::npos, "what happened");
          }
        }},
@@ -141,7 +143,7 @@ int main() {
          std::vector<std::thread> threads;
          for (int i = 0; i < 4; i++) {
            threads.emplace_back([&] {
-             for (int k = 0; k < 200; k++) session.submit(callIsValidPath(pathOf(1)));
+             for (int k = 0; k < 200; k++) session.submit(callIsValidPath());
            });
          }
          for (auto& thread : threads) thread.join();
@@ -154,7 +156,7 @@ int main() {
          for (int i = 0; i < 20; i++) {
            Log log;
            Session session(shell(write(greeting()) + "cat > /dev/null"), patience, log);
-           session.submit(callAllValidPaths());
+           session.submit(call("allValidPaths", {}));
            std::this_thread::sleep_for(std::chrono::microseconds(i * 300));
          }
        }},

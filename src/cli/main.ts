@@ -6,6 +6,7 @@ import { closure } from "./commands/closure.js";
 import { build, stream } from "./commands/image.js";
 import { inspect } from "./commands/inspect.js";
 import { layers } from "./commands/layers.js";
+import { referrers } from "./commands/referrers.js";
 import { store } from "./commands/store.js";
 import { streamConf } from "./commands/streamConf.js";
 import { type Io, OutputClosed } from "./io.js";
@@ -37,7 +38,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: () => undefined,
     });
   program.addHelpText("after", examples);
-  for (const command of [stream, build, layers, streamConf, inspect, closure, store, cache]) {
+  for (const command of [stream, build, layers, streamConf, inspect, closure, referrers, store, cache]) {
     program.addCommand(command(io).copyInheritedSettings(program));
   }
 

@@ -20,6 +20,7 @@ const HANDSHAKE_TIMEOUT = 3000;
 export class Connection {
   readonly handshake: NativeHandshake;
   readonly #native: NativeConnection;
+  readonly #since = performance.now();
   #open = true;
 
   private constructor(native: NativeConnection, handshake: NativeHandshake) {
@@ -72,6 +73,11 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  /** Milliseconds since it was opened. */
+  get age(): number {
+    return performance.now() - this.#since;
   }
 
   call<T>(question: (native: NativeConnection) => NativeCall<T>, { signal }: CallOptions = {}): Promise<T> {

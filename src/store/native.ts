@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { LaminixError } from "../errors.js";
+import type { StorePath } from "./storePath.js";
 
 /** Where a daemon is: a Unix socket, or a program that speaks the protocol on its standard input and output. */
 export type NativeTarget =
@@ -23,18 +24,155 @@ export interface NativeHandshake {
   readonly features: readonly string[];
 }
 
-/** One answer of QueryPathInfo; paths are full paths. */
+/** What a store knows of a valid path; paths are full paths. */
 export interface NativePathInfo {
-  readonly deriver: string | null;
+  readonly deriver: StorePath | null;
   /** Base 16, of SHA-256. */
   readonly narHash: string;
-  readonly references: readonly string[];
+  readonly references: readonly StorePath[];
   readonly registrationTime: number;
   readonly narSize: number;
   readonly ultimate: boolean;
   readonly signatures: readonly string[];
   readonly ca: string | null;
 }
+
+export interface NativeSubstitutable {
+  readonly path: StorePath;
+  readonly deriver: StorePath | null;
+  readonly references: readonly StorePath[];
+  /** Bytes; 0 where it is not known. */
+  readonly downloadSize: number;
+  readonly narSize: number;
+}
+
+export interface NativeBuildResult {
+  /** `<drv>` or `<drv>!<output>,…`, as it was asked for. */
+  readonly target: string;
+  readonly status: number;
+  readonly message: string;
+  readonly timesBuilt: number;
+  readonly nonDeterministic: boolean;
+  /** Unix seconds. */
+  readonly startTime: number;
+  readonly stopTime: number;
+  /** Microseconds, where the daemon tells. */
+  readonly cpuUser: number | null;
+  readonly cpuSystem: number | null;
+  /** `sha256:<hash>!<output>`, and JSON with `outPath`. */
+  readonly outputs: readonly { readonly id: string; readonly realisation: string }[];
+}
+
+interface Path {
+  readonly path: string;
+}
+
+/** The daemon's operations that are one request and one answer: what each is given, and what comes back. */
+export interface NativeOperations {
+  isValidPath: [request: Path, answer: boolean];
+  referrers: [request: Path, answer: StorePath[]];
+  /** Its body follows in frames. */
+  addToStore: [
+    request: {
+      readonly name: string;
+      /** `text:sha256`, `fixed:sha256` or `fixed:r:sha256`, say. */
+      readonly contentAddressMethod: string;
+      readonly references: readonly string[];
+      readonly repair: boolean;
+    },
+    answer: NativePathInfo & { readonly path: StorePath },
+  ];
+  buildPaths: [request: { readonly targets: readonly string[]; readonly mode: number }, answer: undefined];
+  ensurePath: [request: Path, answer: undefined];
+  addTempRoot: [request: Path, answer: undefined];
+  addIndirectRoot: [request: { readonly link: string }, answer: undefined];
+  roots: [request: object, answer: { readonly link: string; readonly path: StorePath }[]];
+  setOptions: [
+    request: {
+      readonly keepFailed: boolean;
+      readonly keepGoing: boolean;
+      readonly tryFallback: boolean;
+      readonly verbosity: number;
+      readonly maxBuildJobs: number;
+      readonly maxSilentTime: number;
+      readonly buildLogLevel: number;
+      readonly buildCores: number;
+      readonly useSubstitutes: boolean;
+      readonly overrides: readonly { readonly name: string; readonly value: string }[];
+    },
+    answer: undefined,
+  ];
+  collectGarbage: [
+    request: {
+      readonly action: number;
+      readonly paths: readonly string[];
+      readonly maxFreed: number | bigint;
+    },
+    answer: { readonly paths: StorePath[]; readonly bytesFreed: number },
+  ];
+  allValidPaths: [request: object, answer: StorePath[]];
+  pathInfo: [request: Path, answer: NativePathInfo | null];
+  pathFromHashPart: [request: { readonly hashPart: string }, answer: StorePath | null];
+  substitutablePathInfos: [
+    request: { readonly paths: readonly { readonly path: string; readonly ca: string }[] },
+    answer: NativeSubstitutable[],
+  ];
+  validPaths: [
+    request: { readonly paths: readonly string[]; readonly substitute: boolean },
+    answer: StorePath[],
+  ];
+  substitutablePaths: [request: { readonly paths: readonly string[] }, answer: StorePath[]];
+  validDerivers: [request: Path, answer: StorePath[]];
+  optimiseStore: [request: object, answer: undefined];
+  /** Whether there were errors that are not repaired. */
+  verifyStore: [request: { readonly checkContents: boolean; readonly repair: boolean }, answer: boolean];
+  addSignatures: [
+    request: { readonly path: string; readonly signatures: readonly string[] },
+    answer: undefined,
+  ];
+  /** Its body follows in frames. */
+  addToStoreNar: [
+    request: NativePathInfo & Path & { readonly repair: boolean; readonly dontCheckSignatures: boolean },
+    answer: undefined,
+  ];
+  missing: [
+    request: { readonly targets: readonly string[] },
+    answer: {
+      readonly willBuild: StorePath[];
+      readonly willSubstitute: StorePath[];
+      readonly unknown: StorePath[];
+      readonly downloadSize: number;
+      readonly narSize: number;
+    },
+  ];
+  derivationOutputs: [request: Path, answer: { readonly name: string; readonly path: StorePath | null }[]];
+  buildPathsWithResults: [
+    request: { readonly targets: readonly string[]; readonly mode: number },
+    answer: NativeBuildResult[],
+  ];
+  addPermRoot: [request: { readonly path: string; readonly link: string }, answer: string];
+}
+
+/** What a daemon says while it works. Types and fields are those of Nix's `Logger`. */
+export type NativeMessage =
+  | { readonly kind: "log"; readonly text: string }
+  | {
+      readonly kind: "start";
+      readonly id: bigint;
+      readonly level: number;
+      readonly type: number;
+      readonly text: string;
+      readonly fields: readonly (number | string)[];
+      /** 0n for none. */
+      readonly parent: bigint;
+    }
+  | { readonly kind: "stop"; readonly id: bigint }
+  | {
+      readonly kind: "result";
+      readonly id: bigint;
+      readonly type: number;
+      readonly fields: readonly (number | string)[];
+    };
 
 /**
  * A closure in columns. Row i of every column is the i-th path, each path after all that it references.
@@ -72,6 +210,12 @@ export interface NativeCall<T> {
   cancel(): void;
 }
 
+/** A NAR on its way. */
+export interface NativeNar extends NativeCall<void> {
+  /** Lets one more chunk come. */
+  want(): void;
+}
+
 /**
  * A connection and its thread. Calls are pipelined in the order they are made. It keeps the process alive only
  * while a call is unanswered.
@@ -79,13 +223,21 @@ export interface NativeCall<T> {
 export interface NativeConnection {
   /** Settles once, when the handshake is over. */
   readonly ready: Promise<NativeHandshake>;
-  isValidPath(path: string): NativeCall<boolean>;
-  pathInfo(path: string): NativeCall<NativePathInfo | null>;
-  allValidPaths(): NativeCall<string[]>;
-  pathFromHashPart(hashPart: string): NativeCall<string | null>;
-  addTempRoot(path: string): NativeCall<void>;
+  /** @param onMessage hears what the daemon says meanwhile */
+  ask<Name extends keyof NativeOperations>(
+    operation: Name,
+    request: NativeOperations[Name][0],
+    onMessage?: (message: NativeMessage) => void,
+  ): NativeCall<NativeOperations[Name][1]>;
+  /**
+   * A piece of the body of the operation that was asked last; an empty one is its end. Settles when there is room for
+   * more.
+   */
+  frame(bytes: Uint8Array): NativeCall<void>;
   /** Rejects with `ERR_PATH_NOT_VALID` (property `path`) at the first path that is not valid. */
-  closure(storeDir: string, roots: readonly string[]): NativeCall<NativeClosure>;
+  closure(storeDir: string, roots: readonly string[], inBatches?: boolean): NativeCall<NativeClosure>;
+  /** Nothing else can be asked on the connection meanwhile: to give up, close it. */
+  nar(path: string, onChunk: (chunk: Buffer) => void): NativeNar;
   /** Ends the connection; unanswered calls reject with `ERR_DAEMON_DISCONNECTED`. May be called again. */
   close(): void;
 }

@@ -1,14 +1,38 @@
 /** A Nix store behind a daemon. */
 import { lstatSync } from "node:fs";
 import { abortable } from "../abort.js";
+import { requireOneOf, requireOptions, requireString, requireStrings } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { type AddOptions, addToStore, importNar, type NarInfo } from "./additions.js";
+import {
+  build,
+  type BuildOptions,
+  type BuildResult,
+  formatTarget,
+  parseTarget,
+  type Target,
+} from "./builds.js";
+import { BuildRun } from "./buildRun.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { fromNative } from "./columns.js";
-import { type CallOptions, Connection, isDisconnected } from "./connection.js";
+import type { CallOptions } from "./connection.js";
+import { Connections } from "./connections.js";
+import { collectGarbage, type Garbage, type GarbageOptions, type Root } from "./garbage.js";
 import { parseStoreUrl, type StoreLocation } from "./location.js";
-import type { NativeCall, NativeConnection } from "./native.js";
-import { baseName, checkStoreDir, storeDirOf, type StorePath, toStorePath } from "./storePath.js";
+import { readNar } from "./narStream.js";
+import { toPathInfo } from "./pathInfo.js";
+import { referrersClosure } from "./referrers.js";
+import {
+  baseName,
+  checkName,
+  checkStoreDir,
+  hashPart,
+  storeDirOf,
+  type StorePath,
+  toStorePath,
+} from "./storePath.js";
 import { TempRoots } from "./tempRoots.js";
+import { work, type WorkOptions } from "./work.js";
 
 /** What a store says of itself. */
 export interface StoreInfo {
@@ -23,20 +47,50 @@ export interface StoreInfo {
   readonly features: readonly string[];
 }
 
+/** What would have to be done for some paths to be valid. */
+export interface Missing {
+  /** Derivations. */
+  readonly willBuild: readonly StorePath[];
+  readonly willSubstitute: readonly StorePath[];
+  /** Neither valid, nor to be built, nor to be had from a substituter. */
+  readonly unknown: readonly StorePath[];
+  /** Bytes. */
+  readonly downloadSize: number;
+  readonly narSize: number;
+}
+
+/** What a substituter has of a path. */
+export interface Substitutable {
+  readonly deriver?: StorePath;
+  readonly references: readonly StorePath[];
+  /** Bytes; 0 where the substituter does not tell. */
+  readonly downloadSize: number;
+  readonly narSize: number;
+}
+
 /**
  * A store. It connects when first asked, pipelines what is asked at once, reconnects when the connection is lost, and
- * does not keep the process alive.
+ * does not keep the process alive. Long work (NARs, builds, additions, collecting garbage) has connections of its own,
+ * a few at a time, so that no question waits behind it.
+ *
+ * Every method rejects with an `ArgumentError` (ERR_ARGUMENT) for a wrong argument, with ERR_STORE_PATH or
+ * ERR_OUTSIDE_STORE for a path that is none of the store's, with ERR_DAEMON where the daemon refuses, and with what
+ * connecting can throw: ERR_STORE_URL, ERR_ADDON_MISSING, ERR_NO_DAEMON, ERR_DAEMON_TIMEOUT, ERR_DAEMON_PROTOCOL,
+ * ERR_DAEMON_DISCONNECTED.
  */
 export class NixStore implements AsyncDisposable {
   readonly url: string;
   #parsed: StoreLocation | undefined;
-  #connection: Promise<Connection> | undefined;
+  #opened: Connections | undefined;
   #storeDir: Promise<string> | undefined;
-  /** Aborted when closed, so that nobody waits for a daemon that does not greet. */
-  readonly #end = new AbortController();
+  #closed: LaminixError | undefined;
 
-  /** @param url `auto`, `daemon` or `unix:///path/to/socket`, with Nix's parameters; looked at when first needed */
+  /**
+   * @param url `auto`, `daemon`, `unix:///path/to/socket` or `ssh-ng://host`, with Nix's parameters; looked at when
+   *   first needed
+   */
   constructor(url: string) {
+    requireString(url, "url");
     this.url = url;
   }
 
@@ -44,80 +98,158 @@ export class NixStore implements AsyncDisposable {
     return (this.#parsed ??= parseStoreUrl(this.url));
   }
 
+  get #connections(): Connections {
+    if (this.#closed) throw this.#closed;
+    return (this.#opened ??= new Connections(this.#location.targets));
+  }
+
+  // --- The store itself ---
+
   /**
    * The store's directory, asked of the daemon: the protocol has no question for it, but a daemon refuses paths that
    * are not in it.
+   * @param options.near a path that may be in the store
    * @throws {LaminixError} ERR_STORE_DIR_UNKNOWN when the store is empty and elsewhere than anything said
    */
-  async storeDir(options: CallOptions = {}): Promise<string> {
-    return this.#learnStoreDir(undefined, options);
+  async storeDir(options: CallOptions & { readonly near?: string | undefined } = {}): Promise<string> {
+    requireOptions(options);
+    return this.#learnStoreDir(options.near, options);
   }
 
   async info(options: CallOptions = {}): Promise<StoreInfo> {
     const storeDir = await this.storeDir(options);
-    const { version, minor, trusted, features } = (await this.#connected(options)).handshake;
+    const { version, minor, trusted, features } = await this.#connections.handshake(options);
     return { url: this.url, storeDir, version, protocol: `1.${String(minor)}`, trusted, features };
   }
 
+  // --- Questions about paths ---
+
   /** Whether a path is in the store, whole and registered. */
   async isValidPath(path: string, options: CallOptions = {}): Promise<boolean> {
-    const storePath = await this.#storePath(path, options);
-    return this.#ask((native) => native.isValidPath(storePath), options);
+    return this.#connections.ask("isValidPath", { path: await this.#path(path, options) }, options);
   }
 
-  /** What the store knows of a path; `undefined` where it is not valid. */
-  async pathInfo(path: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
-    const storePath = await this.#storePath(path, options);
-    const native = await this.#ask((connection) => connection.pathInfo(storePath), options);
-    if (!native) return undefined;
-    const { deriver, ca, narHash, references, ...rest } = native;
-    return {
-      path: storePath,
-      narHash: `sha256-${Buffer.from(narHash, "hex").toString("base64")}`,
-      references: references as StorePath[],
-      ...rest,
-      ...(deriver !== null && { deriver: deriver as StorePath }),
-      ...(ca !== null && { ca }),
-    };
+  /**
+   * Those of the paths that are valid.
+   * @param options.substitute fetches first what is not, where a substituter has it
+   */
+  async validPaths(
+    paths: readonly string[],
+    options: WorkOptions & { readonly substitute?: boolean } = {},
+  ): Promise<StorePath[]> {
+    const { substitute = false } = options;
+    const request = { paths: await this.#paths(paths, options), substitute };
+    const valid = substitute
+      ? await work(this.#connections, "validPaths", request, options)
+      : await this.#connections.ask("validPaths", request, options);
+    return [...valid];
   }
 
   async allValidPaths(options: CallOptions = {}): Promise<StorePath[]> {
     await this.storeDir(options);
-    return (await this.#ask((native) => native.allValidPaths(), options)) as StorePath[];
+    return [...(await this.#connections.ask("allValidPaths", {}, options))];
   }
 
-  /**
-   * The valid path with a hash part (the 32 characters before the name), if there is one.
-   * @throws {LaminixError} ERR_STORE_PATH
-   */
+  /** What the store knows of a path; `undefined` where it is not valid. */
+  async pathInfo(path: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
+    const storePath = await this.#path(path, options);
+    const info = await this.#connections.ask("pathInfo", { path: storePath }, options);
+    return info ? toPathInfo(storePath, info) : undefined;
+  }
+
+  /** The same of many paths at once, in their order. */
+  async pathInfos(paths: readonly string[], options: CallOptions = {}): Promise<(PathInfo | undefined)[]> {
+    const storePaths = await this.#paths(paths, options);
+    return Promise.all(storePaths.map((path) => this.pathInfo(path, options)));
+  }
+
+  /** The valid path with a hash part (the 32 characters before the name), if there is one. */
   async pathFromHashPart(hash: string, options: CallOptions = {}): Promise<StorePath | undefined> {
+    requireString(hash, "hash");
     const dir = await this.storeDir(options);
-    toStorePath(`${dir}/${hash}-x`, dir);
-    return ((await this.#ask((native) => native.pathFromHashPart(hash), options)) ?? undefined) as
-      StorePath | undefined;
+    const request = { hashPart: hashPart(toStorePath(`${dir}/${hash}-x`, dir)) };
+    return (await this.#connections.ask("pathFromHashPart", request, options)) ?? undefined;
   }
 
   /**
    * The paths with all that they reference, directly or not.
    * @param paths store paths, or paths inside them
-   * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH
+   * @throws {LaminixError} ERR_PATH_NOT_VALID
    */
   async closure(paths: string | readonly string[], options: CallOptions = {}): Promise<Closure> {
-    const given = typeof paths === "string" ? [paths] : paths;
-    const dir = await this.#learnStoreDir(given[0], options);
-    const roots = given.map((path) => toStorePath(path, dir));
-    const columns = await this.#ask((native) => native.closure(dir, roots), options);
+    const roots = await this.#paths(typeof paths === "string" ? [paths] : paths, options);
+    const dir = await this.#learnStoreDir(roots[0], options);
+    const columns = await this.#connections.query(
+      (native, { handshake }) => native.closure(dir, roots, handshake.features.includes("queryPathInfos")),
+      options,
+    );
     return new Closure(fromNative(columns, dir));
   }
 
+  /** The valid paths that reference a path directly; itself is one of them if it refers to itself. */
+  async referrers(path: string, options: CallOptions = {}): Promise<StorePath[]> {
+    const request = { path: await this.#path(path, options) };
+    return [...(await this.#connections.ask("referrers", request, options))];
+  }
+
+  /** The paths with all valid ones that reference them, directly or not; in no particular order. */
+  async referrersClosure(paths: string | readonly string[], options: CallOptions = {}): Promise<StorePath[]> {
+    const roots = await this.#paths(typeof paths === "string" ? [paths] : paths, options);
+    return referrersClosure(this.#connections, roots, options);
+  }
+
+  /** Valid derivations that have the path as an output. */
+  async validDerivers(path: string, options: CallOptions = {}): Promise<StorePath[]> {
+    const request = { path: await this.#path(path, options) };
+    return [...(await this.#connections.ask("validDerivers", request, options))];
+  }
+
+  /** A derivation's outputs by name; `undefined` for those whose paths are known only once they are built. */
+  async derivationOutputs(
+    derivation: string,
+    options: CallOptions = {},
+  ): Promise<Map<string, StorePath | undefined>> {
+    const request = { path: await this.#path(derivation, options) };
+    const outputs = await this.#connections.ask("derivationOutputs", request, options);
+    return new Map(outputs.map(({ name, path }) => [name, path ?? undefined]));
+  }
+
+  /** What would be built and fetched to make these valid. @param targets as of `build` */
+  async missing(targets: readonly string[], options: CallOptions = {}): Promise<Missing> {
+    const request = { targets: (await this.#targets(targets, options)).map(formatTarget) };
+    return await this.#connections.ask("missing", request, options);
+  }
+
+  /** What the daemon's substituters have of these paths; those that they lack are not in the map. */
+  async substitutableInfos(
+    paths: readonly string[],
+    options: CallOptions = {},
+  ): Promise<Map<StorePath, Substitutable>> {
+    const wanted = await this.#paths(paths, options);
+    const request = { paths: wanted.map((path) => ({ path, ca: "" })) };
+    const infos = await this.#connections.ask("substitutablePathInfos", request, options);
+    return new Map(
+      infos.map(({ path, deriver, references, downloadSize, narSize }) => [
+        path,
+        {
+          references: references,
+          downloadSize,
+          narSize,
+          ...(deriver !== null && { deriver }),
+        },
+      ]),
+    );
+  }
+
+  // --- Contents ---
+
   /**
-   * Keeps paths, and so their closures, from being collected as garbage until the roots are closed.
-   * @throws {LaminixError} ERR_PATH_NOT_VALID
+   * A path's NAR, in pieces that may be kept. It is compared with the hash and the size that the store knows.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_NAR_HASH
    */
-  async tempRoots(paths: readonly string[], options: CallOptions = {}): Promise<TempRoots> {
-    const dir = await this.#learnStoreDir(paths[0], options);
-    const roots = paths.map((path) => toStorePath(path, dir));
-    return TempRoots.take(this.#location.targets, roots, options);
+  async *nar(path: string, options: CallOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    const storePath = await this.#path(path, options);
+    yield* this.#connections.streaming((connection) => readNar(connection, storePath, options), options);
   }
 
   /**
@@ -138,63 +270,169 @@ export class NixStore implements AsyncDisposable {
     );
   }
 
-  /** Ends the connection; unanswered questions are rejected. May be called again. */
+  // --- Additions ---
+
+  /** Adds a text file; its path follows from its contents, name and references. */
+  async addText(name: string, text: string, options: AddOptions = {}): Promise<PathInfo> {
+    requireString(text, "text");
+    return this.#add(name, "text:sha256", [Buffer.from(text)], options);
+  }
+
+  /** Adds a file that is not executable. @param contents its bytes, whole or in pieces */
+  async addFile(
+    name: string,
+    contents: Uint8Array | AsyncIterable<Uint8Array>,
+    options: AddOptions = {},
+  ): Promise<PathInfo> {
+    const body = contents instanceof Uint8Array ? [contents] : contents;
+    return this.#add(name, "fixed:sha256", body, options);
+  }
+
+  /** Adds a tree of files, given as a NAR. */
+  async addNar(name: string, nar: AsyncIterable<Uint8Array>, options: AddOptions = {}): Promise<PathInfo> {
+    return this.#add(name, "fixed:r:sha256", nar, options);
+  }
+
+  /**
+   * Adds a path as another store had it. A daemon asks for a signature that it trusts, unless the path follows from its
+   * contents or the user is trusted.
+   * @throws {LaminixError} ERR_DAEMON for a NAR that is not the one that `info` describes, too
+   */
+  async importNar(
+    info: NarInfo,
+    nar: AsyncIterable<Uint8Array>,
+    options: WorkOptions & { readonly checkSignatures?: boolean } = {},
+  ): Promise<void> {
+    const path = await this.#path(info.path, options);
+    await importNar(this.#connections, { ...info, path }, nar, options);
+  }
+
+  async addSignatures(path: string, signatures: readonly string[], options: CallOptions = {}): Promise<void> {
+    requireStrings(signatures, "signatures");
+    const request = { path: await this.#path(path, options), signatures };
+    await work(this.#connections, "addSignatures", request, options);
+  }
+
+  // --- Building ---
+
+  /** Makes a path valid by fetching it, unless it is. */
+  async ensurePath(path: string, options: WorkOptions = {}): Promise<void> {
+    await work(this.#connections, "ensurePath", { path: await this.#path(path, options) }, options);
+  }
+
+  /**
+   * Builds or fetches. Await it for the results, iterate it for what happens meanwhile.
+   * @param targets store paths: of a derivation all outputs are built, or those named after `^`
+   * @throws {LaminixError} ERR_BUILD, with `details.results`
+   */
+  build(targets: string | readonly string[], options: BuildOptions = {}): BuildRun {
+    return new BuildRun(async (onEvent): Promise<BuildResult[]> => {
+      if (options.mode !== undefined)
+        requireOneOf(options.mode, ["normal", "repair", "check"], "options.mode");
+      const parsed = await this.#targets(typeof targets === "string" ? [targets] : targets, options);
+      const onProgress: typeof onEvent = (event) => {
+        options.onProgress?.(event);
+        onEvent(event);
+      };
+      const told = { ...options, onProgress };
+      return this.#connections.exclusive((connection) => build(connection, parsed, told), options);
+    });
+  }
+
+  // --- Roots and garbage ---
+
+  /**
+   * Keeps paths, and so their closures, from being collected as garbage until the roots are closed.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID
+   */
+  async tempRoots(paths: readonly string[], options: CallOptions = {}): Promise<TempRoots> {
+    return TempRoots.take(this.#location.targets, await this.#paths(paths, options), options);
+  }
+
+  /** Makes a link on this disk, to a store path, a root for as long as it is there. @param link its absolute path */
+  async addIndirectRoot(link: string, options: CallOptions = {}): Promise<void> {
+    requireString(link, "link");
+    requireOptions(options);
+    await work(this.#connections, "addIndirectRoot", { link }, options);
+  }
+
+  /** All roots. A daemon hides from untrusted users where those of others are. */
+  async roots(options: WorkOptions = {}): Promise<Root[]> {
+    requireOptions(options);
+    return await work(this.#connections, "roots", {}, options);
+  }
+
+  /** Deletes what no root needs, or tells what that would be. */
+  async collectGarbage(options: GarbageOptions = {}): Promise<Garbage> {
+    const paths = await this.#paths(options.paths ?? [], options);
+    return collectGarbage(this.#connections, { ...options, paths });
+  }
+
+  /**
+   * Compares the store's database with its files, and with `checkContents` each file with its hash.
+   * @param options.repair fetches again what is damaged; for trusted users
+   * @returns whether all is well, or was repaired; events tell what is not
+   */
+  async verify(
+    options: WorkOptions & { readonly checkContents?: boolean; readonly repair?: boolean } = {},
+  ): Promise<boolean> {
+    requireOptions(options);
+    const { checkContents = false, repair = false } = options;
+    return !(await work(this.#connections, "verifyStore", { checkContents, repair }, options));
+  }
+
+  /** Makes equal files one, by hard links. */
+  async optimise(options: WorkOptions = {}): Promise<void> {
+    requireOptions(options);
+    await work(this.#connections, "optimiseStore", {}, options);
+  }
+
+  /** Ends all connections; unanswered questions are rejected. May be called again. */
   async close(): Promise<void> {
-    this.#end.abort(new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`));
-    const connection = this.#connection;
-    this.#connection = undefined;
-    await connection?.then(
-      (open) => {
-        open.close();
-      },
-      () => undefined,
-    );
+    this.#closed ??= new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`);
+    await this.#opened?.close(this.#closed);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #storePath(path: string, options: CallOptions): Promise<StorePath> {
+  async #path(path: string, options: CallOptions): Promise<StorePath> {
+    requireOptions(options);
+    requireString(path, "path");
     return toStorePath(path, await this.#learnStoreDir(path, options));
   }
 
-  /** All questions here may be asked again, so one that a lost connection left unanswered is, once. */
-  async #ask<T>(question: (native: NativeConnection) => NativeCall<T>, options: CallOptions): Promise<T> {
-    const connection = await this.#connected(options);
-    try {
-      return await connection.call(question, options);
-    } catch (error) {
-      if (this.#end.signal.aborted || !isDisconnected(error)) throw error;
-      connection.close();
-      return (await this.#connected(options)).call(question, options);
-    }
+  async #paths(paths: readonly string[], options: CallOptions): Promise<StorePath[]> {
+    requireOptions(options);
+    requireStrings(paths, "paths");
+    const dir = await this.#learnStoreDir(paths[0], options);
+    return paths.map((path) => toStorePath(path, dir));
   }
 
-  async #connected(options: CallOptions): Promise<Connection> {
-    this.#end.signal.throwIfAborted();
-    options.signal?.throwIfAborted();
-    const before = this.#connection;
-    const current = before && (await abortable(before, options.signal));
-    if (current?.isOpen) return current;
-    // Of all who find it closed, the first one makes another.
-    if (this.#connection === before) this.#connection = undefined;
-    return abortable((this.#connection ??= this.#open()), options.signal);
+  async #targets(targets: readonly string[], options: CallOptions): Promise<Target[]> {
+    requireOptions(options);
+    requireStrings(targets, "targets");
+    const dir = await this.#learnStoreDir(targets[0], options);
+    return targets.map((target) => parseTarget(target, dir));
   }
 
-  /** Shared by all who ask meanwhile, so one caller's signal must not end it for the others. */
-  #open(): Promise<Connection> {
-    const opening = Connection.open(this.#location.targets, { signal: this.#end.signal });
-    opening.catch(() => {
-      if (this.#connection === opening) this.#connection = undefined;
-    });
-    return opening;
+  async #add(
+    name: string,
+    contentAddressMethod: string,
+    body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    options: AddOptions,
+  ): Promise<PathInfo> {
+    requireString(name, "name");
+    const references = await this.#paths(options.references ?? [], options);
+    checkName(name);
+    return addToStore(this.#connections, { name, contentAddressMethod, references }, body, options);
   }
 
   async #learnStoreDir(path: string | undefined, options: CallOptions): Promise<string> {
-    this.#end.signal.throwIfAborted();
+    const connections = this.#connections;
     // Shared by all who ask meanwhile, so one caller's signal must not end it for the others.
-    const learning = (this.#storeDir ??= this.#askStoreDir(path));
+    const learning = (this.#storeDir ??= this.#askStoreDir(connections, path));
     learning.catch(() => {
       if (this.#storeDir === learning) this.#storeDir = undefined;
     });
@@ -202,22 +440,21 @@ export class NixStore implements AsyncDisposable {
   }
 
   /** A candidate is confirmed by a path that is not there: only a daemon whose store is elsewhere refuses it. */
-  async #askStoreDir(path: string | undefined): Promise<string> {
+  async #askStoreDir(connections: Connections, path: string | undefined): Promise<string> {
     const { NIX_STORE_DIR, NIX_STORE } = process.env;
     const fromPath = path === undefined ? undefined : storeDirOf(path);
     const said = this.#location.storeDir ?? fromPath ?? NIX_STORE_DIR ?? NIX_STORE;
     const candidates = [...new Set([checkStoreDir(said ?? "/nix/store"), "/nix/store"])];
     for (const [i, dir] of candidates.entries()) {
-      const connection = await this.#connected({});
       try {
-        await connection.call((native) => native.isValidPath(`${dir}/${"0".repeat(32)}-x`));
+        await connections.ask("isValidPath", { path: `${dir}/${"0".repeat(32)}-x` });
         return dir;
       } catch (error) {
         if (!(error instanceof LaminixError) || error.code !== "ERR_DAEMON") throw error;
-        connection.close(); // a daemon that refuses an argument hangs up
+        await connections.retire(); // a daemon that refuses an argument hangs up
       }
       if (i > 0) continue;
-      const [first] = await this.#ask((native) => native.allValidPaths(), {});
+      const [first] = await connections.ask("allValidPaths", {});
       if (first !== undefined) return first.slice(0, first.lastIndexOf("/"));
     }
     throw new LaminixError(
@@ -232,7 +469,7 @@ export class NixStore implements AsyncDisposable {
 
 /**
  * Opens a store and connects to it.
- * @param url `auto`, `daemon` or `unix:///path/to/socket`, with Nix's parameters
+ * @param url `auto`, `daemon`, `unix:///path/to/socket` or `ssh-ng://host`, with Nix's parameters
  * @throws {LaminixError} ERR_STORE_URL, ERR_ADDON_MISSING, ERR_NO_DAEMON, ERR_DAEMON_TIMEOUT, ERR_DAEMON_PROTOCOL
  */
 export async function openStore(url = "auto", options: CallOptions = {}): Promise<NixStore> {

@@ -32,6 +32,22 @@ export function toStorePath(path: string, storeDir?: string): StorePath {
   return `${dir}/${baseName}` as StorePath;
 }
 
+/**
+ * A name that a store path can have.
+ * @throws {LaminixError} ERR_STORE_PATH
+ */
+export function checkName(name: string): void {
+  const base = `${"0".repeat(32)}-${name}`;
+  if (BASE_NAME.test(base)) return;
+  throw new LaminixError(
+    "ERR_STORE_PATH",
+    `${JSON.stringify(name)} cannot name a store path: ${problemOf(base)}`,
+    {
+      details: { name },
+    },
+  );
+}
+
 function problemOf(baseName: string): string {
   const hash = baseName.split("-")[0] ?? "";
   if (hash.length !== 32) return `its hash has ${String(hash.length)} characters, not 32`;

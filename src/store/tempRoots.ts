@@ -75,7 +75,9 @@ export class TempRoots implements AsyncDisposable {
     const { connection, rooted } = await holding;
     try {
       // Behind the questions for roots, which are answered first: what is valid then is held.
-      const valid = this.#paths.map((path) => connection.call((native) => native.isValidPath(path), options));
+      const valid = this.#paths.map((path) =>
+        connection.call((native) => native.ask("isValidPath", { path }), options),
+      );
       const [answers] = await Promise.all([Promise.all(valid), rooted]);
       return answers;
     } catch (error) {
@@ -100,7 +102,7 @@ export class TempRoots implements AsyncDisposable {
   async #take(options: CallOptions, onClose: () => void): Promise<Held> {
     const connection = await Connection.open(this.#targets, { ...options, onClose });
     const rooted = Promise.all(
-      this.#paths.map((path) => connection.call((native) => native.addTempRoot(path))),
+      this.#paths.map((path) => connection.call((native) => native.ask("addTempRoot", { path }))),
     );
     rooted.catch(() => undefined); // whoever checks hears of it
     return { connection, rooted };

@@ -90,12 +90,15 @@ describe("a closure", () => {
     const graph = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [i, i < 299 ? [i + 1] : []]));
     const native = await connect(storeOf(graph));
     const closures = [native.closure(STORE_DIR, [path(0)]), native.closure(STORE_DIR, [path(100)])];
-    const valid = Array.from({ length: 100 }, (_, i) => native.isValidPath(path(250 + i)).promise);
+    const valid = Array.from(
+      { length: 100 },
+      (_, i) => native.ask("isValidPath", { path: path(250 + i) }).promise,
+    );
     expect((await Promise.all(valid)).filter(Boolean)).toHaveLength(50);
     expect((await Promise.all(closures.map((call) => call.promise))).map((closure) => closure.count)).toEqual(
       [300, 200],
     );
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
   });
 
   it("of no roots is empty", async () => {

@@ -81,8 +81,8 @@ describe("the handshake", () => {
       await peer.serve(store);
     });
     expect(await native.ready).toEqual({ minor: greeting.minor, version, trusted, features: [] });
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
-    expect(await native.isValidPath(path(3)).promise).toBe(false);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(3) }).promise).toBe(false);
     const closure = await native.closure(STORE_DIR, [path(2)]).promise;
     expect(closure.count).toBe(2);
   });
@@ -94,7 +94,7 @@ describe("the handshake", () => {
       await peer.serve(store);
     });
     expect((await native.ready).features).toEqual(["disable-set-options"]);
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
   });
 
   it("asks for quiet, without overrides", async () => {
@@ -124,13 +124,13 @@ describe("the handshake", () => {
       await peer.serve(store);
     });
     expect(await native.ready).toEqual({ minor: 34, version: "2.8.0", trusted: null, features: [] });
-    expect(await native.pathInfo(path(2)).promise).toMatchObject({ narSize: 5_000_000_000 });
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("pathInfo", { path: path(2) }).promise).toMatchObject({ narSize: 5_000_000_000 });
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
   });
 
   it("takes calls that are made before it is over", async () => {
     const native = await greeted((peer) => peer.serve(store));
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
   });
 
   it("names the version of a daemon that is too old", async () => {
@@ -146,7 +146,7 @@ describe("the handshake", () => {
 
   it("does not take something else for a daemon", async () => {
     const native = await connect(async (peer) => peer.send(Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n")));
-    const call = native.isValidPath(path(1));
+    const call = native.ask("isValidPath", { path: path(1) });
     for (const outcome of await Promise.allSettled([native.ready, call.promise])) {
       expect(outcome).toMatchObject({ reason: { code: "ERR_DAEMON_PROTOCOL" } });
     }
@@ -189,7 +189,7 @@ describe("the handshake", () => {
     ["a program that is not there", { program: "no-such-program-here", args: [] }, "ENOENT"],
   ])("says that there is no daemon at %s", async (_, target, errno) => {
     connection = loadAddon().connect(target, { handshakeTimeout: MINUTE });
-    const call = connection.allValidPaths();
+    const call = connection.ask("allValidPaths", {});
     for (const outcome of await Promise.allSettled([connection.ready, call.promise])) {
       expect(outcome).toMatchObject({ reason: { code: "ERR_NO_DAEMON", errno } });
     }
@@ -209,11 +209,15 @@ describe("the handshake", () => {
 
 describe("an operation", () => {
   const operations: [string, (native: NativeConnection) => Promise<unknown>, unknown][] = [
-    ["isValidPath", (native) => native.isValidPath(path(1)).promise, true],
-    ["isValidPath of a missing path", (native) => native.isValidPath(path(3)).promise, false],
+    ["isValidPath", (native) => native.ask("isValidPath", { path: path(1) }).promise, true],
+    [
+      "isValidPath of a missing path",
+      (native) => native.ask("isValidPath", { path: path(3) }).promise,
+      false,
+    ],
     [
       "pathInfo",
-      (native) => native.pathInfo(path(1)).promise,
+      (native) => native.ask("pathInfo", { path: path(1) }).promise,
       {
         deriver: null,
         narHash: "0".repeat(64),
@@ -225,28 +229,42 @@ describe("an operation", () => {
         ca: null,
       },
     ],
-    ["pathInfo with everything", (native) => native.pathInfo(path(2)).promise, store.get(path(2))],
-    ["pathInfo of a missing path", (native) => native.pathInfo(path(3)).promise, null],
-    ["allValidPaths", (native) => native.allValidPaths().promise, [path(1), path(2)]],
-    ["pathFromHashPart", (native) => native.pathFromHashPart(path(1).slice(11, 43)).promise, path(1)],
-    ["pathFromHashPart of a missing path", (native) => native.pathFromHashPart("x".repeat(32)).promise, null],
-    ["addTempRoot", (native) => native.addTempRoot(path(1)).promise, undefined],
+    [
+      "pathInfo with everything",
+      (native) => native.ask("pathInfo", { path: path(2) }).promise,
+      store.get(path(2)),
+    ],
+    ["pathInfo of a missing path", (native) => native.ask("pathInfo", { path: path(3) }).promise, null],
+    ["allValidPaths", (native) => native.ask("allValidPaths", {}).promise, [path(1), path(2)]],
+    [
+      "pathFromHashPart",
+      (native) => native.ask("pathFromHashPart", { hashPart: path(1).slice(11, 43) }).promise,
+      path(1),
+    ],
+    [
+      "pathFromHashPart of a missing path",
+      (native) => native.ask("pathFromHashPart", { hashPart: "x".repeat(32) }).promise,
+      null,
+    ],
+    ["addTempRoot", (native) => native.ask("addTempRoot", { path: path(1) }).promise, undefined],
   ];
   it.each(operations)("%s is answered, and leaves nothing unread", async (_, ask, expected) => {
     const native = await greeted((peer) => peer.serve(store));
     expect(await ask(native)).toEqual(expected);
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
     expect(await ask(native)).toEqual(expected);
   });
 
   it("rejects with the daemon's error, and the connection goes on", async () => {
     const native = await greeted((peer) => peer.serve(store));
-    await expect(native.pathFromHashPart("short").promise).rejects.toMatchObject({
+    await expect(native.ask("pathFromHashPart", { hashPart: "short" }).promise).rejects.toMatchObject({
       code: "ERR_DAEMON",
       message: "invalid hash part",
     });
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
-    await expect(native.pathFromHashPart("short").promise).rejects.toMatchObject({ code: "ERR_DAEMON" });
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
+    await expect(native.ask("pathFromHashPart", { hashPart: "short" }).promise).rejects.toMatchObject({
+      code: "ERR_DAEMON",
+    });
   });
 
   it("drops log lines that come before its answer", async () => {
@@ -255,8 +273,8 @@ describe("an operation", () => {
       peer.send(wire.logLine("warning: x\n"), wire.logLine("y"), wire.answer(wire.number(1)));
       await peer.serve(store);
     });
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
-    expect(await native.isValidPath(path(3)).promise).toBe(false);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(3) }).promise).toBe(false);
   });
 
   it("refuses arguments of the wrong type", async () => {
@@ -265,7 +283,7 @@ describe("an operation", () => {
     expect(() => untyped.isValidPath!(1)).toThrow(TypeError);
     expect(() => untyped.closure!(STORE_DIR, "x")).toThrow(TypeError);
     expect(() => untyped.isValidPath!.call({}, path(1))).toThrow(TypeError);
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
   });
 });
 
@@ -279,17 +297,20 @@ describe("pipelining", () => {
       await peer.serve(store);
     });
     await native.ready;
-    const first = native.isValidPath(path(1)).promise;
+    const first = native.ask("isValidPath", { path: path(1) }).promise;
     // The daemon waits for the second one, which is made while the first is in flight.
     await new Promise((resolve) => setImmediate(resolve));
-    const second = native.isValidPath(path(2)).promise;
+    const second = native.ask("isValidPath", { path: path(2) }).promise;
     expect(await Promise.all([first, second])).toEqual([true, false]);
   });
 
   it("answers many calls in order while the daemon does not read", async () => {
     const count = 20_000;
     const native = await greeted((peer) => peer.serve(store));
-    const calls = Array.from({ length: count }, (_, i) => native.isValidPath(path(1 + (i % 3))).promise);
+    const calls = Array.from(
+      { length: count },
+      (_, i) => native.ask("isValidPath", { path: path(1 + (i % 3)) }).promise,
+    );
     const answers = await Promise.all(calls);
     expect(answers.every((answer, i) => answer === i % 3 < 2)).toBe(true);
   });
@@ -299,7 +320,9 @@ describe("pipelining", () => {
       await peer.request();
       peer.send(wire.error("path is not in the Nix store"), wire.error("path is not in the Nix store"));
     });
-    const calls = [path(1), path(2), path(3)].map((each) => native.isValidPath(each).promise);
+    const calls = [path(1), path(2), path(3)].map(
+      (each) => native.ask("isValidPath", { path: each }).promise,
+    );
     const [first, ...others] = await Promise.allSettled(calls);
     expect(first).toMatchObject({ reason: { code: "ERR_DAEMON", message: "path is not in the Nix store" } });
     for (const other of others) expect(other).toMatchObject({ reason: { code: "ERR_DAEMON_DISCONNECTED" } });
@@ -310,8 +333,10 @@ describe("pipelining", () => {
       await peer.request();
       peer.send(wire.error("no"), wire.error("no"));
     });
-    await expect(native.isValidPath(path(1)).promise).rejects.toMatchObject({ code: "ERR_DAEMON" });
-    await expect(native.isValidPath(path(1)).promise).rejects.toMatchObject({
+    await expect(native.ask("isValidPath", { path: path(1) }).promise).rejects.toMatchObject({
+      code: "ERR_DAEMON",
+    });
+    await expect(native.ask("isValidPath", { path: path(1) }).promise).rejects.toMatchObject({
       code: "ERR_DAEMON_DISCONNECTED",
     });
   });
@@ -333,13 +358,13 @@ describe("a daemon that breaks", () => {
       await untilGone(peer);
     });
     await native.ready;
-    const first = native.allValidPaths().promise;
-    const second = native.isValidPath(path(1)).promise;
+    const first = native.ask("allValidPaths", {}).promise;
+    const second = native.ask("isValidPath", { path: path(1) }).promise;
     expect(await Promise.allSettled([first, second])).toMatchObject([
       { reason: { code: "ERR_DAEMON_PROTOCOL" } },
       { reason: { code: "ERR_DAEMON_DISCONNECTED" } },
     ]);
-    await expect(native.isValidPath(path(1)).promise).rejects.toMatchObject({
+    await expect(native.ask("isValidPath", { path: path(1) }).promise).rejects.toMatchObject({
       code: "ERR_DAEMON_DISCONNECTED",
     });
   });
@@ -349,7 +374,9 @@ describe("a daemon that breaks", () => {
       await peer.request();
       peer.send(wire.answer(wire.number(2), wire.string(path(1))));
     });
-    await expect(native.allValidPaths().promise).rejects.toMatchObject({ code: "ERR_DAEMON_DISCONNECTED" });
+    await expect(native.ask("allValidPaths", {}).promise).rejects.toMatchObject({
+      code: "ERR_DAEMON_DISCONNECTED",
+    });
   });
 
   it("while nothing is asked tells onClose, once", async () => {
@@ -375,7 +402,7 @@ describe("a daemon that breaks", () => {
     clearInterval(timer);
     native.close();
     expect(closes).toBe(1);
-    await expect(native.isValidPath(path(1)).promise).rejects.toMatchObject({
+    await expect(native.ask("isValidPath", { path: path(1) }).promise).rejects.toMatchObject({
       code: "ERR_DAEMON_DISCONNECTED",
     });
   });
@@ -390,7 +417,7 @@ describe("a daemon that breaks", () => {
       },
       { onClose: lost.resolve },
     );
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
     await lost.promise;
   });
 
@@ -414,13 +441,18 @@ describe("close", () => {
     let closed = false;
     const native = await greeted(untilGone, { onClose: () => (closed = true) });
     await native.ready;
-    const calls = [native.isValidPath(path(1)).promise, native.closure(STORE_DIR, [path(1)]).promise];
+    const calls = [
+      native.ask("isValidPath", { path: path(1) }).promise,
+      native.closure(STORE_DIR, [path(1)]).promise,
+    ];
     native.close();
     native.close();
     for (const outcome of await Promise.allSettled(calls)) {
       expect(outcome).toMatchObject({ reason: { code: "ERR_DAEMON_DISCONNECTED" } });
     }
-    await expect(native.allValidPaths().promise).rejects.toMatchObject({ code: "ERR_DAEMON_DISCONNECTED" });
+    await expect(native.ask("allValidPaths", {}).promise).rejects.toMatchObject({
+      code: "ERR_DAEMON_DISCONNECTED",
+    });
     await daemon?.idle();
     native.close();
     expect(closed).toBe(false);
@@ -444,18 +476,18 @@ describe("cancel", () => {
       peer.send(wire.answer(wire.number(1)));
       await peer.serve(store);
     });
-    const call = native.isValidPath(path(1));
+    const call = native.ask("isValidPath", { path: path(1) });
     await asked.promise;
     call.cancel();
     await expect(call.promise).rejects.toMatchObject({ code: "ERR_CANCELLED" });
     call.cancel();
     answer.resolve();
-    expect(await native.isValidPath(path(3)).promise).toBe(false);
+    expect(await native.ask("isValidPath", { path: path(3) }).promise).toBe(false);
   });
 
   it("after the answer changes nothing", async () => {
     const native = await greeted((peer) => peer.serve(store));
-    const call = native.isValidPath(path(1));
+    const call = native.ask("isValidPath", { path: path(1) });
     expect(await call.promise).toBe(true);
     call.cancel();
     expect(await call.promise).toBe(true);
@@ -478,7 +510,7 @@ describe("cancel", () => {
     call.cancel();
     await expect(call.promise).rejects.toMatchObject({ code: "ERR_CANCELLED" });
     cancelled.resolve();
-    expect(await native.isValidPath(path(1)).promise).toBe(true);
+    expect(await native.ask("isValidPath", { path: path(1) }).promise).toBe(true);
     expect(asked).toEqual([path(2), `${Operation.isValidPath} ${path(1)}`]);
   });
 });

@@ -61,7 +61,7 @@ const fine = { code: 0, signal: null };
 
 describe("a process", () => {
   it("ends by itself after one question", async () => {
-    expect(await run(`open().isValidPath(path).promise.then(console.log);`)).toEqual({
+    expect(await run(`open().ask("isValidPath", { path }).promise.then(console.log);`)).toEqual({
       ...fine,
       output: "true\n",
     });
@@ -77,8 +77,8 @@ describe("a process", () => {
   it("is kept alive by an unanswered question", async () => {
     const script = `
       const connection = open();
-      connection.isValidPath(path).promise.then(() => {
-        connection.isValidPath(path).promise.catch((error) => console.log(error.code));
+      connection.ask("isValidPath", { path }).promise.then(() => {
+        connection.ask("isValidPath", { path }).promise.catch((error) => console.log(error.code));
         setTimeout(() => connection.close(), 50).unref();
         setTimeout(() => undefined, 100);
       });
@@ -89,8 +89,8 @@ describe("a process", () => {
   it("is not kept alive by a cancelled question", async () => {
     const script = `
       const connection = open();
-      connection.isValidPath(path).promise.then(() => {
-        const call = connection.isValidPath(path);
+      connection.ask("isValidPath", { path }).promise.then(() => {
+        const call = connection.ask("isValidPath", { path });
         call.promise.catch((error) => console.log(error.code));
         call.cancel();
       });
@@ -105,7 +105,7 @@ describe("a process", () => {
   it("may exit with a question in flight", async () => {
     const script = `
       const connection = open();
-      connection.isValidPath(path).promise.then(() => {
+      connection.ask("isValidPath", { path }).promise.then(() => {
         connection.closure("/nix/store", [path]);
         setImmediate(() => process.exit(0));
       });
@@ -145,7 +145,7 @@ describe("a worker thread", () => {
       const { parentPort } = require("node:worker_threads");
       const connection = open();
       connection.ready.then(() => {
-        for (let i = 0; i < 1000; i++) connection.isValidPath(path).promise.catch(() => undefined);
+        for (let i = 0; i < 1000; i++) connection.ask("isValidPath", { path }).promise.catch(() => undefined);
         parentPort.postMessage("asked");
       });
     `;
@@ -159,7 +159,7 @@ describe("a worker thread", () => {
   });
 
   it("may be terminated at any moment", async () => {
-    const script = `open().isValidPath(path).promise.catch(() => undefined);`;
+    const script = `open().ask("isValidPath", { path }).promise.catch(() => undefined);`;
     const then = `workers.forEach((worker, i) => setTimeout(() => worker.terminate().then(() => console.log("ended")), 15 * i));`;
     expect(await run(inWorker(script, then))).toEqual({ ...fine, output: "ended\n".repeat(4) });
   });
@@ -168,7 +168,7 @@ describe("a worker thread", () => {
     const script = `
       const connection = open();
       connection.ready.then(() => {
-        connection.allValidPaths();
+        connection.ask("allValidPaths", {});
         process.exit(0);
       });
     `;
@@ -184,7 +184,7 @@ describe("a connection that nobody holds", () => {
     const script = `
       let call = (() => {
         const connection = open(() => console.log(connection, "never"));
-        return connection.isValidPath(path);
+        return connection.ask("isValidPath", { path });
       })();
       global.gc();
       call.promise.then(async (valid) => {

@@ -5,6 +5,7 @@ import {
   answerFrom,
   type Behaviour,
   FakeDaemon,
+  type FakePath,
   type FakeStore,
   Operation,
   type Peer,
@@ -431,6 +432,83 @@ describe("temporary roots", () => {
     await expect(store.tempRoots([app, library])).rejects.toMatchObject({
       code: "ERR_DAEMON",
       message: expect.stringContaining("disk is full") as string,
+    });
+  });
+});
+
+describe("a daemon with queryPathInfos", () => {
+  test("is asked about a closure in as many requests as it is deep", async () => {
+    const chain = new Map<string, FakePath>(
+      Array.from({ length: 5 }, (_, i) => [
+        path(`level-${i}`),
+        { references: i === 4 ? [] : [path(`level-${i + 1}`), path(`side-${i}`)], narSize: i },
+      ]),
+    );
+    const graph: FakeStore = new Map([
+      ...chain,
+      ...Array.from({ length: 4 }, (_, i) => [path(`side-${i}`), { narSize: 100 }] as [string, FakePath]),
+    ]);
+    const answered = async (features: readonly string[]): Promise<[unknown, number]> => {
+      let requests = 0;
+      const { store } = await listen(async (peer) => {
+        await peer.greet({ features });
+        await peer.serve(graph, (request) => {
+          if (!isProbe(request)) requests++;
+        });
+      });
+      const closure = await store.closure(path("level-0"));
+      return [[...closure], requests];
+    };
+    const [batched, few] = await answered(["queryPathInfos"]);
+    const [single, many] = await answered([]);
+    expect(batched).toEqual(single);
+    expect([few, many]).toEqual([5, 9]);
+  });
+
+  test("that does not know a path of the closure names it", async () => {
+    const { store } = await listen(async (peer) => {
+      await peer.greet({ features: ["queryPathInfos"] });
+      await serve(peer);
+    });
+    await expect(store.closure([app, path("absent")])).rejects.toMatchObject({
+      code: "ERR_PATH_NOT_VALID",
+      details: { path: path("absent") },
+    });
+    expect((await store.closure(app)).size).toBe(2);
+  });
+});
+
+describe("a daemon older than results of builds", () => {
+  test("builds all the same, and its outputs are asked for", async () => {
+    const { store } = await listen(async (peer) => {
+      await peer.greet({ minor: 33 });
+      await serve(peer);
+    });
+    expect(await store.build(path("app.drv"))).toEqual([
+      {
+        path: path("app.drv"),
+        status: "unknown",
+        success: true,
+        message: "",
+        outputs: new Map([["out", app]]),
+        startTime: 0,
+        stopTime: 0,
+      },
+    ]);
+  });
+
+  test("says when it cannot build", async () => {
+    const { store } = await listen(async (peer) => {
+      await peer.greet({ minor: 32 });
+      await serve(peer, ({ operation }) => {
+        if (operation !== Operation.buildPaths) return undefined;
+        peer.send(wire.error("error: build of 'app.drv' failed"));
+        return true;
+      });
+    });
+    await expect(store.build(path("app.drv"))).rejects.toMatchObject({
+      code: "ERR_DAEMON",
+      message: "build of 'app.drv' failed",
     });
   });
 });

@@ -15,11 +15,14 @@ const STDERR_NEXT = 0x6f6c6d67;
 
 export const Operation = {
   isValidPath: 1,
+  buildPaths: 9,
   addTempRoot: 11,
   setOptions: 19,
   queryAllValidPaths: 23,
   queryPathInfo: 26,
   queryPathFromHashPart: 29,
+  queryDerivationOutputMap: 41,
+  queryPathInfos: 50,
 } as const;
 
 /** Bytes of the protocol: 64-bit little endian numbers, strings padded to eight bytes. */
@@ -69,9 +72,11 @@ export type FakeStore = ReadonlyMap<string, FakePath>;
 
 /** The answer to QueryPathInfo. */
 export function pathInfoAnswer(path: FakePath | undefined): Buffer {
-  if (!path) return wire.answer(wire.number(0));
-  return wire.answer(
-    wire.number(1),
+  return path ? wire.answer(wire.number(1), pathInfoFields(path)) : wire.answer(wire.number(0));
+}
+
+function pathInfoFields(path: FakePath): Buffer {
+  return Buffer.concat([
     wire.string(path.deriver ?? ""),
     wire.string(path.narHash ?? "0".repeat(64)),
     wire.strings(path.references ?? []),
@@ -80,7 +85,7 @@ export function pathInfoAnswer(path: FakePath | undefined): Buffer {
     wire.number(path.ultimate ? 1 : 0),
     wire.strings(path.signatures ?? []),
     wire.string(path.ca ?? ""),
-  );
+  ]);
 }
 
 export interface Greeting {
@@ -96,6 +101,8 @@ export interface Greeting {
 export interface Request {
   readonly operation: number;
   readonly argument: string;
+  /** Of a request about many. */
+  readonly paths?: readonly string[];
 }
 
 /** One client, seen from the daemon. Reads throw ClientGone when it has gone. */
@@ -195,10 +202,17 @@ export class Peer {
       }
       case Operation.queryAllValidPaths:
         return { operation, argument: "" };
+      case Operation.queryPathInfos:
+        return { operation, argument: "", paths: await this.strings() };
+      case Operation.buildPaths: {
+        const paths = await this.strings();
+        return { operation, argument: String(await this.number()), paths };
+      }
       case Operation.isValidPath:
       case Operation.addTempRoot:
       case Operation.queryPathInfo:
       case Operation.queryPathFromHashPart:
+      case Operation.queryDerivationOutputMap:
         return { operation, argument: await this.string() };
       default:
         throw new Error(`operation ${operation} is not known`);
@@ -216,12 +230,23 @@ export class Peer {
 }
 
 /** What a well-behaved daemon answers. */
-export function answerFrom(store: FakeStore, { operation, argument }: Request): Buffer {
+export function answerFrom(store: FakeStore, { operation, argument, paths = [] }: Request): Buffer {
   switch (operation) {
+    case Operation.setOptions:
+      return wire.answer();
     case Operation.isValidPath:
       return wire.answer(wire.number(store.has(argument) ? 1 : 0));
     case Operation.addTempRoot:
+    case Operation.buildPaths:
       return wire.answer(wire.number(1));
+    case Operation.queryDerivationOutputMap:
+      return wire.answer(wire.number(1), wire.string("out"), wire.string(argument.replace(/\.drv$/, "")));
+    case Operation.queryPathInfos: {
+      // Last one first: the order is the daemon's own.
+      const known = paths.filter((path) => store.has(path)).reverse();
+      const infos = known.flatMap((path) => [wire.string(path), pathInfoFields(store.get(path) as FakePath)]);
+      return wire.answer(wire.number(known.length), ...infos);
+    }
     case Operation.queryAllValidPaths:
       return wire.answer(wire.strings([...store.keys()]));
     case Operation.queryPathInfo:

@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import type { Io } from "../io.js";
+import { command, type CommonOptions, withDaemon } from "../options.js";
+import { requireArguments, storePaths } from "../paths.js";
+
+interface Options extends CommonOptions {
+  readonly closure?: boolean;
+}
+
+export function referrers(io: Io): Command {
+  return command("referrers", "the valid store paths that reference any of these")
+    .argument("[PATH...]")
+    .option("--closure", "those that do so indirectly, too, and the paths themselves")
+    .action(async (args: string[], options: Options) => {
+      requireArguments(args, "PATH");
+      const { signal } = io;
+      await withDaemon(options, async (store) => {
+        const paths = await storePaths(args, store, signal);
+        const found = options.closure
+          ? await store.referrersClosure(paths, { signal })
+          : [...new Set((await Promise.all(paths.map((path) => store.referrers(path, { signal })))).flat())];
+        found.sort();
+        await io.stdout.write(
+          options.json ? `${JSON.stringify(found)}\n` : found.map((path) => `${path}\n`).join(""),
+        );
+      });
+    });
+}
