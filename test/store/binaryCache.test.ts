@@ -532,6 +532,7 @@ describe("a binary cache's URL", () => {
       [{ parallel: 0 }, "options.parallel"],
       [{ attempts: 1.5 }, "options.attempts"],
       [{ silence: -1 }, "options.silence"],
+      [{ silence: 2 ** 31 }, "options.silence"],
       [{ netrcFile: 1 }, "options.netrcFile"],
       [null, "options"],
     ] as const) {

@@ -41,8 +41,8 @@ describeWith(needed, "a binary cache behind HTTP", () => {
     count = middle.length + 2;
     folder = room.folder.join("served");
     await copyTo(folder, daemon, [root], { compression: "xz", "secret-key": room.key.secret });
-    // A proxy of the surroundings is none of these tests' business.
-    for (const name of ["NIX_CONF_DIR"]) vi.stubEnv(name, room.folder.join("no-conf"));
+    // A netrc file of this machine's is none of these tests' business.
+    vi.stubEnv("NIX_CONF_DIR", room.folder.join("no-conf"));
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
