@@ -62,8 +62,6 @@ export interface CacheServer extends AsyncDisposable {
   readonly open: number;
   /** Requests that are being answered now. */
   readonly busy: number;
-  /** Most requests that were being answered at the same time. */
-  readonly busiest: number;
   misbehave: Misbehaviour;
 }
 
@@ -73,10 +71,9 @@ export async function serveCache(folder: string): Promise<CacheServer> {
   const sockets = new Set<Socket>();
   let connections = 0;
   let busy = 0;
-  let busiest = 0;
   const server = createServer({ keepAlive: true }, (request, response) => {
     requests.push(request);
-    busiest = Math.max(busiest, ++busy);
+    busy++;
     response.on("close", () => busy--);
     if (cache.misbehave(request, response)) return;
     const file = path.join(folder, decodeURIComponent(new URL(request.url!, "http://x").pathname));
@@ -113,9 +110,6 @@ export async function serveCache(folder: string): Promise<CacheServer> {
     },
     get busy() {
       return busy;
-    },
-    get busiest() {
-      return busiest;
     },
     misbehave: () => false,
     [Symbol.asyncDispose]: async () => {
