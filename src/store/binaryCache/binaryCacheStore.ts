@@ -5,12 +5,13 @@ import { requireOptions, requireString, requireStrings } from "../../arguments.j
 import { decompress } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
 import { Closure, type PathInfo } from "../closure.js";
+import type { CallOptions } from "../connection.js";
 import { closureColumns } from "../sorted.js";
 import { hashPart, type StorePath, toStorePath } from "../storePath.js";
 import { type CacheInfo, MAX_CACHE_INFO, parseCacheInfo } from "./cacheInfo.js";
 import { type CacheLocation, parseCacheUrl } from "./cacheUrl.js";
 import { checked } from "./checked.js";
-import { type CacheFiles, type FileOptions, readText } from "./files.js";
+import { type CacheFiles, readText } from "./files.js";
 import { Gate } from "./gate.js";
 import { compressionOf, MAX_NAR_INFO, type NarInfo, parseNarInfo } from "./narInfo.js";
 import { type BinaryCacheOptions, checkOptions, filesOf } from "./options.js";
@@ -29,6 +30,8 @@ export class BinaryCacheStore implements AsyncDisposable {
   readonly #keys: TrustedKeys | undefined;
   readonly #gate: Gate;
   readonly #known = new Map<StorePath, NarInfo>();
+  /** Those that were found to be signed: a look at a signature takes a tenth of a millisecond. */
+  readonly #signed = new WeakSet<NarInfo>();
   #info: Promise<CacheInfo> | undefined;
   /** Aborted when closed. */
   readonly #end = new AbortController();
@@ -51,7 +54,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   }
 
   /** @throws {LaminixError} ERR_BINARY_CACHE when it is no binary cache, or one of another store than `?store=` says */
-  async cacheInfo(options: FileOptions = {}): Promise<CacheInfo> {
+  async cacheInfo(options: CallOptions = {}): Promise<CacheInfo> {
     requireOptions(options);
     this.#end.signal.throwIfAborted();
     // Shared by all who ask meanwhile, so one caller's signal must not end it for the others.
@@ -63,12 +66,12 @@ export class BinaryCacheStore implements AsyncDisposable {
   }
 
   /** The directory of the store that the cache's paths are of. */
-  async storeDir(options: FileOptions = {}): Promise<string> {
+  async storeDir(options: CallOptions = {}): Promise<string> {
     return (await this.cacheInfo(options)).storeDir;
   }
 
   /** Whether the cache has a path. Its signatures are not looked at. */
-  async isValidPath(path: string, options: FileOptions = {}): Promise<boolean> {
+  async isValidPath(path: string, options: CallOptions = {}): Promise<boolean> {
     return (await this.#narInfo(await this.#storePath(path, options), options)) !== undefined;
   }
 
@@ -76,7 +79,7 @@ export class BinaryCacheStore implements AsyncDisposable {
    * What the cache knows of a path; `undefined` where it has none. Caches do not tell times: it was registered at 0.
    * @throws {LaminixError} ERR_SIGNATURE, ERR_BINARY_CACHE, ERR_OUTSIDE_STORE, ERR_STORE_PATH
    */
-  async pathInfo(path: string, options: FileOptions = {}): Promise<PathInfo | undefined> {
+  async pathInfo(path: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
     const found = await this.#narInfo(await this.#storePath(path, options), options);
     return found && this.#trusted(found).info;
   }
@@ -85,7 +88,7 @@ export class BinaryCacheStore implements AsyncDisposable {
    * The path with a hash part (the 32 characters before the name), if the cache has it.
    * @throws {LaminixError} ERR_STORE_PATH, ERR_BINARY_CACHE
    */
-  async pathFromHashPart(hash: string, options: FileOptions = {}): Promise<StorePath | undefined> {
+  async pathFromHashPart(hash: string, options: CallOptions = {}): Promise<StorePath | undefined> {
     requireString(hash, "hash");
     const { storeDir } = await this.cacheInfo(options);
     return (await this.#ask(hashPart(toStorePath(`${storeDir}/${hash}-x`, storeDir)), options))?.info.path;
@@ -97,7 +100,7 @@ export class BinaryCacheStore implements AsyncDisposable {
    * @throws {LaminixError} ERR_PATH_NOT_VALID, also for a reference that the cache does not have; ERR_SIGNATURE,
    *   ERR_BINARY_CACHE, ERR_OUTSIDE_STORE, ERR_STORE_PATH
    */
-  async closure(paths: string | readonly string[], options: FileOptions = {}): Promise<Closure> {
+  async closure(paths: string | readonly string[], options: CallOptions = {}): Promise<Closure> {
     const given = typeof paths === "string" ? [paths] : paths;
     requireStrings(given, "paths");
     const { storeDir } = await this.cacheInfo(options);
@@ -134,7 +137,7 @@ export class BinaryCacheStore implements AsyncDisposable {
    * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_SIGNATURE, ERR_NAR_HASH, ERR_BINARY_CACHE, ERR_COMPRESSION,
    *   ERR_PROGRAM, ERR_UNSUPPORTED, ERR_OUTSIDE_STORE, ERR_STORE_PATH
    */
-  async *nar(path: string, options: FileOptions = {}): AsyncGenerator<Uint8Array> {
+  async *nar(path: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
     const storePath = await this.#storePath(path, options);
     const found = await this.#narInfo(storePath, options);
     if (!found) throw this.#notThere(storePath);
@@ -179,13 +182,13 @@ export class BinaryCacheStore implements AsyncDisposable {
     };
   }
 
-  async #storePath(path: string, options: FileOptions): Promise<StorePath> {
+  async #storePath(path: string, options: CallOptions): Promise<StorePath> {
     requireString(path, "path");
     return toStorePath(path, (await this.cacheInfo(options)).storeDir);
   }
 
   /** All that the roots reference. The first failure ends the other questions. */
-  async #reachable(roots: readonly StorePath[], options: FileOptions): Promise<Map<StorePath, PathInfo>> {
+  async #reachable(roots: readonly StorePath[], options: CallOptions): Promise<Map<StorePath, PathInfo>> {
     const infos = new Map<StorePath, PathInfo>();
     const asked = new Set<StorePath>();
     using scope = abortScope(options.signal);
@@ -202,7 +205,7 @@ export class BinaryCacheStore implements AsyncDisposable {
     return infos;
   }
 
-  async #narInfo(path: StorePath, options: FileOptions): Promise<NarInfo | undefined> {
+  async #narInfo(path: StorePath, options: CallOptions): Promise<NarInfo | undefined> {
     const known = this.#known.get(path);
     if (known) return known;
     const found = await this.#ask(hashPart(path), options);
@@ -210,7 +213,7 @@ export class BinaryCacheStore implements AsyncDisposable {
     return found?.info.path === path ? found : undefined;
   }
 
-  async #ask(hash: string, options: FileOptions): Promise<NarInfo | undefined> {
+  async #ask(hash: string, options: CallOptions): Promise<NarInfo | undefined> {
     const { storeDir } = await this.cacheInfo(options);
     const name = `${hash}.narinfo`;
     using scope = abortScope(options.signal, this.#end.signal);
@@ -229,7 +232,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   }
 
   /** Every reading of a NAR ends with what it has begun: the request, and the program that decompresses. */
-  async *#nar(narInfo: NarInfo, options: FileOptions): AsyncGenerator<Uint8Array> {
+  async *#nar(narInfo: NarInfo, options: CallOptions): AsyncGenerator<Uint8Array> {
     requireOptions(options);
     const { info, narHash, file, fileHash, fileSize } = narInfo;
     const compression = compressionOf(narInfo);
@@ -250,7 +253,11 @@ export class BinaryCacheStore implements AsyncDisposable {
   /** @throws {LaminixError} ERR_SIGNATURE */
   #trusted(narInfo: NarInfo): NarInfo {
     const { info } = narInfo;
-    if (!this.#keys || isSigned(info, this.#keys)) return narInfo;
+    if (!this.#keys || this.#signed.has(narInfo)) return narInfo;
+    if (isSigned(info, this.#keys)) {
+      this.#signed.add(narInfo);
+      return narInfo;
+    }
     const trusted = [...this.#keys.keys()];
     const signers = info.signatures.map((signature) => signature.slice(0, signature.indexOf(":")));
     throw new LaminixError(
@@ -276,7 +283,7 @@ export class BinaryCacheStore implements AsyncDisposable {
  */
 export async function openBinaryCache(
   url: string,
-  options: BinaryCacheOptions & FileOptions = {},
+  options: BinaryCacheOptions & CallOptions = {},
 ): Promise<BinaryCacheStore> {
   const store = new BinaryCacheStore(url, options);
   await store.cacheInfo({ signal: options.signal });

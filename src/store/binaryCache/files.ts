@@ -1,9 +1,6 @@
 /** The files of a binary cache, wherever it is. */
 import { LaminixError } from "../../errors.js";
-
-export interface FileOptions {
-  readonly signal?: AbortSignal | undefined;
-}
+import type { CallOptions } from "../connection.js";
 
 export interface CacheFiles {
   /**
@@ -11,7 +8,7 @@ export interface CacheFiles {
    * @param name from the cache's root
    * @throws {LaminixError} ERR_BINARY_CACHE, which {@link isAbsent} tells from others when there is no such file
    */
-  read(name: string, options?: FileOptions): AsyncIterable<Uint8Array>;
+  read(name: string, options?: CallOptions): AsyncIterable<Uint8Array>;
 }
 
 /** The error for a file that is not there. */
@@ -38,7 +35,7 @@ export function isAbsent(error: unknown): boolean {
 export async function readText(
   files: CacheFiles,
   name: string,
-  { limit, signal }: FileOptions & { readonly limit: number },
+  { limit, signal }: CallOptions & { readonly limit: number },
 ): Promise<string | undefined> {
   const pieces: Uint8Array[] = [];
   let size = 0;

@@ -2,7 +2,8 @@
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
-import { absent, type CacheFiles, type FileOptions } from "./files.js";
+import type { CallOptions } from "../connection.js";
+import { absent, type CacheFiles } from "./files.js";
 
 export class FolderFiles implements CacheFiles {
   readonly #folder: string;
@@ -12,7 +13,7 @@ export class FolderFiles implements CacheFiles {
   }
 
   /** @throws {LaminixError} ERR_BINARY_CACHE, ERR_FILE_READ */
-  async *read(name: string, { signal }: FileOptions = {}): AsyncGenerator<Uint8Array> {
+  async *read(name: string, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
     const path = join(this.#folder, name);
     try {
       yield* createReadStream(path, { highWaterMark: 1 << 18, ...(signal && { signal }) });

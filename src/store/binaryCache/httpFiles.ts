@@ -1,8 +1,9 @@
 /** A binary cache behind HTTP. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { LaminixError } from "../../errors.js";
+import type { CallOptions } from "../connection.js";
 import { type Answer, exchange, SilenceError } from "./exchange.js";
-import { absent, type CacheFiles, type FileOptions } from "./files.js";
+import { absent, type CacheFiles } from "./files.js";
 
 export interface HttpOptions {
   /** Ends in a slash. */
@@ -42,7 +43,7 @@ export class HttpFiles implements CacheFiles {
   }
 
   /** A body that is cut off is asked for again from where it was cut. */
-  async *read(name: string, { signal }: FileOptions = {}): AsyncGenerator<Uint8Array> {
+  async *read(name: string, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
     const { base, attempts } = this.#options;
     const url = new URL(name, base);
     // Read once more as the server will read it.
@@ -59,7 +60,7 @@ export class HttpFiles implements CacheFiles {
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof PassingError)) throw error;
-        const pause = error.pause ?? FIRST_PAUSE * 2 ** (attempt - 1) * (1 + Math.random() / 2);
+        const pause = error.pause ?? pauseAfter(attempt);
         if (attempt >= attempts || pause > LONGEST_PAUSE) throw failed(url, error.message, error.cause);
         await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
       }
@@ -121,6 +122,11 @@ async function leave(body: AsyncIterable<Uint8Array>): Promise<void> {
   }
 }
 
+/** Milliseconds, a little different each time, so that many who were turned away do not all come back at once. */
+function pauseAfter(attempt: number): number {
+  return Math.min(FIRST_PAUSE * 2 ** (attempt - 1) * (1 + Math.random() / 2), LONGEST_PAUSE);
+}
+
 /** Milliseconds from now; the header has seconds or a date (RFC 9110, 10.2.3). */
 function pauseOf(retryAfter: string | null): number | undefined {
   if (retryAfter === null) return undefined;
@@ -130,13 +136,10 @@ function pauseOf(retryAfter: string | null): number | undefined {
 }
 
 /** Codes of failures that another attempt may not meet. */
-const PASSING = new Set(
-  ["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"].concat([
-    "UND_ERR_SOCKET",
-    "UND_ERR_CONNECT_TIMEOUT",
-    "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
-  ]),
-);
+const PASSING = new Set([
+  ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"],
+  ...["UND_ERR_SOCKET", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_RES_CONTENT_LENGTH_MISMATCH"],
+]);
 
 /** The error for a line that failed. `fetch` hides the reason below an error that says only that it failed. */
 function lineError(url: URL, error: unknown): Error {

@@ -18,6 +18,12 @@ export interface NarInfo {
   readonly fileSize: number | undefined;
 }
 
+/** Fields that may be given once. */
+const ONCE = new Set([
+  ...["StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize"],
+  ...["References", "Deriver", "CA"],
+]);
+
 /** Bytes. A path with a thousand references has a narinfo of some 80 KiB. */
 export const MAX_NAR_INFO = 1 << 20;
 
@@ -36,7 +42,7 @@ export function parseNarInfo(text: string, storeDir: string, name: string): NarI
     const key = line.slice(0, colon);
     const value = line.slice(colon + 1).trim();
     if (key === "Sig") signatures.push(value);
-    else if (known.has(key) && fields.has(key)) throw malformed(name, `it has two ${key}`);
+    else if (ONCE.has(key) && fields.has(key)) throw malformed(name, `it has two ${key}`);
     else fields.set(key, value);
   }
   const field = (key: string): string | undefined => fields.get(key) || undefined;
@@ -95,14 +101,6 @@ export function parseNarInfo(text: string, storeDir: string, name: string): NarI
     fileSize: fileSize === undefined ? undefined : size("FileSize", fileSize) || undefined,
   };
 }
-
-const known = new Set(
-  ["StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize"].concat([
-    "References",
-    "Deriver",
-    "CA",
-  ]),
-);
 
 /**
  * How the NAR's file is compressed.

@@ -9,14 +9,15 @@ export interface Login {
 
 /**
  * The entry for a host, or the default one.
- * @throws {LaminixError} ERR_FILE_READ, unless the file is just not there
+ * @throws {LaminixError} ERR_FILE_READ, unless the file is just not there, or not this user's to read
  */
 export function loginFor(host: string, file: string): Login | undefined {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    // Nix's own is often for root's eyes only, and most caches ask for no name.
+    if (["ENOENT", "EACCES"].includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
   }
   const words = withoutMacros(text).match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];

@@ -28,6 +28,9 @@ export interface BinaryCacheOptions {
   readonly silence?: number;
 }
 
+/** Timers take no longer one. */
+const LARGEST = 2 ** 31 - 1;
+
 /** @throws {LaminixError} ERR_FILE_READ for the netrc file */
 export function filesOf({ place }: CacheLocation, options: BinaryCacheOptions): CacheFiles {
   if ("folder" in place) return new FolderFiles(place.folder);
@@ -53,6 +56,7 @@ export function checkOptions(options: BinaryCacheOptions): void {
     const value = options[name];
     if (value === undefined) continue;
     requireCount(value, `options.${name}`);
-    if (value === 0) throw new ArgumentError(`options.${name}`, "a whole number from 1 up", value);
+    if (value === 0 || value > LARGEST)
+      throw new ArgumentError(`options.${name}`, `a whole number from 1 to ${String(LARGEST)}`, value);
   }
 }
