@@ -1,13 +1,8 @@
 /** One connection to a daemon: the addon's, with errors that have a code and a hint, and signals that are heard. */
 import { abortable, onAbort } from "../abort.js";
 import { type ErrorCode, LaminixError } from "../errors.js";
-import {
-  loadAddon,
-  type NativeCall,
-  type NativeConnection,
-  type NativeHandshake,
-  type NativeTarget,
-} from "./native.js";
+import { loadAddon, type NativeCall, type NativeConnection, type NativeHandshake } from "./native.js";
+import { type DaemonTarget, prepare } from "./target.js";
 
 export interface CallOptions {
   /** Rejects with the signal's reason when it aborts; the connection stays usable. */
@@ -15,7 +10,7 @@ export interface CallOptions {
 }
 
 /** Milliseconds. A daemon that is there answers in a few; one that hangs should not hold its user up for long. */
-const HANDSHAKE_TIMEOUT = 3000;
+const PATIENCE = 3000;
 
 export class Connection {
   readonly handshake: NativeHandshake;
@@ -35,7 +30,7 @@ export class Connection {
    *   ERR_DAEMON_DISCONNECTED
    */
   static async open(
-    targets: readonly NativeTarget[],
+    targets: readonly DaemonTarget[],
     { signal, onClose }: CallOptions & { readonly onClose?: () => void } = {},
   ): Promise<Connection> {
     const addon = loadAddon();
@@ -43,9 +38,10 @@ export class Connection {
     let last: unknown;
     for (const target of targets) {
       signal?.throwIfAborted();
+      using ready = prepare(target);
       let connection: Connection | undefined;
-      const native = addon.connect(target, {
-        handshakeTimeout: HANDSHAKE_TIMEOUT,
+      const native = addon.connect(ready.native, {
+        handshakeTimeout: target.patience ?? PATIENCE,
         onClose: () => {
           if (connection) connection.#open = false;
           onClose?.();
@@ -57,7 +53,7 @@ export class Connection {
         return connection;
       } catch (error) {
         native.close();
-        if (!isAbsent(error)) throw error;
+        if (!isAbsent(error)) throw withHint(error, target.hint);
         last = error;
         tried.push(
           "socket" in target ? `${target.socket} (${why(error)})` : `${target.program} (${why(error)})`,
@@ -129,6 +125,12 @@ function withCode(error: unknown): unknown {
   const { code, message, ...rest } = error as Error & { code: ErrorCode };
   const hint = hints[code];
   return new LaminixError(code, message, { cause: error, details: rest, ...(hint && { hint }) });
+}
+
+function withHint(error: unknown, hint: string | undefined): unknown {
+  if (hint === undefined || !(error instanceof LaminixError)) return error;
+  const { code, message, details, cause } = error;
+  return new LaminixError(code, message, { cause, details, hint });
 }
 
 /** The connection ended before an answer came; the same question may be asked on another one. */

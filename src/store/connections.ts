@@ -5,7 +5,8 @@
 import { abortable, abortScope, onAbort } from "../abort.js";
 import { type CallOptions, Connection, isDisconnected } from "./connection.js";
 import { InFlight } from "./inFlight.js";
-import type { NativeCall, NativeConnection, NativeOperations, NativeTarget } from "./native.js";
+import type { NativeCall, NativeConnection, NativeOperations } from "./native.js";
+import type { DaemonTarget } from "./target.js";
 
 /** Daemons start a process for each connection; more than this find its disk or its lock used up by the others. */
 const MAX_WORKING = 4;
@@ -22,7 +23,8 @@ interface Waiting {
 }
 
 export class Connections {
-  readonly #targets: readonly NativeTarget[];
+  readonly #targets: readonly DaemonTarget[];
+  readonly #most: number;
   /** Aborted when closed, so that nobody waits for a daemon that does not greet. */
   readonly #end = new AbortController();
   readonly #inFlight = new InFlight();
@@ -34,8 +36,10 @@ export class Connections {
   #taken = 0;
   readonly #waiting: Waiting[] = [];
 
-  constructor(targets: readonly NativeTarget[]) {
+  /** @param most connections that work at a time */
+  constructor(targets: readonly DaemonTarget[], most = MAX_WORKING) {
     this.#targets = targets;
+    this.#most = most;
   }
 
   /** Throws the reason once closed. */
@@ -136,7 +140,7 @@ export class Connections {
   async #take(options: CallOptions): Promise<Connection> {
     this.throwIfClosed();
     options.signal?.throwIfAborted();
-    while (this.#taken >= MAX_WORKING) await this.#turn(options);
+    while (this.#taken >= this.#most) await this.#turn(options);
     this.#taken++;
     try {
       const idle = this.#takeIdle();

@@ -1,69 +1,107 @@
 /** Store URLs, and the environment that says where a daemon listens. */
 import { LaminixError } from "../errors.js";
-import type { NativeTarget } from "./native.js";
+import { sshCommand } from "./sshCommand.js";
+import { parseSshUrl } from "./sshUrl.js";
 import { checkStoreDir } from "./storePath.js";
+import type { DaemonTarget } from "./target.js";
+import { decoded, parametersOf, splitOnce } from "./urlParameters.js";
 
 export interface StoreLocation {
   /** As it was given. */
   readonly url: string;
   /** What to connect to: the first one that answers. */
-  readonly targets: readonly NativeTarget[];
+  readonly targets: readonly DaemonTarget[];
   /** The logical store directory, where it was said. */
   readonly storeDir: string | undefined;
+  /** How many connections may work at a time, where it was said. */
+  readonly maxConnections: number | undefined;
   /** The folder on this disk that holds the store's files, for a logical store directory; none for a remote store. */
   physicalDir(storeDir: string): string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const PARAMETERS = ["store", "root", "state", "real"];
+const PARAMETERS = ["store", "root", "state", "real", "max-connections"];
 
 /**
- * @param url `auto`, `daemon`, or `unix://[/path/to/socket]`; with `?store=`, `?state=`, `?root=` and `?real=` as
- *   Nix has them (Nix manual, "Local Daemon Store")
+ * @param url `auto`, `daemon`, `unix://[/path/to/socket]` or `ssh-ng://[user@]host[:port]`, with the parameters that
+ *   Nix has for them (Nix manual, "Local Daemon Store", "Experimental SSH Store")
  * @throws {LaminixError} ERR_STORE_URL
  */
 export function parseStoreUrl(url: string, environment: Environment = process.env): StoreLocation {
-  const [address = "", query = ""] = url.split("?", 2);
+  const [address, query = ""] = splitOnce(url, "?");
   if (address === "auto" && environment.NIX_REMOTE && environment.NIX_REMOTE !== "auto") {
     return parseStoreUrl(environment.NIX_REMOTE, { ...environment, NIX_REMOTE: undefined });
   }
-  const parameters = new URLSearchParams(query);
+  if (address.startsWith("ssh-ng://")) return overSsh(url, environment);
+  const refuse = (why: string): LaminixError => unsupported(url, why);
+  const parameters = new Map(parametersOf(query, refuse));
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.includes(name)) throw unsupported(url, `it has an unknown parameter ${name}`);
+    if (!PARAMETERS.includes(name)) throw refuse(`it has an unknown parameter ${name}`);
   }
   const root = parameters.get("root");
   const real = parameters.get("real");
+  return {
+    ...common(url, parameters),
+    targets: targetsOf(url, address, parameters.get("state"), environment),
+    physicalDir: (dir) => real ?? (root === undefined ? dir : `${root.replace(/\/+$/, "")}${dir}`),
+  };
+}
+
+/** No file of it is on this disk, whatever its paths say. */
+function overSsh(url: string, environment: Environment): StoreLocation {
+  const parsed = parseSshUrl(url);
+  const { program, args, knownHosts } = sshCommand(parsed, environment);
+  // Somebody may have to type a password.
+  const target = {
+    program,
+    args,
+    knownHosts,
+    patience: 120_000,
+    hint: `does \`ssh ${parsed.host} nix-daemon --version\` work?`,
+  };
+  return { ...common(url, parsed.parameters), targets: [target], physicalDir: () => undefined };
+}
+
+function common(
+  url: string,
+  parameters: ReadonlyMap<string, string>,
+): Pick<StoreLocation, "url" | "storeDir" | "maxConnections"> {
   const storeDir = parameters.get("store");
+  const most = parameters.get("max-connections");
+  if (most !== undefined && !/^[1-9]\d{0,3}$/.test(most))
+    throw unsupported(url, "its max-connections is not a number from 1 up");
   return {
     url,
-    targets: targetsOf(url, address, parameters.get("state"), environment),
-    storeDir: storeDir === null ? undefined : checkStoreDir(storeDir),
-    physicalDir: (dir) => real ?? (root === null ? dir : `${root.replace(/\/+$/, "")}${dir}`),
+    storeDir: storeDir === undefined ? undefined : checkStoreDir(storeDir),
+    maxConnections: most === undefined ? undefined : Number(most),
   };
 }
 
 function targetsOf(
   url: string,
   address: string,
-  state: string | null,
+  state: string | undefined,
   environment: Environment,
-): NativeTarget[] {
+): DaemonTarget[] {
   const socket = address.startsWith("unix://") ? address.slice("unix://".length) : "";
-  if (socket !== "") return [{ socket: decodeURIComponent(socket) }];
+  if (socket !== "") return [{ socket: decoded(socket, (why) => unsupported(url, why)) }];
   const known = { socket: defaultSocket(state, environment) };
   if (address === "daemon" || address === "unix://") return [known];
   if (address === "auto" || address === "") return [known, { program: "nix-daemon", args: ["--stdio"] }];
   if (address.startsWith("/") || address.startsWith("./")) {
     throw unsupported(url, "it is a path", `for a daemon's socket write unix://${address}`);
   }
-  throw unsupported(url, "only `auto`, `daemon` and `unix://…` are known");
+  if (/^(file|https?):/.test(address)) {
+    throw unsupported(url, "it is a binary cache", "openBinaryCache() reads from one");
+  }
+  throw unsupported(url, "only `auto`, `daemon`, `unix://…` and `ssh-ng://…` are known");
 }
 
-function defaultSocket(state: string | null, environment: Environment): string {
-  if (state === null && environment.LIX_DAEMON_SOCKET_DIR)
+function defaultSocket(state: string | undefined, environment: Environment): string {
+  if (state === undefined && environment.LIX_DAEMON_SOCKET_DIR)
     return `${environment.LIX_DAEMON_SOCKET_DIR}/socket`;
-  if (state === null && environment.NIX_DAEMON_SOCKET_PATH) return environment.NIX_DAEMON_SOCKET_PATH;
+  if (state === undefined && environment.NIX_DAEMON_SOCKET_PATH) return environment.NIX_DAEMON_SOCKET_PATH;
   return `${state ?? environment.NIX_STATE_DIR ?? "/nix/var/nix"}/daemon-socket/socket`;
 }
 
@@ -72,7 +110,7 @@ function unsupported(url: string, why: string, hint?: string): LaminixError {
     "ERR_STORE_URL",
     `${JSON.stringify(url)} is not a store that can be opened: ${why}`,
     {
-      hint: hint ?? "use auto, daemon, or unix:///path/to/socket",
+      hint: hint ?? "use auto, daemon, unix:///path/to/socket or ssh-ng://host",
       details: { url },
     },
   );

@@ -104,7 +104,7 @@ export class NixStore implements AsyncDisposable {
 
   get #connections(): Connections {
     if (this.#closed) throw this.#closed;
-    return (this.#opened ??= new Connections(this.#location.targets));
+    return (this.#opened ??= new Connections(this.#location.targets, this.#location.maxConnections));
   }
 
   // --- The store itself ---

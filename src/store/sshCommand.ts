@@ -2,6 +2,7 @@
 import { LaminixError } from "../errors.js";
 import { shellQuoted, shellWords } from "./shellWords.js";
 import { refusedUrl, type SshUrl } from "./sshUrl.js";
+import { flagOf } from "./urlParameters.js";
 
 export interface SshCommand {
   readonly program: "ssh";
@@ -38,8 +39,9 @@ export function sshCommand(
   { url, user, host, port, parameters }: SshUrl,
   environment: Environment = process.env,
 ): SshCommand {
+  const refuse = (why: string): LaminixError => refusedUrl(url, why);
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.includes(name)) throw refusedUrl(url, `it has an unknown parameter ${name}`);
+    if (!PARAMETERS.includes(name)) throw refuse(`it has an unknown parameter ${name}`);
   }
   const key = parameters.get("ssh-key") ?? "";
   const hostKey = parameters.get("base64-ssh-public-host-key") ?? "";
@@ -52,7 +54,7 @@ export function sshCommand(
       "-x",
       ...optionsOf(environment),
       ...(key === "" ? [] : ["-i", key]),
-      ...(isOn(url, parameters.get("compress")) ? ["-C"] : []),
+      ...(flagOf("compress", parameters.get("compress") ?? "false", refuse) ? ["-C"] : []),
       ...(port === undefined ? [] : [`-p${String(port)}`]),
       "-oPermitLocalCommand=no",
       "--",
@@ -65,7 +67,7 @@ export function sshCommand(
 }
 
 /** The arguments with a file that holds `knownHosts`. */
-export function withKnownHosts({ args }: SshCommand, file: string): string[] {
+export function withKnownHosts({ args }: Pick<SshCommand, "args">, file: string): string[] {
   const end = args.indexOf("--");
   // ssh takes several names, separated by spaces, unless they are quoted.
   return [...args.slice(0, end), `-oUserKnownHostsFile="${file}"`, ...args.slice(end)];
@@ -75,13 +77,6 @@ function optionsOf({ NIX_SSHOPTS = "" }: Environment): string[] {
   const words = shellWords(NIX_SSHOPTS);
   if (words) return words;
   throw new LaminixError("ERR_STORE_URL", `NIX_SSHOPTS has a quote without an end: ${NIX_SSHOPTS}`);
-}
-
-/** Yes and no as Nix's settings have them. */
-function isOn(url: string, value = "false"): boolean {
-  if (["true", "yes", "1"].includes(value)) return true;
-  if (["false", "no", "0"].includes(value)) return false;
-  throw refusedUrl(url, `its parameter compress is neither true nor false: ${value}`);
 }
 
 /** The line that the host has in its `.pub` file: type, key, and perhaps a comment. */

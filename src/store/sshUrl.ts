@@ -1,5 +1,6 @@
 /** URLs of stores behind SSH: `ssh-ng://[user@]host[:port][?parameter=value&…]`. */
 import { LaminixError } from "../errors.js";
+import { decoded, parametersOf, splitOnce } from "./urlParameters.js";
 
 export interface SshUrl {
   /** As it was given. */
@@ -19,11 +20,12 @@ const SCHEME = "ssh-ng://";
  * @throws {LaminixError} ERR_STORE_URL
  */
 export function parseSshUrl(url: string): SshUrl {
-  const [address, query = ""] = splitAt(url, "?");
+  const [address, query = ""] = splitOnce(url, "?");
+  const refuse = (why: string): LaminixError => refusedUrl(url, why);
   if (!address.startsWith(SCHEME)) throw refusedUrl(url, `it does not begin with ${SCHEME}`);
   const authority = address.slice(SCHEME.length);
   const at = authority.lastIndexOf("@");
-  const user = at === -1 ? undefined : decoded(authority.slice(0, at), url);
+  const user = at === -1 ? undefined : decoded(authority.slice(0, at), refuse);
   const place = authority.slice(at + 1);
   const match = /^(?:\[([^[\]]+)\]|([^:/[\]]*))(?::(\d+))?$/.exec(place);
   if (!match) {
@@ -35,14 +37,14 @@ export function parseSshUrl(url: string): SshUrl {
       "an address of IPv6 stands in brackets: ssh-ng://[::1]:22",
     );
   }
-  const host = decoded(match[1] ?? match[2] ?? "", url);
+  const host = decoded(match[1] ?? match[2] ?? "", refuse);
   checkName(url, "host", host);
   if (user !== undefined) checkName(url, "user", user);
   if (user?.includes(":"))
     throw refusedUrl(url, "there is a password in it", "ssh asks for passwords itself");
   const port = match[3] === undefined ? undefined : Number(match[3]);
   if (port !== undefined && (port < 1 || port > 65_535)) throw refusedUrl(url, `there is no port ${port}`);
-  return { url, user, host, port, parameters: parametersOf(query, url) };
+  return { url, user, host, port, parameters: uniqueParameters(query, refuse) };
 }
 
 /** ssh would take what begins with a dash for an option. */
@@ -52,36 +54,19 @@ function checkName(url: string, what: string, name: string): void {
   if (/[\s\p{Cc}]/u.test(name)) throw refusedUrl(url, `its ${what} has a space or control character in it`);
 }
 
-function parametersOf(query: string, url: string): Map<string, string> {
+function uniqueParameters(query: string, refuse: (why: string) => Error): Map<string, string> {
   const parameters = new Map<string, string>();
-  for (const part of query.split("&")) {
-    if (part === "") continue;
-    const [name, value] = splitAt(part, "=");
-    if (value === undefined) throw refusedUrl(url, `its parameter ${name} has no value`);
-    if (parameters.has(name)) throw refusedUrl(url, `it has the parameter ${name} twice`);
-    parameters.set(decoded(name, url), decoded(value, url));
+  for (const [name, value] of parametersOf(query, refuse)) {
+    if (parameters.has(name)) throw refuse(`it has the parameter ${name} twice`);
+    parameters.set(name, value);
   }
   return parameters;
 }
 
-function splitAt(text: string, separator: string): [string, string?] {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function decoded(text: string, url: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (cause) {
-    throw refusedUrl(url, `${JSON.stringify(text)} has a % that no byte of UTF-8 follows`, undefined, cause);
-  }
-}
-
 /** What is wrong with a store's URL. */
-export function refusedUrl(url: string, why: string, hint?: string, cause?: unknown): LaminixError {
+export function refusedUrl(url: string, why: string, hint?: string): LaminixError {
   return new LaminixError("ERR_STORE_URL", `${JSON.stringify(url)} cannot be opened: ${why}`, {
     hint: hint ?? "a store behind SSH is ssh-ng://[user@]host[:port]",
     details: { url },
-    cause,
   });
 }

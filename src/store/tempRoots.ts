@@ -1,8 +1,8 @@
 /** Temporary garbage collector roots. They live as long as the connection that asked for them. */
 import { LaminixError } from "../errors.js";
 import { type CallOptions, Connection, isDisconnected } from "./connection.js";
-import type { NativeTarget } from "./native.js";
 import type { StorePath } from "./storePath.js";
+import type { DaemonTarget } from "./target.js";
 
 interface Held {
   readonly connection: Connection;
@@ -12,19 +12,19 @@ interface Held {
 
 /** Keeps store paths, and so their closures, until closed; on a connection of its own, so that no other use ends it. */
 export class TempRoots implements AsyncDisposable {
-  readonly #targets: readonly NativeTarget[];
+  readonly #targets: readonly DaemonTarget[];
   readonly #paths: readonly StorePath[];
   #held: Promise<Held> | undefined;
   #closed = false;
 
-  private constructor(targets: readonly NativeTarget[], paths: readonly StorePath[]) {
+  private constructor(targets: readonly DaemonTarget[], paths: readonly StorePath[]) {
     this.#targets = targets;
     this.#paths = paths;
   }
 
   /** @throws {LaminixError} ERR_PATH_NOT_VALID when a path is not there to be kept */
   static async take(
-    targets: readonly NativeTarget[],
+    targets: readonly DaemonTarget[],
     paths: readonly StorePath[],
     options: CallOptions,
   ): Promise<TempRoots> {

@@ -8,7 +8,7 @@ import { type NixStore as TestStore, startNixStore } from "../support/nixStore.j
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun, run, type RunResult } from "../support/run.js";
-import { type SshServer, startSshServer } from "../support/sshServer.js";
+import { type SshServer, sshStoreUrl, startSshServer } from "../support/sshServer.js";
 import { temporaryFolder } from "../support/temporary.js";
 
 const command = (url: string, environment: Record<string, string> = {}): SshCommand =>
@@ -165,16 +165,7 @@ describeWith(["sshd", "ssh", "ssh-keygen", "nix-daemon"], "a daemon behind a rea
     await nix[Symbol.asyncDispose]();
   });
 
-  /** The store that the program over there finds in its environment. */
-  function url(parameters: Readonly<Record<string, string>> = {}): string {
-    const { NIX_STORE_DIR, NIX_STATE_DIR, NIX_CONF_DIR } = nix.env;
-    const variables = Object.entries({ NIX_STORE_DIR, NIX_STATE_DIR, NIX_CONF_DIR, NIX_REMOTE: "local" });
-    const program = ["env", ...variables.map(([name, value]) => `${name}=${value}`), "nix-daemon"].join(" ");
-    const query = Object.entries({ "remote-program": program, ...parameters }).map(
-      ([name, value]) => `${name}=${encodeURIComponent(value)}`,
-    );
-    return `ssh-ng://${server.user}@${server.host}:${server.port}?${query.join("&")}`;
-  }
+  const url = (parameters?: Readonly<Record<string, string>>): string => sshStoreUrl(server, nix, parameters);
 
   /** Says a client's first word, and hangs up when the daemon has answered with its own. */
   async function greet(args: readonly string[]): Promise<RunResult & { readonly isGreeted: boolean }> {

@@ -3,6 +3,7 @@ import { connect, createServer } from "node:net";
 import { userInfo } from "node:os";
 import path from "node:path";
 import { startInBackground } from "./background.js";
+import type { NixStore } from "./nixStore.js";
 import { mustRun } from "./run.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -122,4 +123,19 @@ function greets(host: string, port: number): Promise<boolean> {
       end(false);
     });
   });
+}
+
+/** The URL of a store, as the server's user sees it who runs a `nix-daemon` there that finds it in its environment. */
+export function sshStoreUrl(
+  { user, host, port }: Pick<SshServer, "user" | "host" | "port">,
+  store: Pick<NixStore, "env">,
+  parameters: Readonly<Record<string, string>> = {},
+): string {
+  const { NIX_STORE_DIR, NIX_STATE_DIR, NIX_CONF_DIR } = store.env;
+  const variables = Object.entries({ NIX_STORE_DIR, NIX_STATE_DIR, NIX_CONF_DIR, NIX_REMOTE: "local" });
+  const program = ["env", ...variables.map(([name, value]) => `${name}=${value}`), "nix-daemon"].join(" ");
+  const query = Object.entries({ "remote-program": program, ...parameters }).map(
+    ([name, value]) => `${name}=${encodeURIComponent(value)}`,
+  );
+  return `ssh-ng://${user}@${host}:${port}?${query.join("&")}`;
 }

@@ -1,6 +1,7 @@
 /** URLs of binary caches, with Nix's parameters. */
 import { LaminixError } from "../../errors.js";
 import { checkStoreDir } from "../storePath.js";
+import { decoded, flagOf, parametersOf, splitOnce } from "../urlParameters.js";
 
 export interface CacheLocation {
   /** As it was given, without a password. */
@@ -35,20 +36,19 @@ const WRITING = [
  * @throws {LaminixError} ERR_STORE_URL
  */
 export function parseCacheUrl(url: string): CacheLocation {
-  const [address = "", query = ""] = splitOnce(url, "?");
-  const { place, shown } = placeOf(address, url);
-  const parameters = parseQuery(query, url);
+  const refuse = (why: string): LaminixError => unsupported(url, why);
+  const [address, query = ""] = splitOnce(url, "?");
+  const { place, shown } = placeOf(address, refuse);
+  const parameters = parametersOf(query, refuse);
+  const unknown = parameters.find(([name]) => !READING.includes(name) && !WRITING.includes(name));
+  if (unknown) throw refuse(`it has an unknown parameter ${unknown[0]}`);
   const get = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
   const flag = (name: string): boolean | undefined => {
     const value = get(name);
-    if (value === undefined) return undefined;
-    if (["true", "1", "yes"].includes(value)) return true;
-    if (["false", "0", "no"].includes(value)) return false;
-    throw unsupported(url, `its ${name} is neither true nor false`);
+    return value === undefined ? undefined : flagOf(name, value, refuse);
   };
   const priority = get("priority");
-  if (priority !== undefined && !/^\d{1,9}$/.test(priority))
-    throw unsupported(url, "its priority is not a number");
+  if (priority !== undefined && !/^\d{1,9}$/.test(priority)) throw refuse("its priority is not a number");
   const storeDir = get("store");
   const keys = parameters.flatMap(([name, value]) =>
     name === "trusted-public-keys" ? value.split(/\s+/) : [],
@@ -67,51 +67,27 @@ export function parseCacheUrl(url: string): CacheLocation {
 
 function placeOf(
   address: string,
-  url: string,
+  refuse: (why: string) => LaminixError,
 ): { readonly place: CacheLocation["place"]; readonly shown: string } {
   const [, scheme = "", rest = ""] = /^([a-z]+):\/\/(.*)$/i.exec(address) ?? [];
   if (scheme === "file") {
-    const folder = decoded(rest, url).replace(/(?<=.)\/+$/, "");
-    if (!folder.startsWith("/")) throw unsupported(url, "its folder is not an absolute path");
+    const folder = decoded(rest, refuse).replace(/(?<=.)\/+$/, "");
+    if (!folder.startsWith("/")) throw refuse("its folder is not an absolute path");
     return { place: { folder }, shown: address };
   }
   if ((scheme !== "http" && scheme !== "https") || !URL.canParse(address))
-    throw unsupported(url, "only file://, http:// and https:// are known");
+    throw refuse("only file://, http:// and https:// are known");
   const base = new URL(address.replace(/\/*$/, "/"));
   const { username, password } = base;
   base.username = base.password = base.hash = "";
-  const authorization = username === "" ? undefined : basic(decoded(username, url), decoded(password, url));
+  const authorization =
+    username === "" ? undefined : basic(decoded(username, refuse), decoded(password, refuse));
   return { place: { base, authorization }, shown: base.href.replace(/\/$/, "") };
 }
 
 /** The header for a name and a password (RFC 7617). */
 export function basic(login: string, password: string): string {
   return `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
-}
-
-/** As Nix does it: a plus sign, which is a digit of the keys' base 64, stands for itself. */
-function parseQuery(query: string, url: string): [string, string][] {
-  return query
-    .split("&")
-    .filter(Boolean)
-    .map((part) => {
-      const [name = "", value = ""] = splitOnce(part, "=");
-      if (READING.includes(name) || WRITING.includes(name)) return [name, decoded(value, url)];
-      throw unsupported(url, `it has an unknown parameter ${name}`);
-    });
-}
-
-function splitOnce(text: string, separator: string): string[] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function decoded(text: string, url: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw unsupported(url, "it has a percent sign that is not followed by two digits");
-  }
 }
 
 function unsupported(url: string, why: string): LaminixError {
