@@ -9,6 +9,8 @@ interface Options {
 
 export interface StoreSource {
   readonly url: string;
+  /** Whether digests may be remembered under the hashes that it tells. */
+  readonly vouchesForHashes: boolean;
   /** @param options.near a path that may be in the store */
   storeDir(options?: Options & { readonly near?: string | undefined }): Promise<string>;
   closure(paths: readonly string[], options?: Options): Promise<Closure>;

@@ -222,7 +222,7 @@ async function hashesFrom(
   { signal }: StreamConfOptions,
 ): Promise<KnownHashes | undefined> {
   const paths = layers.flat();
-  if (!store?.tempRoots || paths.length === 0) return undefined;
+  if (!store?.vouchesForHashes || !store.tempRoots || paths.length === 0) return undefined;
   try {
     if ((await store.storeDir({ signal, near: paths[0] })) !== storeDir) return undefined;
     const closing = store.closure(paths, { signal });

@@ -158,7 +158,7 @@ function layersOf(
     mtime,
     locate: (path: StorePath) => store.open(path),
     // Nobody vouches for the hashes in a file, so nothing is remembered under them.
-    narHash: (path: StorePath) => (store.tempRoots ? plan.closure.get(path)?.narHash : undefined),
+    narHash: (path: StorePath) => (store.vouchesForHashes ? plan.closure.get(path)?.narHash : undefined),
   };
   const storeLayers = plan.layers.map(
     (paths) =>

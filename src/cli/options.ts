@@ -19,7 +19,11 @@ export function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .version(version, "-V, --version", "print the version")
-    .option("--store <URI>", "the Nix store: auto, daemon, or unix:///path/to/socket", "auto")
+    .option(
+      "--store <URI>",
+      "the Nix store: auto, daemon, unix:///path/to/socket, ssh-ng://host, or a binary cache",
+      "auto",
+    )
     .option("--graph <FILE>", "a reference graph in JSON, in place of a store")
     .addOption(new Option("--jobs <N>", "how many threads hash layers").argParser(count))
     .option("--json", "print facts, and errors, as JSON")
@@ -50,31 +54,49 @@ export async function withStore<T>(
   options: CommonOptions,
   use: (store: StoreSource) => Promise<T>,
 ): Promise<T> {
-  if (options.graph === undefined) return withDaemon(options, use);
-  const { GraphStore } = await import("../store/graphStore.js");
-  return use(GraphStore.read(options.graph));
+  if (options.graph !== undefined) {
+    const { GraphStore } = await import("../store/graphStore.js");
+    return use(GraphStore.read(options.graph));
+  }
+  if (!isBinaryCache(options)) return withDaemon(options, use);
+  const { BinaryCacheStore } = await import("../store/binaryCache/binaryCacheStore.js");
+  return closing(new BinaryCacheStore(options.store), use);
 }
 
-/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks a daemon */
+/** @throws {LaminixError} ERR_USAGE when a graph or a binary cache was given to a command that asks a daemon */
 export async function withDaemon<T>(
   options: CommonOptions,
   use: (store: NixStore) => Promise<T>,
 ): Promise<T> {
   refuseGraph(options);
+  if (isBinaryCache(options)) throw useless("a binary cache");
   // Loaded when needed: most of a short command's time is loading.
   const { NixStore } = await import("../store/nixStore.js");
-  const store = new NixStore(options.store);
+  return closing(new NixStore(options.store), use);
+}
+
+/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks Nix itself */
+export function refuseGraph({ graph }: CommonOptions): void {
+  if (graph !== undefined) throw useless("--graph");
+}
+
+function useless(given: string): LaminixError {
+  return new LaminixError("ERR_USAGE", `${given} is of no use here: the question is for a daemon`);
+}
+
+function isBinaryCache({ store }: CommonOptions): boolean {
+  return /^(file|https?):\/\//.test(store);
+}
+
+async function closing<S extends { close(): Promise<void> }, T>(
+  store: S,
+  use: (store: S) => Promise<T>,
+): Promise<T> {
   try {
     return await use(store);
   } finally {
     await store.close();
   }
-}
-
-/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks Nix itself */
-export function refuseGraph({ graph }: CommonOptions): void {
-  if (graph === undefined) return;
-  throw new LaminixError("ERR_USAGE", "--graph is of no use here: the question is for a daemon");
 }
 
 /** @throws {LaminixError} ERR_FILE_READ */

@@ -9,6 +9,8 @@ import { checkStoreDir, hashPart, storeDirOf, type StorePath, toStorePath } from
 /** The paths that a file describes. Answers what needs the graph only; never writes. */
 export class GraphStore {
   readonly url: string;
+  /** Anybody may have written the file. */
+  readonly vouchesForHashes = false;
   readonly #nodes: ReadonlyMap<string, PathInfo>;
   readonly #storeDir: string;
 

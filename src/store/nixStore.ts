@@ -84,6 +84,8 @@ export interface Substitutable {
  */
 export class NixStore implements AsyncDisposable {
   readonly url: string;
+  /** A daemon's hashes are those that its paths were registered with. */
+  readonly vouchesForHashes = true;
   #parsed: StoreLocation | undefined;
   #opened: Connections | undefined;
   #storeDir: Promise<string> | undefined;

@@ -9,6 +9,7 @@ export function dumpingStore(
 ): StoreSource {
   return {
     url: store.url,
+    vouchesForHashes: true,
     storeDir: (options) => store.storeDir(options),
     closure: (paths, options) => store.closure(paths, options),
     pathFromHashPart: (hash, options) => store.pathFromHashPart(hash, options),

@@ -7,9 +7,17 @@ interface Options extends CommonOptions {
   readonly closure?: boolean;
 }
 
+const help = `
+One path a line, sorted. What the store does not have references nothing.
+With --json: an array of paths.
+
+Example:
+  laminix referrers ./result --closure`;
+
 export function referrers(io: Io): Command {
   return command("referrers", "the valid store paths that reference any of these")
     .argument("[PATH...]")
+    .addHelpText("after", help)
     .option("--closure", "those that do so indirectly, too, and the paths themselves")
     .action(async (args: string[], options: Options) => {
       requireArguments(args, "PATH");

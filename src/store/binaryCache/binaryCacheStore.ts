@@ -1,5 +1,6 @@
 /** A binary cache as a store to read from: no Nix, and no store, is needed on this machine. */
 import type { NarSource } from "../../nar/source.js";
+import { verifyNar } from "../../nar/verify.js";
 import { abortable, abortScope } from "../../abort.js";
 import { requireOptions, requireString, requireStrings } from "../../arguments.js";
 import { decompress } from "../../compress/decompress.js";
@@ -24,6 +25,8 @@ import { isSigned, parsePublicKeys, type TrustedKeys } from "./signature.js";
 export class BinaryCacheStore implements AsyncDisposable {
   /** As it was given, without a password. */
   readonly url: string;
+  /** A NAR that has not the hash that was told is an error. */
+  readonly vouchesForHashes = true;
   readonly #location: CacheLocation;
   readonly #files: CacheFiles;
   /** `undefined` where signatures are not asked for. */
@@ -234,7 +237,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   /** Every reading of a NAR ends with what it has begun: the request, and the program that decompresses. */
   async *#nar(narInfo: NarInfo, options: CallOptions): AsyncGenerator<Uint8Array> {
     requireOptions(options);
-    const { info, narHash, file, fileHash, fileSize } = narInfo;
+    const { info, file, fileHash, fileSize } = narInfo;
     const compression = compressionOf(narInfo);
     using scope = abortScope(options.signal, this.#end.signal);
     const { signal } = scope;
@@ -242,9 +245,7 @@ export class BinaryCacheStore implements AsyncDisposable {
       const bytes = checked(this.#files.read(file, { signal }), {
         ...{ what: `the file ${file} of ${this.url}`, path: info.path, sha256: fileHash, size: fileSize },
       });
-      yield* checked(decompress(bytes, compression, { signal }), {
-        ...{ what: `the NAR of ${info.path}`, path: info.path, sha256: narHash, size: info.narSize },
-      });
+      yield* verifyNar(decompress(bytes, compression, { signal }), info, { name: info.path });
     } catch (error) {
       throw signal.aborted ? signal.reason : error;
     }
