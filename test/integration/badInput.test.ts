@@ -267,9 +267,14 @@ describeWith(["nix-daemon", "nix-store", "linux"], "the command line", () => {
         { code: "ERR_USAGE", exit: 2 },
       ],
       [
-        "a store that is not a daemon's",
+        "a binary cache where a daemon is asked",
         () => ["store", "--store", "https://cache.example"],
-        { code: "ERR_STORE_URL" },
+        { code: "ERR_USAGE", exit: 2 },
+      ],
+      [
+        "a store of a kind that is not known",
+        () => ["store", "--store", "s3://bucket"],
+        { code: "ERR_STORE_URL", hint: /ssh-ng:/ },
       ],
       [
         "an unknown parameter of a store",

@@ -32,16 +32,17 @@ describeWith(["nix-daemon", "nix-store", "ssh", "sshd", "linux"], "a store behin
 
   /** Processes of ssh that this one has started. */
   function clients(): number {
-    const children = readdirSync("/proc/self/task").flatMap((thread) =>
-      readFileSync(`/proc/self/task/${thread}/children`, "utf8").split(" ").filter(Boolean),
-    );
-    const isSsh = (pid: string): boolean => {
+    const read = (file: string): string => {
       try {
-        return readFileSync(`/proc/${pid}/comm`, "utf8") === "ssh\n";
+        return readFileSync(file, "utf8");
       } catch {
-        return false;
+        return ""; // the thread, or the process, has ended
       }
     };
+    const children = readdirSync("/proc/self/task").flatMap((thread) =>
+      read(`/proc/self/task/${thread}/children`).split(" ").filter(Boolean),
+    );
+    const isSsh = (pid: string): boolean => read(`/proc/${pid}/comm`) === "ssh\n";
     return children.filter(isSsh).length;
   }
 
