@@ -139,9 +139,10 @@ function errorFromText(rest: string, text: string): NixError {
 
 function positionOf({ file, line, column }: Fields): { readonly position?: Position } {
   if (typeof file !== "string" || typeof line !== "number" || typeof column !== "number") return {};
-  // An older Nix, such as 2.8, has the expression itself for its file.
+  // An older Nix, such as 2.8, has the expression itself for its file; a newer one says the place with the file again.
   const name = /^(?:[/«].*)$/.test(file) ? file : "«stdin»";
-  return { position: { file: name, line, column } };
+  const again = `:${String(line)}:${String(column)}`;
+  return { position: { file: name.endsWith(again) ? name.slice(0, -again.length) : name, line, column } };
 }
 
 /** Text without colours. */
