@@ -20,7 +20,7 @@ export async function nar(): Promise<string> {
   });
   const results = await compare({
     "nix-store --dump | cat": () =>
-      measure(["sh", "-c", `nix-store --dump ${path} | cat`], { env: daemon.env }),
+      measure(["bash", "-c", `set -o pipefail; nix-store --dump ${path} | cat`], { env: daemon.env }),
     "daemon's floor": () => clock(() => floor(daemon.socket, [request(38, path)], FILES * FILE)),
     "store.nar(), checked": () =>
       clock(async () => {

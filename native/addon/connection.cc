@@ -34,6 +34,7 @@ Napi::Function Connection::define(Napi::Env env) {
                          InstanceMethod<&Connection::closure>("closure"),
                          InstanceMethod<&Connection::nar>("nar"),
                          InstanceMethod<&Connection::frame>("frame"),
+                         InstanceMethod<&Connection::breakBody>("breakBody"),
                          InstanceMethod<&Connection::close>("close"),
                      });
 }
@@ -91,6 +92,10 @@ Napi::Value Connection::frame(const Napi::CallbackInfo& info) {
   auto bytes = info[0].As<Napi::Uint8Array>();
   return link_->submit(info.Env(),
                        daemon::callFrame({reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()}));
+}
+
+Napi::Value Connection::breakBody(const Napi::CallbackInfo& info) {
+  return link_->submit(info.Env(), daemon::callBrokenFrame());
 }
 
 void Connection::close(const Napi::CallbackInfo&) { link_->close(); }

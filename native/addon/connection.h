@@ -23,6 +23,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, private Link::Owne
   Napi::Value closure(const Napi::CallbackInfo& info);
   Napi::Value nar(const Napi::CallbackInfo& info);
   Napi::Value frame(const Napi::CallbackInfo& info);
+  Napi::Value breakBody(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   void keepAlive() override { Ref(); }

@@ -44,10 +44,10 @@ class OperationCall final : public Call {
 /** Bytes that are part of another call's request. Frames are not padded. */
 class FrameCall final : public Call {
  public:
-  explicit FrameCall(std::string bytes) : bytes_(std::move(bytes)) {}
+  FrameCall(std::uint64_t length, std::string bytes) : length_(length), bytes_(std::move(bytes)) {}
 
   std::size_t ask(Encoder& out, std::uint64_t) override {
-    out.number(bytes_.size()).raw(std::exchange(bytes_, {}));
+    out.number(length_).raw(std::exchange(bytes_, {}));
     return 0;
   }
   std::size_t take(Turn&) override { return 0; }
@@ -55,6 +55,7 @@ class FrameCall final : public Call {
   bool waitsForRoom() const override { return true; }
 
  private:
+  const std::uint64_t length_;
   std::string bytes_;
 };
 
@@ -122,7 +123,16 @@ std::shared_ptr<Call> callOperation(Question question) {
   return std::make_shared<OperationCall>(std::move(question));
 }
 
-std::shared_ptr<Call> callFrame(std::string bytes) { return std::make_shared<FrameCall>(std::move(bytes)); }
+std::shared_ptr<Call> callFrame(std::string bytes) {
+  std::uint64_t length = bytes.size();
+  return std::make_shared<FrameCall>(length, std::move(bytes));
+}
+
+std::shared_ptr<Call> callBrokenFrame() {
+  // Every Nix reads a frame's length as a number of 32 bits.
+  constexpr std::uint64_t tooLong = std::uint64_t{1} << 40;
+  return std::make_shared<FrameCall>(tooLong, "");
+}
 
 std::shared_ptr<Call> callClosure(std::string storeDir, std::vector<std::string> roots, bool inBatches) {
   return std::make_shared<ClosureCall>(std::move(storeDir), std::move(roots), inBatches);

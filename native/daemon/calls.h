@@ -27,6 +27,12 @@ std::shared_ptr<Call> callFrame(std::string bytes);
 std::shared_ptr<Call> callClosure(std::string storeDir, std::vector<std::string> roots,
                                   bool inBatches = false);
 
+/**
+ * The end of a body that is not whole: a frame longer than any can be. A daemon that only sees the connection
+ * end would take a file for whole that is not.
+ */
+std::shared_ptr<Call> callBrokenFrame();
+
 /** A path's NAR: in chunks, each sent only when one more is wanted. */
 class NarCall : public Call {
  public:

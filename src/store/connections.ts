@@ -59,15 +59,23 @@ export class Connections {
   ask<Name extends keyof NativeOperations>(
     operation: Name,
     request: NativeOperations[Name][0],
-    { signal }: CallOptions = {},
+    options: CallOptions = {},
   ): Promise<NativeOperations[Name][1]> {
-    const start = (shared: AbortSignal): Promise<NativeOperations[Name][1]> =>
-      this.query((native) => native.ask(operation, request), { signal: shared });
-    return this.#inFlight.share(`${operation} ${JSON.stringify(request)}`, start, signal);
+    return this.query([operation, request], (native) => native.ask(operation, request), options);
+  }
+
+  /** The same for a question of several operations. @param what is asked; the same for the same question only */
+  query<T>(
+    what: readonly unknown[],
+    question: (native: NativeConnection, connection: Connection) => NativeCall<T>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    const start = (shared: AbortSignal): Promise<T> => this.#query(question, { signal: shared });
+    return this.#inFlight.share(JSON.stringify(what), start, signal);
   }
 
   /** Asks on the shared connection what may be asked again. */
-  async query<T>(
+  async #query<T>(
     question: (native: NativeConnection, connection: Connection) => NativeCall<T>,
     options: CallOptions,
   ): Promise<T> {
@@ -164,6 +172,7 @@ export class Connections {
 
   #giveBack(connection: Connection, reusable: boolean): void {
     this.#working.delete(connection);
+    this.#inFlight.renew();
     if (!reusable || !connection.isOpen || connection.age > MAX_AGE || this.#end.signal.aborted) {
       connection.close();
     } else {

@@ -33,6 +33,11 @@ export class InFlight {
     }
   }
 
+  /** What is asked from now on is asked anew: the store may have changed. */
+  renew(): void {
+    this.#questions.clear();
+  }
+
   #begin(key: string, start: (signal: AbortSignal) => Promise<unknown>): Question {
     const controller = new AbortController();
     const answer = start(controller.signal);

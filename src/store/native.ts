@@ -234,6 +234,8 @@ export interface NativeConnection {
    * more.
    */
   frame(bytes: Uint8Array): NativeCall<void>;
+  /** Ends a body that is not whole, so that the operation fails. Nothing can be asked behind it. */
+  breakBody(): NativeCall<void>;
   /** Rejects with `ERR_PATH_NOT_VALID` (property `path`) at the first path that is not valid. */
   closure(storeDir: string, roots: readonly string[], inBatches?: boolean): NativeCall<NativeClosure>;
   /** Nothing else can be asked on the connection meanwhile: to give up, close it. */

@@ -186,6 +186,7 @@ export class NixStore implements AsyncDisposable {
     const roots = await this.#paths(typeof paths === "string" ? [paths] : paths, options);
     const dir = await this.#learnStoreDir(roots[0], options);
     const columns = await this.#connections.query(
+      ["closure", dir, roots],
       (native, { handshake }) => native.closure(dir, roots, handshake.features.includes("queryPathInfos")),
       options,
     );

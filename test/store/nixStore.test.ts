@@ -512,3 +512,56 @@ describe("a daemon older than results of builds", () => {
     });
   });
 });
+
+describe("the same question", () => {
+  /** A store whose daemon answers when told to, and what it was asked. */
+  async function slow(): Promise<{ store: NixStore; asked: Request[]; answer: () => void }> {
+    const asked: Request[] = [];
+    let answer = (): void => undefined;
+    const told = new Promise<void>((resolve) => (answer = resolve));
+    const { store } = await listen(async (peer) => {
+      await peer.greet();
+      await serve(peer, async (request) => {
+        if (isProbe(request)) return undefined;
+        asked.push(request);
+        await told;
+        return undefined;
+      });
+    });
+    await store.storeDir();
+    return { store, asked, answer };
+  }
+
+  test("of many at a time is asked once, and answers all of them", async () => {
+    const { store, asked, answer } = await slow();
+    const infos = Array.from({ length: 20 }, () => store.pathInfo(app));
+    const closures = Array.from({ length: 20 }, () => store.closure(app));
+    const other = store.pathInfo(library);
+    await vi.waitFor(() => {
+      expect(asked.length).toBeGreaterThan(0);
+    });
+    answer();
+    expect(new Set((await Promise.all(infos)).map((info) => info?.narSize))).toEqual(new Set([10]));
+    expect(new Set((await Promise.all(closures)).map(({ size }) => size))).toEqual(new Set([2]));
+    expect((await other)?.narSize).toBe(20);
+    // One for the path infos, two for the closures, one for the other path.
+    expect(asked.map(({ argument }) => argument).sort()).toEqual([app, app, library, library]);
+    await store.pathInfo(app);
+    expect(asked).toHaveLength(5);
+  });
+
+  test("goes on for the others when one gives up, and ends when all have", async () => {
+    const { store, asked, answer } = await slow();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const one = store.pathInfo(app, { signal: first.signal });
+    const other = store.pathInfo(app, { signal: second.signal });
+    const third = store.pathInfo(app);
+    first.abort(new Error("first"));
+    second.abort(new Error("second"));
+    await expect(one).rejects.toThrow("first");
+    await expect(other).rejects.toThrow("second");
+    answer();
+    expect((await third)?.path).toBe(app);
+    expect(asked).toHaveLength(1);
+  });
+});
