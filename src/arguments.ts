@@ -64,3 +64,39 @@ export function requireByteStream(
   if (typeof value !== "object" || value === null || !(Symbol.asyncIterator in value))
     throw new ArgumentError(argument, "an async iterable of Uint8Array", value);
 }
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireFunction(
+  value: unknown,
+  argument: string,
+): asserts value is (...args: never) => unknown {
+  if (typeof value !== "function") throw new ArgumentError(argument, "a function", value);
+}
+
+/** An object with these methods. */
+export function requireMethods(
+  value: unknown,
+  methods: readonly string[],
+  what: string,
+  argument: string,
+): void {
+  const has = (name: string): boolean =>
+    typeof (value as Readonly<Record<string, unknown>>)[name] === "function";
+  if (typeof value !== "object" || value === null || !methods.every(has))
+    throw new ArgumentError(argument, what, value);
+}
+
+/**
+ * Checks those of an object's values that are there.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function checkGiven(
+  object: object,
+  argument: string,
+  checks: Readonly<Record<string, (value: unknown, argument: string) => void>>,
+): void {
+  for (const [name, check] of Object.entries(checks)) {
+    const value = (object as Readonly<Record<string, unknown>>)[name];
+    if (value !== undefined) check(value, `${argument}.${name}`);
+  }
+}

@@ -1,7 +1,7 @@
 /** What layers of store paths are made with. */
 import { DigestCache } from "../image/digestCache.js";
 import { TarPool } from "../tar/pool.js";
-import type { BuildOptions } from "./streamLayeredImage.js";
+import type { BuildOptions } from "./buildOptions.js";
 
 export interface LayerTools {
   readonly pool: TarPool;

@@ -4,7 +4,7 @@ import { nixStore } from "../store/defaultStore.js";
 import { DockerArchive } from "../transports/dockerArchive/read.js";
 import { type PlannedLayer, planImage, plannedLayers } from "./plan.js";
 import { type ImageSpec, resolveSpec } from "./spec.js";
-import type { BuildOptions } from "./streamLayeredImage.js";
+import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 
 export interface LayersPlan {
   readonly strategy: Strategy;
@@ -15,8 +15,10 @@ export interface LayersPlan {
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(
   spec: ImageSpec,
-  { store = nixStore, signal }: Pick<BuildOptions, "store" | "signal"> = {},
+  options: Pick<BuildOptions, "store" | "signal"> = {},
 ): Promise<LayersPlan> {
+  checkBuildOptions(options);
+  const { store = nixStore, signal } = options;
   const resolved = resolveSpec(spec);
   const plan = await planImage(resolved, store, await baseLayers(resolved.fromImage, signal), { signal });
   return { strategy: resolved.strategy, layers: plannedLayers(plan) };

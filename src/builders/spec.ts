@@ -2,6 +2,7 @@
  * What an image is asked for with. Keys and defaults are those of nixpkgs' `dockerTools.streamLayeredImage`.
  */
 import { z } from "zod";
+import { requireOptions } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
@@ -80,6 +81,7 @@ export interface ResolvedSpec extends Omit<z.output<typeof specSchema>, "config"
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON
  */
 export function resolveSpec(spec: ImageSpec): ResolvedSpec {
+  requireOptions(spec, "spec");
   // A configuration from a file is JSON already; one from JavaScript becomes it.
   const config = (spec.config ?? {}) as unknown as Json;
   const json = fromJs(config, "config");

@@ -3,6 +3,7 @@
  * `stream_layered_image.py` streams it, its oddities included.
  */
 import { lstatSync, openSync, readFileSync } from "node:fs";
+import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
@@ -20,7 +21,7 @@ import { writeDockerArchive } from "../transports/dockerArchive/write.js";
 import { accountName } from "./accountName.js";
 import { type LayerTools, layerTools } from "./layerTools.js";
 import type { HeldRoots, StoreSource } from "./source.js";
-import type { BuildOptions } from "./streamLayeredImage.js";
+import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 
 export interface StreamConfOptions extends BuildOptions {
   /** `name:tag`, in place of the one in the file. */
@@ -36,6 +37,9 @@ export interface StreamConfOptions extends BuildOptions {
  * @throws {LaminixError} ERR_CONF, ERR_JSON, ERR_ARCHIVE, ERR_FILE_CHANGED, ERR_FILE_READ
  */
 export async function* streamConf(file: string, options: StreamConfOptions = {}): AsyncGenerator<Uint8Array> {
+  requireString(file, "file");
+  checkBuildOptions(options);
+  if (options.repoTag !== undefined) requireString(options.repoTag, "options.repoTag");
   const { signal, onProgress } = options;
   const conf = readConf(file);
   const base = conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, signal);

@@ -1,7 +1,6 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
 import { Readable } from "node:stream";
 import { ContentsLayer } from "../image/contentsLayer.js";
-import type { DigestCache } from "../image/digestCache.js";
 import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
 import { formatJson, isObject, type JsonObject } from "../image/json.js";
@@ -14,22 +13,11 @@ import { toNix32 } from "../store/nix32.js";
 import type { StorePath } from "../store/storePath.js";
 import { type ArchivedImage, DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { layerTools } from "./layerTools.js";
 import { type ImagePlan, planImage, type PlannedLayer, plannedLayers } from "./plan.js";
-import type { OnProgress } from "./progress.js";
 import type { HeldRoots, StoreSource } from "./source.js";
 import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
-
-export interface BuildOptions {
-  /** Where the store paths are; the default store unless given. */
-  readonly store?: StoreSource | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: OnProgress | undefined;
-  /** Threads that hash layers, at the most; one for each core unless given. */
-  readonly jobs?: number | undefined;
-  /** Remembers what layers hash to; `false` for none. */
-  readonly cache?: DigestCache | false | undefined;
-}
 
 /** An image that is ready to be read. It holds its store paths against the garbage collector until it is closed. */
 export class LayeredImage implements AsyncDisposable {
@@ -108,6 +96,7 @@ export class LayeredImage implements AsyncDisposable {
  *   ERR_STORE_PATH, ERR_ARCHIVE for the base image, and what connecting to the store can throw
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<LayeredImage> {
+  checkBuildOptions(options);
   const { signal, store = nixStore, onProgress } = options;
   const resolved = resolveSpec(spec);
   const created = parseTime(resolved.created, "created");

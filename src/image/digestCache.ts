@@ -2,6 +2,7 @@
  * What layers hash to, remembered between runs: a small file a layer, named by its content key. Many processes may use
  * it at once, for a file is put in place whole. Whatever is not right in it counts as not there.
  */
+import { requireString } from "../arguments.js";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +32,7 @@ export class DigestCache {
   readonly path: string;
 
   constructor(path: string = defaultCacheDir()) {
+    requireString(path, "path");
     this.path = path;
   }
 

@@ -1,4 +1,12 @@
 /** What is added to a store. */
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireOptions,
+  requireString,
+  requireStrings,
+} from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { send } from "./body.js";
 import type { PathInfo } from "./closure.js";
@@ -15,6 +23,23 @@ export interface AddOptions extends WorkOptions {
 /** What must be known of a path to import its NAR. */
 export type NarInfo = Pick<PathInfo, "path" | "narHash" | "narSize" | "references"> &
   Partial<Pick<PathInfo, "deriver" | "signatures" | "ca" | "registrationTime" | "ultimate">>;
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function checkNarInfo(info: NarInfo): void {
+  requireOptions(info, "info");
+  requireString(info.path, "info.path");
+  requireString(info.narHash, "info.narHash");
+  base16(info.narHash);
+  requireCount(info.narSize, "info.narSize");
+  requireStrings(info.references, "info.references");
+  checkGiven(info, "info", {
+    deriver: requireString,
+    signatures: requireStrings,
+    ca: requireString,
+    registrationTime: requireCount,
+    ultimate: requireBoolean,
+  });
+}
 
 interface Addition {
   readonly name: string;

@@ -76,7 +76,10 @@ export class Connection {
     return performance.now() - this.#since;
   }
 
-  call<T>(question: (native: NativeConnection) => NativeCall<T>, { signal }: CallOptions = {}): Promise<T> {
+  async call<T>(
+    question: (native: NativeConnection) => NativeCall<T>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
     return settle(question(this.#native), signal);
   }
 

@@ -1,5 +1,6 @@
 /** A reference graph in a file, in place of a daemon. */
 import { lstatSync, readFileSync } from "node:fs";
+import { requireString, requireStrings } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { parseSha256, toSri } from "./sha256.js";
@@ -26,6 +27,7 @@ export class GraphStore {
    * @throws {LaminixError} ERR_GRAPH, ERR_FILE_READ
    */
   static read(file: string): GraphStore {
+    requireString(file, "file");
     let text: string;
     try {
       text = readFileSync(file, "utf8");
@@ -37,6 +39,8 @@ export class GraphStore {
 
   /** @throws {LaminixError} ERR_GRAPH */
   static parse(text: string, name: string): GraphStore {
+    requireString(text, "text");
+    requireString(name, "name");
     let document: unknown;
     try {
       document = JSON.parse(text);
@@ -62,9 +66,9 @@ export class GraphStore {
 
   /** @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH, ERR_GRAPH for a circle */
   async closure(paths: string | readonly string[]): Promise<Closure> {
-    const roots = (typeof paths === "string" ? [paths] : paths).map((path) =>
-      toStorePath(path, this.#storeDir),
-    );
+    const given = typeof paths === "string" ? [paths] : paths;
+    requireStrings(given, "paths");
+    const roots = given.map((path) => toStorePath(path, this.#storeDir));
     const columns = closureColumns(roots, this.#nodes, {
       missing: (path) =>
         new LaminixError("ERR_PATH_NOT_VALID", `${path} is not in ${this.url}`, { details: { path } }),
@@ -74,11 +78,13 @@ export class GraphStore {
   }
 
   async pathFromHashPart(hash: string): Promise<StorePath | undefined> {
+    requireString(hash, "hash");
     return Promise.resolve([...this.#nodes.values()].find(({ path }) => hashPart(path) === hash)?.path);
   }
 
   /** @throws {LaminixError} ERR_PATH_NOT_ON_DISK */
   open(path: StorePath): { readonly disk: string } {
+    requireString(path, "path");
     if (lstatSync(path, { throwIfNoEntry: false })) return { disk: path };
     throw new LaminixError("ERR_PATH_NOT_ON_DISK", `${path} is in ${this.url} but not on this disk`, {
       details: { path },

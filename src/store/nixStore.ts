@@ -2,9 +2,16 @@
 import { lstatSync } from "node:fs";
 import { basename } from "node:path";
 import { abortable } from "../abort.js";
-import { requireOneOf, requireOptions, requireString, requireStrings } from "../arguments.js";
+import {
+  requireBoolean,
+  requireByteStream,
+  requireOneOf,
+  requireOptions,
+  requireString,
+  requireStrings,
+} from "../arguments.js";
 import { LaminixError } from "../errors.js";
-import { type AddOptions, addToStore, importNar, type NarInfo, whole } from "./additions.js";
+import { type AddOptions, addToStore, checkNarInfo, importNar, type NarInfo, whole } from "./additions.js";
 import {
   build,
   type BuildOptions,
@@ -36,7 +43,7 @@ import {
   toStorePath,
 } from "./storePath.js";
 import { TempRoots } from "./tempRoots.js";
-import { work, type WorkOptions } from "./work.js";
+import { checkBuildSettings, checkWorkOptions, work, type WorkOptions } from "./work.js";
 
 /** What a store says of itself. */
 export interface StoreInfo {
@@ -119,6 +126,7 @@ export class NixStore implements AsyncDisposable {
    */
   async storeDir(options: CallOptions & { readonly near?: string | undefined } = {}): Promise<string> {
     requireOptions(options);
+    if (options.near !== undefined) requireString(options.near, "options.near");
     return this.#learnStoreDir(options.near, options);
   }
 
@@ -144,6 +152,7 @@ export class NixStore implements AsyncDisposable {
     options: WorkOptions & { readonly substitute?: boolean } = {},
   ): Promise<StorePath[]> {
     const { substitute = false } = options;
+    requireBoolean(substitute, "options.substitute");
     const request = { paths: await this.#paths(paths, options), substitute };
     const valid = substitute
       ? await work(this.#connections, "validPaths", request, options)
@@ -309,21 +318,22 @@ export class NixStore implements AsyncDisposable {
     contents: Uint8Array | AsyncIterable<Uint8Array>,
     options: AddOptions = {},
   ): Promise<PathInfo> {
+    if (!(contents instanceof Uint8Array)) requireByteStream(contents, "contents");
     const body = contents instanceof Uint8Array ? whole(contents) : contents;
     return this.#add(name, "fixed:sha256", body, options);
   }
 
   /** Adds a file, a folder or a link of this disk with all that is in it. @param name its file name unless given */
-  async addPath(
-    path: string,
-    { name = basename(path), ...options }: AddOptions & { readonly name?: string } = {},
-  ): Promise<PathInfo> {
+  async addPath(path: string, options: AddOptions & { readonly name?: string } = {}): Promise<PathInfo> {
     requireString(path, "path");
+    requireOptions(options);
+    const { name = basename(path) } = options;
     return this.#add(name, "fixed:r:sha256", narOf(path, { signal: options.signal }), options);
   }
 
   /** The same of what a NAR has. */
   async addNar(name: string, nar: AsyncIterable<Uint8Array>, options: AddOptions = {}): Promise<PathInfo> {
+    requireByteStream(nar, "nar");
     return this.#add(name, "fixed:r:sha256", nar, options);
   }
 
@@ -337,6 +347,10 @@ export class NixStore implements AsyncDisposable {
     nar: AsyncIterable<Uint8Array>,
     options: WorkOptions & { readonly checkSignatures?: boolean } = {},
   ): Promise<void> {
+    checkNarInfo(info);
+    requireByteStream(nar, "nar");
+    if (options.checkSignatures !== undefined)
+      requireBoolean(options.checkSignatures, "options.checkSignatures");
     const path = await this.#path(info.path, options);
     await importNar(this.#connections, { ...info, path }, nar, options);
   }
@@ -361,6 +375,8 @@ export class NixStore implements AsyncDisposable {
    */
   build(targets: string | readonly string[], options: BuildOptions = {}): BuildRun {
     return new BuildRun(async (onEvent): Promise<BuildResult[]> => {
+      checkWorkOptions(options);
+      checkBuildSettings(options);
       if (options.mode !== undefined)
         requireOneOf(options.mode, ["normal", "repair", "check"], "options.mode");
       const parsed = await this.#targets(typeof targets === "string" ? [targets] : targets, options);
@@ -392,13 +408,16 @@ export class NixStore implements AsyncDisposable {
 
   /** All roots. A daemon hides from untrusted users where those of others are. */
   async roots(options: WorkOptions = {}): Promise<Root[]> {
-    requireOptions(options);
+    checkWorkOptions(options);
     return await work(this.#connections, "roots", {}, options);
   }
 
   /** Deletes what no root needs, or tells what that would be. */
   async collectGarbage(options: GarbageOptions = {}): Promise<Garbage> {
-    const paths = await this.#paths(options.paths ?? [], options);
+    requireOptions(options);
+    const { paths: given = [] } = options;
+    requireStrings(given, "options.paths");
+    const paths = await this.#paths(given, options);
     return collectGarbage(this.#connections, { ...options, paths });
   }
 
@@ -410,14 +429,16 @@ export class NixStore implements AsyncDisposable {
   async verify(
     options: WorkOptions & { readonly checkContents?: boolean; readonly repair?: boolean } = {},
   ): Promise<boolean> {
-    requireOptions(options);
+    checkWorkOptions(options);
     const { checkContents = false, repair = false } = options;
+    requireBoolean(checkContents, "options.checkContents");
+    requireBoolean(repair, "options.repair");
     return !(await work(this.#connections, "verifyStore", { checkContents, repair }, options));
   }
 
   /** Makes equal files one, by hard links. */
   async optimise(options: WorkOptions = {}): Promise<void> {
-    requireOptions(options);
+    checkWorkOptions(options);
     await work(this.#connections, "optimiseStore", {}, options);
   }
 
@@ -431,14 +452,14 @@ export class NixStore implements AsyncDisposable {
     await this.close();
   }
 
-  async #path(path: string, options: CallOptions): Promise<StorePath> {
-    requireOptions(options);
+  async #path(path: string, options: WorkOptions): Promise<StorePath> {
+    checkWorkOptions(options);
     requireString(path, "path");
     return toStorePath(path, await this.#learnStoreDir(path, options));
   }
 
-  async #paths(paths: readonly string[], options: CallOptions): Promise<StorePath[]> {
-    requireOptions(options);
+  async #paths(paths: readonly string[], options: WorkOptions): Promise<StorePath[]> {
+    checkWorkOptions(options);
     requireStrings(paths, "paths");
     const dir = await this.#learnStoreDir(paths[0], options);
     return paths.map((path) => toStorePath(path, dir));
@@ -458,7 +479,10 @@ export class NixStore implements AsyncDisposable {
     options: AddOptions,
   ): Promise<PathInfo> {
     requireString(name, "name");
-    const references = await this.#paths(options.references ?? [], options);
+    requireOptions(options);
+    const { references: given = [] } = options;
+    requireStrings(given, "options.references");
+    const references = await this.#paths(given, options);
     checkName(name);
     return addToStore(this.#connections, { name, contentAddressMethod, references }, body, options);
   }

@@ -16,6 +16,7 @@ const BASE_NAME = /^([0-9a-df-np-sv-z]{32})-([0-9a-zA-Z+\-._?=]{1,211})$/;
  */
 export function toStorePath(path: string, storeDir?: string): StorePath {
   requireString(path, "path");
+  if (storeDir !== undefined) requireString(storeDir, "storeDir");
   const normal = normalise(path);
   const dir = storeDir ?? storeDirOf(normal);
   if (dir === undefined || !normal.startsWith(`${dir}/`)) {

@@ -1,4 +1,12 @@
 /** Long work on a connection of its own, with what the daemon tells meanwhile. */
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireFunction,
+  requireOptions,
+  requireString,
+} from "../arguments.js";
 import type { CallOptions, Connection } from "./connection.js";
 import type { Connections } from "./connections.js";
 import { eventsTo, type OnStoreEvent } from "./events.js";
@@ -26,6 +34,29 @@ export interface BuildSettings {
   readonly substitute?: boolean;
   /** Settings of nix.conf; a daemon lets only trusted users change most of them. */
   readonly overrides?: Readonly<Record<string, string>>;
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function checkWorkOptions(options: WorkOptions): void {
+  requireOptions(options);
+  checkGiven(options, "options", { onProgress: requireFunction });
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function checkBuildSettings(settings: BuildSettings): void {
+  checkGiven(settings, "options", {
+    keepFailed: requireBoolean,
+    keepGoing: requireBoolean,
+    fallback: requireBoolean,
+    maxJobs: requireCount,
+    cores: requireCount,
+    maxSilentTime: requireCount,
+    substitute: requireBoolean,
+    overrides: (value, argument) => {
+      requireOptions(value, argument);
+      for (const [name, text] of Object.entries(value)) requireString(text, `${argument}.${name}`);
+    },
+  });
 }
 
 /** Nix's `Verbosity`: warnings and what builds print, or nothing. */

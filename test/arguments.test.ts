@@ -1,0 +1,91 @@
+import * as laminix from "laminix";
+import { afterAll, expect, test } from "vitest";
+
+const { GraphStore, nixStore } = laminix;
+const graph = GraphStore.parse("[]", "empty");
+const closure = await graph.closure([]);
+const info = { path: "/nix/store/x", narHash: `sha256-${"A".repeat(43)}=`, narSize: 1, references: [] };
+/** Something of the wrong type, whatever the right one is. */
+const wrong = 5n as never;
+
+afterAll(() => nixStore.close());
+
+// The argument that is wrong, and a call with it. None of them comes so far as to look for a daemon.
+test.each<[string, string, () => unknown]>([
+  ["GraphStore.read", "file", () => GraphStore.read(wrong)],
+  ["GraphStore.parse", "text", () => GraphStore.parse(wrong, "name")],
+  ["GraphStore.parse", "name", () => GraphStore.parse("[]", wrong)],
+  ["GraphStore.closure", "paths", () => graph.closure(wrong)],
+  ["GraphStore.closure", "paths[0]", () => graph.closure([wrong])],
+  ["GraphStore.pathFromHashPart", "hash", () => graph.pathFromHashPart(wrong)],
+  ["GraphStore.open", "path", () => graph.open(wrong)],
+  ["toStorePath", "path", () => laminix.toStorePath(wrong)],
+  ["toStorePath", "storeDir", () => laminix.toStorePath("/nix/store/x", wrong)],
+  ["DigestCache", "path", () => new laminix.DigestCache(wrong)],
+  ["planLayers", "spec", () => laminix.planLayers(wrong)],
+  ["planLayers", "options", () => laminix.planLayers({ name: "x" }, wrong)],
+  ["planLayers", "options.store", () => laminix.planLayers({ name: "x" }, { store: wrong })],
+  ["streamLayeredImage", "spec", () => laminix.streamLayeredImage(wrong)],
+  ["streamLayeredImage", "options", () => laminix.streamLayeredImage({ name: "x" }, wrong)],
+  [
+    "streamLayeredImage",
+    "options.signal",
+    () => laminix.streamLayeredImage({ name: "x" }, { signal: wrong }),
+  ],
+  ["streamLayeredImage", "options.jobs", () => laminix.streamLayeredImage({ name: "x" }, { jobs: 0 })],
+  ["streamLayeredImage", "options.cache", () => laminix.streamLayeredImage({ name: "x" }, { cache: wrong })],
+  [
+    "streamLayeredImage",
+    "options.onProgress",
+    () => laminix.streamLayeredImage({ name: "x" }, { onProgress: wrong }),
+  ],
+  ["streamConf", "file", () => laminix.streamConf(wrong).next()],
+  ["streamConf", "options", () => laminix.streamConf("/conf.json", wrong).next()],
+  ["streamConf", "options.repoTag", () => laminix.streamConf("/conf.json", { repoTag: wrong }).next()],
+  ["openStore", "url", () => laminix.openStore(wrong)],
+  ["openBinaryCache", "url", () => laminix.openBinaryCache(wrong)],
+  ["readNar", "stream", () => laminix.readNar(wrong)],
+  ["narOf", "path", () => laminix.narOf(wrong)],
+  ["verifyNar", "stream", () => laminix.verifyNar(wrong, wrong)],
+  ["nixPath", "path", () => laminix.nixPath(wrong)],
+  ["diffClosures", "before", () => laminix.diffClosures(wrong, closure)],
+  ["Closure.get", "path", () => closure.get(wrong)],
+  ["Closure.references", "path", () => closure.references(wrong)],
+  ["Closure.whyDepends", "from", () => closure.whyDepends(wrong, wrong)],
+  ["Closure.tree", "path", () => [...closure.tree(wrong)]],
+  ["Closure.addedSize", "path", () => closure.addedSize(wrong)],
+  ["NixStore.storeDir", "options.near", () => nixStore.storeDir({ near: wrong })],
+  ["NixStore.realPath", "path", () => nixStore.realPath(wrong)],
+  ["NixStore.open", "path", () => nixStore.open(wrong)],
+  ["NixStore.validPaths", "options.substitute", () => nixStore.validPaths([], { substitute: wrong })],
+  ["NixStore.tempRoots", "paths", () => nixStore.tempRoots(wrong)],
+  ["NixStore.addFile", "contents", () => nixStore.addFile("x", wrong)],
+  ["NixStore.addNar", "nar", () => nixStore.addNar("x", wrong)],
+  ["NixStore.addPath", "path", () => nixStore.addPath(wrong)],
+  ["NixStore.addText", "options.references", () => nixStore.addText("x", "y", { references: wrong })],
+  ["NixStore.importNar", "info", () => nixStore.importNar(wrong, wrong)],
+  [
+    "NixStore.importNar",
+    "info.narHash",
+    () => nixStore.importNar({ ...info, narHash: "md5:x" } as never, wrong),
+  ],
+  ["NixStore.importNar", "info.narSize", () => nixStore.importNar({ ...info, narSize: -1 } as never, wrong)],
+  ["NixStore.importNar", "nar", () => nixStore.importNar(info as never, wrong)],
+  ["NixStore.build", "options.onProgress", () => nixStore.build("/x", { onProgress: wrong })],
+  ["NixStore.build", "options.maxJobs", () => nixStore.build("/x", { maxJobs: -1 })],
+  ["NixStore.build", "options.overrides", () => nixStore.build("/x", { overrides: wrong })],
+  ["NixStore.build", "options.overrides.cores", () => nixStore.build("/x", { overrides: { cores: wrong } })],
+  ["NixStore.verify", "options.repair", () => nixStore.verify({ repair: wrong })],
+  ["NixStore.collectGarbage", "options.paths", () => nixStore.collectGarbage({ paths: wrong })],
+  ["NixStore.roots", "options.onProgress", () => nixStore.roots({ onProgress: wrong })],
+])("%s names a wrong %s", async (_, argument, call) => {
+  const error = await Promise.resolve()
+    .then(call)
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error).toBeInstanceOf(laminix.LaminixError);
+  expect(error).toMatchObject({ code: "ERR_ARGUMENT", details: { argument } });
+});
