@@ -1,7 +1,6 @@
 /** A Nix store behind a daemon. */
 import { lstatSync } from "node:fs";
 import { basename } from "node:path";
-import { abortable } from "../abort.js";
 import {
   requireBoolean,
   requireByteStream,
@@ -32,13 +31,12 @@ import { narOf } from "../nar/write.js";
 import { notValid, readNar } from "./narStream.js";
 import { toPathInfo } from "./pathInfo.js";
 import { referrersClosure } from "./referrers.js";
+import { StoreDirectory } from "./storeDirectory.js";
 import {
   baseName,
   checkName,
-  checkStoreDir,
   hashPart,
   requireStoreDirOf,
-  storeDirOf,
   type StorePath,
   toStorePath,
 } from "./storePath.js";
@@ -95,7 +93,7 @@ export class NixStore implements AsyncDisposable {
   readonly vouchesForHashes = true;
   #parsed: StoreLocation | undefined;
   #opened: Connections | undefined;
-  #storeDir: Promise<string> | undefined;
+  readonly #directory = new StoreDirectory();
   #closed: LaminixError | undefined;
 
   /**
@@ -488,40 +486,7 @@ export class NixStore implements AsyncDisposable {
   }
 
   async #learnStoreDir(path: string | undefined, options: CallOptions): Promise<string> {
-    const connections = this.#connections;
-    // Shared by all who ask meanwhile, so one caller's signal must not end it for the others.
-    const learning = (this.#storeDir ??= this.#askStoreDir(connections, path));
-    learning.catch(() => {
-      if (this.#storeDir === learning) this.#storeDir = undefined;
-    });
-    return abortable(learning, options.signal);
-  }
-
-  /** A candidate is confirmed by a path that is not there: only a daemon whose store is elsewhere refuses it. */
-  async #askStoreDir(connections: Connections, path: string | undefined): Promise<string> {
-    const { NIX_STORE_DIR, NIX_STORE } = process.env;
-    const fromPath = path === undefined ? undefined : storeDirOf(path);
-    const said = this.#location.storeDir ?? fromPath ?? NIX_STORE_DIR ?? NIX_STORE;
-    const candidates = [...new Set([checkStoreDir(said ?? "/nix/store"), "/nix/store"])];
-    for (const [i, dir] of candidates.entries()) {
-      try {
-        await connections.ask("isValidPath", { path: `${dir}/${"0".repeat(32)}-x` });
-        return dir;
-      } catch (error) {
-        if (!(error instanceof LaminixError) || error.code !== "ERR_DAEMON") throw error;
-        await connections.retire(); // a daemon that refuses an argument hangs up
-      }
-      if (i > 0) continue;
-      const [first] = await connections.ask("allValidPaths", {});
-      if (first !== undefined) return first.slice(0, first.lastIndexOf("/"));
-    }
-    throw new LaminixError(
-      "ERR_STORE_DIR_UNKNOWN",
-      `the store of ${this.url} is empty, and not at ${candidates.join(" or ")}`,
-      {
-        hint: "say where it is with ?store=/its/folder in the store's URL, or NIX_STORE_DIR",
-      },
-    );
+    return this.#directory.learn(this.#connections, this.#location, path, options);
   }
 }
 
