@@ -1,20 +1,6 @@
 /** The command line: what it understands, and what its errors look like. */
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
-import { cache } from "./commands/cache.js";
-import { closure } from "./commands/closure.js";
-import { diff } from "./commands/diff.js";
-import { duplicates } from "./commands/duplicates.js";
-import { evaluation } from "./commands/eval.js";
-import { build, stream } from "./commands/image.js";
-import { inspect } from "./commands/inspect.js";
-import { layers } from "./commands/layers.js";
-import { realisation } from "./commands/realise.js";
-import { referrers } from "./commands/referrers.js";
-import { store } from "./commands/store.js";
-import { streamConf } from "./commands/streamConf.js";
-import { tree } from "./commands/tree.js";
-import { whyDepends } from "./commands/whyDepends.js";
 import { type Io, OutputClosed } from "./io.js";
 import { version } from "./version.js";
 
@@ -24,6 +10,33 @@ const FAILED = 1;
 const USAGE = 2;
 const INTERRUPTED = 130;
 const CLOSED = 141;
+
+type MakeCommand = (io: Io) => Command;
+
+/** In the order in which help lists them. */
+const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  stream: async () => (await import("./commands/image.js")).stream,
+  build: async () => (await import("./commands/image.js")).build,
+  layers: async () => (await import("./commands/layers.js")).layers,
+  "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
+  inspect: async () => (await import("./commands/inspect.js")).inspect,
+  closure: async () => (await import("./commands/closure.js")).closure,
+  referrers: async () => (await import("./commands/referrers.js")).referrers,
+  tree: async () => (await import("./commands/tree.js")).tree,
+  "why-depends": async () => (await import("./commands/whyDepends.js")).whyDepends,
+  diff: async () => (await import("./commands/diff.js")).diff,
+  duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
+  store: async () => (await import("./commands/store.js")).store,
+  eval: async () => (await import("./commands/eval.js")).evaluation,
+  realise: async () => (await import("./commands/realise.js")).realisation,
+  cache: async () => (await import("./commands/cache.js")).cache,
+};
+
+/** The one that is meant, if it is clear which; loading them all takes as long as a short command. */
+async function commandsFor([first = ""]: readonly string[]): Promise<MakeCommand[]> {
+  const meant = Object.hasOwn(commands, first) ? commands[first] : undefined;
+  return Promise.all((meant ? [meant] : Object.values(commands)).map((load) => load()));
+}
 
 /**
  * Runs one command line.
@@ -44,9 +57,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: () => undefined,
     });
   program.addHelpText("after", examples);
-  const images = [stream, build, layers, streamConf, inspect];
-  const closures = [closure, referrers, tree, whyDepends, diff, duplicates];
-  for (const command of [...images, ...closures, store, evaluation, realisation, cache]) {
+  for (const command of await commandsFor(argv)) {
     program.addCommand(command(io).copyInheritedSettings(program));
   }
 

@@ -1,8 +1,7 @@
 /** A path's NAR from a daemon. */
-import { LaminixError } from "../errors.js";
 import { verifyNar } from "../nar/verify.js";
 import type { CallOptions, Connection } from "./connection.js";
-import { toPathInfo } from "./pathInfo.js";
+import { notValid, toPathInfo } from "./pathInfo.js";
 import type { StorePath } from "./storePath.js";
 
 /** Chunks that are on their way while one is being used. */
@@ -26,13 +25,6 @@ export async function* readNar(
   if (!info) throw notValid(path);
   const { narHash, narSize } = toPathInfo(path, info);
   yield* verifyNar(chunksOf(connection, path, options), { narHash, narSize }, { ...options, name: path });
-}
-
-export function notValid(path: StorePath): LaminixError {
-  return new LaminixError("ERR_PATH_NOT_VALID", `${path} is not valid in the store`, {
-    details: { path },
-    hint: "build or fetch it first, for example with nix-store --realise",
-  });
 }
 
 async function* chunksOf(

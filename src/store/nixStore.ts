@@ -1,4 +1,4 @@
-/** A Nix store behind a daemon. */
+/** A Nix store behind a daemon. What only some programs do is loaded when it is first done. */
 import { lstatSync } from "node:fs";
 import { basename } from "node:path";
 import {
@@ -10,27 +10,17 @@ import {
   requireStrings,
 } from "../arguments.js";
 import { LaminixError } from "../errors.js";
-import { type AddOptions, addToStore, checkNarInfo, importNar, type NarInfo, whole } from "./additions.js";
-import {
-  build,
-  type BuildOptions,
-  type BuildResult,
-  formatTarget,
-  parseTarget,
-  type Target,
-} from "./builds.js";
+import type { AddOptions, NarInfo } from "./additions.js";
+import type { BuildOptions, BuildResult, Target } from "./builds.js";
 import { BuildRun } from "./buildRun.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { fromNative } from "./columns.js";
 import type { CallOptions } from "./connection.js";
 import { Connections } from "./connections.js";
-import { collectGarbage, type Garbage, type GarbageOptions, type Root } from "./garbage.js";
+import type { Garbage, GarbageOptions, Root } from "./garbage.js";
 import { parseStoreUrl, type StoreLocation } from "./location.js";
 import type { PathFiles } from "../nar/source.js";
-import { narOf } from "../nar/write.js";
-import { notValid, readNar } from "./narStream.js";
-import { toPathInfo } from "./pathInfo.js";
-import { referrersClosure } from "./referrers.js";
+import { notValid, toPathInfo } from "./pathInfo.js";
 import { StoreDirectory } from "./storeDirectory.js";
 import {
   baseName,
@@ -209,6 +199,7 @@ export class NixStore implements AsyncDisposable {
   /** The paths with all valid ones that reference them, directly or not; in no particular order. */
   async referrersClosure(paths: string | readonly string[], options: CallOptions = {}): Promise<StorePath[]> {
     const roots = await this.#paths(typeof paths === "string" ? [paths] : paths, options);
+    const { referrersClosure } = await import("./referrers.js");
     return referrersClosure(this.#connections, roots, options);
   }
 
@@ -230,6 +221,7 @@ export class NixStore implements AsyncDisposable {
 
   /** What would be built and fetched to make these valid. @param targets as of `build` */
   async missing(targets: readonly string[], options: CallOptions = {}): Promise<Missing> {
+    const { formatTarget } = await import("./builds.js");
     const request = { targets: (await this.#targets(targets, options)).map(formatTarget) };
     return await this.#connections.ask("missing", request, options);
   }
@@ -263,6 +255,7 @@ export class NixStore implements AsyncDisposable {
    */
   async *nar(path: string, options: CallOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const storePath = await this.#path(path, options);
+    const { readNar } = await import("./narStream.js");
     yield* this.#connections.streaming((connection) => readNar(connection, storePath, options), options);
   }
 
@@ -307,6 +300,7 @@ export class NixStore implements AsyncDisposable {
   /** Adds a text file; its path follows from its contents, name and references. */
   async addText(name: string, text: string, options: AddOptions = {}): Promise<PathInfo> {
     requireString(text, "text");
+    const { whole } = await import("./additions.js");
     return this.#add(name, "text:sha256", whole(Buffer.from(text)), options);
   }
 
@@ -317,6 +311,7 @@ export class NixStore implements AsyncDisposable {
     options: AddOptions = {},
   ): Promise<PathInfo> {
     if (!(contents instanceof Uint8Array)) requireByteStream(contents, "contents");
+    const { whole } = await import("./additions.js");
     const body = contents instanceof Uint8Array ? whole(contents) : contents;
     return this.#add(name, "fixed:sha256", body, options);
   }
@@ -326,6 +321,7 @@ export class NixStore implements AsyncDisposable {
     requireString(path, "path");
     requireOptions(options);
     const { name = basename(path) } = options;
+    const { narOf } = await import("../nar/write.js");
     return this.#add(name, "fixed:r:sha256", narOf(path, { signal: options.signal }), options);
   }
 
@@ -345,6 +341,7 @@ export class NixStore implements AsyncDisposable {
     nar: AsyncIterable<Uint8Array>,
     options: WorkOptions & { readonly checkSignatures?: boolean } = {},
   ): Promise<void> {
+    const { checkNarInfo, importNar } = await import("./additions.js");
     checkNarInfo(info);
     requireByteStream(nar, "nar");
     if (options.checkSignatures !== undefined)
@@ -383,6 +380,7 @@ export class NixStore implements AsyncDisposable {
         onEvent(event);
       };
       const told = { ...options, onProgress };
+      const { build } = await import("./builds.js");
       return this.#connections.exclusive((connection) => build(connection, parsed, told), options);
     });
   }
@@ -416,6 +414,7 @@ export class NixStore implements AsyncDisposable {
     const { paths: given = [] } = options;
     requireStrings(given, "options.paths");
     const paths = await this.#paths(given, options);
+    const { collectGarbage } = await import("./garbage.js");
     return collectGarbage(this.#connections, { ...options, paths });
   }
 
@@ -466,6 +465,7 @@ export class NixStore implements AsyncDisposable {
   async #targets(targets: readonly string[], options: CallOptions): Promise<Target[]> {
     requireOptions(options);
     requireStrings(targets, "targets");
+    const { parseTarget } = await import("./builds.js");
     const dir = await this.#learnStoreDir(targets[0], options);
     return targets.map((target) => parseTarget(target, dir));
   }
@@ -482,6 +482,7 @@ export class NixStore implements AsyncDisposable {
     requireStrings(given, "options.references");
     const references = await this.#paths(given, options);
     checkName(name);
+    const { addToStore } = await import("./additions.js");
     return addToStore(this.#connections, { name, contentAddressMethod, references }, body, options);
   }
 
