@@ -28,7 +28,6 @@ std::vector<Shape> with(Shape first, std::vector<Shape> rest) {
 Shape pathInfo() { return record(pathInfoParts()); }
 Shape pathAndInfo() { return record(with(string("path"), pathInfoParts())); }
 Shape path() { return record({string("path")}); }
-Shape paths() { return record({strings("paths")}); }
 /** What an operation without a result ends with. */
 Shape done() { return constant(1); }
 
@@ -83,7 +82,6 @@ std::unordered_map<std::string_view, Operation> makeOperations() {
       {"substitutablePathInfos", op(30, record({list("paths", record({string("path"), string("ca")}))}),
                                     list("infos", substitutable()))},
       {"validPaths", op(31, record({strings("paths"), boolean("substitute")}), strings("paths"))},
-      {"substitutablePaths", op(32, paths(), strings("paths"))},
       {"validDerivers", op(33, path(), strings("derivers"))},
       {"optimiseStore", op(34, record({}), done())},
       {"verifyStore", op(35, record({boolean("checkContents"), boolean("repair")}), boolean("errorsFound"))},
@@ -101,7 +99,6 @@ std::unordered_map<std::string_view, Operation> makeOperations() {
        op(41, path(), list("outputs", record({string("name"), optionalString("path")})))},
       {"buildPathsWithResults", op(46, record({strings("targets"), number("mode")}),
                                    list("results", record({string("target"), buildResult()})), 34)},
-      {"addPermRoot", op(47, record({string("path"), string("link")}), string("link"), 37)},
   };
 }
 

@@ -121,7 +121,6 @@ export interface NativeOperations {
     request: { readonly paths: readonly string[]; readonly substitute: boolean },
     answer: StorePath[],
   ];
-  substitutablePaths: [request: { readonly paths: readonly string[] }, answer: StorePath[]];
   validDerivers: [request: Path, answer: StorePath[]];
   optimiseStore: [request: object, answer: undefined];
   /** Whether there were errors that are not repaired. */
@@ -150,7 +149,6 @@ export interface NativeOperations {
     request: { readonly targets: readonly string[]; readonly mode: number },
     answer: NativeBuildResult[],
   ];
-  addPermRoot: [request: { readonly path: string; readonly link: string }, answer: string];
 }
 
 /** What a daemon says while it works. Types and fields are those of Nix's `Logger`. */

@@ -569,7 +569,6 @@ for (const { release, name, needs } of nixes) {
         () => native.ask("pathFromHashPart", { hashPart: "0".repeat(32) }).promise,
         () => native.ask("substitutablePathInfos", { paths: [{ path: missing, ca: "" }] }).promise,
         () => native.ask("validPaths", { paths: [path, missing], substitute: false }).promise,
-        () => native.ask("substitutablePaths", { paths: [path, missing] }).promise,
         () => native.ask("validDerivers", { path }).promise,
         () => native.ask("optimiseStore", {}).promise,
         () => native.ask("verifyStore", { checkContents: false, repair: false }).promise,
