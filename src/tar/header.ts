@@ -74,8 +74,11 @@ export class HeaderEncoder {
   readonly #timeRecords: Records = [];
   readonly #sharedRoom: number;
 
-  /** @param mtime Unix seconds */
-  constructor(owner: Owner, mtime: number) {
+  /**
+   * @param mtime Unix seconds
+   * @param records of extended attributes, say, that each entry is to have
+   */
+  constructor(owner: Owner, mtime: number, records: PaxRecords = NO_RECORDS) {
     const block = this.#template;
     let sum = 8 * 0x20; // the checksum counts its own field as spaces
     sum += writeBytes(block, MAGIC, "ustar\x0000");
@@ -96,6 +99,7 @@ export class HeaderEncoder {
     sum += writeOctal(block, MTIME.at, MTIME.length, mtime);
     if (overflows(mtime, MTIME)) this.#timeRecords.push(["mtime", String(mtime)]);
     this.#templateSum = sum;
+    this.#timeRecords.push(...records.map(([keyword, value]): Records[number] => [keyword, value]));
     this.#sharedRoom = roomForRecords([...this.#ownerRecords, ...this.#timeRecords]);
   }
 
