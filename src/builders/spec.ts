@@ -6,6 +6,7 @@ import { requireOptions } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
+import { nearestOf } from "./nearest.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);
@@ -118,30 +119,13 @@ function invalid(key: string, message: string): LaminixError {
 }
 
 function unknownKey(key: string): LaminixError {
-  const nearest = Object.keys(specSchema.shape)
-    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
-    .sort((one, other) => one.distance - other.distance)[0];
+  const nearest = nearestOf(key, Object.keys(specSchema.shape));
   return new LaminixError(
     "ERR_SPEC_UNKNOWN_KEY",
     `the image spec has an unknown key ${JSON.stringify(key)}`,
     {
-      details: { key, nearest: nearest?.known },
-      ...(nearest && { hint: `the nearest known key is ${JSON.stringify(nearest.known)}` }),
+      details: { key, nearest },
+      ...(nearest !== undefined && { hint: `the nearest known key is ${JSON.stringify(nearest)}` }),
     },
   );
-}
-
-/** Insertions, deletions and replacements that lead from one word to the other. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...one].entries()) {
-    const next = [i + 1];
-    for (const [j, its] of [...other].entries()) {
-      next.push(
-        Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1),
-      );
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }
