@@ -6,6 +6,9 @@ import { requireOptions } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
+import { permsSchema } from "./permsSpec.js";
+import type { Piece } from "./pieces/piece.js";
+import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
 import { nearestOf } from "./nearest.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
@@ -14,6 +17,9 @@ const text = z.string().min(1);
 /** Engines accept no other (distribution's reference grammar): a registry with its port, then words and slashes. */
 const REPOSITORY =
   /^(?:[A-Za-z0-9.-]+(?::\d+)?\/)?[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*)*$/;
+
+const entry = z.union([text, pieceEntrySchema]);
+const entries = z.union([z.array(entry), entry.transform((one) => [one])]).nullable();
 
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
@@ -31,7 +37,18 @@ export const specSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe("The tag; unless given, a hash of all that decides the image's bytes."),
-  contents: z.array(text).default([]).describe("Store paths whose files are linked into the image's root."),
+  contents: entries
+    .default([])
+    .describe(
+      "Store paths whose files are linked into the image's root, plain folders whose files are copied there, and pieces.",
+    ),
+  copyToRoot: entries
+    .default([])
+    .describe("What is copied into the image's root: store paths, plain folders and pieces."),
+  keepContentsDirlinks: z
+    .boolean()
+    .default(false)
+    .describe("Whether links to folders in copyToRoot stay links; else they become folders with copies."),
   config: z
     .record(z.string(), z.unknown())
     .default({})
@@ -58,6 +75,23 @@ export const specSchema = z.strictObject({
   gname: z.string().default("root").describe("Group's name."),
   architecture: text.optional().describe("By Go's names: amd64, arm64. This machine's unless given."),
   variant: text.optional().describe("Of the architecture, such as v7 of arm."),
+  extraCommands: z
+    .string()
+    .default("")
+    .describe("A bash script that runs in the folder that becomes the image's root, before it becomes a layer."),
+  fakeRootCommands: z
+    .string()
+    .default("")
+    .describe("The same, after it, under fakeroot: it can change owners."),
+  enableFakechroot: z
+    .boolean()
+    .default(false)
+    .describe("Whether fakeRootCommands has the image's root at /, by proot."),
+  perms: permsSchema.default([]).describe("Modes and owners of what is in the image's root, by path and pattern."),
+  includeNixDB: z
+    .boolean()
+    .default(false)
+    .describe("Whether the image has a Nix database that knows the closures of contents and copyToRoot."),
   includeStorePaths: z
     .boolean()
     .default(true)
@@ -72,8 +106,16 @@ export const specSchema = z.strictObject({
 /** What callers give: everything but the name has a default. */
 export type ImageSpec = z.input<typeof specSchema>;
 
+/** A path, or files that are written down. */
+export type ContentsEntry = string | Piece;
+
 /** A spec with all defaults, and the configuration as JSON that keeps what JavaScript's objects do not. */
-export interface ResolvedSpec extends Omit<z.output<typeof specSchema>, "config" | "architecture"> {
+export interface ResolvedSpec extends Omit<
+  z.output<typeof specSchema>,
+  "config" | "architecture" | "contents" | "copyToRoot"
+> {
+  readonly contents: readonly ContentsEntry[];
+  readonly copyToRoot: readonly ContentsEntry[];
   readonly config: JsonObject;
   readonly architecture: string;
 }
@@ -87,9 +129,13 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const config = (spec.config ?? {}) as unknown as Json;
   const json = fromJs(config, "config");
   if (!isObject(json)) throw invalid("config", "config must be an object");
-  const result = specSchema.safeParse({ ...spec, config: {} });
+  const contents = resolveEntries(spec.contents, "contents");
+  const copyToRoot = resolveEntries(spec.copyToRoot, "copyToRoot");
+  const result = specSchema.safeParse({ ...spec, contents, copyToRoot, config: {} });
   if (result.success) {
-    return { ...result.data, config: json, architecture: result.data.architecture ?? hostArchitecture() };
+    const { data } = result;
+    const architecture = data.architecture ?? hostArchitecture();
+    return { ...data, contents: contents ?? [], copyToRoot: copyToRoot ?? [], config: json, architecture };
   }
   // A key that is missing is often one that was misspelt, so that is told first.
   const unknown = result.error.issues.find((issue) => issue.code === "unrecognized_keys");
@@ -98,6 +144,15 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const key = issue?.path.join(".") ?? "";
   const missing = issue?.code === "invalid_type" && !(key in spec);
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
+}
+
+/** Pieces in place of what stands for them. What is no list of entries is left to the schema. */
+function resolveEntries(given: ImageSpec["contents"], key: string): ContentsEntry[] | undefined {
+  if (given === undefined || given === null) return undefined;
+  const list = Array.isArray(given) ? given : [given];
+  return list.map((one, i) =>
+    typeof one === "object" ? resolvePiece(one, `${key}.${String(i)}`) : one,
+  );
 }
 
 /** This machine's architecture by Go's name. */

@@ -18,6 +18,11 @@ export function emptyRoot(): FolderNode {
   return folderNode(rootOwned(0o755));
 }
 
+export interface ApplyOptions {
+  /** `keep`: a whiteout is a file like others, which is to stay one. */
+  readonly whiteouts?: "apply" | "keep";
+}
+
 /**
  * Adds a layer to a root. A whiteout takes away what lower layers have, not what its own layer has; a member below a
  * link that its own layer has goes to where the link leads, and below a lower layer's link to a folder in its place.
@@ -25,10 +30,15 @@ export function emptyRoot(): FolderNode {
  * @param name of the layer, for errors
  * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, and for names that lead out of the root; ERR_UNSUPPORTED
  */
-export function applyLayer(root: FolderNode, tar: RandomAccess, name: string): void {
+export function applyLayer(
+  root: FolderNode,
+  tar: RandomAccess,
+  name: string,
+  { whiteouts = "apply" }: ApplyOptions = {},
+): void {
   const members = [...tarMembers(tar, name)];
-  const layer = new LayerOn(root, tar, name);
-  for (const member of members) layer.takeAway(member);
+  const layer = new LayerOn(root, tar, name, whiteouts);
+  if (whiteouts === "apply") for (const member of members) layer.takeAway(member);
   for (const member of members) layer.put(member);
 }
 
@@ -36,11 +46,13 @@ class LayerOn {
   readonly #root: FolderNode;
   readonly #tar: RandomAccess;
   readonly #name: string;
+  readonly #whiteouts: ApplyOptions["whiteouts"];
   /** Links that this layer has. */
   readonly #links = new Set<TreeNode>();
   readonly #attributes = new Map<string, Attributes>();
 
-  constructor(root: FolderNode, tar: RandomAccess, name: string) {
+  constructor(root: FolderNode, tar: RandomAccess, name: string, whiteouts: ApplyOptions["whiteouts"]) {
+    this.#whiteouts = whiteouts;
     this.#root = root;
     this.#tar = tar;
     this.#name = name;
@@ -58,7 +70,7 @@ class LayerOn {
 
   put(member: TarMember): void {
     const { parts, last } = this.#split(member);
-    if (last.startsWith(WHITEOUT)) return;
+    if (this.#whiteouts === "apply" && last.startsWith(WHITEOUT)) return;
     if (last === "") {
       if (member.type === "directory") this.#root.attributes = this.#attributesOf(member);
       return;
