@@ -78,7 +78,9 @@ export const specSchema = z.strictObject({
   extraCommands: z
     .string()
     .default("")
-    .describe("A bash script that runs in the folder that becomes the image's root, before it becomes a layer."),
+    .describe(
+      "A bash script that runs in the folder that becomes the image's root, before it becomes a layer.",
+    ),
   fakeRootCommands: z
     .string()
     .default("")
@@ -87,7 +89,9 @@ export const specSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("Whether fakeRootCommands has the image's root at /, by proot."),
-  perms: permsSchema.default([]).describe("Modes and owners of what is in the image's root, by path and pattern."),
+  perms: permsSchema
+    .default([])
+    .describe("Modes and owners of what is in the image's root, by path and pattern."),
   includeNixDB: z
     .boolean()
     .default(false)
@@ -146,13 +150,16 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
 }
 
-/** Pieces in place of what stands for them. What is no list of entries is left to the schema. */
+/** Pieces in place of what stands for them. */
 function resolveEntries(given: ImageSpec["contents"], key: string): ContentsEntry[] | undefined {
   if (given === undefined || given === null) return undefined;
-  const list = Array.isArray(given) ? given : [given];
-  return list.map((one, i) =>
-    typeof one === "object" ? resolvePiece(one, `${key}.${String(i)}`) : one,
-  );
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  return list.map((one, i) => {
+    const at = `${key}.${String(i)}`;
+    if (typeof one === "object") return resolvePiece(one, at);
+    if (typeof one === "string" && one !== "") return one;
+    throw invalid(at, `${at}: an entry is a path, or a piece`);
+  });
 }
 
 /** This machine's architecture by Go's name. */

@@ -13,7 +13,7 @@ export interface TreeLayerOptions {
   readonly contentKey?: string | undefined;
   /** Unix seconds. */
   readonly mtime: number;
-  /** Makes the tree; called again where it failed. */
+  /** Called each time that the layer is read. */
   readonly tree: (options: LayerOptions) => Promise<FolderNode>;
 }
 
@@ -22,8 +22,7 @@ export class TreeLayer implements Layer {
   readonly sources: readonly string[];
   readonly contentKey: string | undefined;
   readonly #mtime: number;
-  readonly #make: TreeLayerOptions["tree"];
-  #tree: Promise<FolderNode> | undefined;
+  readonly #tree: TreeLayerOptions["tree"];
   #hashed: (LayerDigest & { readonly fingerprint: number }) | undefined;
 
   constructor({ kind, sources, contentKey, mtime, tree }: TreeLayerOptions) {
@@ -31,7 +30,7 @@ export class TreeLayer implements Layer {
     this.sources = sources;
     this.contentKey = contentKey;
     this.#mtime = mtime;
-    this.#make = tree;
+    this.#tree = tree;
   }
 
   async diffId(options: LayerOptions = {}): Promise<LayerDigest> {
@@ -58,26 +57,25 @@ export class TreeLayer implements Layer {
     }
     const hashed = this.#hashed;
     if (hashed && (hashed.size !== size || hashed.fingerprint !== fingerprint.value)) {
-      throw new LaminixError("ERR_FILE_CHANGED", "files that go into the image's root changed after they were hashed", {
-        details: { paths: this.sources },
-      });
+      throw new LaminixError(
+        "ERR_FILE_CHANGED",
+        "files that go into the image's root changed after they were hashed",
+        {
+          details: { paths: this.sources },
+        },
+      );
     }
   }
 
   async *#pieces(fingerprint: Fingerprint, options: LayerOptions): AsyncGenerator<Uint8Array> {
     const { signal } = options;
-    for await (const piece of treePieces(await this.#root(options), { mtime: this.#mtime, signal, fingerprint })) {
+    for await (const piece of treePieces(await this.#tree(options), {
+      mtime: this.#mtime,
+      signal,
+      fingerprint,
+    })) {
       yield piece;
       await nextTurn(); // the rest of the process has its turn between two pieces
     }
-  }
-
-  #root(options: LayerOptions): Promise<FolderNode> {
-    if (!this.#tree) {
-      const tree = this.#make(options);
-      this.#tree = tree;
-      tree.catch(() => (this.#tree = undefined)); // what was aborted may be asked for again
-    }
-    return this.#tree;
   }
 }

@@ -109,7 +109,8 @@ class LayerOn {
   #linked(member: TarMember): TreeNode {
     const { parts, last } = this.#split(member, member.linkname);
     let node: TreeNode | undefined = last === "" ? undefined : this.#root;
-    for (const part of [...parts, last]) node = node?.type === "directory" ? node.children.get(part) : undefined;
+    for (const part of [...parts, last])
+      node = node?.type === "directory" ? node.children.get(part) : undefined;
     if (node && node.type !== "directory") return node;
     throw this.#refused(member, `is a hard link to ${decode(member.linkname)}, which is no file there`);
   }
@@ -141,7 +142,10 @@ class LayerOn {
     return path.at(-1) ?? this.#root;
   }
 
-  #split(member: TarMember, path = member.name): { readonly parts: readonly string[]; readonly last: string } {
+  #split(
+    member: TarMember,
+    path = member.name,
+  ): { readonly parts: readonly string[]; readonly last: string } {
     const parts: string[] = [];
     for (const part of partsOf(path)) {
       if (part !== "..") parts.push(part);

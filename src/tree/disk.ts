@@ -1,5 +1,14 @@
 /** A tree in a folder on this disk. */
-import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { LaminixError } from "../errors.js";
 import { decode, fsPath } from "../files/byteString.js";
 import type { Body, FolderNode, TreeNode } from "./node.js";

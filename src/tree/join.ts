@@ -112,7 +112,8 @@ export class LinkJoin {
       into.children.set(name, this.#node(listed, place));
       return;
     }
-    if (there.type === "symlink" && there.target === (listed.type === "symlink" ? listed.target : place)) return;
+    if (there.type === "symlink" && there.target === (listed.type === "symlink" ? listed.target : place))
+      return;
     if (listed.type === "symlink") {
       const linked = await this.#options.places.linkedFolder(place, listed.target);
       if (linked && !above.includes(linked.place)) {
@@ -176,7 +177,12 @@ export async function copyContents(root: FolderNode, path: string, options: Copy
       if (found) {
         await merge(folderIn(into, name, inner), found, [...above, found.place], inner);
       } else if (child.type !== "directory") {
-        put(into, name, child.type === "symlink" ? copiedLink(child) : copiedFile(child, modes, owner), inner);
+        put(
+          into,
+          name,
+          child.type === "symlink" ? copiedLink(child) : copiedFile(child, modes, owner),
+          inner,
+        );
       }
     }
   }
@@ -238,4 +244,3 @@ function described(node: TreeNode | undefined): string {
   if (node?.type === "file" && "disk" in node.body) return decode(node.body.disk);
   return node?.type === "directory" ? "a folder" : "a file";
 }
-

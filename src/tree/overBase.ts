@@ -23,7 +23,11 @@ export function overBase(root: FolderNode, base: FolderNode): FolderNode {
   }
 
   /** Makes a folder, and those above it that are only the base's. */
-  function merged(node: FolderNode, place: readonly string[], there: FolderNode | undefined): readonly string[] {
+  function merged(
+    node: FolderNode,
+    place: readonly string[],
+    there: FolderNode | undefined,
+  ): readonly string[] {
     const folder = folderIn(place);
     folder.attributes = there ? attributesOver(node, there) : node.attributes;
     return place;

@@ -54,7 +54,11 @@ export class Places {
    * @param link the link's own place
    */
   async linkedFolder(link: string, target: string): Promise<Found<ListedFolder> | undefined> {
-    const found = await this.#follow(target.startsWith("/") ? target : `${link}/../${target}`, MAX_LINKS, link);
+    const found = await this.#follow(
+      target.startsWith("/") ? target : `${link}/../${target}`,
+      MAX_LINKS,
+      link,
+    );
     return found && asFolder(found);
   }
 
@@ -90,8 +94,7 @@ export class Places {
       const top = place.split("/", storeDir.split("/").length + 1).join("/");
       return isStorePath(top, this.#options.storeDir) ? top : undefined;
     }
-    for (const top of this.#tops.keys())
-      if (isIn(from, top) && isIn(place, top)) return top;
+    for (const top of this.#tops.keys()) if (isIn(from, top) && isIn(place, top)) return top;
     return from === place ? place : undefined;
   }
 

@@ -8,7 +8,15 @@ import type { Fingerprint } from "../tar/fingerprint.js";
 import { type Entry, HeaderEncoder } from "../tar/header.js";
 import { narTreePieces } from "../tar/narTree.js";
 import { toByteString } from "../files/byteString.js";
-import { type Attributes, type Body, type FileNode, type FolderNode, rootOwned, type StoreNode, type TreeNode } from "./node.js";
+import {
+  type Attributes,
+  type Body,
+  type FileNode,
+  type FolderNode,
+  rootOwned,
+  type StoreNode,
+  type TreeNode,
+} from "./node.js";
 
 export interface TreeTarOptions {
   /** Unix seconds, of what has no time of its own. */

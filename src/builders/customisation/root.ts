@@ -29,7 +29,10 @@ export interface RootOptions {
 }
 
 /** @throws {LaminixError} as `Places.folder` */
-export async function rootOf({ contents, copies, links, owner }: RootParts, options: RootOptions): Promise<FolderNode> {
+export async function rootOf(
+  { contents, copies, links, owner }: RootParts,
+  options: RootOptions,
+): Promise<FolderNode> {
   const { storeDir, onConflict } = options;
   const root = folderNode();
   const inStore = (place: string): boolean => place.startsWith(`${storeDir}/`);

@@ -27,6 +27,7 @@ export function scriptFile(folder: string, name: ScriptName, text: string): stri
 
 /**
  * Runs a program that runs a script.
+ * @param options.folder has the script; its name is of no use to a reader
  * @throws {LaminixError} ERR_SCRIPT with `details`: `script`, `exitCode`, `output`, its last lines; ERR_PROGRAM where the
  *   program is not there
  */
@@ -34,11 +35,12 @@ export async function runScript(
   name: ScriptName,
   program: string,
   args: readonly string[],
-  options: ScriptOptions & Pick<RunOptions, "cwd" | "env" | "hint">,
+  options: ScriptOptions & Pick<RunOptions, "cwd" | "env" | "hint"> & { readonly folder: string },
 ): Promise<void> {
-  const { signal, onLine, ...rest } = options;
+  const { signal, onLine, folder, ...rest } = options;
   const last: string[] = [];
-  const listen = (line: string): void => {
+  const listen = (printed: string): void => {
+    const line = printed.replaceAll(`${folder}/`, "");
     last.push(line);
     if (last.length > LAST_LINES) last.shift();
     onLine?.(name, line);
@@ -59,7 +61,10 @@ function scriptError(name: ScriptName, error: unknown, output: readonly string[]
   if (!(error instanceof LaminixError) || error.code !== "ERR_PROGRAM") return error;
   const { exitCode, signal } = error.details;
   if (exitCode === undefined) return error;
-  const how = typeof signal === "string" ? `was ended by ${signal}` : `failed with exit code ${String(exitCode)}`;
+  const how =
+    typeof signal === "string"
+      ? `was ended by ${signal}`
+      : `failed with exit code ${JSON.stringify(exitCode)}`;
   const said = output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
   return new LaminixError("ERR_SCRIPT", `${name} ${how}${said}`, {
     cause: error,

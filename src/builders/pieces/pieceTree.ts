@@ -1,6 +1,14 @@
 /** A piece as a tree. */
 import { toByteString } from "../../files/byteString.js";
-import { FOLDER, type FolderNode, folderNode, linkNode, partsOf, rootOwned, type TreeNode } from "../../tree/node.js";
+import {
+  FOLDER,
+  type FolderNode,
+  folderNode,
+  linkNode,
+  partsOf,
+  rootOwned,
+  type TreeNode,
+} from "../../tree/node.js";
 import type { Piece, PieceFile } from "./piece.js";
 
 export function pieceTree({ files }: Piece): FolderNode {
