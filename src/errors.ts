@@ -102,4 +102,5 @@ export type ErrorCode =
   | "ERR_UNSUPPORTED"
   // images that are read
   | "ERR_ARCHIVE"
+  | "ERR_DIGEST"
   | "ERR_INTERNAL";

@@ -1,7 +1,7 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
 import type { Strategy } from "../layering/plan.js";
 import { nixStore } from "../store/defaultStore.js";
-import { DockerArchive } from "../transports/dockerArchive/read.js";
+import { openBase, withBasePlatform } from "./base.js";
 import { type PlannedLayer, planImage, plannedLayers } from "./plan.js";
 import { type ImageSpec, resolveSpec } from "./spec.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
@@ -19,13 +19,10 @@ export async function planLayers(
 ): Promise<LayersPlan> {
   checkBuildOptions(options);
   const { store = nixStore, signal } = options;
-  const resolved = resolveSpec(spec);
-  const plan = await planImage(resolved, store, await baseLayers(resolved.fromImage, signal), { signal });
+  const asked = resolveSpec(spec);
+  using base = await openBase(asked, { signal });
+  const [baseImage] = base?.images ?? [];
+  const resolved = withBasePlatform(asked, spec, baseImage);
+  const plan = await planImage(resolved, store, baseImage?.layers.length ?? 0, { signal });
   return { strategy: resolved.strategy, layers: plannedLayers(plan) };
-}
-
-async function baseLayers(fromImage: string | null, signal: AbortSignal | undefined): Promise<number> {
-  if (fromImage === null) return 0;
-  using base = await DockerArchive.open(fromImage, { signal });
-  return base.images[0]?.layers.length ?? 0;
 }

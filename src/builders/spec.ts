@@ -6,6 +6,7 @@ import { requireOptions } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
+import { hostArchitecture } from "../transports/platform.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);
@@ -38,7 +39,9 @@ export const specSchema = z.strictObject({
   fromImage: text
     .nullable()
     .default(null)
-    .describe("A docker-archive whose layers come below, with its environment."),
+    .describe(
+      "An image whose layers come below and whose configuration is inherited: a docker-archive or an OCI layout.",
+    ),
   maxLayers: z
     .int()
     .default(100)
@@ -55,7 +58,9 @@ export const specSchema = z.strictObject({
   gid: id.default(0).describe("Group of the store paths in the image."),
   uname: z.string().default("root").describe("Owner's name."),
   gname: z.string().default("root").describe("Group's name."),
-  architecture: text.optional().describe("By Go's names: amd64, arm64. This machine's unless given."),
+  architecture: text
+    .optional()
+    .describe("By Go's names: amd64, arm64. The base image's, or this machine's, unless given."),
   variant: text.optional().describe("Of the architecture, such as v7 of arm."),
   includeStorePaths: z
     .boolean()
@@ -97,17 +102,6 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const key = issue?.path.join(".") ?? "";
   const missing = issue?.code === "invalid_type" && !(key in spec);
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
-}
-
-/** This machine's architecture by Go's name. */
-function hostArchitecture(): string {
-  const names: Partial<Record<NodeJS.Architecture, string>> = {
-    x64: "amd64",
-    ia32: "386",
-    ppc64: "ppc64le",
-    mipsel: "mipsle",
-  };
-  return names[process.arch] ?? process.arch;
 }
 
 function invalid(key: string, message: string): LaminixError {

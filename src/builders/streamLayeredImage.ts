@@ -1,9 +1,9 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
 import { Readable } from "node:stream";
 import { ContentsLayer } from "../image/contentsLayer.js";
-import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
-import { formatJson, isObject, type JsonObject } from "../image/json.js";
+import { inheritConfig, inheritHistory } from "../image/inherit.js";
+import { formatJson } from "../image/json.js";
 import { hashOf, type Layer } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
 import { foldersTo, StoreLayer } from "../image/storeLayer.js";
@@ -11,8 +11,9 @@ import { parseTime } from "../image/time.js";
 import { nixStore } from "../store/defaultStore.js";
 import { toNix32 } from "../store/nix32.js";
 import type { StorePath } from "../store/storePath.js";
-import { type ArchivedImage, DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import type { StoredImage, StoredImages } from "../transports/storedImage.js";
+import { baseConfig, openBase, withBasePlatform } from "./base.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { layerTools } from "./layerTools.js";
 import { type ImagePlan, planImage, type PlannedLayer, plannedLayers } from "./plan.js";
@@ -29,7 +30,7 @@ export class LayeredImage implements AsyncDisposable {
   readonly passthru: Readonly<Record<string, unknown>>;
   readonly #mtime: number;
   readonly #roots: HeldRoots | undefined;
-  readonly #base: DockerArchive | undefined;
+  readonly #base: StoredImages | undefined;
   readonly #options: BuildOptions;
 
   /** @internal */
@@ -39,7 +40,7 @@ export class LayeredImage implements AsyncDisposable {
     readonly imageTag: string;
     readonly layers: readonly PlannedLayer[];
     readonly roots: HeldRoots | undefined;
-    readonly base: DockerArchive | undefined;
+    readonly base: StoredImages | undefined;
     readonly options: BuildOptions;
   }) {
     this.image = parts.image;
@@ -56,7 +57,7 @@ export class LayeredImage implements AsyncDisposable {
   /**
    * The docker-archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it
    * before its manifest, so that half an archive is never taken for a whole one.
-   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID, ERR_DIGEST
    */
   pieces(options: Pick<BuildOptions, "signal" | "onProgress"> = {}): AsyncGenerator<Uint8Array> {
     const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
@@ -93,29 +94,30 @@ export class LayeredImage implements AsyncDisposable {
 /**
  * Plans an image; its bytes are made when they are read.
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE,
- *   ERR_STORE_PATH, ERR_ARCHIVE for the base image, and what connecting to the store can throw
+ *   ERR_STORE_PATH, ERR_ARCHIVE, ERR_DIGEST, ERR_UNSUPPORTED for the base image, and what connecting to the store can throw
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<LayeredImage> {
   checkBuildOptions(options);
   const { signal, store = nixStore, onProgress } = options;
-  const resolved = resolveSpec(spec);
-  const created = parseTime(resolved.created, "created");
-  const mtime = parseTime(resolved.mtime, "mtime").seconds;
-  const base =
-    resolved.fromImage === null ? undefined : await DockerArchive.open(resolved.fromImage, { signal });
+  const asked = resolveSpec(spec);
+  const created = parseTime(asked.created, "created");
+  const mtime = parseTime(asked.mtime, "mtime").seconds;
+  const base = await openBase(asked, { signal });
   let roots: HeldRoots | undefined;
   try {
     const [baseImage] = base?.images ?? [];
+    const resolved = withBasePlatform(asked, spec, baseImage);
     const plan = await planImage(resolved, store, baseImage?.layers.length ?? 0, { signal });
     const rootPaths = [...plan.contents, ...plan.named];
     if (rootPaths.length > 0) roots = await store.tempRoots?.(rootPaths, { signal });
     onProgress?.({ type: "closure", paths: plan.closure.size, narSize: plan.closure.narSize });
     const image: Image = {
-      config: baseImage ? withBaseEnvironment(resolved.config, baseConfig(baseImage)) : resolved.config,
+      config: inheritConfig(resolved.config, baseImage && baseConfig(baseImage)),
       architecture: resolved.architecture,
       variant: resolved.variant,
       created: created.iso,
       layers: [...(baseImage?.layers ?? []), ...layersOf(resolved, plan, store, mtime, options)],
+      inherited: baseImage && inheritHistory(baseImage.configFile, baseImage.layers, created.iso),
     };
     const imageTag = resolved.tag ?? tagOf(resolved, plan, baseImage);
     return new LayeredImage({
@@ -173,13 +175,8 @@ function layersOf(
   return [...storeLayers, contents];
 }
 
-function baseConfig({ configFile }: ArchivedImage): JsonObject | undefined {
-  const config = configFile.get("config");
-  return isObject(config) ? config : undefined;
-}
-
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
-function tagOf(spec: ResolvedSpec, plan: ImagePlan, base: ArchivedImage | undefined): string {
+function tagOf(spec: ResolvedSpec, plan: ImagePlan, base: StoredImage | undefined): string {
   const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
   const deciding = { ...rest, contents: plan.contents };
   const paths = plan.layers.map((layer) => layer.map((path) => [path, plan.closure.get(path)?.narHash]));

@@ -20,20 +20,14 @@ export class Spool {
 
   /** @throws {LaminixError} ERR_FILE_WRITE */
   append(bytes: Uint8Array): void {
-    try {
+    writing(() => {
       this.#fd ??= openNameless();
       for (let at = 0; at < bytes.length;) {
         const written = writeSync(this.#fd, bytes, at, bytes.length - at, this.#end);
         at += written;
         this.#end += written;
       }
-    } catch (cause) {
-      throw new LaminixError("ERR_FILE_WRITE", `a temporary file in ${tmpdir()} cannot be written`, {
-        cause,
-        details: { path: tmpdir() },
-        hint: "free space there, or set TMPDIR to another folder",
-      });
-    }
+    });
   }
 
   /** Pieces that are good until the next one. */
@@ -48,9 +42,32 @@ export class Spool {
     }
   }
 
+  /**
+   * The open file, which is the caller's to close from now on; the spool is empty then.
+   * @throws {LaminixError} ERR_FILE_WRITE
+   */
+  take(): number {
+    const fd = this.#fd ?? writing(openNameless);
+    this.#fd = undefined;
+    this.#end = 0;
+    return fd;
+  }
+
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+  }
+}
+
+function writing<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw new LaminixError("ERR_FILE_WRITE", `a temporary file in ${tmpdir()} cannot be written`, {
+      cause,
+      details: { path: tmpdir() },
+      hint: "free space there, or set TMPDIR to another folder",
+    });
   }
 }
 
