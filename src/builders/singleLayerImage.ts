@@ -1,5 +1,5 @@
 /** An image with everything in one layer on top of its base: dockerTools' `buildImage`. */
-import { withBaseEnvironment } from "../image/environment.js";
+import { inheritConfig, inheritHistory } from "../image/inherit.js";
 import { TreeLayer } from "../image/treeLayer.js";
 import { parseTime } from "../image/time.js";
 import { toByteString } from "../files/byteString.js";
@@ -21,10 +21,11 @@ import type { StoreSource } from "./source.js";
 export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOptions): Promise<BuiltImage> {
   checkBuildOptions(options);
   const { signal, store = nixStore, onProgress } = options;
-  const resolved = resolveSingleLayerSpec(spec, onProgress);
-  const created = parseTime(resolved.created, "created");
-  const mtime = parseTime(resolved.mtime, "mtime").seconds;
-  const base = resolved.fromImage === null ? undefined : await Base.open(resolved.fromImage, { signal });
+  const asked = resolveSingleLayerSpec(spec, onProgress);
+  const created = parseTime(asked.created, "created");
+  const mtime = parseTime(asked.mtime, "mtime").seconds;
+  const base = await Base.of(asked, { signal });
+  const resolved = base?.platformFor(asked, spec) ?? asked;
   let parts: ImageParts | undefined;
   try {
     const { uid, gid } = resolved;
@@ -43,10 +44,11 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
     return new BuiltImage({
       spec: resolved,
       image: {
-        config: base ? withBaseEnvironment(resolved.config, base.config) : resolved.config,
+        config: inheritConfig(resolved.config, base?.config),
         architecture: resolved.architecture,
         variant: resolved.variant,
         created: created.iso,
+        inherited: base && inheritHistory(base.image.configFile, base.image.layers, created.iso),
         layers: [...(base?.image.layers ?? []), layer],
       },
       imageTag: resolved.tag ?? (await tagOf(resolved, [paths], parts)),

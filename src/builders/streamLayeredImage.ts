@@ -1,5 +1,5 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
-import { withBaseEnvironment } from "../image/environment.js";
+import { inheritConfig, inheritHistory } from "../image/inherit.js";
 import type { Image } from "../image/image.js";
 import type { Layer } from "../image/layer.js";
 import { foldersTo, StoreLayer } from "../image/storeLayer.js";
@@ -26,10 +26,11 @@ import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
   checkBuildOptions(options);
   const { signal, store = nixStore, onProgress } = options;
-  const resolved = resolveSpec(spec);
-  const created = parseTime(resolved.created, "created");
-  const mtime = parseTime(resolved.mtime, "mtime").seconds;
-  const base = resolved.fromImage === null ? undefined : await Base.open(resolved.fromImage, { signal });
+  const asked = resolveSpec(spec);
+  const created = parseTime(asked.created, "created");
+  const mtime = parseTime(asked.mtime, "mtime").seconds;
+  const base = await Base.of(asked, { signal });
+  const resolved = base?.platformFor(asked, spec) ?? asked;
   let parts: ImageParts | undefined;
   try {
     layerBudget(resolved.maxLayers, base?.image.layers.length ?? 0);
@@ -37,10 +38,11 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
     const plan = await planLayersOf(resolved, parts);
     onProgress?.({ type: "closure", paths: parts.closure.size, narSize: parts.closure.narSize });
     const image: Image = {
-      config: base ? withBaseEnvironment(resolved.config, base.config) : resolved.config,
+      config: inheritConfig(resolved.config, base?.config),
       architecture: resolved.architecture,
       variant: resolved.variant,
       created: created.iso,
+      inherited: base && inheritHistory(base.image.configFile, base.image.layers, created.iso),
       layers: [
         ...(base?.image.layers ?? []),
         ...storeLayers(resolved, plan, parts, store, mtime, options),
