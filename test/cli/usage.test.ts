@@ -70,7 +70,7 @@ describe("wrong usage", () => {
     [["diff", "a", "b", "c"], /too many arguments/],
     [["stream-conf"], /missing required argument 'CONF'/],
     [["stream-conf", "a", "b"], /too many arguments/],
-    [["inspect"], /missing required argument 'ARCHIVE'/],
+    [["inspect"], /missing required argument 'ARCHIVE\|OCI-DIR'/],
     [["build", "x"], /required option '-o, --output <FILE>' not specified/],
     [["build", "x", "-o"], /argument missing/],
     [["stream", "x", "--max-layers", "many"], /'many' is invalid.*whole number/],
