@@ -43,6 +43,16 @@ export type { HeldRoots, StoreSource } from "./builders/source.js";
 export type { ImageSpec } from "./builders/spec.js";
 export { streamConf, type StreamConfOptions } from "./builders/streamConf.js";
 export type { BuildOptions } from "./builders/buildOptions.js";
+export {
+  buildNixShellImage,
+  type BuildNixShellImageOptions,
+  type NixShellImageOptions,
+  readCapturedEnvironment,
+  streamNixShellImage,
+  type WrittenImage,
+} from "./builders/nixShellImage.js";
+export type { NixShellOptions } from "./builders/nixShell/options.js";
+export type { ShellDerivation } from "./builders/nixShell/shellDerivation.js";
 export { type LayeredImage, streamLayeredImage } from "./builders/streamLayeredImage.js";
 export type { Missing, Substitutable } from "./store/nixStore.js";
 export type { AddOptions, NarInfo } from "./store/additions.js";

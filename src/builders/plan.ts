@@ -45,8 +45,11 @@ export async function planImage(
   const contents = spec.contents.map((path) => toStorePath(path, storeDir));
   const { architecture, config } = spec;
   const base = formatJson(new Map<string, Json>(Object.entries({ architecture, config, os: "linux" })));
+  const missing = new Set(spec.namedOnly.map((path) => hashPart(toStorePath(path, storeDir))));
   const named = await Promise.all(
-    storePathsIn(base, storeDir).map((path) => validPath(path, source, options)),
+    storePathsIn(base, storeDir)
+      .filter((path) => !missing.has(hashPart(path)))
+      .map((path) => validPath(path, source, options)),
   );
   const closure = await source.closure([...contents, ...named], options);
   const nodes: VirtualNode[] = [
