@@ -7,7 +7,7 @@ import { requireOneOf, requireOptions, requireString } from "../arguments.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 import { nixStore } from "../store/defaultStore.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
-import { type Compression, compressionFor, COMPRESSIONS, writeFileWhole } from "../transports/file.js";
+import { compressionFor, writeFileWhole } from "../transports/file.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { checkNixShellOptions, type NixShellOptions } from "./nixShell/options.js";
 import { inputsOf, readDerivation } from "./nixShell/readDerivation.js";
@@ -47,9 +47,11 @@ export async function streamNixShellImage(
   return streamLayeredImage(spec as unknown as ImageSpec, options);
 }
 
+const COMPRESSORS = ["none", "gz", "zstd"] as const;
+
 export interface BuildNixShellImageOptions extends NixShellImageOptions {
   /** How the archive is compressed; what the file's name says unless given, and gzip where it says nothing. */
-  readonly compressor?: Compression | undefined;
+  readonly compressor?: (typeof COMPRESSORS)[number] | undefined;
 }
 
 export interface WrittenImage {
@@ -71,7 +73,7 @@ export async function buildNixShellImage(
   requireString(file, "file");
   requireOptions(options);
   const { compressor, signal } = options;
-  if (compressor !== undefined) requireOneOf(compressor, COMPRESSIONS, "options.compressor");
+  if (compressor !== undefined) requireOneOf(compressor, COMPRESSORS, "options.compressor");
   await using image = await streamNixShellImage(derivation, options);
   const size = await writeFileWhole(file, image.pieces(), {
     compression: compressionFor(file, compressor),
