@@ -19,11 +19,20 @@ export async function readDerivation(
   path: StorePath,
   options: Options = {},
 ): Promise<Derivation> {
+  return parseDerivation(await derivationBytes(store, path, options), path);
+}
+
+/**
+ * The file, or if that is larger than any derivation, as many bytes as are too many.
+ * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH
+ */
+export async function derivationBytes(
+  store: Pick<StoreSource, "open">,
+  path: StorePath,
+  options: Options = {},
+): Promise<Uint8Array> {
   const files = await store.open(path);
-  return parseDerivation(
-    "disk" in files ? await fromDisk(files.disk, path) : await fromNar(files, path, options),
-    path,
-  );
+  return "disk" in files ? fromDisk(files.disk, path) : fromNar(files, path, options);
 }
 
 /**
@@ -63,7 +72,6 @@ function outputPath(path: StorePath, outputs: Derivation["outputs"], name: strin
 async function fromDisk(disk: string, path: StorePath): Promise<Uint8Array> {
   try {
     const { size } = await stat(disk);
-    // A larger one is refused for its size, which its beginning is enough for.
     return size > MAX_DERIVATION ? new Uint8Array(MAX_DERIVATION + 1) : await readFile(disk);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") throw notValid(path);

@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 import type { NixShellImageOptions } from "../../builders/nixShellImage.js";
+import { LaminixError } from "../../errors.js";
+import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, whole, withStore } from "../options.js";
@@ -38,38 +40,32 @@ export function nixShell(io: Io): Command {
     .option("--bin-sh <PATH>", "what /bin/sh is; the shell unless given")
     .option("--usr-bin-env <PATH>", "what /usr/bin/env is: an env, or a package with bin/env")
     .action(async (argument: string, options: Options) => {
-      if (options.output === undefined) refuseTerminal(io, "docker load");
+      const { output, compress, jobs } = options;
+      const { signal } = io;
+      if (output === undefined) {
+        refuseTerminal(io, "docker load");
+        if (compress !== undefined)
+          throw new LaminixError("ERR_USAGE", "--compress is for a file, which --output names");
+      }
       const { readCapturedEnvironment, streamNixShellImage } =
         await import("../../builders/nixShellImage.js");
       const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
-      const shown = progress(io, options);
-      const { signal } = io;
+      const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
-        const [path = ""] = isSpec([argument]) ? [] : await storePaths([argument], store, signal);
-        const derivation = path === "" ? await readCapturedEnvironment(argument) : path;
-        const { onProgress } = shown;
-        const image = await streamNixShellImage(derivation, {
-          ...shellOptions(options),
-          store,
-          signal,
-          jobs: options.jobs,
-          onProgress,
-        });
+        const derivation = isSpec([argument])
+          ? await readCapturedEnvironment(argument)
+          : (await storePaths([argument], store, signal)).join();
+        const wanted = { ...shellOptions(options), store, signal, jobs, onProgress };
+        const image = await streamNixShellImage(derivation, wanted);
         try {
-          const { output, compress } = options;
           const name = `${image.imageName}:${image.imageTag}`;
           if (output === undefined) {
-            let size = 0;
-            for await (const piece of image.pieces()) {
-              await io.stdout.write(piece);
-              size += piece.length;
-            }
-            shown.finish(`${name}  ${bytes(size)}`);
+            finish(`${name}  ${bytes(await printArchive(io, image.pieces()))}`);
             return;
           }
           const compression = compressionFor(output, compress);
           const size = await writeFileWhole(output, image.pieces(), { compression, signal });
-          shown.finish(`${name}  ${output}  ${bytes(size)}`);
+          finish(`${name}  ${output}  ${bytes(size)}`);
         } finally {
           await image.close();
         }
