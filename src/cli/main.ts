@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
   layers: async () => (await import("./commands/layers.js")).layers,
   "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
+  "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
   export: async () => (await import("./commands/export.js")).exportCommand,
   customise: async () => (await import("./commands/customise.js")).customise,

@@ -157,7 +157,14 @@ export class Customisation implements Disposable {
   async #database(signal: AbortSignal | undefined): Promise<FolderNode> {
     const { storeDir, closure, gcRoots } = this.#parts;
     const { nixDatabaseTree } = await import("./nixDatabaseTree.js");
-    return nixDatabaseTree({ storeDir, closure, gcRoots, time: this.#options.mtime, signal });
+    return nixDatabaseTree({
+      storeDir,
+      closure,
+      gcRoots,
+      time: this.#options.mtime,
+      signal,
+      open: (path) => this.#options.source.open(path),
+    });
   }
 
   /** Where the files of the store are on this disk. */
