@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 
 import { mkdtemp } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openStore } from "../../src/index.js";
+import { type AtNixStore, atNixStore } from "../support/atNixStore.js";
 import { type DebianClosure, debianClosure, largePackages, smallPackages } from "../support/debianStore.js";
 import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
 import { type ImageTools, imageTools } from "../support/imageTools.js";
@@ -74,34 +74,19 @@ async function filesIn(archive: string): Promise<string[]> {
   );
 }
 
-/** The same packages in a store that is at /nix/store by name, with its files elsewhere. */
-async function atNixStore(packages: DebianClosure): Promise<{ store: NixStore; paths: readonly string[] }> {
-  const original = await startNixStore({ at: packages.root });
-  const store = await startNixStore({ storeDir: "/nix/store" });
-  await using client = await openStore(original.uri);
-  const closure = await client.closure(packages.paths);
-  const moved = new Map<string, string>();
-  for (const { path, references } of closure) {
-    const name = path.slice(path.lastIndexOf("/") + 34);
-    const mine = references.map((reference) => moved.get(reference)!);
-    moved.set(path, await store.addTree(name, path, { references: mine }));
-  }
-  await original[Symbol.asyncDispose]();
-  return { store, paths: [...moved.values()] };
-}
-
 describeWith([...debian, "dockerd"], "a Docker engine", () => {
   let engine: DockerEngine;
+  let small: AtNixStore;
   let store: NixStore;
   let paths: readonly string[];
   let url: string;
   beforeAll(async () => {
     engine = await startDockerEngine();
-    ({ store, paths } = await atNixStore(await debianClosure(smallPackages)));
-    url = `${store.uri}?real=${store.realStoreDir}`;
+    small = await atNixStore(await debianClosure(smallPackages));
+    ({ store, paths, url } = small);
   });
   afterAll(async () => {
-    await store[Symbol.asyncDispose]();
+    await small[Symbol.asyncDispose]();
     await engine[Symbol.asyncDispose]();
   });
 
