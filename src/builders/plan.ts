@@ -1,10 +1,10 @@
 /** From a spec to store paths and layers, without reading a file. */
 import { LaminixError } from "../errors.js";
 import { formatJson, type Json } from "../image/json.js";
-import { graphOf, type LayerPlan, type VirtualNode } from "../layering/graph.js";
-import { layerBudget, STRATEGIES } from "../layering/plan.js";
+import type { LayerPlan, VirtualNode } from "../layering/graph.js";
 import type { Closure } from "../store/closure.js";
 import { hashPart, type StorePath, storePathsIn, toStorePath } from "../store/storePath.js";
+import { layeringOf, type LayeringOptions } from "./layering.js";
 import type { StoreSource } from "./source.js";
 import type { ResolvedSpec } from "./spec.js";
 
@@ -32,15 +32,16 @@ export function plannedLayers({ layers, closure }: ImagePlan): PlannedLayer[] {
 
 /**
  * @param baseLayers layers of the base image
- * @throws {LaminixError} ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH
+ * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH, and what `layeringOf` can throw
  */
 export async function planImage(
   spec: ResolvedSpec,
   source: StoreSource,
   baseLayers: number,
-  options: { readonly signal?: AbortSignal | undefined },
+  { signal, onProgress }: LayeringOptions,
 ): Promise<ImagePlan> {
-  const limit = layerBudget(spec.maxLayers, baseLayers);
+  const options = { signal };
+  const layering = await layeringOf(spec, baseLayers, { signal, onProgress });
   const storeDir = await source.storeDir({ ...options, near: spec.contents[0] });
   const contents = spec.contents.map((path) => toStorePath(path, storeDir));
   const { architecture, config } = spec;
@@ -53,9 +54,8 @@ export async function planImage(
     { name: "config", narSize: narSizeOfFile(base.length), references: named },
     { name: "contents", narSize: EMPTY_CONTENTS, references: contents },
   ];
-  const strategy = STRATEGIES[spec.strategy];
-  const graph = graphOf(closure, spec.strategy === "auto" ? nodes : []);
-  return { storeDir, contents, named, closure, layers: spec.includeStorePaths ? strategy(graph, limit) : [] };
+  const layers = spec.includeStorePaths ? layering(closure, nodes) : [];
+  return { storeDir, contents, named, closure, layers };
 }
 
 /**

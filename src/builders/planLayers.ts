@@ -7,7 +7,8 @@ import { type ImageSpec, resolveSpec } from "./spec.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 
 export interface LayersPlan {
-  readonly strategy: Strategy;
+  /** Or `pipeline`, of a `layeringPipeline`. */
+  readonly strategy: Strategy | "pipeline";
   /** Bottom first; those of a base image and the one for contents are not among them. */
   readonly layers: readonly PlannedLayer[];
 }
@@ -15,13 +16,15 @@ export interface LayersPlan {
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(
   spec: ImageSpec,
-  options: Pick<BuildOptions, "store" | "signal"> = {},
+  options: Pick<BuildOptions, "store" | "signal" | "onProgress"> = {},
 ): Promise<LayersPlan> {
   checkBuildOptions(options);
-  const { store = nixStore, signal } = options;
+  const { store = nixStore, signal, onProgress } = options;
   const resolved = resolveSpec(spec);
-  const plan = await planImage(resolved, store, await baseLayers(resolved.fromImage, signal), { signal });
-  return { strategy: resolved.strategy, layers: plannedLayers(plan) };
+  const below = await baseLayers(resolved.fromImage, signal);
+  const plan = await planImage(resolved, store, below, { signal, onProgress });
+  const strategy = resolved.layeringPipeline === null ? resolved.strategy : "pipeline";
+  return { strategy, layers: plannedLayers(plan) };
 }
 
 async function baseLayers(fromImage: string | null, signal: AbortSignal | undefined): Promise<number> {

@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 
@@ -47,6 +47,13 @@ export const specSchema = z.strictObject({
     .enum(Object.keys(STRATEGIES) as [Strategy, ...Strategy[]])
     .default("auto")
     .describe("How store paths are put into layers."),
+  layeringPipeline: z
+    .union([text, z.array(z.unknown())], "must be a list of steps, or the name of a file of JSON that has it")
+    .nullable()
+    .default(null)
+    .describe(
+      "Steps that put store paths into layers, in place of strategy and maxLayers: a list, or the name of a file of JSON.",
+    ),
   created: text
     .default("1970-01-01T00:00:01Z")
     .describe("When the image was made, as its configuration tells it: ISO 8601, or now."),
@@ -118,30 +125,13 @@ function invalid(key: string, message: string): LaminixError {
 }
 
 function unknownKey(key: string): LaminixError {
-  const nearest = Object.keys(specSchema.shape)
-    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
-    .sort((one, other) => one.distance - other.distance)[0];
+  const nearest = nearestWord(key, Object.keys(specSchema.shape));
   return new LaminixError(
     "ERR_SPEC_UNKNOWN_KEY",
     `the image spec has an unknown key ${JSON.stringify(key)}`,
     {
-      details: { key, nearest: nearest?.known },
-      ...(nearest && { hint: `the nearest known key is ${JSON.stringify(nearest.known)}` }),
+      details: { key, nearest },
+      ...(nearest !== undefined && { hint: `the nearest known key is ${JSON.stringify(nearest)}` }),
     },
   );
-}
-
-/** Insertions, deletions and replacements that lead from one word to the other. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...one].entries()) {
-    const next = [i + 1];
-    for (const [j, its] of [...other].entries()) {
-      next.push(
-        Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1),
-      );
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

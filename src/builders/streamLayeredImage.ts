@@ -93,7 +93,7 @@ export class LayeredImage implements AsyncDisposable {
 /**
  * Plans an image; its bytes are made when they are read.
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE,
- *   ERR_STORE_PATH, ERR_ARCHIVE for the base image, and what connecting to the store can throw
+ *   ERR_STORE_PATH, ERR_FILE_READ or ERR_JSON for a pipeline in a file, ERR_ARCHIVE for the base image, and what connecting to the store can throw
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<LayeredImage> {
   checkBuildOptions(options);
@@ -106,7 +106,10 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
   let roots: HeldRoots | undefined;
   try {
     const [baseImage] = base?.images ?? [];
-    const plan = await planImage(resolved, store, baseImage?.layers.length ?? 0, { signal });
+    const plan = await planImage(resolved, store, baseImage?.layers.length ?? 0, {
+      signal,
+      onProgress,
+    });
     const rootPaths = [...plan.contents, ...plan.named];
     if (rootPaths.length > 0) roots = await store.tempRoots?.(rootPaths, { signal });
     onProgress?.({ type: "closure", paths: plan.closure.size, narSize: plan.closure.narSize });
@@ -180,7 +183,9 @@ function baseConfig({ configFile }: ArchivedImage): JsonObject | undefined {
 
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
 function tagOf(spec: ResolvedSpec, plan: ImagePlan, base: ArchivedImage | undefined): string {
-  const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
+  const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...others } = spec;
+  // Of a pipeline, the layers are what decides.
+  const { layeringPipeline: ______, ...rest } = others;
   const deciding = { ...rest, contents: plan.contents };
   const paths = plan.layers.map((layer) => layer.map((path) => [path, plan.closure.get(path)?.narHash]));
   const hash = hashOf([{ ...deciding, config: formatJson(deciding.config) }, paths, base?.configDigest]);
