@@ -24,9 +24,8 @@ export function layers(io: Io): Command {
       await io.stdout.write(lines.join(""));
       if (!options.quiet) {
         const total = plan.layers.reduce((sum, { narSize }) => sum + narSize, 0);
-        io.stderr.write(
-          `${counted(plan.layers.length, "layer")} by strategy ${plan.strategy}, ${bytes(total)}\n`,
-        );
+        const how = plan.strategy === "pipeline" ? "layeringPipeline" : `strategy ${plan.strategy}`;
+        io.stderr.write(`${counted(plan.layers.length, "layer")} by ${how}, ${bytes(total)}\n`);
       }
     });
 }
