@@ -161,8 +161,8 @@ describe("a spec's layeringPipeline", () => {
       ["map", ["over", "rest", ["subcomponent_in", []]]],
     ];
     expect((await plan({ layeringPipeline })).warnings).toEqual([
-      `layeringPipeline[0][1][1][2] (remove_paths) has no effect: ${inside} is not in the closure`,
-      "layeringPipeline[2][1] (split_paths) has no effect: none of its 2 paths is in the closure",
+      `layeringPipeline[0][1][1][2] (remove_paths) finds nothing: ${inside} is not in the closure`,
+      "layeringPipeline[2][1] (split_paths) finds nothing: none of its 2 paths is in the closure",
     ]);
   });
 

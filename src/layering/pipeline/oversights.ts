@@ -8,10 +8,9 @@ export function oversights(pipeline: Pipeline, graph: Graph, layers: LayerPlan):
   const stray = pipeline.flatMap(within).flatMap((step) => {
     const paths = namedBy(step);
     if (paths.length === 0 || paths.some((path) => known.has(path))) return [];
-    const which = paths.length === 1 ? String(paths[0]) : `none of its ${String(paths.length)} paths`;
-    return [
-      `${step.at} (${step.op}) has no effect: ${which} is ${paths.length === 1 ? "not " : ""}in the closure`,
-    ];
+    const [first = ""] = paths;
+    const which = paths.length === 1 ? `${first} is not` : `none of its ${String(paths.length)} paths is`;
+    return [`${step.at} (${step.op}) finds nothing: ${which} in the closure`];
   });
   const left = graph.pathCount - layers.reduce((sum, layer) => sum + layer.length, 0);
   if (left === 0) return stray;

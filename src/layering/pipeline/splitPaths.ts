@@ -1,5 +1,5 @@
-import { type Graph, reachable } from "../graph.js";
-import { induced, named } from "./subgraph.js";
+import type { Graph } from "../graph.js";
+import { induced, named, startsAndReachable } from "./subgraph.js";
 
 export interface SplitPaths {
   readonly paths: ReadonlySet<string>;
@@ -18,13 +18,13 @@ export function splitPaths(graph: Graph, { paths, parents }: SplitPaths): Map<st
   const roots = graph.referrers.flatMap((referrers, node) => (referrers.length === 0 ? [node] : []));
   if (roots.length === 1 && roots.every((root) => split.has(root))) return new Map([["main", graph]]);
 
-  const below = withStarts([...split], graph.references);
+  const below = startsAndReachable([...split], graph.references);
   const cut: Graph = {
     ...graph,
     references: graph.references.map((targets) => targets.filter((target) => !split.has(target))),
     referrers: graph.referrers.map((referrers, node) => (split.has(node) ? [] : referrers)),
   };
-  const others = withStarts(
+  const others = startsAndReachable(
     roots.filter((root) => !split.has(root)),
     cut.references,
   );
@@ -34,10 +34,4 @@ export function splitPaths(graph: Graph, { paths, parents }: SplitPaths): Map<st
     rest: induced(cut, (node) => below[node] === 0 && others[node] === 1),
   };
   return new Map(Object.entries(parts).filter(([, part]) => part.names.length > 0));
-}
-
-function withStarts(starts: readonly number[], edges: Graph["references"]): Uint8Array {
-  const seen = reachable(starts, edges);
-  for (const start of starts) seen[start] = 1;
-  return seen;
 }

@@ -2,7 +2,7 @@
  * Graphs made of parts of another one. Their nodes have an order of their own, which becomes that of the layer; their
  * edges are those of the graph that they come from, as far as both ends are in them.
  */
-import type { Graph } from "../graph.js";
+import { type Graph, reachable } from "../graph.js";
 
 /** @param nodes numbers in `graph`, in the order that they are to have */
 export function subgraph(graph: Graph, nodes: readonly number[]): Graph {
@@ -63,4 +63,11 @@ export function merged(graphs: readonly Graph[]): Graph {
 export function named(graph: Graph, names: ReadonlySet<string>): number[] {
   if (names.size === 0) return [];
   return graph.names.flatMap((name, node) => (names.has(name) ? [node] : []));
+}
+
+/** As `reachable`, with the starts themselves. */
+export function startsAndReachable(starts: readonly number[], edges: Graph["references"]): Uint8Array {
+  const seen = reachable(starts, edges);
+  for (const start of starts) seen[start] = 1;
+  return seen;
 }
