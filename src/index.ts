@@ -36,6 +36,7 @@ export type { HeldRoots, StoreSource } from "./builders/source.js";
 export type { ImageSpec } from "./builders/spec.js";
 export { streamConf, type StreamConfOptions } from "./builders/streamConf.js";
 export type { BuildOptions } from "./builders/buildOptions.js";
+export { type BuildFileOptions, buildLayeredImage, type BuiltImage } from "./builders/buildLayeredImage.js";
 export { type LayeredImage, streamLayeredImage } from "./builders/streamLayeredImage.js";
 export type { Missing, Substitutable } from "./store/nixStore.js";
 export type { AddOptions, NarInfo } from "./store/additions.js";

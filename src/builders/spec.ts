@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
+import { COMPRESSORS } from "../compress/compress.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
@@ -62,7 +63,12 @@ export const specSchema = z.strictObject({
     .default(true)
     .describe("Whether the store paths are in the image; without them, bind-mount the host's store."),
   compressor: z
-    .enum(["none", "gz", "zstd"])
+    .enum(COMPRESSORS, {
+      error: ({ input }) => {
+        const given = typeof input === "string" ? JSON.stringify(input) : `a value of type ${typeof input}`;
+        return `${given} is not a compressor; there are ${COMPRESSORS.join(", ")}`;
+      },
+    })
     .default("gz")
     .describe("How an archive in a file is compressed."),
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
