@@ -295,6 +295,29 @@ describeWith(["zstd"], "laminix build", () => {
   });
 });
 
+describe("progress on a terminal", () => {
+  const ERASE = "\r\x1b[K";
+
+  test("is a line that is drawn again for each layer and counts bytes, not layers", async () => {
+    const argv = ["build", program, "-o", cache.join("a"), "--compress", "none", "--tag", "t", ...graph];
+    const { stderr } = await runMain(argv, { isTerminal: true });
+    const [start, closure, ...drawn] = stderr.split(ERASE);
+    expect([start, closure]).toEqual(["", "2 store paths, 2.00 MB\n"]);
+    expect(drawn).toEqual([
+      `[${".".repeat(24)}] layer 1/3  0 B of 2.11 MB  library`,
+      expect.stringMatching(/^\[#{23}\.\] layer 2\/3 {2}2\.11 MB of 2\.1\d MB {2}Program_1\.0$/),
+      expect.stringMatching(/^\[#{23}\.\] layer 3\/3 {2}2\.1\d MB of 2\.1\d MB {2}links to the contents$/),
+      expect.stringMatching(/^program_1\.0:t {2}.* {2}2\.1\d MB\n$/),
+    ]);
+  });
+
+  test("is not in the way of an error", async () => {
+    const argv = ["build", program, "-o", cache.join("absent/a"), ...graph];
+    const { stderr } = await runMain(argv, { isTerminal: true });
+    expect(stderr).toContain(`${ERASE}laminix: ${cache.join("absent/a")} cannot be written`);
+  });
+});
+
 describe("laminix layers", () => {
   test("prints the plan, and reads no file for it", async () => {
     const elsewhere = JSON.stringify(JSON.parse(readFileSync(folder.join("graph.json"), "utf8"))).replaceAll(
