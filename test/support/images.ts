@@ -33,14 +33,10 @@ export interface ConfigParts {
   readonly history?: unknown;
 }
 
-export function configOf({ layers, architecture = "amd64", ...rest }: ConfigParts): string {
+export function configOf({ layers, architecture = "amd64", variant, config, history }: ConfigParts): string {
   const diffIds = layers.map((layer) => `sha256:${sha256(layer)}`);
-  return JSON.stringify({
-    architecture,
-    os: "linux",
-    ...rest,
-    rootfs: { type: "layers", diff_ids: diffIds },
-  });
+  const rootfs = { type: "layers", diff_ids: diffIds };
+  return JSON.stringify({ architecture, variant, os: "linux", config, history, rootfs });
 }
 
 export interface ArchivePart extends ConfigParts {
