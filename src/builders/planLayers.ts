@@ -1,7 +1,7 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
 import type { Strategy } from "../layering/plan.js";
 import { nixStore } from "../store/defaultStore.js";
-import { DockerArchive } from "../transports/dockerArchive/read.js";
+import { baseLayers } from "./baseLayers.js";
 import { type PlannedLayer, planImage, plannedLayers } from "./plan.js";
 import { type ImageSpec, resolveSpec } from "./spec.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
@@ -22,10 +22,4 @@ export async function planLayers(
   const resolved = resolveSpec(spec);
   const plan = await planImage(resolved, store, await baseLayers(resolved.fromImage, signal), { signal });
   return { strategy: resolved.strategy, layers: plannedLayers(plan) };
-}
-
-async function baseLayers(fromImage: string | null, signal: AbortSignal | undefined): Promise<number> {
-  if (fromImage === null) return 0;
-  using base = await DockerArchive.open(fromImage, { signal });
-  return base.images[0]?.layers.length ?? 0;
 }

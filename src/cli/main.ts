@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   build: async () => (await import("./commands/image.js")).build,
   layers: async () => (await import("./commands/layers.js")).layers,
   "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
+  conf: async () => (await import("./commands/conf.js")).conf,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
   closure: async () => (await import("./commands/closure.js")).closure,
   referrers: async () => (await import("./commands/referrers.js")).referrers,

@@ -1,0 +1,14 @@
+# /bin/sh
+{
+  write,
+  pkgs,
+  require,
+}:
+let
+  shell =
+    if pkgs ? bashInteractive then pkgs.bashInteractive else require pkgs "bash" "binSh";
+in
+write.folder "bin-sh" ''
+  mkdir "$out/bin"
+  ln -s ${shell}/bin/bash "$out/bin/sh"
+''

@@ -1,0 +1,35 @@
+# The image of streamLayeredImage in a file.
+{
+  build,
+  laminix,
+  names,
+  endingFor,
+  withPassthru,
+  streamLayeredImage,
+}:
+{
+  name,
+  compressor ? "gz",
+  meta ? { },
+  ...
+}@args:
+let
+  ending = endingFor name compressor;
+  stream = streamLayeredImage (
+    removeAttrs args [
+      "compressor"
+      "meta"
+    ]
+  );
+in
+withPassthru (build {
+  name = "${baseNameOf name}.tar${ending}";
+  attributes = {
+    preferLocalBuild = true;
+    imageName = names.toLower name;
+    inherit (stream) conf;
+  };
+  script = ''
+    ${laminix} stream-conf "$conf" --output "$out" --compress ${compressor}
+  '';
+}) (removeAttrs stream.passthru [ "isExe" ] // { inherit stream; }) meta

@@ -1,0 +1,44 @@
+# A derivation that a script of bash makes. Its attributes reach the script in files, however long they are: as
+# variables of bash, and as JSON in the file that `$attrs` names.
+{
+  bash,
+  buildSystem,
+  tools,
+  require,
+}:
+let
+  # With nixpkgs, scripts find what they find in builders there.
+  packages = [
+    (require tools "coreutils" "every build")
+    (require tools "bash" "every build")
+  ]
+  ++ (tools.stdenv.initialPath or [ ]);
+in
+# `inputs`: packages whose programs the script runs.
+{
+  name,
+  script,
+  attributes ? { },
+  inputs ? [ ],
+}:
+derivation (
+  {
+    inherit name;
+    system = buildSystem;
+    builder = bash;
+    __structuredAttrs = true;
+    args = [
+      "-euo"
+      "pipefail"
+      "-c"
+      ''
+        export PATH=${builtins.concatStringsSep ":" (map (package: "${package}/bin") (inputs ++ packages))}
+        . "$NIX_ATTRS_SH_FILE"
+        attrs=$NIX_ATTRS_JSON_FILE
+        out=''${outputs[out]}
+        ${script}
+      ''
+    ];
+  }
+  // attributes
+)

@@ -1,0 +1,121 @@
+/**
+ * The `conf.json` of an image that Nix builds: what nixpkgs' `streamLayeredImage` writes for its script. It is made in
+ * a derivation's builder, from the derivation's attributes and nothing else.
+ */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { requireString } from "../arguments.js";
+import { LaminixError } from "../errors.js";
+import { formatJson, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
+import { unixTime, parseTime } from "../image/time.js";
+import { graphOf, type LayerPlan } from "../layering/graph.js";
+import { layerBudget, STRATEGIES } from "../layering/plan.js";
+import { GraphStore } from "../store/graphStore.js";
+import { checkStoreDir, hashPart, toStorePath } from "../store/storePath.js";
+import { baseLayers } from "./baseLayers.js";
+import { specSchema } from "./spec.js";
+
+const described = specSchema.pick({
+  ...{ name: true, tag: true, fromImage: true, maxLayers: true, strategy: true, created: true, mtime: true },
+  ...{ uid: true, gid: true, uname: true, gname: true },
+});
+
+/** The derivation's attributes. Nix adds more of its own. */
+const attributesSchema = z.looseObject({
+  outputs: z.looseObject({ out: z.string() }),
+  /** Of `baseJson` and `customisationLayer`, both among it; empty where the image is to have no store paths. */
+  graph: z.array(z.unknown()),
+  image: z.strictObject({
+    ...described.shape,
+    storeDir: z.string(),
+    /** A file with `architecture`, `config` and `os`. */
+    baseJson: z.string(),
+    layeringPipeline: z.union([z.array(z.unknown()), z.string()]).nullable(),
+    /** A folder with `layer.tar` and `checksum`. */
+    customisationLayer: z.string(),
+  }),
+});
+type ImageAttributes = z.output<typeof attributesSchema>["image"];
+
+/**
+ * @param file the structured attributes of a derivation (Nix manual, "Advanced Attributes"), with the reference graph
+ *   under `graph` and the image under `image`
+ * @returns the text of the `conf.json`
+ * @throws {LaminixError} ERR_SPEC, ERR_JSON, ERR_GRAPH, ERR_LAYER_BUDGET, ERR_ARCHIVE, ERR_FILE_READ
+ */
+export async function layeredConf(
+  file: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<string> {
+  requireString(file, "file");
+  const { image, graph, outputs } = readAttributes(file);
+  const storeDir = checkStoreDir(image.storeDir);
+  const base = readJsonObject(image.baseJson);
+  const budget = layerBudget(image.maxLayers, await baseLayers(image.fromImage, signal));
+  const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, budget);
+  const tag = image.tag ?? hashPart(toStorePath(outputs.out, storeDir));
+  const conf = new Map<string, Json>([
+    ...base,
+    ["store_dir", storeDir],
+    ["from_image", image.fromImage],
+    ["store_layers", layers],
+    ["customisation_layer", image.customisationLayer],
+    ["repo_tag", `${image.name.toLowerCase()}:${tag}`],
+    ["created", normalised(image.created, "created")],
+    ["mtime", normalised(image.mtime, "mtime")],
+    // Texts, as nixpkgs has them.
+    ["uid", String(image.uid)],
+    ["gid", String(image.gid)],
+    ["uname", image.uname],
+    ["gname", image.gname],
+  ]);
+  return `${formatJson(conf, 2)}\n`;
+}
+
+async function planned(graph: GraphStore, image: ImageAttributes, budget: number): Promise<LayerPlan> {
+  const others: readonly string[] = [image.baseJson, image.customisationLayer];
+  const all = await graph.closure(others);
+  const paths = all.paths.filter((path) => !others.includes(path));
+  // As in nixpkgs the two that are in no layer of store paths take part where `auto` plans, and nowhere else.
+  const closure = image.strategy === "auto" ? all : await graph.closure(paths);
+  const layers = STRATEGIES[image.strategy](graphOf(closure), budget);
+  return layers
+    .map((layer) => layer.filter((path) => !others.includes(path)))
+    .filter((layer) => layer.length > 0);
+}
+
+/** A time by the second and in UTC; `now` is for the script to fill in. */
+function normalised(text: string, key: string): string {
+  return text === "now" ? text : unixTime(parseTime(text, key).seconds).iso;
+}
+
+function readAttributes(file: string): z.output<typeof attributesSchema> {
+  const text = readText(file);
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw new LaminixError("ERR_JSON", `${file} is not JSON`, { cause, details: { path: file } });
+  }
+  const result = attributesSchema.safeParse(document);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const key = issue?.path.join(".") ?? "";
+  throw new LaminixError("ERR_SPEC", `${key || file}: ${issue?.message ?? "malformed"}`, {
+    details: { path: file, key },
+  });
+}
+
+function readJsonObject(file: string): JsonObject {
+  const json = parseJson(readText(file), file);
+  if (isObject(json)) return json;
+  throw new LaminixError("ERR_SPEC", `${file} is not an object`, { details: { path: file } });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
+  }
+}
