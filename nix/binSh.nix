@@ -5,8 +5,7 @@
   require,
 }:
 let
-  shell =
-    if pkgs ? bashInteractive then pkgs.bashInteractive else require pkgs "bash" "binSh";
+  shell = pkgs.bashInteractive or (require pkgs "bash" "binSh");
 in
 write.folder "bin-sh" ''
   mkdir "$out/bin"

@@ -5,6 +5,8 @@
   names,
   endingFor,
   withPassthru,
+  tools,
+  require,
   streamLayeredImage,
 }:
 {
@@ -29,6 +31,7 @@ withPassthru (build {
     imageName = names.toLower name;
     inherit (stream) conf;
   };
+  inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
   script = ''
     ${laminix} stream-conf "$conf" --output "$out" --compress ${compressor}
   '';

@@ -2,19 +2,19 @@
 import path from "node:path";
 import { type NixStore, startNixStore } from "./nixStore.js";
 import type { NixRelease } from "./nixes.js";
-import { projectRoot, run, type RunOptions, type RunResult } from "./run.js";
+import { projectRoot, run, type RunResult } from "./run.js";
 
 export interface NixFunctions extends AsyncDisposable {
   readonly store: NixStore;
   /** The value of an expression, strictly. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Builds what an expression gives, and answers the store path. */
-  build(expression: string, options?: RunOptions): Promise<string>;
+  /** Builds what an expression gives, and answers the store path; rejects unless it succeeds. */
+  build(expression: string, args?: readonly string[]): Promise<string>;
   /** The same, whatever comes of it. */
-  tryToBuild(expression: string, options?: RunOptions): Promise<RunResult>;
+  tryToBuild(expression: string, args?: readonly string[]): Promise<RunResult>;
 }
 
-/** `pkgs` and, under `images`, the functions of nix/default.nix are in scope of the expressions. */
+/** In scope of the expressions: `pkgs`, nix/default.nix as `functions`, and what it gives for `pkgs` as `images`. */
 export async function nixFunctions(options: { readonly nix?: NixRelease } = {}): Promise<NixFunctions> {
   const store = await startNixStore(options);
   const file = (name: string): string => path.join(projectRoot, name);
@@ -25,27 +25,25 @@ export async function nixFunctions(options: { readonly nix?: NixRelease } = {}):
         path = ${JSON.stringify(process.env["PATH"])};
         command = ${JSON.stringify(JSON.stringify(command))};
       };
-      images = import ${file("nix")} { inherit pkgs; };
+      functions = import ${file("nix")};
+      images = functions { inherit pkgs; };
     in`;
-  const tryToRun = (program: string, args: readonly string[], runOptions?: RunOptions): Promise<RunResult> =>
-    run(program, args, { ...runOptions, env: { ...store.env, ...runOptions?.env } });
-  const mustRun = async (...call: Parameters<typeof tryToRun>): Promise<string> => {
-    const { code, stdout, stderr } = await tryToRun(...call);
+  const evaluator = (program: string, expression: string, args: readonly string[]): Promise<RunResult> =>
+    run(program, [...args, "-E", `${scope} ${expression}`], { env: store.env, timeout: 300_000 });
+  const outputOf = ({ code, stdout, stderr }: RunResult): string => {
     if (code !== 0) throw new Error(stderr);
     return stdout.toString().trim();
   };
-  const buildArguments = (expression: string): string[] => ["--no-out-link", "-E", `${scope} ${expression}`];
+  const tryToBuild: NixFunctions["tryToBuild"] = (expression, args = []) =>
+    evaluator("nix-build", expression, ["--no-out-link", ...args]);
   return {
     store,
     evaluate: async <T>(expression: string) =>
       JSON.parse(
-        await mustRun("nix-instantiate", [
-          ...["--eval", "--strict", "--json", "-E"],
-          `${scope} ${expression}`,
-        ]),
+        outputOf(await evaluator("nix-instantiate", expression, ["--eval", "--strict", "--json"])),
       ) as T,
-    build: (expression, runOptions) => mustRun("nix-build", buildArguments(expression), runOptions),
-    tryToBuild: (expression, runOptions) => tryToRun("nix-build", buildArguments(expression), runOptions),
+    build: async (expression, args) => outputOf(await tryToBuild(expression, args)),
+    tryToBuild,
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }

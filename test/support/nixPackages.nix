@@ -63,6 +63,7 @@ in
   proot = links "proot" [ "proot" ];
   nix = links "nix" [ "nix-store" ];
   sqlite = links "sqlite" [ "sqlite3" ];
+  zstd = links "zstd" [ "zstd" ];
   skopeo = links "skopeo" [ "skopeo" ];
 
   cacert = build "cacert" ''
