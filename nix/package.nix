@@ -14,16 +14,16 @@ let
   src = builtins.path {
     name = "laminix";
     path = ../.;
-    filter =
-      path: _:
-      !(builtins.elem (baseNameOf path) [
-        ".cache"
-        ".git"
-        "build"
-        "dist"
-        "node_modules"
-      ]);
+    filter = file: _: dirOf file != toString ../. || !(builtins.elem (baseNameOf file) made);
   };
+  # Beside the sources, in a checkout.
+  made = [
+    ".cache"
+    ".git"
+    "build"
+    "dist"
+    "node_modules"
+  ];
 
   package = lib.importJSON ../package.json;
   lock = lib.importJSON ../package-lock.json;

@@ -40,7 +40,14 @@ export async function nixFunctions(options: { readonly nix?: NixRelease } = {}):
     store,
     evaluate: async <T>(expression: string) =>
       JSON.parse(
-        outputOf(await evaluator("nix-instantiate", expression, ["--eval", "--strict", "--json"])),
+        outputOf(
+          await evaluator("nix-instantiate", expression, [
+            "--eval",
+            "--strict",
+            "--json",
+            "--read-write-mode",
+          ]),
+        ),
       ) as T,
     build: async (expression, args) => outputOf(await tryToBuild(expression, args)),
     tryToBuild,
