@@ -19,9 +19,10 @@ const rooms = {
   evaluator: ["store", ...ground],
   layering: ["errors", { types: "store" }],
   tar: ground,
-  image: ["tar", "layering", "store", ...ground],
+  tree: ["tar", "store", ...ground],
+  image: ["tree", "tar", "layering", "store", ...ground],
   transports: ["image", "tar", ...ground],
-  builders: ["transports", "image", "tar", "layering", "evaluator", "store", "vm", ...ground],
+  builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tar", ...ground],
   cli: ["builders", "evaluator", "transports", "image", "store", "errors"],
 };

@@ -87,6 +87,7 @@ export type ErrorCode =
   | "ERR_PROGRAM"
   | "ERR_EVALUATION"
   | "ERR_BUILD"
+  | "ERR_SCRIPT"
   // files
   | "ERR_FILE_CHANGED"
   | "ERR_FILE_READ"

@@ -11,8 +11,8 @@ import { unixTime, parseTime } from "../image/time.js";
 import { graphOf, type LayerPlan } from "../layering/graph.js";
 import { layerBudget, STRATEGIES } from "../layering/plan.js";
 import { GraphStore } from "../store/graphStore.js";
-import { checkStoreDir, hashPart, toStorePath } from "../store/storePath.js";
-import { baseLayers } from "./baseLayers.js";
+import { baseName, checkStoreDir, hashPart, toStorePath } from "../store/storePath.js";
+import { Base } from "./base.js";
 import { specSchema } from "./spec.js";
 
 const described = specSchema.pick({
@@ -51,8 +51,10 @@ export async function layeredConf(
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
   const base = readJsonObject(image.baseJson);
-  const budget = layerBudget(image.maxLayers, await baseLayers(image.fromImage, signal));
-  const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, budget);
+  using baseImage = image.fromImage === null ? undefined : await Base.open(image.fromImage, { signal });
+  const inBase = (await baseImage?.storeNames(storeDir, signal)) ?? new Set();
+  const limit = layerBudget(image.maxLayers, baseImage?.image.layers.length ?? 0);
+  const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, limit);
   const tag = image.tag ?? hashPart(toStorePath(outputs.out, storeDir));
   const conf = new Map<string, Json>([
     ...base,
@@ -72,14 +74,21 @@ export async function layeredConf(
   return `${formatJson(conf, 2)}\n`;
 }
 
-async function planned(graph: GraphStore, image: ImageAttributes, budget: number): Promise<LayerPlan> {
-  const others: readonly string[] = [image.baseJson, image.customisationLayer];
-  const all = await graph.closure(others);
-  const paths = all.paths.filter((path) => !others.includes(path));
-  // As in nixpkgs the two that are in no layer of store paths take part where `auto` plans, and nowhere else.
-  const closure = image.strategy === "auto" ? all : await graph.closure(paths);
-  const layers = STRATEGIES[image.strategy](graphOf(closure), budget);
-  return layers
+/**
+ * The two that are in no layer of store paths take part where `auto` plans, as they do in nixpkgs, and nowhere else.
+ * @param inBase names of store paths that the base image has: they are not put into layers again
+ */
+async function planned(
+  graph: GraphStore,
+  { baseJson, customisationLayer, strategy }: ImageAttributes,
+  inBase: ReadonlySet<string>,
+  limit: number,
+): Promise<LayerPlan> {
+  const closure = await graph.closure([baseJson, customisationLayer]);
+  const others = closure.paths.filter((path) => path === baseJson || path === customisationLayer);
+  const known = closure.paths.filter((path) => inBase.has(baseName(path)));
+  const without = new Set([...known, ...(strategy === "auto" ? [] : others)]);
+  return STRATEGIES[strategy](graphOf(closure, [], without), limit)
     .map((layer) => layer.filter((path) => !others.includes(path)))
     .filter((layer) => layer.length > 0);
 }

@@ -1,21 +1,32 @@
-/** From a spec to store paths and layers, without reading a file. */
+/** From a spec to what its image is made of: store paths, the layer of its root, and how the paths are put into layers. */
 import { LaminixError } from "../errors.js";
 import { formatJson, type Json } from "../image/json.js";
 import { graphOf, type LayerPlan, type VirtualNode } from "../layering/graph.js";
 import { layerBudget, STRATEGIES } from "../layering/plan.js";
 import type { Closure } from "../store/closure.js";
-import { hashPart, type StorePath, storePathsIn, toStorePath } from "../store/storePath.js";
-import type { StoreSource } from "./source.js";
+import { baseName, hashPart, type StorePath, storePathsIn } from "../store/storePath.js";
+import type { Owner } from "../tar/header.js";
+import type { Base } from "./base.js";
+import { contentsOf, storePathsOf } from "./customisation/contents.js";
+import { Customisation, type CustomisationParts } from "./customisation/customisation.js";
+import type { OnProgress } from "./progress.js";
+import type { HeldRoots, StoreSource } from "./source.js";
 import type { ResolvedSpec } from "./spec.js";
 
-export interface ImagePlan {
+/** What an image is made of. Holds its store paths, and what has to stay open, until it is closed. */
+export interface ImageParts extends AsyncDisposable {
   readonly storeDir: string;
-  /** Store paths that are linked into the root. */
-  readonly contents: readonly StorePath[];
+  readonly base: Base | undefined;
+  /** Store paths that the image refers to, with all that these refer to; those of the base are among them. */
+  readonly closure: Closure;
+  /** Paths of the closure that the base has already. */
+  readonly inBase: ReadonlySet<StorePath>;
+  readonly customisation: Customisation;
   /** Store paths that the configuration names. */
   readonly named: readonly StorePath[];
-  readonly closure: Closure;
-  readonly layers: LayerPlan;
+  /** Store paths that contents are. */
+  readonly contents: readonly StorePath[];
+  readonly roots: readonly HeldRoots[];
 }
 
 /** A layer of store paths, as planned. */
@@ -25,37 +36,118 @@ export interface PlannedLayer {
   readonly narSize: number;
 }
 
-export function plannedLayers({ layers, closure }: ImagePlan): PlannedLayer[] {
+export function plannedLayers(layers: LayerPlan, closure: Closure): PlannedLayer[] {
   const narSize = (path: StorePath): number => closure.get(path)?.narSize ?? 0;
   return layers.map((paths) => ({ paths, narSize: paths.reduce((sum, path) => sum + narSize(path), 0) }));
 }
 
+export interface PlanOptions {
+  /** Unix seconds. */
+  readonly mtime: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Of what is copied to the root; root unless given. */
+  readonly owner?: Owner;
+  /** Holds the store paths against the garbage collector. */
+  readonly hold: boolean;
+}
+
 /**
- * @param baseLayers layers of the base image
- * @throws {LaminixError} ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH
+ * Asks the store, and runs the spec's commands where there are some; else no file of contents is read.
+ * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH, ERR_ARCHIVE for the base, and what
+ *   making the layer of the root throws
  */
-export async function planImage(
+export async function imageParts(
   spec: ResolvedSpec,
   source: StoreSource,
-  baseLayers: number,
-  options: { readonly signal?: AbortSignal | undefined },
-): Promise<ImagePlan> {
-  const limit = layerBudget(spec.maxLayers, baseLayers);
-  const storeDir = await source.storeDir({ ...options, near: spec.contents[0] });
-  const contents = spec.contents.map((path) => toStorePath(path, storeDir));
-  const { architecture, config } = spec;
-  const base = formatJson(new Map<string, Json>(Object.entries({ architecture, config, os: "linux" })));
-  const named = await Promise.all(
-    storePathsIn(base, storeDir).map((path) => validPath(path, source, options)),
-  );
-  const closure = await source.closure([...contents, ...named], options);
+  base: Base | undefined,
+  options: PlanOptions,
+): Promise<ImageParts> {
+  const { signal, owner = ROOT } = options;
+  const ask = { signal };
+  const roots: HeldRoots[] = [];
+  const hold = async (paths: readonly StorePath[]): Promise<void> => {
+    if (!options.hold || paths.length === 0) return;
+    const held = await source.tempRoots?.(paths, ask);
+    if (held) roots.push(held);
+  };
+  let customisation: Customisation | undefined;
+  const release = async (): Promise<void> => {
+    customisation?.[Symbol.dispose]();
+    for (const each of roots) await each.close();
+  };
+  try {
+    const near = [...spec.contents, ...spec.copyToRoot].find((entry) => typeof entry === "string");
+    const storeDir = await source.storeDir({ ...ask, near });
+    const all = {
+      contents: contentsOf(spec.contents, storeDir),
+      copies: contentsOf(spec.copyToRoot, storeDir),
+    };
+    const contents = storePathsOf(all.contents);
+    const copied = storePathsOf(all.copies);
+    const named = await Promise.all(
+      storePathsIn(baseJson(spec), storeDir).map((path) => validPath(path, source, ask)),
+    );
+    const copies = copied.length === 0 ? undefined : await source.closure(copied, ask);
+    // A copy needs what it refers to, but not what it was copied from.
+    const needed = [...contents, ...named, ...copied.flatMap((path) => copies?.references(path) ?? [])];
+    let closure = await source.closure(needed, ask);
+    await hold([...contents, ...named, ...copied]);
+    const parts: CustomisationParts = {
+      ...{ spec, ...all, storeDir, owner, closure, base },
+      gcRoots: [...contents, ...copied].filter((path) => closure.get(path) !== undefined),
+      // Nobody vouches for the hashes in a file.
+      narHash: (path) =>
+        source.vouchesForHashes ? (closure.get(path) ?? copies?.get(path))?.narHash : undefined,
+    };
+    customisation = new Customisation(parts, { source, ...options });
+    if (customisation.mustBeMade) {
+      const found = await customisation.references();
+      await hold(found);
+      if (found.length > 0) closure = await source.closure([...needed, ...found], ask);
+    }
+    const inBase = spec.includeStorePaths
+      ? await pathsIn(base, closure, storeDir, signal)
+      : new Set<StorePath>();
+    return {
+      ...{ storeDir, base, closure, inBase, customisation, named, contents, roots },
+      [Symbol.asyncDispose]: release,
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** Store paths into layers, by the spec's strategy, within what the base leaves of the budget. */
+export async function planLayersOf(spec: ResolvedSpec, parts: ImageParts): Promise<LayerPlan> {
+  if (!spec.includeStorePaths) return [];
+  const { base, closure, customisation, named, contents, inBase } = parts;
+  const limit = layerBudget(spec.maxLayers, base?.image.layers.length ?? 0);
   const nodes: VirtualNode[] = [
-    { name: "config", narSize: narSizeOfFile(base.length), references: named },
-    { name: "contents", narSize: EMPTY_CONTENTS, references: contents },
+    { name: "config", narSize: narSizeOfFile(baseJson(spec).length), references: named },
+    { name: "contents", narSize: await narSizeOf(customisation), references: contents },
   ];
-  const strategy = STRATEGIES[spec.strategy];
-  const graph = graphOf(closure, spec.strategy === "auto" ? nodes : []);
-  return { storeDir, contents, named, closure, layers: spec.includeStorePaths ? strategy(graph, limit) : [] };
+  const graph = graphOf(closure, spec.strategy === "auto" ? nodes : [], inBase);
+  return STRATEGIES[spec.strategy](graph, limit);
+}
+
+const ROOT: Owner = { uid: 0, gid: 0, uname: "", gname: "" };
+
+/** What of an image's configuration can name store paths, as nixpkgs writes it for that. */
+function baseJson({ architecture, config }: ResolvedSpec): string {
+  return formatJson(new Map<string, Json>(Object.entries({ architecture, config, os: "linux" })));
+}
+
+async function pathsIn(
+  base: Base | undefined,
+  closure: Closure,
+  storeDir: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<StorePath>> {
+  if (!base || closure.size === 0) return new Set();
+  const names = await base.storeNames(storeDir, signal);
+  return new Set(closure.paths.filter((path) => names.has(baseName(path))));
 }
 
 /**
@@ -80,7 +172,12 @@ function narSizeOfFile(size: number): number {
 }
 
 /**
- * In nixpkgs the folder with the tar of links takes part in planning with its real size, which is known only when the
- * contents have been read. Here it counts as an empty one (10 KiB and its checksum), so that a plan needs no files.
+ * In nixpkgs a folder with the tar of the root, and its checksum, takes part in planning with its real size. Here it
+ * does where commands had to be run for it; else it counts as that of an empty root, so that a plan needs no files.
  */
-const EMPTY_CONTENTS = 10_240 + 544;
+async function narSizeOf(customisation: Customisation): Promise<number> {
+  const tar = customisation.mustBeMade ? (await customisation.layer.diffId()).size : EMPTY_TAR;
+  return tar + 544;
+}
+
+const EMPTY_TAR = 10_240;

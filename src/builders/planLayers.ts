@@ -1,8 +1,9 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
 import type { Strategy } from "../layering/plan.js";
 import { nixStore } from "../store/defaultStore.js";
-import { baseLayers } from "./baseLayers.js";
-import { type PlannedLayer, planImage, plannedLayers } from "./plan.js";
+import { parseTime } from "../image/time.js";
+import { Base } from "./base.js";
+import { imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
 import { type ImageSpec, resolveSpec } from "./spec.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 
@@ -15,11 +16,14 @@ export interface LayersPlan {
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(
   spec: ImageSpec,
-  options: Pick<BuildOptions, "store" | "signal"> = {},
+  options: Pick<BuildOptions, "store" | "signal" | "onProgress"> = {},
 ): Promise<LayersPlan> {
   checkBuildOptions(options);
-  const { store = nixStore, signal } = options;
+  const { store = nixStore, signal, onProgress } = options;
   const resolved = resolveSpec(spec);
-  const plan = await planImage(resolved, store, await baseLayers(resolved.fromImage, signal), { signal });
-  return { strategy: resolved.strategy, layers: plannedLayers(plan) };
+  const { seconds: mtime } = parseTime(resolved.mtime, "mtime");
+  using base = resolved.fromImage === null ? undefined : await Base.open(resolved.fromImage, { signal });
+  await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });
+  const layers = await planLayersOf(resolved, parts);
+  return { strategy: resolved.strategy, layers: plannedLayers(layers, parts.closure) };
 }

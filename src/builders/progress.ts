@@ -1,4 +1,5 @@
 /** What builders tell while they work. */
+import type { ScriptName } from "./customisation/scripts.js";
 import type { LayerDigest, LayerKind } from "../image/layer.js";
 
 export type ProgressEvent =
@@ -14,6 +15,8 @@ export type ProgressEvent =
       /** Store paths, or the layer's name in a base image. */
       readonly sources: readonly string[];
     } & LayerDigest)
+  /** A script of the spec prints a line. */
+  | { readonly type: "log"; readonly script: ScriptName; readonly line: string }
   /** Something that works, but perhaps not as was meant. */
   | { readonly type: "warning"; readonly message: string };
 

@@ -6,6 +6,10 @@ import { requireOptions } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
+import { permsSchema } from "./permsSpec.js";
+import type { Piece } from "./pieces/piece.js";
+import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
+import { nearestOf } from "./nearest.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);
@@ -13,6 +17,9 @@ const text = z.string().min(1);
 /** Engines accept no other (distribution's reference grammar): a registry with its port, then words and slashes. */
 const REPOSITORY =
   /^(?:[A-Za-z0-9.-]+(?::\d+)?\/)?[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*)*$/;
+
+const entry = z.union([text, pieceEntrySchema]);
+const entries = z.union([z.array(entry), entry.transform((one) => [one])]).nullable();
 
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
@@ -30,7 +37,18 @@ export const specSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe("The tag; unless given, a hash of all that decides the image's bytes."),
-  contents: z.array(text).default([]).describe("Store paths whose files are linked into the image's root."),
+  contents: entries
+    .default([])
+    .describe(
+      "Store paths whose files are linked into the image's root, plain folders whose files are copied there, and pieces.",
+    ),
+  copyToRoot: entries
+    .default([])
+    .describe("What is copied into the image's root: store paths, plain folders and pieces."),
+  keepContentsDirlinks: z
+    .boolean()
+    .default(false)
+    .describe("Whether links to folders in copyToRoot stay links; else they become folders with copies."),
   config: z
     .record(z.string(), z.unknown())
     .default({})
@@ -57,6 +75,27 @@ export const specSchema = z.strictObject({
   gname: z.string().default("root").describe("Group's name."),
   architecture: text.optional().describe("By Go's names: amd64, arm64. This machine's unless given."),
   variant: text.optional().describe("Of the architecture, such as v7 of arm."),
+  extraCommands: z
+    .string()
+    .default("")
+    .describe(
+      "A bash script that runs in the folder that becomes the image's root, before it becomes a layer.",
+    ),
+  fakeRootCommands: z
+    .string()
+    .default("")
+    .describe("The same, after it, under fakeroot: it can change owners."),
+  enableFakechroot: z
+    .boolean()
+    .default(false)
+    .describe("Whether fakeRootCommands has the image's root at /, by proot."),
+  perms: permsSchema
+    .default([])
+    .describe("Modes and owners of what is in the image's root, by path and pattern."),
+  includeNixDB: z
+    .boolean()
+    .default(false)
+    .describe("Whether the image has a Nix database that knows the closures of contents and copyToRoot."),
   includeStorePaths: z
     .boolean()
     .default(true)
@@ -71,8 +110,16 @@ export const specSchema = z.strictObject({
 /** What callers give: everything but the name has a default. */
 export type ImageSpec = z.input<typeof specSchema>;
 
+/** A path, or files that are written down. */
+export type ContentsEntry = string | Piece;
+
 /** A spec with all defaults, and the configuration as JSON that keeps what JavaScript's objects do not. */
-export interface ResolvedSpec extends Omit<z.output<typeof specSchema>, "config" | "architecture"> {
+export interface ResolvedSpec extends Omit<
+  z.output<typeof specSchema>,
+  "config" | "architecture" | "contents" | "copyToRoot"
+> {
+  readonly contents: readonly ContentsEntry[];
+  readonly copyToRoot: readonly ContentsEntry[];
   readonly config: JsonObject;
   readonly architecture: string;
 }
@@ -86,9 +133,13 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const config = (spec.config ?? {}) as unknown as Json;
   const json = fromJs(config, "config");
   if (!isObject(json)) throw invalid("config", "config must be an object");
-  const result = specSchema.safeParse({ ...spec, config: {} });
+  const contents = resolveEntries(spec.contents, "contents");
+  const copyToRoot = resolveEntries(spec.copyToRoot, "copyToRoot");
+  const result = specSchema.safeParse({ ...spec, contents, copyToRoot, config: {} });
   if (result.success) {
-    return { ...result.data, config: json, architecture: result.data.architecture ?? hostArchitecture() };
+    const { data } = result;
+    const architecture = data.architecture ?? hostArchitecture();
+    return { ...data, contents: contents ?? [], copyToRoot: copyToRoot ?? [], config: json, architecture };
   }
   // A key that is missing is often one that was misspelt, so that is told first.
   const unknown = result.error.issues.find((issue) => issue.code === "unrecognized_keys");
@@ -97,6 +148,18 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const key = issue?.path.join(".") ?? "";
   const missing = issue?.code === "invalid_type" && !(key in spec);
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
+}
+
+/** Pieces in place of what stands for them. */
+function resolveEntries(given: ImageSpec["contents"], key: string): ContentsEntry[] | undefined {
+  if (given === undefined || given === null) return undefined;
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  return list.map((one, i) => {
+    const at = `${key}.${String(i)}`;
+    if (typeof one === "object") return resolvePiece(one, at);
+    if (typeof one === "string" && one !== "") return one;
+    throw invalid(at, `${at}: an entry is a path, or a piece`);
+  });
 }
 
 /** This machine's architecture by Go's name. */
@@ -118,30 +181,13 @@ function invalid(key: string, message: string): LaminixError {
 }
 
 function unknownKey(key: string): LaminixError {
-  const nearest = Object.keys(specSchema.shape)
-    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
-    .sort((one, other) => one.distance - other.distance)[0];
+  const nearest = nearestOf(key, Object.keys(specSchema.shape));
   return new LaminixError(
     "ERR_SPEC_UNKNOWN_KEY",
     `the image spec has an unknown key ${JSON.stringify(key)}`,
     {
-      details: { key, nearest: nearest?.known },
-      ...(nearest && { hint: `the nearest known key is ${JSON.stringify(nearest.known)}` }),
+      details: { key, nearest },
+      ...(nearest !== undefined && { hint: `the nearest known key is ${JSON.stringify(nearest)}` }),
     },
   );
-}
-
-/** Insertions, deletions and replacements that lead from one word to the other. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...one].entries()) {
-    const next = [i + 1];
-    for (const [j, its] of [...other].entries()) {
-      next.push(
-        Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1),
-      );
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

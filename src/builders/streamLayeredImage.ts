@@ -1,9 +1,8 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
 import { Readable } from "node:stream";
-import { ContentsLayer } from "../image/contentsLayer.js";
 import { withBaseEnvironment } from "../image/environment.js";
 import type { Image } from "../image/image.js";
-import { formatJson, isObject, type JsonObject } from "../image/json.js";
+import { formatJson } from "../image/json.js";
 import { hashOf, type Layer } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
 import { foldersTo, StoreLayer } from "../image/storeLayer.js";
@@ -11,12 +10,14 @@ import { parseTime } from "../image/time.js";
 import { nixStore } from "../store/defaultStore.js";
 import { toNix32 } from "../store/nix32.js";
 import type { StorePath } from "../store/storePath.js";
-import { type ArchivedImage, DockerArchive } from "../transports/dockerArchive/read.js";
+import type { LayerPlan } from "../layering/graph.js";
+import { layerBudget } from "../layering/plan.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import { Base } from "./base.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { layerTools } from "./layerTools.js";
-import { type ImagePlan, planImage, type PlannedLayer, plannedLayers } from "./plan.js";
-import type { HeldRoots, StoreSource } from "./source.js";
+import { type ImageParts, imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
+import type { StoreSource } from "./source.js";
 import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
 
 /** An image that is ready to be read. It holds its store paths against the garbage collector until it is closed. */
@@ -28,29 +29,26 @@ export class LayeredImage implements AsyncDisposable {
   readonly layers: readonly PlannedLayer[];
   readonly passthru: Readonly<Record<string, unknown>>;
   readonly #mtime: number;
-  readonly #roots: HeldRoots | undefined;
-  readonly #base: DockerArchive | undefined;
+  readonly #parts: ImageParts;
   readonly #options: BuildOptions;
 
   /** @internal */
-  constructor(parts: {
+  constructor(made: {
     readonly spec: ResolvedSpec;
     readonly image: Image;
     readonly imageTag: string;
     readonly layers: readonly PlannedLayer[];
-    readonly roots: HeldRoots | undefined;
-    readonly base: DockerArchive | undefined;
+    readonly parts: ImageParts;
     readonly options: BuildOptions;
   }) {
-    this.image = parts.image;
-    this.imageName = parts.spec.name.toLowerCase();
-    this.imageTag = parts.imageTag;
-    this.layers = parts.layers;
-    this.passthru = parts.spec.passthru;
-    this.#mtime = parseTime(parts.spec.mtime, "mtime").seconds;
-    this.#roots = parts.roots;
-    this.#base = parts.base;
-    this.#options = parts.options;
+    this.image = made.image;
+    this.imageName = made.spec.name.toLowerCase();
+    this.imageTag = made.imageTag;
+    this.layers = made.layers;
+    this.passthru = made.spec.passthru;
+    this.#mtime = parseTime(made.spec.mtime, "mtime").seconds;
+    this.#parts = made.parts;
+    this.#options = made.options;
   }
 
   /**
@@ -70,7 +68,9 @@ export class LayeredImage implements AsyncDisposable {
         const { kind, sources } = layers[index] as Layer;
         onProgress?.({ type: "layer", index, count: layers.length, kind, sources, ...digest });
       },
-      beforeManifest: async () => this.#roots?.check({ signal }),
+      beforeManifest: async () => {
+        for (const roots of this.#parts.roots) await roots.check({ signal });
+      },
     });
   }
 
@@ -81,8 +81,8 @@ export class LayeredImage implements AsyncDisposable {
 
   /** Lets the garbage collector have the store paths. May be called again. */
   async close(): Promise<void> {
-    this.#base?.close();
-    await this.#roots?.close();
+    this.#parts.base?.[Symbol.dispose]();
+    await this.#parts[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,9 +91,10 @@ export class LayeredImage implements AsyncDisposable {
 }
 
 /**
- * Plans an image; its bytes are made when they are read.
+ * Plans an image; its bytes are made when they are read. Commands of the spec run now.
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE,
- *   ERR_STORE_PATH, ERR_ARCHIVE for the base image, and what connecting to the store can throw
+ *   ERR_STORE_PATH, ERR_ARCHIVE for the base image, ERR_SCRIPT and ERR_PROGRAM for commands, and what connecting to the
+ *   store can throw
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<LayeredImage> {
   checkBuildOptions(options);
@@ -101,88 +102,70 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
   const resolved = resolveSpec(spec);
   const created = parseTime(resolved.created, "created");
   const mtime = parseTime(resolved.mtime, "mtime").seconds;
-  const base =
-    resolved.fromImage === null ? undefined : await DockerArchive.open(resolved.fromImage, { signal });
-  let roots: HeldRoots | undefined;
+  const base = resolved.fromImage === null ? undefined : await Base.open(resolved.fromImage, { signal });
+  let parts: ImageParts | undefined;
   try {
-    const [baseImage] = base?.images ?? [];
-    const plan = await planImage(resolved, store, baseImage?.layers.length ?? 0, { signal });
-    const rootPaths = [...plan.contents, ...plan.named];
-    if (rootPaths.length > 0) roots = await store.tempRoots?.(rootPaths, { signal });
-    onProgress?.({ type: "closure", paths: plan.closure.size, narSize: plan.closure.narSize });
+    layerBudget(resolved.maxLayers, base?.image.layers.length ?? 0);
+    parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
+    const plan = await planLayersOf(resolved, parts);
+    onProgress?.({ type: "closure", paths: parts.closure.size, narSize: parts.closure.narSize });
     const image: Image = {
-      config: baseImage ? withBaseEnvironment(resolved.config, baseConfig(baseImage)) : resolved.config,
+      config: base ? withBaseEnvironment(resolved.config, base.config) : resolved.config,
       architecture: resolved.architecture,
       variant: resolved.variant,
       created: created.iso,
-      layers: [...(baseImage?.layers ?? []), ...layersOf(resolved, plan, store, mtime, options)],
+      layers: [
+        ...(base?.image.layers ?? []),
+        ...storeLayers(resolved, plan, parts, store, mtime, options),
+        parts.customisation.layer,
+      ],
     };
-    const imageTag = resolved.tag ?? tagOf(resolved, plan, baseImage);
-    return new LayeredImage({
-      spec: resolved,
-      image,
-      imageTag,
-      layers: plannedLayers(plan),
-      roots,
-      base,
-      options,
-    });
+    const imageTag = resolved.tag ?? (await tagOf(resolved, plan, parts));
+    const layers = plannedLayers(plan, parts.closure);
+    return new LayeredImage({ spec: resolved, image, imageTag, layers, parts, options });
   } catch (error) {
-    base?.close();
-    await roots?.close();
+    base?.[Symbol.dispose]();
+    await parts?.[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-function layersOf(
+function storeLayers(
   spec: ResolvedSpec,
-  plan: ImagePlan,
+  plan: LayerPlan,
+  { closure, storeDir }: ImageParts,
   store: StoreSource,
   mtime: number,
   options: BuildOptions,
 ): Layer[] {
   const { uid, gid, uname, gname } = spec;
   const tools = layerTools(options);
-  const common = {
-    mtime,
-    locate: (path: StorePath) => store.open(path),
-    // Nobody vouches for the hashes in a file, so nothing is remembered under them.
-    narHash: (path: StorePath) => (store.vouchesForHashes ? plan.closure.get(path)?.narHash : undefined),
-  };
-  const storeLayers = plan.layers.map(
+  return plan.map(
     (paths) =>
       new StoreLayer({
-        ...common,
         paths,
-        narSize: paths.reduce((sum, path) => sum + (plan.closure.get(path)?.narSize ?? 0), 0),
-        parents: foldersTo(plan.storeDir),
+        mtime,
+        locate: (path: StorePath) => store.open(path),
+        // Nobody vouches for the hashes in a file, so nothing is remembered under them.
+        narHash: (path: StorePath) => (store.vouchesForHashes ? closure.get(path)?.narHash : undefined),
+        narSize: paths.reduce((sum, path) => sum + (closure.get(path)?.narSize ?? 0), 0),
+        parents: foldersTo(storeDir),
         owner: { uid, gid, uname, gname },
         ...tools,
       }),
   );
-  const contents = new ContentsLayer({
-    ...common,
-    contents: plan.contents,
-    onConflict: (path, kept) => {
-      options.onProgress?.({
-        type: "warning",
-        message: `${path} is in several of the contents; the first, ${kept}, is kept`,
-      });
-    },
-  });
-  return [...storeLayers, contents];
-}
-
-function baseConfig({ configFile }: ArchivedImage): JsonObject | undefined {
-  const config = configFile.get("config");
-  return isObject(config) ? config : undefined;
 }
 
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
-function tagOf(spec: ResolvedSpec, plan: ImagePlan, base: ArchivedImage | undefined): string {
+async function tagOf(spec: ResolvedSpec, plan: LayerPlan, parts: ImageParts): Promise<string> {
+  const { base, closure, contents, customisation } = parts;
   const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
-  const deciding = { ...rest, contents: plan.contents };
-  const paths = plan.layers.map((layer) => layer.map((path) => [path, plan.closure.get(path)?.narHash]));
-  const hash = hashOf([{ ...deciding, config: formatJson(deciding.config) }, paths, base?.configDigest]);
+  const { contents: ______, copyToRoot: _______, ...deciding } = rest;
+  const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
+  // What commands and files outside the store make of the root shows only in its bytes.
+  const { layer, mustBeMade } = customisation;
+  const root = layer.contentKey ?? (mustBeMade ? (await layer.diffId()).diffId : contents);
+  const config = formatJson(deciding.config);
+  const hash = hashOf([{ ...deciding, config }, paths, base?.image.configDigest, root]);
   return toNix32(Buffer.from(hash, "hex").subarray(0, 20));
 }

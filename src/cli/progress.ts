@@ -3,7 +3,7 @@ import type { OnProgress, ProgressEvent } from "../builders/progress.js";
 import { bytes, counted, namesOf } from "./format.js";
 import type { Io } from "./io.js";
 
-const kinds = { store: "", contents: "links to the contents", base: "base image" } as const;
+const kinds = { store: "", contents: "the image's root", base: "base image" } as const;
 
 export interface Progress {
   readonly onProgress: OnProgress;
@@ -25,6 +25,7 @@ export function progress(
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "log") line(`${event.script}> ${event.line}`);
       else if (event.type === "closure")
         line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
       else if (stderr.isTerminal) draw(bar(event));

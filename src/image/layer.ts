@@ -1,5 +1,6 @@
 /** What a layer is to everything that carries images: a file system tree whose tar is made when asked for. */
 import { createHash } from "node:crypto";
+import type { RandomAccess } from "../files/randomAccess.js";
 import type { StorePath } from "../store/storePath.js";
 
 /** `sha256:` and 64 characters of base 16. */
@@ -36,6 +37,8 @@ export interface Layer {
    * @throws {LaminixError} ERR_FILE_CHANGED when the bytes are not those that were hashed
    */
   open(options?: LayerOptions): AsyncIterable<Uint8Array>;
+  /** The uncompressed tar where it lies already, to be read anywhere; absent where it is made when it is asked for. */
+  stored?(options?: LayerOptions): Promise<RandomAccess>;
 }
 
 export interface StorePathHash {

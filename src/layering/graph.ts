@@ -24,20 +24,27 @@ export interface Graph {
   readonly pathCount: number;
 }
 
-export function graphOf(closure: Closure, virtual: readonly VirtualNode[] = []): Graph {
+/** @param without paths that are not to be in the graph, as if nothing referenced them */
+export function graphOf(
+  closure: Closure,
+  virtual: readonly VirtualNode[] = [],
+  without: ReadonlySet<StorePath> = new Set(),
+): Graph {
   const { paths, rows, narSizes } = closure;
-  const order = Array.from(paths.keys()).sort((one, other) => compare(paths[one] ?? "", paths[other] ?? ""));
-  const nodeOfRow = new Uint32Array(paths.length);
+  const order = Array.from(paths.keys())
+    .filter((row) => !without.has(paths[row] as StorePath))
+    .sort((one, other) => compare(paths[one] ?? "", paths[other] ?? ""));
+  const nodeOfRow = new Int32Array(paths.length).fill(-1);
   for (const [node, row] of order.entries()) nodeOfRow[row] = node;
   const nodeOfPath = new Map(order.map((row, node) => [paths[row], node]));
   const references = [
     ...order.map((row, node) =>
       Array.from(
         rows.targets.subarray(rows.offsets[row], rows.offsets[row + 1]),
-        (target) => nodeOfRow[target] ?? 0,
-      ).filter((target) => target !== node),
+        (target) => nodeOfRow[target] ?? -1,
+      ).filter((target) => target !== node && target >= 0),
     ),
-    ...virtual.map((node) => node.references.map((path) => nodeOfPath.get(path) ?? 0)),
+    ...virtual.map((node) => node.references.flatMap((path) => nodeOfPath.get(path) ?? [])),
   ];
   const referrers: number[][] = references.map(() => []);
   for (const [node, targets] of references.entries())
@@ -47,7 +54,7 @@ export function graphOf(closure: Closure, virtual: readonly VirtualNode[] = []):
     narSizes: [...order.map((row) => narSizes[row] ?? 0), ...virtual.map((node) => node.narSize)],
     references,
     referrers,
-    pathCount: paths.length,
+    pathCount: order.length,
   };
 }
 

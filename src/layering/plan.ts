@@ -18,7 +18,7 @@ export function layerBudget(maxLayers: number, baseLayers: number): number {
   const base = baseLayers > 0 ? `, ${String(baseLayers)} to the base image` : "";
   throw new LaminixError(
     "ERR_LAYER_BUDGET",
-    `maxLayers is ${String(maxLayers)}: one layer goes to the links to the contents${base}, and none is left for store paths`,
+    `maxLayers is ${String(maxLayers)}: one layer goes to the root of the image${base}, and none is left for store paths`,
     { hint: `raise maxLayers to ${String(used + 1)} or more`, details: { maxLayers, used } },
   );
 }

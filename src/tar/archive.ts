@@ -1,5 +1,4 @@
 /** An archive out of entries: its bytes, in pieces. */
-import type { OpenFile } from "../files/openFile.js";
 import { type Entry, type HeaderEncoder, padded } from "./header.js";
 
 /** Python's `tarfile` pads archives to whole records of 20 blocks. */
@@ -14,23 +13,32 @@ export type NextBuffer = () => Buffer;
 /** Room for any header, for names are not longer than a few thousand bytes. */
 export const MIN_BUFFER = 1 << 16;
 
+/** A file's bytes, one after another. */
+export interface FileBytes {
+  /** Reads on; at least one byte. */
+  read(into: Buffer, at: number, length: number): number;
+  /** Throws when the file is not as it was when it was opened. */
+  requireUnchanged(): void;
+}
+
 /** Fills a buffer, yields the filled part when there is no more room, and goes on in the next buffer. */
 export class ArchiveWriter {
-  readonly #encoder: HeaderEncoder;
+  /** Encodes the headers to come. */
+  encoder: HeaderEncoder;
   readonly #nextBuffer: NextBuffer;
   #chunk: Buffer;
   #filled = 0;
   #total = 0;
 
   constructor(encoder: HeaderEncoder, nextBuffer: NextBuffer) {
-    this.#encoder = encoder;
+    this.encoder = encoder;
     this.#nextBuffer = nextBuffer;
     this.#chunk = nextBuffer();
   }
 
   /** A header; the bytes of a file follow it, then its padding. */
   *header(entry: Entry): Generator<Buffer, void, void> {
-    if (this.#encoder.roomFor(entry) > this.#room) yield* this.#flush();
+    if (this.encoder.roomFor(entry) > this.#room) yield* this.#flush();
     this.#write(entry);
   }
 
@@ -46,9 +54,9 @@ export class ArchiveWriter {
     this.#filled += part.length;
   }
 
-  /** A file on the disk: header, bytes and padding at once, for this is what most of the time goes into. */
-  *file(entry: Entry, file: OpenFile): Generator<Buffer, void, void> {
-    if (this.#encoder.roomFor(entry) > this.#room) yield* this.#flush();
+  /** A file: header, bytes and padding at once, for this is what most of the time goes into. */
+  *file(entry: Entry, file: FileBytes): Generator<Buffer, void, void> {
+    if (this.encoder.roomFor(entry) > this.#room) yield* this.#flush();
     this.#write(entry);
     if (entry.size === 0) return;
     for (let left = entry.size; left > 0;) {
@@ -89,7 +97,7 @@ export class ArchiveWriter {
 
   #write(entry: Entry): void {
     const start = this.#filled;
-    this.#filled = this.#encoder.write(this.#chunk, start, entry);
+    this.#filled = this.encoder.write(this.#chunk, start, entry);
     this.#total += this.#filled - start + padded(entry.size);
   }
 

@@ -15,7 +15,7 @@ export interface Owner {
   readonly gname: string;
 }
 
-export type EntryType = "file" | "directory" | "symlink" | "hardlink";
+export type EntryType = "file" | "directory" | "symlink" | "hardlink" | "character" | "block" | "fifo";
 
 export interface Entry {
   readonly type: EntryType;
@@ -27,9 +27,20 @@ export interface Entry {
   readonly size: number;
   /** A byte string, empty for all but links. */
   readonly linkname: string;
+  /** Of a device; both are below 8^7. */
+  readonly devmajor?: number;
+  readonly devminor?: number;
 }
 
-const typeFlag: Record<EntryType, number> = { file: 0x30, hardlink: 0x31, symlink: 0x32, directory: 0x35 };
+const typeFlag: Record<EntryType, number> = {
+  file: 0x30,
+  hardlink: 0x31,
+  symlink: 0x32,
+  character: 0x33,
+  block: 0x34,
+  directory: 0x35,
+  fifo: 0x36,
+};
 
 // Where ustar keeps its fields, and how many bytes they have.
 const NAME = { at: 0, length: 100 };
@@ -44,6 +55,8 @@ const LINKNAME = { at: 157, length: 100 };
 const MAGIC = 257;
 const UNAME = { at: 265, length: 32 };
 const GNAME = { at: 297, length: 32 };
+const DEVMAJOR = { at: 329, length: 8 };
+const DEVMINOR = { at: 337, length: 8 };
 
 interface Field {
   readonly at: number;
@@ -61,8 +74,11 @@ export class HeaderEncoder {
   readonly #timeRecords: Records = [];
   readonly #sharedRoom: number;
 
-  /** @param mtime Unix seconds */
-  constructor(owner: Owner, mtime: number) {
+  /**
+   * @param mtime Unix seconds
+   * @param records of extended attributes, say, that each entry is to have
+   */
+  constructor(owner: Owner, mtime: number, records: PaxRecords = NO_RECORDS) {
     const block = this.#template;
     let sum = 8 * 0x20; // the checksum counts its own field as spaces
     sum += writeBytes(block, MAGIC, "ustar\x0000");
@@ -83,6 +99,7 @@ export class HeaderEncoder {
     sum += writeOctal(block, MTIME.at, MTIME.length, mtime);
     if (overflows(mtime, MTIME)) this.#timeRecords.push(["mtime", String(mtime)]);
     this.#templateSum = sum;
+    this.#timeRecords.push(...records.map(([keyword, value]): Records[number] => [keyword, value]));
     this.#sharedRoom = roomForRecords([...this.#ownerRecords, ...this.#timeRecords]);
   }
 
@@ -138,6 +155,10 @@ export class HeaderEncoder {
     sum += writeOctal(target, block + SIZE.at, SIZE.length, size);
     const flag = typeFlag[entry.type];
     target[block + TYPE] = flag;
+    if (flag === typeFlag.character || flag === typeFlag.block) {
+      sum += writeOctal(target, block + DEVMAJOR.at, DEVMAJOR.length, entry.devmajor ?? 0);
+      sum += writeOctal(target, block + DEVMINOR.at, DEVMINOR.length, entry.devminor ?? 0);
+    }
     writeChecksum(target, block, sum + flag);
     return block + BLOCK;
   }

@@ -9,7 +9,7 @@
  */
 import { compareNames, isAscii, isUtf8 } from "../files/byteString.js";
 import type { NarEvent } from "../nar/parser.js";
-import { Spool } from "./spool.js";
+import { Spool } from "../files/spool.js";
 
 type Node = Exclude<NarEvent, { readonly type: "contents" }>;
 
@@ -79,7 +79,7 @@ export class NameOrder {
   }
 
   #hold(node: Node, name: string, siblings: Held[]): void {
-    const held = { node, name, start: this.#spool.end, children: [] };
+    const held = { node, name, start: this.#spool.size, children: [] };
     siblings.splice(placeOf(name, siblings), 0, held);
     this.#holding.push(held);
   }
@@ -88,7 +88,7 @@ export class NameOrder {
     for (const { node, start, children } of nodes) {
       yield node;
       if (node.type === "regular") {
-        for (const bytes of this.#spool.read(start, node.size)) yield { type: "contents", bytes };
+        for (const bytes of this.#spool.pieces(start, node.size)) yield { type: "contents", bytes };
       }
       yield* this.#release(children);
     }

@@ -87,12 +87,13 @@ describeWith(["nix-daemon", "nix-store"], "an image of paths that are valid, but
     expect((await read({ store: narStore, cache })).equals(expected)).toBe(true);
     dumped = [];
     expect((await read({ store: narStore, cache })).equals(expected)).toBe(true);
-    const { paths } = await store.closure(spec.contents!);
-    expect(dumped.toSorted()).toEqual([...paths, ...spec.contents!].toSorted());
+    const contents = spec.contents as string[];
+    const { paths } = await store.closure(contents);
+    expect(dumped.toSorted()).toEqual([...paths, ...contents].toSorted());
   });
 
   test("ends before its manifest when a NAR is another than the store says", async () => {
-    const [first] = spec.contents!;
+    const [first] = spec.contents as string[];
     const lying = dumpingStore(store, (path) => {
       const place = path.replace(nix.realStoreDir, hidden());
       return path === first ? `${place}/bin` : place;

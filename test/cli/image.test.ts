@@ -210,7 +210,7 @@ describe("laminix stream", () => {
       "2 store paths, 2.00 MB",
       expect.stringMatching(/^layer 1\/3 {2}sha256:[0-9a-f]{12} +2\.11 MB {2}library$/),
       expect.stringMatching(/^layer 2\/3 .*Program_1\.0$/),
-      expect.stringMatching(/^layer 3\/3 .*links to the contents$/),
+      expect.stringMatching(/^layer 3\/3 .*the image's root$/),
       expect.stringMatching(/^program_1\.0:t {2}2\.\d+ MB$/),
     ]);
     expect((await runMain(["stream", program, "--quiet", ...graph])).stderr).toBe("");

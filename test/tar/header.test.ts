@@ -33,12 +33,14 @@ async function pythonHeaders(cases: readonly Case[]): Promise<Buffer[]> {
   const script = `
 import json, sys, tarfile
 text = lambda bytes: bytes.encode("latin-1").decode("utf-8", "surrogateescape")
-types = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE, "hardlink": tarfile.LNKTYPE}
+types = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE, "hardlink": tarfile.LNKTYPE,
+         "character": tarfile.CHRTYPE, "block": tarfile.BLKTYPE, "fifo": tarfile.FIFOTYPE}
 for case in json.load(sys.stdin):
     info = tarfile.TarInfo(text(case["name"]).removesuffix("/"))
     info.type, info.linkname = types[case["type"]], text(case["linkname"])
     info.uname, info.gname = text(case["uname"]), text(case["gname"])
     info.mode, info.size, info.uid, info.gid, info.mtime = (case[k] for k in ("mode", "size", "uid", "gid", "mtime"))
+    info.devmajor, info.devminor = case.get("devmajor", 0), case.get("devminor", 0)
     print(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape").hex())
 `;
   const { stdout } = await mustRun("python3", ["-c", script], { input: JSON.stringify(cases) });
@@ -155,6 +157,19 @@ describeWith(["python3"], "a header has the bytes that Python's tarfile writes",
 
   test("for modes with every bit", async () => {
     await expectPythons([0, 0o400, 0o755, 0o1777, 0o7777].map((mode): Case => ({ ...plain, mode })));
+  });
+
+  test("for devices and pipes", async () => {
+    const device = { ...plain, size: 0, mode: 0o660, name: "/dev/thing" };
+    await expectPythons([
+      { ...device, type: "fifo" },
+      { ...device, type: "fifo", devmajor: 1, devminor: 2 },
+      ...(["character", "block"] as const).flatMap((type): Case[] => [
+        { ...device, type },
+        { ...device, type, devmajor: 8, devminor: 1 },
+        { ...device, type, devmajor: 0o7777, devminor: 8 ** 7 - 1, name: "/dev/".padEnd(150, "n") },
+      ]),
+    ]);
   });
 
   test("when everything is too much at once", async () => {

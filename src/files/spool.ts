@@ -4,17 +4,18 @@ import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
+import type { RandomAccess } from "./randomAccess.js";
 
 /** Bytes that are read at a time. */
 const PIECE = 1 << 16;
 
 /** Made when first written to. It has no name, so that nothing is left of it whatever happens. */
-export class Spool {
+export class Spool implements RandomAccess, Disposable {
   #fd: number | undefined;
   #end = 0;
 
   /** Where the next byte will be. */
-  get end(): number {
+  get size(): number {
     return this.#end;
   }
 
@@ -36,21 +37,29 @@ export class Spool {
     }
   }
 
+  read(target: Buffer, length: number, position: number): number {
+    return this.#fd === undefined ? 0 : readSync(this.#fd, target, 0, length, position);
+  }
+
   /** Pieces that are good until the next one. */
-  *read(start: number, length: number): Generator<Uint8Array, void, void> {
-    if (this.#fd === undefined) return;
+  *pieces(start: number, length: number): Generator<Uint8Array, void, void> {
     const buffer = Buffer.allocUnsafe(Math.min(length, PIECE));
     for (let at = start; at < start + length;) {
-      const got = readSync(this.#fd, buffer, 0, Math.min(buffer.length, start + length - at), at);
+      const got = this.read(buffer, Math.min(buffer.length, start + length - at), at);
       if (got === 0) throw new LaminixError("ERR_INTERNAL", "a temporary file became shorter");
       at += got;
       yield buffer.subarray(0, got);
     }
   }
 
+  /** May be called again. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 

@@ -1,0 +1,22 @@
+/** A layer's uncompressed tar, to be read anywhere. */
+import type { RandomAccess } from "../files/randomAccess.js";
+import { Spool } from "../files/spool.js";
+import type { Layer } from "../image/layer.js";
+
+/**
+ * Where the layer lies in an archive, it is read there; a layer that is made, or unpacked, goes into a temporary file.
+ * @param options.adopt is given what is to be closed when the layer is no longer read
+ */
+export async function layerBytes(
+  layer: Layer,
+  {
+    signal,
+    adopt,
+  }: { readonly signal?: AbortSignal | undefined; readonly adopt: (resource: Disposable) => void },
+): Promise<RandomAccess> {
+  if (layer.stored) return layer.stored({ signal });
+  const spool = new Spool();
+  adopt(spool);
+  for await (const piece of layer.open({ signal })) spool.append(piece);
+  return spool;
+}

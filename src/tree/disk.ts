@@ -1,0 +1,75 @@
+/** A tree in a folder on this disk. */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
+import { LaminixError } from "../errors.js";
+import { decode, fsPath } from "../files/byteString.js";
+import type { Body, FolderNode, TreeNode } from "./node.js";
+
+/** Bytes that are copied at a time. */
+const PIECE = 1 << 18;
+
+/**
+ * Writes what is in a tree into a folder that is there and empty. Modes are kept, but folders can be written to by
+ * whoever made them; owners and times are not.
+ * @param folder a byte string
+ * @throws {LaminixError} ERR_FILE_WRITE, ERR_FILE_READ
+ */
+export function writeTree(root: FolderNode, folder: string): void {
+  for (const [name, node] of root.children) writeNode(node, `${folder}/${name}`);
+}
+
+function writeNode(node: TreeNode, at: string): void {
+  try {
+    if (node.type === "directory") {
+      mkdirSync(fsPath(at));
+      chmodSync(fsPath(at), node.attributes.mode | 0o700);
+    } else if (node.type === "symlink") {
+      symlinkSync(fsPath(node.target), fsPath(at));
+    } else if (node.type === "file") {
+      writeBody(node.body, at);
+      chmodSync(fsPath(at), node.attributes.mode);
+    }
+  } catch (cause) {
+    const { code = "unknown" } = cause as NodeJS.ErrnoException;
+    throw new LaminixError("ERR_FILE_WRITE", `${decode(at)} cannot be written: ${code}`, {
+      cause,
+      details: { path: decode(at) },
+    });
+  }
+  if (node.type === "directory") writeTree(node, at);
+}
+
+function writeBody(body: Body, at: string): void {
+  if ("disk" in body) {
+    copyFileSync(fsPath(body.disk), fsPath(at), constants.COPYFILE_FICLONE);
+    return;
+  }
+  const fd = openSync(fsPath(at), "wx");
+  try {
+    if ("bytes" in body) {
+      writeAll(fd, body.bytes);
+      return;
+    }
+    const buffer = Buffer.allocUnsafe(Math.min(body.size, PIECE));
+    for (let done = 0; done < body.size;) {
+      const got = body.source.read(buffer, Math.min(buffer.length, body.size - done), body.offset + done);
+      if (got === 0) throw new LaminixError("ERR_INTERNAL", "a temporary file became shorter");
+      writeAll(fd, buffer.subarray(0, got));
+      done += got;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+}
