@@ -103,4 +103,5 @@ export type ErrorCode =
   | "ERR_UNSUPPORTED"
   // images that are read
   | "ERR_ARCHIVE"
+  | "ERR_DIGEST"
   | "ERR_INTERNAL";

@@ -1,34 +1,44 @@
 /** The image that another is built upon. */
-import type { JsonObject } from "../image/json.js";
-import { isObject } from "../image/json.js";
-import { type ArchivedImage, DockerArchive } from "../transports/dockerArchive/read.js";
-import { layerBytes } from "../transports/layerBytes.js";
+import { LaminixError } from "../errors.js";
+import { isObject, type JsonObject } from "../image/json.js";
+import type { StoredImage, StoredImages } from "../transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
+import type { ImageSpec, ResolvedSpec } from "./spec.js";
 
 export class Base implements Disposable {
-  readonly image: ArchivedImage;
-  readonly diffIds: readonly string[];
-  readonly #archive: DockerArchive;
-  readonly #resources: Disposable[] = [];
+  readonly image: StoredImage;
+  readonly #images: StoredImages;
   #root: Promise<FolderNode> | undefined;
 
-  private constructor(archive: DockerArchive, image: ArchivedImage, diffIds: readonly string[]) {
-    this.#archive = archive;
+  private constructor(images: StoredImages, image: StoredImage) {
+    this.#images = images;
     this.image = image;
-    this.diffIds = diffIds;
   }
 
-  static async open(path: string, options: { readonly signal?: AbortSignal | undefined }): Promise<Base> {
-    const archive = await DockerArchive.open(path, options);
-    const [image] = archive.images as [ArchivedImage];
-    const digests = await Promise.all(image.layers.map((layer) => layer.diffId()));
-    return new Base(
-      archive,
-      image,
-      digests.map(({ diffId }) => diffId),
-    );
+  /**
+   * The spec's base, where it has one. The reader is loaded for those who need it: most images have none.
+   * @throws {LaminixError} as `openImages`; ERR_UNSUPPORTED when the base is for another system than Linux
+   */
+  static async of(
+    { fromImage, architecture, variant }: ResolvedSpec,
+    { signal }: { readonly signal?: AbortSignal | undefined },
+  ): Promise<Base | undefined> {
+    if (fromImage === null) return undefined;
+    const { openImages } = await import("../transports/open.js");
+    const images = await openImages(fromImage, { signal, platform: { os: "linux", architecture, variant } });
+    const [image] = images.images as readonly [StoredImage];
+    const os = image.configFile.get("os") ?? "linux";
+    if (os === "linux") return new Base(images, image);
+    images.close();
+    const found = typeof os === "string" ? os : "another system";
+    throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${found}; images here are for linux`);
+  }
+
+  /** What the layers are told by. */
+  get diffIds(): readonly string[] {
+    return this.image.layers.map((layer) => layer.expected);
   }
 
   get config(): JsonObject | undefined {
@@ -51,20 +61,33 @@ export class Base implements Disposable {
     return new Set(folder?.children.keys());
   }
 
+  /**
+   * The spec with the base's architecture and variant where it does not say otherwise.
+   * @param asked as it was before defaults were filled in
+   */
+  platformFor(resolved: ResolvedSpec, asked: ImageSpec): ResolvedSpec {
+    const architecture = this.image.configFile.get("architecture");
+    if (typeof architecture !== "string" || architecture === "") return resolved;
+    if (asked.architecture !== undefined && asked.architecture !== architecture) return resolved;
+    const variant = this.image.configFile.get("variant");
+    return {
+      ...resolved,
+      architecture,
+      variant: resolved.variant ?? (typeof variant === "string" && variant !== "" ? variant : undefined),
+    };
+  }
+
   /** May be called again. */
   [Symbol.dispose](): void {
-    this.#archive.close();
-    for (const resource of this.#resources.splice(0)) resource[Symbol.dispose]();
+    this.#images.close();
   }
 
   async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
     const root = emptyRoot();
-    const adopt = (resource: Disposable): void => {
-      this.#resources.push(resource);
-    };
     for (const layer of this.image.layers) {
       signal?.throwIfAborted();
-      applyLayer(root, await layerBytes(layer, { signal, adopt }), layer.sources.join(" "));
+      // Its bytes are checked when they are passed on.
+      applyLayer(root, await layer.stored({ signal, trusted: true }), layer.sources.join(" "));
     }
     return root;
   }

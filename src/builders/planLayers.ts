@@ -1,5 +1,5 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
-import type { Strategy } from "../layering/plan.js";
+import { layerBudget, type Strategy } from "../layering/plan.js";
 import { nixStore } from "../store/defaultStore.js";
 import { parseTime } from "../image/time.js";
 import { Base } from "./base.js";
@@ -20,9 +20,11 @@ export async function planLayers(
 ): Promise<LayersPlan> {
   checkBuildOptions(options);
   const { store = nixStore, signal, onProgress } = options;
-  const resolved = resolveSpec(spec);
-  const { seconds: mtime } = parseTime(resolved.mtime, "mtime");
-  using base = resolved.fromImage === null ? undefined : await Base.open(resolved.fromImage, { signal });
+  const asked = resolveSpec(spec);
+  const { seconds: mtime } = parseTime(asked.mtime, "mtime");
+  using base = await Base.of(asked, { signal });
+  const resolved = base?.platformFor(asked, spec) ?? asked;
+  layerBudget(resolved.maxLayers, base?.image.layers.length ?? 0);
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });
   const layers = await planLayersOf(resolved, parts);
   return { strategy: resolved.strategy, layers: plannedLayers(layers, parts.closure) };

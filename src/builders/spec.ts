@@ -6,6 +6,7 @@ import { requireOptions } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
+import { hostArchitecture } from "../transports/platform.js";
 import { permsSchema } from "./permsSpec.js";
 import type { Piece } from "./pieces/piece.js";
 import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
@@ -56,7 +57,9 @@ export const specSchema = z.strictObject({
   fromImage: text
     .nullable()
     .default(null)
-    .describe("A docker-archive whose layers come below, with its environment."),
+    .describe(
+      "An image whose layers come below and whose configuration is inherited: a docker-archive or an OCI layout.",
+    ),
   maxLayers: z
     .int()
     .default(100)
@@ -73,7 +76,9 @@ export const specSchema = z.strictObject({
   gid: id.default(0).describe("Group of the store paths in the image."),
   uname: z.string().default("root").describe("Owner's name."),
   gname: z.string().default("root").describe("Group's name."),
-  architecture: text.optional().describe("By Go's names: amd64, arm64. This machine's unless given."),
+  architecture: text
+    .optional()
+    .describe("By Go's names: amd64, arm64. The base image's, or this machine's, unless given."),
   variant: text.optional().describe("Of the architecture, such as v7 of arm."),
   extraCommands: z
     .string()
@@ -160,17 +165,6 @@ function resolveEntries(given: ImageSpec["contents"], key: string): ContentsEntr
     if (typeof one === "string" && one !== "") return one;
     throw invalid(at, `${at}: an entry is a path, or a piece`);
   });
-}
-
-/** This machine's architecture by Go's name. */
-function hostArchitecture(): string {
-  const names: Partial<Record<NodeJS.Architecture, string>> = {
-    x64: "amd64",
-    ia32: "386",
-    ppc64: "ppc64le",
-    mipsel: "mipsle",
-  };
-  return names[process.arch] ?? process.arch;
 }
 
 function invalid(key: string, message: string): LaminixError {

@@ -2,7 +2,7 @@
  * The image that a `conf.json` of nixpkgs' `streamLayeredImage` describes, byte for byte as nixpkgs'
  * `stream_layered_image.py` streams it, its oddities included.
  */
-import { lstatSync, openSync, readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { withBaseEnvironment } from "../image/environment.js";
@@ -14,10 +14,11 @@ import { parseTime } from "../image/time.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { toByteString } from "../files/byteString.js";
 import { HeaderEncoder } from "../tar/header.js";
-import { ArchivedLayer } from "../transports/dockerArchive/archivedLayer.js";
-import { ArchiveFile } from "../transports/dockerArchive/archiveFile.js";
+import { Turns } from "../tar/turns.js";
 import type { DockerArchive } from "../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import { StoredFile, wholeOf } from "../transports/storedFile.js";
+import { StoredLayer } from "../transports/storedLayer.js";
 import { accountName } from "./accountName.js";
 import { type LayerTools, layerTools } from "./layerTools.js";
 import type { HeldRoots, StoreSource } from "./source.js";
@@ -204,9 +205,11 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   );
   const diffId: Digest = `sha256:${checksum}`;
   const member = { name, header, size };
-  const file = new ArchiveFile(tar, openSync(tar, "r"));
+  const file = StoredFile.open(tar);
+  const stored = { ...wholeOf(file), size };
+  const turns = new Turns(1);
   return {
-    layer: new ArchivedLayer({ kind: "contents", sources: [folder], member, diffId, file, offset: 0, size }),
+    layer: new StoredLayer({ kind: "contents", sources: [folder], member, diffId, stored, turns }),
     close: () => {
       file.close();
     },

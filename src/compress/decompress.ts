@@ -14,10 +14,11 @@ export type Compression = (typeof COMPRESSIONS)[number];
  * Node, or blocks the thread for as long as it decodes, and takes longer than the programs, which work beside it; they
  * are also what most of the world trusts with its archives. So these three are programs.
  */
+const failure = { code: "ERR_COMPRESSION", message: "the data is damaged" } as const;
 const programs: Readonly<Record<"bzip2" | "xz" | "zstd", FilterProgram>> = {
-  bzip2: { program: "bzip2", args: ["-dc"], package: "bzip2" },
-  xz: { program: "xz", args: ["-dc"], package: "xz-utils" },
-  zstd: { program: "zstd", args: ["-dc"], package: "zstd" },
+  bzip2: { program: "bzip2", args: ["-dc"], package: "bzip2", failure },
+  xz: { program: "xz", args: ["-dc"], package: "xz-utils", failure },
+  zstd: { program: "zstd", args: ["-dc"], package: "zstd", failure },
 };
 
 /** Bytes that a decoder hands over at once. */
@@ -60,5 +61,5 @@ async function* inflate(
 }
 
 function damaged(why: string, cause?: unknown): LaminixError {
-  return new LaminixError("ERR_COMPRESSION", `the data is damaged: ${why}`, { cause });
+  return new LaminixError(failure.code, `${failure.message}: ${why}`, { cause });
 }

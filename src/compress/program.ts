@@ -1,7 +1,7 @@
 /** A program as a filter: standard input in, standard output out. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { onAbort } from "../abort.js";
-import { LaminixError } from "../errors.js";
+import { type ErrorCode, LaminixError } from "../errors.js";
 import { through } from "./through.js";
 
 export interface FilterProgram {
@@ -9,6 +9,8 @@ export interface FilterProgram {
   readonly args: readonly string[];
   /** Debian's name of the package that has it. */
   readonly package: string;
+  /** What its failure means. */
+  readonly failure: { readonly code: ErrorCode; readonly message: string };
 }
 
 interface Ending {
@@ -22,8 +24,8 @@ const SAID = 2000;
 
 /**
  * What the program makes of the input. The program is killed when the signal aborts, or when nobody reads on.
- * @throws {LaminixError} ERR_PROGRAM when it cannot be started; ERR_COMPRESSION when it ends with another code than 0,
- *   says anything (bzip2 ends with 0 when it leaves out the end of its input, and says so), or does not read all
+ * @throws {LaminixError} ERR_PROGRAM when it cannot be started; its failure when it ends with another code than 0, says
+ *   anything (bzip2 ends with 0 when it leaves out the end of its input, and says so), or does not read all
  */
 export async function* filter(
   input: AsyncIterable<Uint8Array>,
@@ -60,6 +62,8 @@ function environment(): NodeJS.ProcessEnv {
     XZ_OPT: undefined,
     BZIP: undefined,
     BZIP2: undefined,
+    ZSTD_CLEVEL: undefined,
+    ZSTD_NBTHREADS: undefined,
     LC_ALL: "C",
   };
 }
@@ -76,7 +80,7 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<Ending> {
 }
 
 function problemOf(
-  { program, package: debian }: FilterProgram,
+  { program, package: debian, failure }: FilterProgram,
   { error, code, signal }: Ending,
   said: string,
   whole: boolean,
@@ -90,7 +94,7 @@ function problemOf(
   }
   if (code === 0 && said === "" && whole) return undefined;
   const ending = `${program} ended with ${signal ?? String(code)}`;
-  return new LaminixError("ERR_COMPRESSION", `the data is damaged: ${said === "" ? ending : said}`, {
+  return new LaminixError(failure.code, `${failure.message}: ${said === "" ? ending : said}`, {
     details: { program, exitCode: code, signal },
   });
 }

@@ -21,20 +21,14 @@ export class Spool implements RandomAccess, Disposable {
 
   /** @throws {LaminixError} ERR_FILE_WRITE */
   append(bytes: Uint8Array): void {
-    try {
+    writing(() => {
       this.#fd ??= openNameless();
       for (let at = 0; at < bytes.length;) {
         const written = writeSync(this.#fd, bytes, at, bytes.length - at, this.#end);
         at += written;
         this.#end += written;
       }
-    } catch (cause) {
-      throw new LaminixError("ERR_FILE_WRITE", `a temporary file in ${tmpdir()} cannot be written`, {
-        cause,
-        details: { path: tmpdir() },
-        hint: "free space there, or set TMPDIR to another folder",
-      });
-    }
+    });
   }
 
   read(target: Buffer, length: number, position: number): number {
@@ -52,6 +46,17 @@ export class Spool implements RandomAccess, Disposable {
     }
   }
 
+  /**
+   * The open file, which is the caller's to close from now on; the spool is empty then.
+   * @throws {LaminixError} ERR_FILE_WRITE
+   */
+  take(): number {
+    const fd = this.#fd ?? writing(openNameless);
+    this.#fd = undefined;
+    this.#end = 0;
+    return fd;
+  }
+
   /** May be called again. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
@@ -60,6 +65,18 @@ export class Spool implements RandomAccess, Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+function writing<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw new LaminixError("ERR_FILE_WRITE", `a temporary file in ${tmpdir()} cannot be written`, {
+      cause,
+      details: { path: tmpdir() },
+      hint: "free space there, or set TMPDIR to another folder",
+    });
   }
 }
 

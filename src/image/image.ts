@@ -13,6 +13,16 @@ export interface Image {
   readonly created: string;
   /** Bottom first. */
   readonly layers: readonly Layer[];
+  /** What is known of the lowest layers. */
+  readonly inherited?: Inherited | undefined;
+}
+
+/** The history of a base image. */
+export interface Inherited {
+  /** Entries, those that tell of no layer among them. */
+  readonly history: readonly Json[];
+  /** How many layers they are about. */
+  readonly layers: number;
 }
 
 /**
@@ -20,9 +30,10 @@ export interface Image {
  * Format: Docker image specification 1.3, "Image JSON Description".
  */
 export function configFile(image: Image, digests: readonly LayerDigest[]): string {
-  const history = image.layers.map((layer) =>
-    object({ created: image.created, comment: `store paths: ${reprList(layer.sources)}` }),
-  );
+  const { inherited = { history: [], layers: 0 } } = image;
+  const history = image.layers
+    .slice(inherited.layers)
+    .map((layer) => object({ created: image.created, comment: `store paths: ${reprList(layer.sources)}` }));
   return formatJson(
     object({
       created: image.created,
@@ -31,7 +42,7 @@ export function configFile(image: Image, digests: readonly LayerDigest[]): strin
       os: "linux",
       config: image.config,
       rootfs: object({ diff_ids: digests.map(({ diffId }) => diffId), type: "layers" }),
-      history,
+      history: [...inherited.history, ...history],
     }),
     4,
   );

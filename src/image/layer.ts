@@ -22,6 +22,11 @@ export interface DigestOptions extends LayerOptions {
   readonly thenRead?: boolean;
 }
 
+export interface StoredOptions extends LayerOptions {
+  /** Somebody else finds out whether the bytes are those of the digest. */
+  readonly trusted?: boolean;
+}
+
 export type LayerKind = "store" | "contents" | "base";
 
 export interface Layer {
@@ -38,7 +43,7 @@ export interface Layer {
    */
   open(options?: LayerOptions): AsyncIterable<Uint8Array>;
   /** The uncompressed tar where it lies already, to be read anywhere; absent where it is made when it is asked for. */
-  stored?(options?: LayerOptions): Promise<RandomAccess>;
+  stored?(options?: StoredOptions): Promise<RandomAccess>;
 }
 
 export interface StorePathHash {

@@ -7,6 +7,7 @@
  * attributes, and rounds large ids.
  */
 import { LaminixError } from "../errors.js";
+import type { RandomAccess } from "../files/randomAccess.js";
 import { BLOCK, padded, type PaxRecords } from "./header.js";
 
 export type MemberType = "file" | "directory" | "symlink" | "hardlink" | "character" | "block" | "fifo";
@@ -36,16 +37,6 @@ export interface TarMember {
   readonly offset: number;
 }
 
-/** Bytes that can be read at any place. */
-export interface TarBytes {
-  readonly size: number;
-  /**
-   * Reads into a buffer, from its start.
-   * @returns how many bytes; 0 at the end
-   */
-  read(target: Buffer, length: number, position: number): number;
-}
-
 /** Bytes that a long name, or a block of PAX records, may have. */
 const MAX_META = 1 << 20;
 /** Bytes that are read at once: headers of small members lie close together. */
@@ -57,7 +48,7 @@ const WINDOW = 1 << 14;
  * @throws {LaminixError} ERR_ARCHIVE for what is damaged or cut off, ERR_UNSUPPORTED for sparse files and the other
  *   members that only GNU tar understands
  */
-export function* tarMembers(source: TarBytes, name: string): Generator<TarMember, void, void> {
+export function* tarMembers(source: RandomAccess, name: string): Generator<TarMember, void, void> {
   const reader = new HeaderReader(source, name);
   const global = new Map<string, string>();
   let own: Map<string, string> | undefined;
@@ -203,12 +194,12 @@ function set(records: Map<string, string>, keyword: string, value: string): void
 
 class HeaderReader {
   readonly archive: string;
-  readonly #source: TarBytes;
+  readonly #source: RandomAccess;
   readonly #window = Buffer.allocUnsafe(WINDOW);
   #start = 0;
   #length = 0;
 
-  constructor(source: TarBytes, archive: string) {
+  constructor(source: RandomAccess, archive: string) {
     this.#source = source;
     this.archive = archive;
   }

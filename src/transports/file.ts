@@ -1,27 +1,20 @@
 /** A file that is there whole or not at all, compressed as wanted. */
 import { randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
-import { Readable, type Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import * as zlib from "node:zlib";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { compress, COMPRESSORS, type Compressor } from "../compress/compress.js";
 import { LaminixError } from "../errors.js";
-import { copied } from "../image/pieces.js";
-
-export const COMPRESSIONS = ["none", "gz", "zstd"] as const;
-export type Compression = (typeof COMPRESSIONS)[number];
 
 /**
  * How a file is to be compressed.
  * @param wanted what was asked for; unless given, what the file's name says, and gzip where it says nothing
  * @throws {LaminixError} ERR_USAGE
  */
-export function compressionFor(path: string, wanted: string | undefined): Compression {
+export function compressionFor(path: string, wanted: string | undefined): Compressor {
   if (wanted !== undefined) {
-    const known = COMPRESSIONS.find((each) => each === wanted);
+    const known = COMPRESSORS.find((each) => each === wanted);
     if (known) return known;
     throw new LaminixError("ERR_USAGE", `${wanted} is not a compression`, {
-      hint: `use ${COMPRESSIONS.join(", ")}`,
+      hint: `use ${COMPRESSORS.join(", ")}`,
     });
   }
   if (/\.tar$/.test(path)) return "none";
@@ -37,51 +30,44 @@ export function compressionFor(path: string, wanted: string | undefined): Compre
 export async function writeFileWhole(
   path: string,
   pieces: AsyncIterable<Uint8Array>,
-  { compression, signal }: { readonly compression: Compression; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly compression: Compressor;
+    readonly signal?: AbortSignal | undefined;
+    /** Threads that compress, at the most. */
+    readonly jobs?: number | undefined;
+  },
 ): Promise<number> {
-  const compressor = compressorFor(compression);
+  const { compression, signal, jobs } = options;
   const temporary = `${path}.${randomBytes(6).toString("hex")}.partial`;
-  const file = createWriteStream(temporary, { flags: "wx" });
-  // A stream that fails takes the others with it, and all tell the same error; only here is it known whose it was.
-  let reading: { readonly error: unknown } | undefined;
-  const source = Readable.from(copied(noted(pieces, (error) => (reading = { error }))), {
-    objectMode: false,
-  });
-  const options = { ...(signal && { signal }) };
+  const here = async <T>(action: Promise<T>): Promise<T> => {
+    try {
+      return await action;
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  };
   try {
-    await (compressor ? pipeline(source, compressor, file, options) : pipeline(source, file, options));
-    const { size } = await stat(temporary);
-    await rename(temporary, path);
+    const file = await here(open(temporary, "wx"));
+    let size = 0;
+    try {
+      for await (const piece of compress(pieces, compression, { signal, jobs })) {
+        await here(writeAll(file, piece));
+        size += piece.length;
+      }
+    } finally {
+      await here(file.close());
+    }
+    await here(rename(temporary, path));
     return size;
   } catch (error) {
     // Where nothing could be made nothing can be removed; the first error is the one to tell.
     await rm(temporary, { force: true }).catch(() => undefined);
-    if (signal?.aborted) throw signal.reason;
-    throw reading ? reading.error : cannotWrite(path, error);
-  }
-}
-
-function compressorFor(compression: Compression): Transform | undefined {
-  if (compression === "none") return undefined;
-  if (compression === "gz") return zlib.createGzip({ level: 6, chunkSize: 1 << 18 });
-  const { createZstdCompress } = zlib as { createZstdCompress?: () => Transform };
-  if (createZstdCompress) return createZstdCompress();
-  throw new LaminixError("ERR_UNSUPPORTED", `this Node (${process.version}) has no zstd`, {
-    hint: "use Node 22.15 or later, or --compress gz",
-  });
-}
-
-/** Tells what the source throws. What a stream throws into its reader ends in `copied`, and is not told. */
-async function* noted(
-  pieces: AsyncIterable<Uint8Array>,
-  onError: (error: unknown) => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* pieces;
-  } catch (error) {
-    onError(error);
     throw error;
   }
+}
+
+async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let done = 0; done < piece.length;) done += (await file.write(piece, done)).bytesWritten;
 }
 
 /** The coded error for a file, or standard output, that a system call could not write. */

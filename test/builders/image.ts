@@ -1,4 +1,4 @@
-import type { LayeredImage } from "../../dist/index.js";
+import type { BuiltImage } from "../../dist/index.js";
 import { bytesOf, type Member, membersOf } from "../support/members.js";
 
 /** A docker-archive taken apart. */
@@ -21,7 +21,7 @@ export interface ReadImage {
   readonly layers: readonly (readonly Member[])[];
 }
 
-export async function readImage(image: Pick<LayeredImage, "pieces"> | Buffer): Promise<ReadImage> {
+export async function readImage(image: Pick<BuiltImage, "pieces"> | Buffer): Promise<ReadImage> {
   const archive = Buffer.isBuffer(image) ? image : await bytesOf(image.pieces());
   const members = await membersOf(archive);
   const find = (name: string): Buffer => members.find(({ header }) => header.name === name)!.body;

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { type LayeredImage, openStore, streamLayeredImage } from "../../dist/index.js";
+import { type BuiltImage, openStore, streamLayeredImage } from "../../dist/index.js";
 import { dumpingStore } from "../builders/dumpingStore.js";
 import { debianClosure, smallPackages } from "../support/debianStore.js";
 import { startNixStore } from "../support/nixStore.js";
 import { describeWith, testWith } from "../support/requirements.js";
 import { runScript } from "../support/script.js";
 
-async function digestOf(image: LayeredImage): Promise<string> {
+async function digestOf(image: BuiltImage): Promise<string> {
   const hash = createHash("sha256");
   for await (const piece of image.pieces()) hash.update(piece);
   return hash.digest("hex");

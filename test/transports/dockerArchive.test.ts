@@ -7,7 +7,7 @@ import { pack } from "tar-stream";
 import type { Image } from "../../src/image/image.js";
 import { formatJson } from "../../src/image/json.js";
 import type { Layer } from "../../src/image/layer.js";
-import { describeArchive } from "../../src/transports/dockerArchive/describe.js";
+import { describeImages } from "../../src/transports/describe.js";
 import { DockerArchive } from "../../src/transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../../src/transports/dockerArchive/write.js";
 import { bytesOf, membersOf } from "../support/members.js";
@@ -271,7 +271,7 @@ describe("a docker-archive", () => {
   test("is described in facts", async () => {
     await using folder = await temporaryFolder();
     using archive = await open(folder, good());
-    expect(JSON.parse(formatJson(await describeArchive(archive)))).toEqual({
+    expect(JSON.parse(formatJson(await describeImages(archive)))).toEqual({
       images: [
         {
           tags: ["image:1", "image:2"],

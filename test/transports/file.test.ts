@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { LaminixError } from "../../src/errors.js";
-import { compressionFor, writeFileWhole } from "../../src/transports/file.js";
+// Threads are started from compiled files.
+import { compressionFor, writeFileWhole } from "../../dist/transports/file.js";
 import { temporaryFolder } from "../support/temporary.js";
 
 /** Pieces in one buffer that is filled again for each, as layers' are. */

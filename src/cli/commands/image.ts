@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { LayeredImage } from "../../builders/streamLayeredImage.js";
+import type { BuiltImage } from "../../builders/builtImage.js";
 import { bytes } from "../format.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
@@ -49,7 +49,7 @@ async function withImage(
   io: Io,
   args: readonly string[],
   options: Options,
-  use: (image: LayeredImage, progress: Progress, compressor: string | undefined) => Promise<void>,
+  use: (image: BuiltImage, progress: Progress, compressor: string | undefined) => Promise<void>,
 ): Promise<void> {
   const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
   const shown = progress(io, options);

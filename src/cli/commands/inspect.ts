@@ -4,26 +4,27 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 
 export function inspect(io: Io): Command {
-  return command("inspect", "what is in a docker-archive")
-    .argument("<ARCHIVE>")
+  return command("inspect", "what is in a docker-archive or an OCI layout")
+    .argument("<ARCHIVE|OCI-DIR>")
     .action(async (path: string, options: CommonOptions) => {
-      const { DockerArchive } = await import("../../transports/dockerArchive/read.js");
-      const { describeArchive } = await import("../../transports/dockerArchive/describe.js");
+      const { openImages } = await import("../../transports/open.js");
+      const { describeImages } = await import("../../transports/describe.js");
       const { formatJson } = await import("../../image/json.js");
-      using archive = await DockerArchive.open(path, { signal: io.signal });
+      const { signal } = io;
+      using archive = await openImages(path, { signal });
       if (options.json) {
-        await io.stdout.write(`${formatJson(await describeArchive(archive))}\n`);
+        await io.stdout.write(`${formatJson(await describeImages(archive, { signal }))}\n`);
         return;
       }
       for (const image of archive.images) {
-        const digests = await Promise.all(image.layers.map((layer) => layer.diffId()));
-        const size = digests.reduce((sum, digest) => sum + digest.size, 0);
+        const layers = await Promise.all(image.layers.map((layer) => layer.descriptor({ signal })));
+        const size = layers.reduce((sum, layer) => sum + layer.size, 0);
         const lines = [
           image.references.join(" ") || "(no tag)",
           `  config  ${image.configDigest}`,
           `  runs    ${formatJson(image.configFile.get("config") ?? null)}`,
-          `  layers  ${counted(digests.length, "layer")}, ${bytes(size)}`,
-          ...digests.map((digest) => `          ${digest.diffId}  ${bytes(digest.size).padStart(8)}`),
+          `  layers  ${counted(layers.length, "layer")}, ${bytes(size)}`,
+          ...layers.map((layer) => `          ${layer.digest}  ${bytes(layer.size).padStart(8)}`),
         ];
         await io.stdout.write(`${lines.join("\n")}\n`);
       }

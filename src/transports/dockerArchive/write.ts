@@ -6,10 +6,10 @@
 import { createHash } from "node:crypto";
 import { configFile, type Image } from "../../image/image.js";
 import { formatJson } from "../../image/json.js";
-import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
+import type { Digest, Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
 import { endOfArchive } from "../../tar/archive.js";
 import { HeaderEncoder, padded } from "../../tar/header.js";
-import { ArchivedLayer } from "./archivedLayer.js";
+import { StoredLayer } from "../storedLayer.js";
 
 export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
@@ -54,7 +54,7 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
     names.push(member.name);
     yield counted(member.header ?? header(member.name, member.size));
     if (member.size === 0) continue;
-    for await (const piece of layer.open({ signal })) yield counted(piece);
+    for await (const piece of member.open({ signal })) yield counted(piece);
     const padding = padded(member.size) - member.size;
     if (padding > 0) yield counted(Buffer.alloc(padding));
   }
@@ -78,13 +78,22 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
   yield Buffer.alloc(endOfArchive(total));
 }
 
+interface LayerMember {
+  readonly name: string;
+  readonly size: number;
+  readonly header?: Buffer;
+  readonly open: (options: LayerOptions) => AsyncIterable<Uint8Array>;
+}
+
 function memberOf(
   layer: Layer,
   { diffId, size }: LayerDigest,
   baseLayers: WriteOptions["baseLayers"],
-): { readonly name: string; readonly size: number; readonly header?: Buffer } {
-  if (baseLayers === "verbatim" && layer instanceof ArchivedLayer) return layer.member;
-  return { name: `${bare(diffId)}/layer.tar`, size };
+): LayerMember {
+  if (baseLayers === "verbatim" && layer instanceof StoredLayer && layer.member) {
+    return { ...layer.member, open: (options) => layer.openStored(options) };
+  }
+  return { name: `${bare(diffId)}/layer.tar`, size, open: (options) => layer.open(options) };
 }
 
 function member(header: Buffer, body: Buffer): Buffer {

@@ -1,0 +1,58 @@
+/** What `buildImage` is asked for with: an image's spec, and keys of its own. */
+import { z } from "zod";
+import { LaminixError } from "../errors.js";
+import type { OnProgress } from "./progress.js";
+import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
+
+const machineSchema = z.strictObject({
+  runAsRoot: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("A script that runs as root over the image's files, in a virtual machine."),
+  diskSize: z.int().min(1).default(1024).describe("The virtual machine's disk, in MiB."),
+  buildVMMemorySize: z.int().min(1).default(512).describe("The virtual machine's memory, in MiB."),
+});
+
+/** Keys of its own, beside those of `ImageSpec`; `contents` is another name for `copyToRoot` there. */
+export type SingleLayerSpec = ImageSpec & z.input<typeof machineSchema>;
+
+/** @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON; ERR_UNSUPPORTED for `runAsRoot` */
+export function resolveSingleLayerSpec(spec: SingleLayerSpec, onProgress?: OnProgress): ResolvedSpec {
+  const { runAsRoot, diskSize, buildVMMemorySize, ...rest } = spec;
+  const machine = machineSchema.safeParse(definedOf({ runAsRoot, diskSize, buildVMMemorySize }));
+  if (!machine.success) {
+    const [issue] = machine.error.issues;
+    const key = issue?.path.join(".") ?? "";
+    throw invalid(key, `${key}: ${issue?.message ?? "not valid"}`);
+  }
+  if (machine.data.runAsRoot !== null) {
+    throw new LaminixError("ERR_UNSUPPORTED", "runAsRoot is not supported yet", {
+      details: { key: "runAsRoot" },
+      hint: "fakeRootCommands, with enableFakechroot where the script wants the image at /, does most of it",
+    });
+  }
+  return resolveSpec(withCopies(rest, onProgress));
+}
+
+/** dockerTools calls it by its old name still, with a warning. */
+function withCopies(spec: ImageSpec, onProgress: OnProgress | undefined): ImageSpec {
+  const { contents, ...rest } = spec;
+  if (contents === undefined || contents === null || (Array.isArray(contents) && contents.length === 0))
+    return rest;
+  if (rest.copyToRoot !== undefined && rest.copyToRoot !== null)
+    throw invalid("contents", "contents is the old name of copyToRoot here, and both are given");
+  onProgress?.({
+    type: "warning",
+    message: "contents is the old name of copyToRoot for an image of one layer",
+  });
+  return { ...rest, copyToRoot: contents };
+}
+
+function definedOf<T extends object>(object: T): Partial<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function invalid(key: string, message: string): LaminixError {
+  return new LaminixError("ERR_SPEC", `the image spec is not valid: ${message}`, { details: { key } });
+}

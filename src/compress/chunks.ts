@@ -1,0 +1,94 @@
+/**
+ * A stream compressed in chunks of one size by several threads. Where it is cut depends on nothing but the size, so the
+ * bytes are the same for any number of threads and however the input comes.
+ */
+import { availableParallelism } from "node:os";
+import { abortable, untilAborted } from "../abort.js";
+import type { ChunkTask } from "./messages.js";
+import { encodeInThread } from "./threads.js";
+
+export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
+  /** Bytes of a chunk; only the last one is shorter. */
+  readonly size: number;
+  /** Bytes in front of a chunk that may be referred to; not more than `size`. */
+  readonly dictionary: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Threads at the most. */
+  readonly jobs?: number | undefined;
+  /** Called with each chunk as it came, in order. */
+  readonly onChunk?: (chunk: Uint8Array) => void;
+}
+
+/** More threads than these wait for the one that brings the bytes. */
+const DEFAULT_THREADS = 16;
+
+/**
+ * The chunks, compressed, in order; one that is empty where the input is. Memory holds two chunks a thread.
+ * @param pieces each good until the next one is asked for
+ * @throws whatever `pieces` throws
+ */
+export async function* encodeChunks(
+  pieces: AsyncIterable<Uint8Array>,
+  options: ChunkOptions,
+): AsyncGenerator<Uint8Array> {
+  const { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) } = options;
+  const threads = Math.max(1, jobs);
+  // So that a thread has the next one when it is done with one.
+  const most = 2 * threads;
+  const free: SharedArrayBuffer[] = [];
+  const pending: Promise<Uint8Array>[] = [];
+  for await (const task of tasksOf(untilAborted(pieces, signal), options, () => free.pop())) {
+    const encoded = encodeInThread(task, threads).finally(() => free.push(task.memory));
+    // What it fails with is told when its turn comes.
+    encoded.catch(() => undefined);
+    pending.push(encoded);
+    if (pending.length >= most) yield await next(pending, signal);
+  }
+  while (pending.length > 0) yield await next(pending, signal);
+}
+
+function next(pending: Promise<Uint8Array>[], signal: AbortSignal | undefined): Promise<Uint8Array> {
+  return abortable(pending.shift() as Promise<Uint8Array>, signal);
+}
+
+/** Each in memory of its own, with the end of the chunk before it as its dictionary. */
+async function* tasksOf(
+  pieces: AsyncIterable<Uint8Array>,
+  { format, level, size, dictionary: reach, onChunk }: ChunkOptions,
+  reusable: () => SharedArrayBuffer | undefined,
+): AsyncGenerator<ChunkTask> {
+  const tail = new Uint8Array(reach);
+  let dictionary = 0;
+  let chunk: Uint8Array | undefined;
+  let length = 0;
+  const begin = (): Uint8Array => {
+    const memory = new Uint8Array(reusable() ?? new SharedArrayBuffer(reach + size));
+    memory.set(tail.subarray(0, dictionary));
+    length = 0;
+    return memory.subarray(dictionary, dictionary + size);
+  };
+  const task = (whole: Uint8Array): ChunkTask => {
+    onChunk?.(whole.subarray(0, length));
+    const memory = whole.buffer as SharedArrayBuffer;
+    const made = { format, level, memory, dictionary, length };
+    if (length === size) {
+      tail.set(whole.subarray(size - reach));
+      dictionary = reach;
+    }
+    return made;
+  };
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      chunk ??= begin();
+      const part = piece.subarray(at, at + size - length);
+      chunk.set(part, length);
+      length += part.length;
+      at += part.length;
+      if (length < size) continue;
+      yield task(chunk);
+      chunk = undefined;
+    }
+  }
+  if (chunk) yield task(chunk);
+  else if (length === 0) yield task(begin());
+}

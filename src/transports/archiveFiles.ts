@@ -1,0 +1,96 @@
+/** The files in a tar archive, by name, as if it had been unpacked into a folder that nothing leads out of. */
+import { posix } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { LaminixError } from "../errors.js";
+import { toByteString } from "../files/byteString.js";
+import { type TarMember, tarMembers } from "../tar/members.js";
+import { type Region, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
+
+/** Links from one member to the next, at the most. */
+const MAX_LINKS = 40;
+/** An archive of images has a few for each layer. */
+const MAX_MEMBERS = 1_000_000;
+/** Members between two looks at the signal. */
+const AT_ONCE = 1000;
+
+export class ArchiveFiles {
+  readonly file: StoredFile;
+  readonly #members: ReadonlyMap<string, TarMember>;
+
+  private constructor(file: StoredFile, members: ReadonlyMap<string, TarMember>) {
+    this.file = file;
+    this.#members = members;
+  }
+
+  /**
+   * Of two members with the same name the later one counts.
+   * @throws {LaminixError} ERR_ARCHIVE, ERR_UNSUPPORTED
+   */
+  static async index(
+    file: StoredFile,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<ArchiveFiles> {
+    const members = new Map<string, TarMember>();
+    let count = 0;
+    for (const member of tarMembers(regionTar(wholeOf(file)), file.path)) {
+      if (++count % AT_ONCE === 0) await nextTurn();
+      signal?.throwIfAborted();
+      if (count > MAX_MEMBERS) throw leads(file, `it has more than ${String(MAX_MEMBERS)} members`);
+      const name = inside(member.name);
+      if (name === undefined) throw leads(file, `its member ${member.name} lies outside of it`);
+      if (targetOf(member, name) === undefined && isLink(member)) {
+        throw leads(file, `its member ${member.name} leads out of it`);
+      }
+      members.set(name, member);
+    }
+    return new ArchiveFiles(file, members);
+  }
+
+  has(name: string): boolean {
+    return this.member(name) !== undefined;
+  }
+
+  /** The member itself, links not followed. */
+  member(name: string): TarMember | undefined {
+    const key = inside(toByteString(name));
+    return key === undefined ? undefined : this.#members.get(key);
+  }
+
+  /**
+   * Where a file's bytes are, links followed; `undefined` when there is nothing of that name.
+   * @throws {LaminixError} ERR_ARCHIVE when it is no file, or a circle of links
+   */
+  find(name: string): Region | undefined {
+    let key = inside(toByteString(name));
+    for (let links = 0; links < MAX_LINKS; links++) {
+      const member = key === undefined ? undefined : this.#members.get(key);
+      if (key === undefined || !member) return undefined;
+      if (member.type === "file") return { file: this.file, offset: member.offset, size: member.size };
+      if (!isLink(member)) throw leads(this.file, `its ${name} is not a file`);
+      key = targetOf(member, key);
+    }
+    throw leads(this.file, `its ${name} is not a file but a circle of links`);
+  }
+}
+
+function isLink({ type }: TarMember): boolean {
+  return type === "symlink" || type === "hardlink";
+}
+
+/** Where a link leads, as a name; `undefined` when that is outside. */
+function targetOf({ type, linkname }: TarMember, name: string): string | undefined {
+  if (type === "hardlink" || linkname.startsWith("/")) return inside(linkname);
+  return inside(posix.join(posix.dirname(name), linkname));
+}
+
+/** A name without what means nothing in it; `undefined` for one that leads out of its folder. */
+function inside(name: string): string | undefined {
+  const normal = posix.normalize(name).replace(/^\/+|\/+$/g, "");
+  return normal === ".." || normal.startsWith("../") ? undefined : normal;
+}
+
+function leads({ path }: StoredFile, why: string): LaminixError {
+  return new LaminixError("ERR_ARCHIVE", `${path} is not an image archive that can be read: ${why}`, {
+    details: { path },
+  });
+}

@@ -1,0 +1,119 @@
+import { expect, test, describe } from "vitest";
+import type { Image } from "../../src/image/image.js";
+import { configFile } from "../../src/image/image.js";
+import { inheritConfig, inheritHistory } from "../../src/image/inherit.js";
+import { formatJson, fromJs, isObject, type JsonObject } from "../../src/image/json.js";
+import type { Layer } from "../../src/image/layer.js";
+
+function object(value: unknown): JsonObject {
+  const json = fromJs(value, "it");
+  if (isObject(json)) return json;
+  throw new Error("not an object");
+}
+
+const inherit = (own: unknown, base: unknown): unknown =>
+  JSON.parse(formatJson(inheritConfig(object(own), object(base))));
+
+describe("a configuration on top of a base's", () => {
+  test("is the base's where it says nothing, whatever the key", () => {
+    const base = {
+      Cmd: ["a"],
+      Entrypoint: ["/init"],
+      User: "nobody",
+      WorkingDir: "/srv",
+      StopSignal: "SIGINT",
+      Healthcheck: { Test: ["NONE"] },
+      Shell: ["/bin/ash"],
+      Labels: { a: "1" },
+      Volumes: { "/data": {} },
+      ExposedPorts: { "80/tcp": {} },
+      Env: ["PATH=/bin"],
+      Unknown: { of: "some engine" },
+    };
+    expect(inherit({}, base)).toEqual(base);
+  });
+
+  test("is its own where it says something, even that there is nothing", () => {
+    const base = { User: "nobody", WorkingDir: "/srv", Healthcheck: { Test: ["CMD", "x"] }, Cmd: ["a"] };
+    expect(inherit({ User: "root", WorkingDir: "", Healthcheck: { Interval: 1 }, Cmd: null }, base)).toEqual({
+      User: "root",
+      WorkingDir: "",
+      Healthcheck: { Interval: 1 },
+      Cmd: null,
+    });
+  });
+
+  test("has labels, volumes and ports of both, its own where both have one", () => {
+    const base = { Labels: { a: "1", b: "2" }, Volumes: { "/a": {} }, ExposedPorts: { "80/tcp": {} } };
+    const own = { Labels: { b: "3", c: "4" }, Volumes: { "/b": {} }, ExposedPorts: { "81/udp": {} } };
+    expect(inherit(own, base)).toEqual({
+      Labels: { a: "1", b: "3", c: "4" },
+      Volumes: { "/a": {}, "/b": {} },
+      ExposedPorts: { "80/tcp": {}, "81/udp": {} },
+    });
+    expect(inherit(own, { Labels: null, Volumes: null })).toEqual(own);
+  });
+
+  test("has each variable once, the last value at the place of the first", () => {
+    expect(inherit({ Env: ["B=3", "C=4"] }, { Env: ["A=1", "B=2"] })).toEqual({ Env: ["A=1", "B=3", "C=4"] });
+    expect(inherit({}, { Env: null })).toEqual({ Env: null });
+    expect(inherit({ Env: ["A=1"] }, { Env: null })).toEqual({ Env: ["A=1"] });
+  });
+
+  test("has not the base's arguments when it has an entry point of its own", () => {
+    const base = { Entrypoint: ["/old"], Cmd: ["arguments of old"] };
+    expect(inherit({ Entrypoint: ["/new"] }, base)).toEqual({ Entrypoint: ["/new"] });
+    expect(inherit({ Entrypoint: ["/new"], Cmd: ["b"] }, base)).toEqual({ Entrypoint: ["/new"], Cmd: ["b"] });
+    expect(inherit({ Cmd: ["b"] }, base)).toEqual({ Entrypoint: ["/old"], Cmd: ["b"] });
+  });
+
+  test("has nothing of what the base asks of who builds upon it", () => {
+    expect(inherit({ OnBuild: ["RUN mine"] }, { OnBuild: ["RUN x"] })).toEqual({ OnBuild: ["RUN mine"] });
+    expect(inherit({}, { OnBuild: ["RUN x"] })).toEqual({});
+  });
+});
+
+describe("a history on top of a base's", () => {
+  const layer = (name: string): Layer => ({
+    kind: "base",
+    sources: [name],
+    diffId: () => Promise.reject(new Error("not asked for")),
+    open: () => {
+      throw new Error("not asked for");
+    },
+  });
+  const historyOf = (history: unknown): unknown => {
+    const base = [layer("one"), layer("two")];
+    const image: Image = {
+      config: new Map(),
+      architecture: "amd64",
+      created: "NOW",
+      layers: [...base, { ...layer("/nix/store/x"), kind: "store" }],
+      inherited: inheritHistory(object({ history }), base, "NOW"),
+    };
+    return (JSON.parse(configFile(image, [])) as { history: unknown }).history;
+  };
+  const own = { created: "NOW", comment: "store paths: ['/nix/store/x']" };
+
+  test("keeps the base's entries, those without a layer too", () => {
+    const history = [
+      { created: "2020", created_by: "ADD file" },
+      { created: "2020", created_by: "CMD", empty_layer: true },
+      { created: "2021", created_by: "RUN", empty_layer: false, author: "me" },
+    ];
+    expect(historyOf(history)).toEqual([...history, own]);
+  });
+
+  test.each([
+    ["nothing", undefined],
+    ["fewer layers than there are", [{ created: "2020" }]],
+    ["more layers than there are", [{}, {}, {}]],
+    ["something else", [1, 2]],
+  ])("has an entry for each layer where the base's tells of %s", (_, history) => {
+    expect(historyOf(history)).toEqual([
+      { created: "NOW", comment: "base image: one" },
+      { created: "NOW", comment: "base image: two" },
+      own,
+    ]);
+  });
+});
