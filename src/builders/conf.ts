@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { inheritConfig } from "../image/inherit.js";
 import { formatJson, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import { unixTime, parseTime } from "../image/time.js";
 import { graphOf, type LayerPlan } from "../layering/graph.js";
@@ -15,7 +16,7 @@ import { baseName, checkStoreDir, hashPart, toStorePath } from "../store/storePa
 import { Base } from "./base.js";
 import { specSchema } from "./spec.js";
 
-const described = specSchema.pick({
+const imageKeys = specSchema.pick({
   ...{ name: true, tag: true, fromImage: true, maxLayers: true, strategy: true, created: true, mtime: true },
   ...{ uid: true, gid: true, uname: true, gname: true },
 });
@@ -26,7 +27,7 @@ const attributesSchema = z.looseObject({
   /** Of `baseJson` and `customisationLayer`, both among it; empty where the image is to have no store paths. */
   graph: z.array(z.unknown()),
   image: z.strictObject({
-    ...described.shape,
+    ...imageKeys.shape,
     storeDir: z.string(),
     /** A file with `architecture`, `config` and `os`. */
     baseJson: z.string(),
@@ -50,14 +51,15 @@ export async function layeredConf(
   requireString(file, "file");
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
-  const base = readJsonObject(image.baseJson);
-  using baseImage = image.fromImage === null ? undefined : await Base.open(image.fromImage, { signal });
-  const inBase = (await baseImage?.storeNames(storeDir, signal)) ?? new Set();
-  const limit = layerBudget(image.maxLayers, baseImage?.image.layers.length ?? 0);
+  const described = readJsonObject(image.baseJson);
+  using base = await baseOf(image, described, signal);
+  const inBase = (await base?.storeNames(storeDir, signal)) ?? new Set();
+  const limit = layerBudget(image.maxLayers, base?.image.layers.length ?? 0);
   const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, limit);
   const tag = image.tag ?? hashPart(toStorePath(outputs.out, storeDir));
   const conf = new Map<string, Json>([
-    ...base,
+    ...described,
+    ["config", inheritConfig(configIn(described, image.baseJson), base?.config)],
     ["store_dir", storeDir],
     ["from_image", image.fromImage],
     ["store_layers", layers],
@@ -72,6 +74,22 @@ export async function layeredConf(
     ["gname", image.gname],
   ]);
   return `${formatJson(conf, 2)}\n`;
+}
+
+/** Of a base that is for several platforms, the one that the image is for. */
+async function baseOf(
+  { fromImage }: ImageAttributes,
+  described: JsonObject,
+  signal: AbortSignal | undefined,
+): Promise<Base | undefined> {
+  const architecture = described.get("architecture");
+  return Base.of({ fromImage, architecture: String(architecture), variant: undefined }, { signal });
+}
+
+function configIn(described: JsonObject, file: string): JsonObject {
+  const config = described.get("config");
+  if (isObject(config)) return config;
+  throw new LaminixError("ERR_SPEC", `config must be an object`, { details: { path: file, key: "config" } });
 }
 
 /**

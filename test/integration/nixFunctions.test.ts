@@ -278,21 +278,33 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       );
     });
 
-    test("adds to the layers of a base image, which count", async () => {
+    test("adds to a base image what it has not, and inherits what it does not say itself", async () => {
       const onTop = (maxLayers: number): string =>
-        `images.streamLayeredImage { name = "top"; fromImage = images.buildLayeredImage ${hello}; maxLayers = ${maxLayers};
-          config.Env = [ "TOP=\${images.fakeNss}" ]; }`;
+        `images.streamLayeredImage {
+          name = "top";
+          fromImage = images.buildLayeredImage ${hello};
+          maxLayers = ${maxLayers};
+          config.Env = [ "TOP=\${pkgs.cacert}" "SHELL=\${pkgs.bashInteractive}/bin/sh" ];
+        }`;
       const base = await readImage(
         gunzipSync(readFileSync(await nix.build(`images.buildLayeredImage ${hello}`))),
       );
-      const top = await readImage(await outputOf(await nix.build(onTop(base.layers.length + 2))));
-      expect(top.config.rootfs.diff_ids.slice(0, base.layers.length)).toEqual(base.config.rootfs.diff_ids);
-      expect(top.layers.length).toBe(base.layers.length + 2);
-      expect(top.config.config["Env"]).toEqual(["PATH=/bin", expect.stringMatching(/^TOP=/)]);
-      const said = await failure(onTop(base.layers.length + 1));
-      expect(said).toContain(`maxLayers is ${base.layers.length + 1}`);
-      expect(said).toContain(`${base.layers.length} to the base image`);
-      expect(said).toContain(`raise maxLayers to ${base.layers.length + 2} or more`);
+      const count = base.layers.length;
+      const archive = await outputOf(await nix.build(onTop(count + 2)));
+      const top = await readImage(archive);
+      expect(top.config.rootfs.diff_ids.slice(0, count)).toEqual(base.config.rootfs.diff_ids);
+      const conf = await nix.build(`(${onTop(count + 2)}).conf`);
+      expect(confIn(conf).store_layers).toEqual([[await nix.build("pkgs.cacert")]]);
+      expect(top.layers.length).toBe(count + 2);
+      expect(top.config.config).toEqual({
+        ...base.config.config,
+        Env: ["PATH=/bin", expect.stringMatching(/^TOP=/), expect.stringMatching(/^SHELL=/)],
+      });
+      expect(archive.equals(await referenceStream(conf))).toBe(true);
+      const said = await failure(onTop(count + 1));
+      expect(said).toContain(`maxLayers is ${count + 1}`);
+      expect(said).toContain(`${count} to the base image`);
+      expect(said).toContain(`raise maxLayers to ${count + 2} or more`);
     });
 
     test.each<[string, string, RegExp]>([
@@ -322,6 +334,7 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
     test.each([
       ["none", "image.tar"],
       ["gz", "image.tar.gz"],
+      ["zstd", "image.tar.zst"],
     ])("writes what the stream is to a file, compressed by %s", async (compressor, file) => {
       const args = hello.replace('"hello"', '"registry.example/my/image"');
       const built = await nix.build(
