@@ -31,6 +31,7 @@ let
     endingFor = import ./lib/compressors.nix;
     build = call ./lib/build.nix;
     write = call ./lib/write.nix;
+    specified = call ./lib/specified.nix;
     customisationLayer = call ./customisationLayer.nix;
   }
   // functions;
@@ -47,6 +48,10 @@ let
     streamLayeredImage = overridable (call ./streamLayeredImage.nix);
     buildLayeredImage = overridable (call ./buildLayeredImage.nix);
     buildLayeredImageWithNixDb = args: functions.buildLayeredImage (args // { includeNixDB = true; });
+    buildImage = overridable (call ./buildImage.nix);
+    buildImageWithNixDb = args: functions.buildImage (args // { includeNixDB = true; });
+    streamNixShellImage = overridable (call ./streamNixShellImage.nix);
+    buildNixShellImage = overridable (call ./buildNixShellImage.nix);
     mergeImages = call ./mergeImages.nix;
     exportImage = call ./exportImage.nix;
     pullImage = call ./pullImage.nix;

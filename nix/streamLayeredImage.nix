@@ -21,6 +21,8 @@ in
   tag ? null,
   fromImage ? null,
   contents ? [ ],
+  copyToRoot ? [ ],
+  keepContentsDirlinks ? false,
   config ? { },
   architecture ? goArchitecture,
   created ? "1970-01-01T00:00:01Z",
@@ -61,14 +63,18 @@ let
   );
 
   customisation = customisationLayer {
-    name = "${baseName}-customisation-layer";
+    name = imageName;
     inherit
+      fromImage
       contents
+      copyToRoot
+      keepContentsDirlinks
       extraCommands
       fakeRootCommands
       enableFakechroot
       perms
       includeNixDB
+      mtime
       ;
   };
 

@@ -1,5 +1,5 @@
 # A derivation that a script of bash makes. Its attributes reach the script in files, however long they are: as
-# variables of bash, and as JSON in the file that `$attrs` names.
+# variables of bash, and as JSON in the file that `$attrs` names; `$hash` is the hash in the path of `$out`.
 {
   bash,
   buildSystem,
@@ -32,10 +32,11 @@ derivation (
       "pipefail"
       "-c"
       ''
-        export PATH=${builtins.concatStringsSep ":" (map (package: "${package}/bin") (inputs ++ packages))}
+        export PATH=${builtins.concatStringsSep ":" (map (package: "${package.bin or package}/bin") (inputs ++ packages))}
         . "$NIX_ATTRS_SH_FILE"
         attrs=$NIX_ATTRS_JSON_FILE
-        out=''${outputs[out]}
+        out=''${outputs[out]} hash=''${outputs[out]##*/}
+        hash=''${hash:0:32}
         ${script}
       ''
     ];

@@ -5,13 +5,12 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { namesOf, readImage } from "../builders/image.js";
 import { type Node, referenceAuto } from "../layering/reference.js";
-import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
 import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun } from "../support/run.js";
+import { mustRun, projectRoot } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** As much of a `conf.json` as is looked at. */
@@ -390,39 +389,6 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
     });
   });
 
-  describeWith(["dockerd"], "what is built", () => {
-    let engine: DockerEngine;
-    beforeAll(async () => {
-      engine = await startDockerEngine();
-    });
-    afterAll(async () => {
-      await engine[Symbol.asyncDispose]();
-    });
-    const load = async (archive: Buffer): Promise<string> => {
-      const { stdout } = await engine.docker(["load"], { input: archive });
-      return /Loaded image: (\S+)/.exec(stdout.toString())?.[1] ?? "";
-    };
-    const runIn = async (args: readonly string[]): Promise<string> =>
-      (await engine.docker(["run", "--rm", "--network", "none", ...args])).stdout.toString().trim();
-
-    test("is loaded under the name and tag that its attributes tell, and runs", async () => {
-      const image = `images.streamLayeredImage ${hello}`;
-      const tag = await nix.evaluate<string>(`(${image}).imageTag`);
-      const loaded = await load(await outputOf(await nix.build(image)));
-      expect(loaded).toBe(`hello:${tag}`);
-      expect(await runIn([loaded])).toBe("hello from root");
-      expect(await runIn(["--user", "65534:65534", loaded])).toBe("hello from nobody");
-    });
-
-    test("runs without its store paths where the host's store is mounted", async () => {
-      const image = `(images.buildLayeredImage ${hello}).override { name = "bare"; includeStorePaths = false; }`;
-      const loaded = await load(readFileSync(await nix.build(image)));
-      const { storeDir } = nix.store;
-      expect(await runIn(["--volume", `${storeDir}:${storeDir}:ro`, loaded])).toBe("hello from root");
-      await expect(runIn([loaded])).rejects.toThrow(/no such file/);
-    });
-  });
-
   describeWith(["docker-registry", "skopeo", "openssl"], "pullImage", () => {
     let registry: ImageRegistry;
     let digest: string;
@@ -482,5 +448,23 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       const name = await nix.evaluate<string>(`(${pull(`hash = "";`)}).name`);
       expect(name).toBe(`docker-image-${registry.host.replace(":", "-")}-my-image-latest.tar`);
     });
+  });
+});
+
+describeWith(["nix-daemon", "nix-store"], "docs/nix.md", () => {
+  test("has examples that are Nix, and give images", async () => {
+    await using nix = await nixFunctions();
+    const text = readFileSync(path.join(projectRoot, "docs/nix.md"), "utf8");
+    const examples = Array.from(text.matchAll(/^```nix\n([^]*?)^```$/gm), ([, example]) =>
+      example!.replaceAll("/path/to/laminix", projectRoot),
+    );
+    expect(examples.length).toBeGreaterThan(3);
+    for (const example of examples) {
+      const value = await nix.evaluate<string>(`
+        let pkgs' = pkgs // { hello = pkgs.bashInteractive; }; in
+        let pkgs = pkgs'; value = (${example}); in
+        value.drvPath or (value.streamLayeredImage { name = "x"; }).drvPath`);
+      expect(value).toMatch(/\.drv$/);
+    }
   });
 });
