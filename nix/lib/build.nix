@@ -33,6 +33,8 @@ derivation (
       "-c"
       ''
         export PATH=${builtins.concatStringsSep ":" (map (package: "${package.bin or package}/bin") (inputs ++ packages))}
+        # Not below HOME, which is no place in builds, and must not come to be one.
+        export LAMINIX_CACHE_DIR=$NIX_BUILD_TOP/.laminix
         . "$NIX_ATTRS_SH_FILE"
         attrs=$NIX_ATTRS_JSON_FILE
         out=''${outputs[out]} hash=''${outputs[out]##*/}
