@@ -1,5 +1,6 @@
 /** What the builders make: an image that is ready to be read. */
 import { Readable } from "node:stream";
+import type { Compressor } from "../compress/compress.js";
 import type { Image } from "../image/image.js";
 import type { Layer } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
@@ -17,6 +18,8 @@ export class BuiltImage implements AsyncDisposable {
   /** The layers of store paths, bottom first; none where the image has one layer of everything. */
   readonly layers: readonly PlannedLayer[];
   readonly passthru: Readonly<Record<string, unknown>>;
+  /** How a file with its archive is to be compressed, as the spec says. */
+  readonly compressor: Compressor;
   readonly #mtime: number;
   readonly #parts: ImageParts;
   readonly #options: BuildOptions;
@@ -35,6 +38,7 @@ export class BuiltImage implements AsyncDisposable {
     this.imageTag = made.imageTag;
     this.layers = made.layers;
     this.passthru = made.spec.passthru;
+    this.compressor = made.spec.compressor;
     this.#mtime = parseTime(made.spec.mtime, "mtime").seconds;
     this.#parts = made.parts;
     this.#options = made.options;

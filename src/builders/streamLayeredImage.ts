@@ -13,7 +13,7 @@ import { BuiltImage } from "./builtImage.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { tagOf } from "./imageTag.js";
 import { layerTools } from "./layerTools.js";
-import { type ImageParts, imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
+import { type ImageParts, imageParts, planLayersOf, plannedLayers } from "./plan.js";
 import type { StoreSource } from "./source.js";
 import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
 

@@ -30,6 +30,7 @@ export interface ImageFlags {
   readonly uname?: string;
   readonly gname?: string;
   readonly includeStorePaths?: boolean;
+  readonly includeNixDb?: boolean;
 }
 
 export function withImageFlags(command: Command): Command {
@@ -59,7 +60,9 @@ export function withImageFlags(command: Command): Command {
     .option("--uname <S>", "owner's name")
     .option("--gname <S>", "group's name")
     .option("--include-store-paths", "put the store paths into the image (the default)")
-    .option("--no-include-store-paths", "leave them out, for containers that mount the host's store");
+    .option("--no-include-store-paths", "leave them out, for containers that mount the host's store")
+    .option("--include-nix-db", "make Nix in the image know the closures of contents")
+    .option("--no-include-nix-db", "leave its database out (the default)");
 }
 
 /**
@@ -108,7 +111,7 @@ function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
 function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
   const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
     flags;
-  const { includeStorePaths } = flags;
+  const { includeStorePaths, includeNixDb: includeNixDB } = flags;
   const keys = {
     name,
     tag,
@@ -123,6 +126,7 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
     uname,
     gname,
     includeStorePaths,
+    includeNixDB,
   };
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
 }

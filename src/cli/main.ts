@@ -17,10 +17,13 @@ type MakeCommand = (io: Io) => Command;
 const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   stream: async () => (await import("./commands/image.js")).stream,
   build: async () => (await import("./commands/image.js")).build,
+  "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
   layers: async () => (await import("./commands/layers.js")).layers,
   "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
   conf: async () => (await import("./commands/conf.js")).conf,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
+  export: async () => (await import("./commands/export.js")).exportCommand,
+  customise: async () => (await import("./commands/customise.js")).customise,
   closure: async () => (await import("./commands/closure.js")).closure,
   referrers: async () => (await import("./commands/referrers.js")).referrers,
   tree: async () => (await import("./commands/tree.js")).tree,

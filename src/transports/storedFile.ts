@@ -39,7 +39,7 @@ export class StoredFile implements Disposable {
 
   /** @param path what the bytes in the temporary file are called in errors */
   static fromSpool(path: string, spool: Spool): StoredFile {
-    const size = spool.end;
+    const size = spool.size;
     return new StoredFile(path, spool.take(), size);
   }
 

@@ -8,7 +8,7 @@ import {
   DigestCache,
   type ImageSpec,
   JsonNumber,
-  type LayeredImage,
+  type BuiltImage,
   openStore,
   type ProgressEvent,
   streamLayeredImage,
@@ -59,7 +59,7 @@ let paths: Paths;
 let store: Awaited<ReturnType<typeof openStore>>;
 const programs = ["nix-daemon", "nix-store"];
 
-async function build(spec: Partial<ImageSpec>, options: BuildOptions = {}): Promise<LayeredImage> {
+async function build(spec: Partial<ImageSpec>, options: BuildOptions = {}): Promise<BuiltImage> {
   return streamLayeredImage({ name: "image", ...spec }, { store, cache: false, ...options });
 }
 

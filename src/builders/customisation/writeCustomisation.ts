@@ -1,0 +1,52 @@
+/** The layer of an image's root in a folder, as nixpkgs' `streamLayeredImage` has it. */
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { removeTree } from "../../files/removeTree.js";
+import { parseTime } from "../../image/time.js";
+import { nixStore } from "../../store/defaultStore.js";
+import { cannotWrite, writeFileWhole } from "../../transports/file.js";
+import { Base } from "../base.js";
+import { type BuildOptions, checkBuildOptions } from "../buildOptions.js";
+import { imageParts } from "../plan.js";
+import { type ImageSpec, resolveSpec } from "../spec.js";
+
+/**
+ * Writes `layer.tar` and its SHA-256, `checksum`, to a folder that is made.
+ * @throws {LaminixError} as `streamLayeredImage`; ERR_FILE_WRITE
+ */
+export async function writeCustomisation(
+  spec: ImageSpec,
+  folder: string,
+  options: BuildOptions,
+): Promise<void> {
+  checkBuildOptions(options);
+  const { store = nixStore, signal, onProgress } = options;
+  const resolved = resolveSpec(spec);
+  const { seconds: mtime } = parseTime(resolved.mtime, "mtime");
+  using base = await Base.of(resolved, { signal });
+  await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
+  const { layer } = parts.customisation;
+  const { diffId } = await layer.diffId({ signal });
+  const partial = `${folder}.partial`;
+  try {
+    making(folder, () => {
+      mkdirSync(partial);
+      writeFileSync(join(partial, "checksum"), diffId.slice("sha256:".length));
+    });
+    await writeFileWhole(join(partial, "layer.tar"), layer.open({ signal }), { compression: "none", signal });
+    making(folder, () => {
+      renameSync(partial, folder);
+    });
+  } catch (error) {
+    removeTree(partial);
+    throw error;
+  }
+}
+
+function making(folder: string, act: () => void): void {
+  try {
+    act();
+  } catch (cause) {
+    throw cannotWrite(folder, cause);
+  }
+}

@@ -1,0 +1,76 @@
+/** dockerTools' `exportImage`: an image's root file system as one tar. */
+import { requireOptions, requireString } from "../arguments.js";
+import { LaminixError } from "../errors.js";
+import type { Image } from "../image/image.js";
+import { Fingerprint } from "../tar/fingerprint.js";
+import { writeFileWhole } from "../transports/file.js";
+import { openImages } from "../transports/open.js";
+import type { StoredImage } from "../transports/storedImage.js";
+import { treePieces } from "../tree/tar.js";
+import type { BuiltImage } from "./builtImage.js";
+import { imageRoot } from "./imageRoot.js";
+
+export interface ExportOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** `name:tag` of the image that is meant where an archive has several; the first unless given. */
+  readonly reference?: string | undefined;
+}
+
+/**
+ * Writes the root that a container of the image would have, whiteouts applied, as an uncompressed tar: names in order,
+ * owners, modes, times and attributes as in the layers, a hard link as a file of its own. No root, no virtual machine.
+ * @param image a docker-archive or an OCI layout on this disk, or an image that was built here
+ * @returns the file's size in bytes
+ * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_UNSUPPORTED, and what opening the
+ *   image throws
+ */
+export async function exportImage(
+  image: string | BuiltImage,
+  options: ExportOptions & { readonly output: string },
+): Promise<{ readonly path: string; readonly size: number }> {
+  requireOptions(options);
+  requireString(options.output, "options.output");
+  const { output: path, signal } = options;
+  const size = await writeFileWhole(path, exportPieces(image, options), { compression: "none", signal });
+  return { path, size };
+}
+
+/** The same tar in pieces; each is good until the next one is asked for. */
+export async function* exportPieces(
+  image: string | BuiltImage,
+  { signal, reference }: ExportOptions = {},
+): AsyncGenerator<Uint8Array> {
+  if (typeof image !== "string") {
+    yield* rootPieces(image.image, signal);
+    return;
+  }
+  using images = await openImages(image, { signal });
+  yield* rootPieces(chosen(images.images, image, reference), signal);
+}
+
+async function* rootPieces(
+  image: Pick<Image, "layers">,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const resources: Disposable[] = [];
+  const adopt = (resource: Disposable): void => {
+    resources.push(resource);
+  };
+  try {
+    const root = await imageRoot(image, { signal, adopt });
+    yield* treePieces(root, { mtime: 1, signal, fingerprint: new Fingerprint() });
+  } finally {
+    for (const resource of resources) resource[Symbol.dispose]();
+  }
+}
+
+function chosen(images: readonly StoredImage[], path: string, reference: string | undefined): StoredImage {
+  const image =
+    reference === undefined ? images[0] : images.find((each) => each.references.includes(reference));
+  if (image) return image;
+  const known = images.flatMap((each) => each.references);
+  throw new LaminixError("ERR_ARCHIVE", `${path} has no image ${String(reference)}`, {
+    details: { path, reference, known },
+    hint: known.length === 0 ? "its images have no names" : `it has ${known.join(", ")}`,
+  });
+}

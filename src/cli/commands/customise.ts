@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions, withStore } from "../options.js";
+import { progress } from "../progress.js";
+
+interface Options extends CommonOptions, ImageFlags {
+  readonly output: string;
+}
+
+export function customise(io: Io): Command {
+  return withImageFlags(
+    command("customise", "the layer of an image's root alone, for nix/: DIR/layer.tar and DIR/checksum"),
+  )
+    .argument("<SPEC>")
+    .requiredOption("-o, --output <DIR>", "a folder that is made")
+    .action(async (file: string, options: Options) => {
+      const { writeCustomisation } = await import("../../builders/customisation/writeCustomisation.js");
+      const { onProgress } = progress(io, options);
+      await withStore(options, async (store) => {
+        const spec = await specFrom([file], options, store, io);
+        await writeCustomisation(spec, options.output, { store, signal: io.signal, onProgress });
+      });
+    });
+}
