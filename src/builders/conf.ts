@@ -78,18 +78,23 @@ export async function layeredConf(
 
 /** Of a base that is for several platforms, the one that the image is for. */
 async function baseOf(
-  { fromImage }: ImageAttributes,
+  { fromImage, baseJson }: ImageAttributes,
   described: JsonObject,
   signal: AbortSignal | undefined,
 ): Promise<Base | undefined> {
   const architecture = described.get("architecture");
-  return Base.of({ fromImage, architecture: String(architecture), variant: undefined }, { signal });
+  if (typeof architecture !== "string") throw malformed(baseJson, "architecture", "a string");
+  return Base.of({ fromImage, architecture, variant: undefined }, { signal });
 }
 
 function configIn(described: JsonObject, file: string): JsonObject {
   const config = described.get("config");
   if (isObject(config)) return config;
-  throw new LaminixError("ERR_SPEC", `config must be an object`, { details: { path: file, key: "config" } });
+  throw malformed(file, "config", "an object");
+}
+
+function malformed(file: string, key: string, what: string): LaminixError {
+  return new LaminixError("ERR_SPEC", `${file}: ${key} is not ${what}`, { details: { path: file, key } });
 }
 
 /**

@@ -59,7 +59,12 @@ in
     "touch"
   ];
   gnutar = links "gnutar" [ "tar" ];
-  fakeroot = links "fakeroot" [ "fakeroot" ];
+  # A script that finds more programs by PATH.
+  fakeroot = build "fakeroot" ''
+    mkdir -p "$out/bin"
+    printf '#!/bin/sh\nPATH=$PATH:%s exec %s "$@"\n' "$PATH" "$(which fakeroot)" > "$out/bin/fakeroot"
+    chmod +x "$out/bin/fakeroot"
+  '';
   proot = links "proot" [ "proot" ];
   nix = links "nix" [ "nix-store" ];
   sqlite = links "sqlite" [ "sqlite3" ];
