@@ -76,6 +76,7 @@ export type ErrorCode =
   | "ERR_PATH_NOT_VALID"
   | "ERR_PATH_NOT_ON_DISK"
   | "ERR_GRAPH"
+  | "ERR_DERIVATION"
   | "ERR_NO_DEPENDENCY"
   // NARs and binary caches
   | "ERR_NAR"

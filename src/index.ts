@@ -48,6 +48,16 @@ export { buildImage, type ImageFile } from "./builders/buildImage.js";
 export { exportImage, type ExportOptions } from "./builders/exportImage.js";
 export type { SingleLayerSpec } from "./builders/singleLayerSpec.js";
 export { streamLayeredImage } from "./builders/streamLayeredImage.js";
+export {
+  buildNixShellImage,
+  type BuildNixShellImageOptions,
+  type NixShellImageOptions,
+  readCapturedEnvironment,
+  streamNixShellImage,
+  type WrittenImage,
+} from "./builders/nixShellImage.js";
+export type { NixShellOptions } from "./builders/nixShell/options.js";
+export type { ShellDerivation } from "./builders/nixShell/shellDerivation.js";
 export type { Missing, Substitutable } from "./store/nixStore.js";
 export type { AddOptions, NarInfo } from "./store/additions.js";
 export type { BuildOptions as StoreBuildOptions, BuildResult, BuildStatus } from "./store/builds.js";

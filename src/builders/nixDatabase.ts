@@ -10,6 +10,8 @@ import { run } from "../process/run.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import { baseName, type StorePath } from "../store/storePath.js";
 import { cannotWrite } from "../transports/file.js";
+import { derivationBytes } from "./nixShell/readDerivation.js";
+import type { StoreSource } from "./source.js";
 
 export interface NixDatabaseOptions {
   /** The folder that becomes the image's root. */
@@ -18,6 +20,8 @@ export interface NixDatabaseOptions {
   readonly storeDir: string;
   /** The paths that are to be valid. */
   readonly closure: Closure;
+  /** Where the files of a path are: Nix looks into derivations for what they build. */
+  readonly open: StoreSource["open"];
   /** Paths of the closure that the image's garbage collector is to keep. */
   readonly gcRoots: readonly StorePath[];
   /** When the paths came into the store: Unix seconds. */
@@ -36,7 +40,8 @@ const STATE = "nix/var/nix";
  *
  * The same bytes for the same closure, by the same `nix-store` and `sqlite3`.
  * @throws {LaminixError} ERR_PROGRAM, ERR_PATH_NOT_VALID for a root that is not in the closure, ERR_GRAPH where a
- *   path's hash is not known, ERR_FILE_TYPE where the way to the database leads over a link, ERR_FILE_WRITE
+ *   path's hash is not known, ERR_FILE_TYPE where the way to the database leads over a link, ERR_FILE_WRITE; for
+ *   derivations in the closure also ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH
  */
 export async function writeNixDatabase(options: NixDatabaseOptions): Promise<void> {
   const { root, closure, gcRoots, signal } = options;
@@ -79,11 +84,15 @@ function base16({ path, narHash }: PathInfo): string {
 async function makeDatabase(
   workshop: string,
   registration: string,
-  { storeDir, time, signal }: NixDatabaseOptions,
+  { storeDir, closure, open, time, signal }: NixDatabaseOptions,
 ): Promise<Readonly<Record<"database" | "schema", string>>> {
   const root = join(workshop, "root");
   const database = join(workshop, "db.sqlite");
-  await mkdir(root);
+  // Where Nix takes this store's files to be, whatever the store's directory is.
+  const files = join(root, "nix/store");
+  await mkdir(files, { recursive: true });
+  for (const path of closure.paths.filter((each) => each.endsWith(".drv")))
+    await writeFile(join(files, baseName(path)), await derivationBytes({ open }, path, { signal }));
   await writeFile(join(workshop, "nix.conf"), "build-users-group =\ngc-reserved-space = 0\n");
   const env = {
     ...withoutNix(process.env),

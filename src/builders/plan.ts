@@ -4,7 +4,7 @@ import { formatJson, type Json } from "../image/json.js";
 import { graphOf, type LayerPlan, type VirtualNode } from "../layering/graph.js";
 import { layerBudget, STRATEGIES } from "../layering/plan.js";
 import type { Closure } from "../store/closure.js";
-import { baseName, hashPart, type StorePath, storePathsIn } from "../store/storePath.js";
+import { baseName, hashPart, type StorePath, storePathsIn, toStorePath } from "../store/storePath.js";
 import type { Owner } from "../tar/header.js";
 import type { Base } from "./base.js";
 import { contentsOf, storePathsOf } from "./customisation/contents.js";
@@ -85,8 +85,11 @@ export async function imageParts(
     };
     const contents = storePathsOf(all.contents);
     const copied = storePathsOf(all.copies);
+    const namedOnly = new Set(spec.namedOnly.map((path) => hashPart(toStorePath(path, storeDir))));
     const named = await Promise.all(
-      storePathsIn(baseJson(spec), storeDir).map((path) => validPath(path, source, ask)),
+      storePathsIn(baseJson(spec), storeDir)
+        .filter((path) => !namedOnly.has(hashPart(path)))
+        .map((path) => validPath(path, source, ask)),
     );
     const copies = copied.length === 0 ? undefined : await source.closure(copied, ask);
     // A copy needs what it refers to, but not what it was copied from.
@@ -102,7 +105,7 @@ export async function imageParts(
     };
     customisation = new Customisation(parts, { source, ...options });
     if (customisation.mustBeMade) {
-      const found = await customisation.references();
+      const found = (await customisation.references()).filter((path) => !namedOnly.has(hashPart(path)));
       await hold(found);
       if (found.length > 0) closure = await source.closure([...needed, ...found], ask);
     }

@@ -105,6 +105,12 @@ export const specSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether the store paths are in the image; without them, bind-mount the host's store."),
+  namedOnly: z
+    .array(text)
+    .default([])
+    .describe(
+      "Store paths that the image names and does not have, such as those that are built in a container.",
+    ),
   compressor: z
     .enum(["none", "gz", "zstd"])
     .default("gz")

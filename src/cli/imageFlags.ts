@@ -1,5 +1,6 @@
 /** The flags that describe an image; each stands for a key of the spec and has the last word. */
 import { type Command, Option } from "commander";
+import { repositoryName } from "../builders/imageName.js";
 import type { StoreSource } from "../builders/source.js";
 import type { ImageSpec } from "../builders/spec.js";
 import { parseSpec } from "../builders/specFile.js";
@@ -96,12 +97,7 @@ async function fromPaths(
   signal: AbortSignal,
 ): Promise<ImageSpec> {
   const contents = await storePaths(args, store, signal);
-  const words = (contents[0] ?? "").replace(/^.*\/[^-]*-/, "").toLowerCase();
-  // Names of store paths may have characters, and runs of them, that names of images may not.
-  const name = words
-    .replace(/[^a-z0-9]+/g, (between) => (/^(?:\.|__?|-+)$/.test(between) ? between : "-"))
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
-  return { name: name || "image", contents };
+  return { name: repositoryName((contents[0] ?? "").replace(/^.*\/[^-]*-/, "")), contents };
 }
 
 function entriesOf(config: ImageSpec["config"]): [string, unknown][] {

@@ -55,9 +55,10 @@ async function withStore(storeDir: string, use: (given: Given) => Promise<void>)
   await use({ store, closure, app: app as StorePath, library: library as StorePath });
 }
 
-function write({ closure, app }: Given, root: string, options = {}): Promise<void> {
+function write({ store, closure, app }: Given, root: string, options = {}): Promise<void> {
   mkdirSync(root, { recursive: true });
   return writeNixDatabase({
+    open: (path) => ({ disk: store.realPath(path) }),
     root,
     storeDir: path.dirname(app),
     closure,
@@ -120,6 +121,30 @@ for (const nix of nixes) {
         });
       },
     );
+
+    test("knows what the derivations in the closure build", async () => {
+      await withStore("/nix/store", async (given) => {
+        const { store } = given;
+        const own = 'system = "x86_64-linux"; builder = "/bin/sh";';
+        const { stdout } = await store.run("nix-instantiate", [
+          "--expr",
+          `derivation { name = "thing"; ${own} dep = derivation { name = "dep"; ${own} }; }`,
+        ]);
+        const drv = stdout.toString().trim() as StorePath;
+        await using client = await openStore(`${store.uri}?store=/nix/store`);
+        const closure = await client.closure([drv]);
+        expect(closure.size).toBe(2);
+        const root = folder.join("root");
+        await write({ ...given, closure, app: drv }, root);
+        await cp(store.realStoreDir, path.join(root, "nix/store"), { recursive: true });
+        const [out = ""] = (await nixStore(root, given, ["--query", "--outputs", drv])).split("\n");
+        const { stdout: producers } = await mustRun("sqlite3", [
+          path.join(root, "nix/var/nix/db/db.sqlite"),
+          `SELECT v.path FROM DerivationOutputs d JOIN ValidPaths v ON v.id = d.drv WHERE d.path = '${out}'`,
+        ]);
+        expect(producers.toString()).toBe(`${drv}\n`);
+      });
+    });
 
     test("has the same bytes when it is written again later", async () => {
       await withStore("/nix/store", async (given) => {
@@ -257,7 +282,14 @@ describe("a graph without hashes", () => {
     writeFileSync(folder.join("graph.json"), JSON.stringify([{ path: app, narSize: 5, references: [] }]));
     const closure = await GraphStore.read(folder.join("graph.json")).closure([app]);
     await expect(
-      writeNixDatabase({ root: folder.path, storeDir: "/nix/store", closure, gcRoots: [], time: TIME }),
+      writeNixDatabase({
+        root: folder.path,
+        storeDir: "/nix/store",
+        closure,
+        open: () => ({ disk: "/nowhere" }),
+        gcRoots: [],
+        time: TIME,
+      }),
     ).rejects.toMatchObject({ code: "ERR_GRAPH", details: { path: app } });
   });
 });

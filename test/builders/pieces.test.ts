@@ -1,6 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { storePathsInPiece } from "../../src/builders/pieces/piece.js";
 import {
   binSh,
   caCertificates,
@@ -167,19 +166,6 @@ describe("a piece in a spec", () => {
     expect(hint({ piece: "fakeNss", extraPasswd: [] })).toContain('"extraPasswdLines"');
     expect(hint({ piece: "binSh", shel: "/s" })).toContain('"shell"');
     expect(hint({ file: {} })).toContain('"files"');
-  });
-
-  test("names the store paths in its texts and links", () => {
-    const path = (letter: string): string => `/nix/store/${letter.repeat(32)}-${letter}`;
-    const piece = resolvePiece({
-      files: {
-        "/a": { text: `exec ${path("a")}/bin/a ${path("b")}` },
-        "/b": { link: `${path("b")}/bin/b` },
-        [`${path("c")}/x`]: { folder: true },
-      },
-    });
-    expect(storePathsInPiece(piece, "/nix/store").sort()).toEqual([path("a"), path("b")]);
-    expect(storePathsInPiece(piece, "/other/store")).toEqual([]);
   });
 });
 

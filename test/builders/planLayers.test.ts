@@ -165,6 +165,17 @@ describe("an image's layers of store paths", () => {
     await expect(plan({ contents: ["/nix/store/x"] })).rejects.toMatchObject({ code: "ERR_STORE_PATH" });
   });
 
+  test("do not hold what the configuration names as something that is not in the image", async () => {
+    const config = { Env: [`out=${id("zlib")}`, `lib=${id("lib")}/lib, or ${id("x")}.`] };
+    expect((await plan({ config, namedOnly: [id("zlib"), id("x")] })).flat().sort()).toEqual([
+      "glibc",
+      "lib",
+    ]);
+    await expect(plan({ config, namedOnly: ["/elsewhere"] })).rejects.toMatchObject({
+      code: "ERR_OUTSIDE_STORE",
+    });
+  });
+
   test("can be 126 of 20,000 paths", async () => {
     const nodes = randomNodes(new Random(20), 20_000).map((node) => ({ ...node, name: node.name }));
     const contents = nodes.map(({ name }) => name);

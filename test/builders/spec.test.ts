@@ -33,6 +33,7 @@ describe("an image's spec", () => {
       gname: "root",
       includeStorePaths: true,
       compressor: "gz",
+      namedOnly: [],
       passthru: {},
     });
     expect(config.size).toBe(0);
@@ -89,6 +90,7 @@ describe("an image's spec", () => {
     [{ name: "a", includeStorePaths: "no" }, "includeStorePaths"],
     [{ name: "a", compressor: "xz" }, "compressor"],
     [{ name: "a", passthru: 1 }, "passthru"],
+    [{ name: "a", namedOnly: "/nix/store/x" }, "namedOnly"],
     [{ name: "a", specVersion: 2 }, "specVersion"],
   ])("%j is refused, and the error names %s", (spec, key) => {
     expect(() => resolve(spec)).toThrow(

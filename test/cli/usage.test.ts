@@ -4,9 +4,9 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const images = ["stream", "build", "layers", "stream-conf", "conf", "inspect"];
+const images = ["stream", "build", "layers", "stream-conf", "nix-shell", "inspect"];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
-const commands = [...images, ...questions, "store", "eval", "realise", "cache"];
+const commands = [...images, ...questions, "store", "eval", "realise", "cache", "conf"];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(

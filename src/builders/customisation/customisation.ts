@@ -144,6 +144,9 @@ export class Customisation implements Disposable {
         onLine: (script, line) => onProgress?.({ type: "log", script, line }),
       });
     }
+    // Nothing but fakeRootCommands knows better whose the files are.
+    const { uid, gid } = owner;
+    if (uid + gid > 0 && spec.fakeRootCommands === "") applyPerms(root, [{ uid, gid }]);
     for (const rule of applyPerms(root, permsRules(spec.perms)))
       warn(
         `a rule of perms is for nothing in the image's root: ${JSON.stringify({ path: rule.path, regex: rule.regex?.source })}`,
@@ -154,7 +157,14 @@ export class Customisation implements Disposable {
   async #database(signal: AbortSignal | undefined): Promise<FolderNode> {
     const { storeDir, closure, gcRoots } = this.#parts;
     const { nixDatabaseTree } = await import("./nixDatabaseTree.js");
-    return nixDatabaseTree({ storeDir, closure, gcRoots, time: this.#options.mtime, signal });
+    return nixDatabaseTree({
+      storeDir,
+      closure,
+      gcRoots,
+      time: this.#options.mtime,
+      signal,
+      open: (path) => this.#options.source.open(path),
+    });
   }
 
   /** Where the files of the store are on this disk. */

@@ -1,7 +1,6 @@
 /** Pieces of an image: files that are written down, in place of lying in the store. */
 import { z } from "zod";
 import { LaminixError } from "../../errors.js";
-import { type StorePath, storePathsIn } from "../../store/storePath.js";
 
 /** Files of an image. Folders on the way to them need not be named. Plain JSON. */
 export interface Piece {
@@ -103,12 +102,4 @@ function invalid(key: string, message: string): LaminixError {
     details: { key },
     hint: 'a piece is {"files":{"/etc/motd":{"text":"…"},"/bin/x":{"link":"…"},"/data":{"folder":true}}}',
   });
-}
-
-/** Store paths that a piece's files name: they belong to the image's closure. */
-export function storePathsInPiece(piece: Piece, storeDir: string): StorePath[] {
-  const texts = Object.values(piece.files).flatMap((file) =>
-    "text" in file ? [file.text] : "link" in file ? [file.link] : [],
-  );
-  return [...new Set(texts.flatMap((text) => storePathsIn(text, storeDir)))];
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { BuiltImage } from "../../builders/builtImage.js";
+import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
@@ -15,11 +16,7 @@ export function stream(io: Io): Command {
     .action(async (args: string[], options: Options) => {
       refuseTerminal(io, "docker load");
       await withImage(io, args, options, async (image, { finish }) => {
-        let size = 0;
-        for await (const piece of image.pieces()) {
-          await io.stdout.write(piece);
-          size += piece.length;
-        }
+        const size = await printArchive(io, image.pieces());
         finish(`${image.imageName}:${image.imageTag}  ${bytes(size)}`);
       });
     });

@@ -1,0 +1,79 @@
+import { type Command, Option } from "commander";
+import type { NixShellImageOptions } from "../../builders/nixShellImage.js";
+import { LaminixError } from "../../errors.js";
+import { printArchive } from "../archiveOutput.js";
+import { bytes } from "../format.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions, whole, withStore } from "../options.js";
+import { isSpec, storePaths } from "../paths.js";
+import { progress } from "../progress.js";
+import { refuseTerminal } from "../terminal.js";
+
+interface Options extends CommonOptions {
+  readonly name?: string;
+  readonly tag?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly home?: string;
+  readonly shell?: string;
+  readonly command?: string;
+  readonly run?: string;
+  readonly binSh?: string;
+  readonly usrBinEnv?: string;
+  readonly output?: string;
+  readonly compress?: string;
+}
+
+export function nixShell(io: Io): Command {
+  return command("nix-shell", "an image with a shell to build a derivation in, as a docker-archive")
+    .argument("<DRV|ENV.json>", "a derivation, or the environment that a build has written down")
+    .option("-o, --output <FILE>", "where to write it; unless given, standard output")
+    .option("--compress <HOW>", "of the file: none, gz or zstd; what its name ends in unless given")
+    .option("--name <NAME>", "the repository's name; the derivation's, with -env, unless given")
+    .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
+    .addOption(new Option("--uid <N>", "the user that the shell runs as (default: 1000)").argParser(whole))
+    .addOption(new Option("--gid <N>", "its group (default: 1000)").argParser(whole))
+    .option("--home <DIR>", "its home (default: /build)")
+    .option("--shell <PATH>", "a bash; the derivation's builder if it is one")
+    .option("--command <BASH>", "what an interactive shell runs before it ends")
+    .option("--run <BASH>", "what a shell runs that is not interactive")
+    .option("--bin-sh <PATH>", "what /bin/sh is; the shell unless given")
+    .option("--usr-bin-env <PATH>", "what /usr/bin/env is: an env, or a package with bin/env")
+    .action(async (argument: string, options: Options) => {
+      const { output, compress, jobs } = options;
+      const { signal } = io;
+      if (output === undefined) {
+        refuseTerminal(io, "docker load");
+        if (compress !== undefined)
+          throw new LaminixError("ERR_USAGE", "--compress is for a file, which --output names");
+      }
+      const { readCapturedEnvironment, streamNixShellImage } =
+        await import("../../builders/nixShellImage.js");
+      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
+      const { onProgress, finish } = progress(io, options);
+      await withStore(options, async (store) => {
+        const derivation = isSpec([argument])
+          ? await readCapturedEnvironment(argument)
+          : (await storePaths([argument], store, signal)).join();
+        const wanted = { ...shellOptions(options), store, signal, jobs, onProgress };
+        const image = await streamNixShellImage(derivation, wanted);
+        try {
+          const name = `${image.imageName}:${image.imageTag}`;
+          if (output === undefined) {
+            finish(`${name}  ${bytes(await printArchive(io, image.pieces()))}`);
+            return;
+          }
+          const compression = compressionFor(output, compress);
+          const size = await writeFileWhole(output, image.pieces(), { compression, signal });
+          finish(`${name}  ${output}  ${bytes(size)}`);
+        } finally {
+          await image.close();
+        }
+      });
+    });
+}
+
+function shellOptions(options: Options): NixShellImageOptions {
+  const { name, tag, uid, gid, home, shell, command: interactive, run, binSh, usrBinEnv } = options;
+  return { name, tag, uid, gid, homeDirectory: home, shell, command: interactive, run, binSh, usrBinEnv };
+}
