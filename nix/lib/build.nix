@@ -40,6 +40,9 @@ derivation (
         out=''${outputs[out]} hash=''${outputs[out]##*/}
         hash=''${hash:0:32}
         ${script}
+        # Nix takes a builder for ended when it closes its output, and kills it then. Some programs of coreutils do so a
+        # moment before they end, and bash would become the last command; with this one it stays itself.
+        :
       ''
     ];
   }
