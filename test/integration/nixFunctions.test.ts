@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeNss, shadowSetup } from "../../src/index.js";
 import { namesOf, readImage } from "../builders/image.js";
 import { type Node, referenceAuto } from "../layering/reference.js";
 import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
@@ -370,11 +371,22 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
     const textIn = async (expression: string, file: string): Promise<string> =>
       readFileSync(`${await nix.build(expression)}/${file}`, "utf8");
 
-    test("have users and groups, those of the caller among them", async () => {
-      const fake = `images.fakeNss.override { extraPasswdLines = [ "alice:x:1000:1000::/home/alice:/bin/sh" ]; }`;
-      const users = (await textIn(fake, "etc/passwd")).trimEnd().split("\n");
-      expect(users.map((line) => line.split(":")[0])).toEqual(["root", "alice", "nobody"]);
-      expect(await textIn(fake, "etc/nsswitch.conf")).toBe("hosts: files dns\n");
+    test("have the users and groups that the library's have, those of the caller among them", async () => {
+      const lines = {
+        extraPasswdLines: ["alice:x:1000:1000::/home/alice:/bin/sh"],
+        extraGroupLines: ["alice:x:1000:"],
+      };
+      const { files } = fakeNss(lines);
+      const made = `images.fakeNss.override (builtins.fromJSON ''${JSON.stringify(lines)}'')`;
+      for (const [name, file] of Object.entries(files))
+        if ("text" in file) expect(await textIn(made, name)).toBe(file.text);
+      expect((await textIn(made, "etc/passwd")).split("\n")[1]).toBe(lines.extraPasswdLines[0]);
+      expect((await textIn("images.fakeNss", "etc/passwd")).split("\n").length).toBe(3);
+    });
+
+    test("set accounts up by the library's commands", async () => {
+      const set = `functions { pkgs = pkgs // { shadow = "/the/shadow"; }; }`;
+      expect(await nix.evaluate(`(${set}).shadowSetup`)).toBe(shadowSetup({ shadow: "/the/shadow" }));
     });
 
     test("link to packages of the set", async () => {
