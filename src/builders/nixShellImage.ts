@@ -18,7 +18,6 @@ import {
 } from "./nixShell/shellDerivation.js";
 import { shellSpec } from "./nixShell/shellSpec.js";
 import type { StoreSource } from "./source.js";
-import type { ImageSpec } from "./spec.js";
 import type { BuiltImage } from "./builtImage.js";
 import { streamLayeredImage } from "./streamLayeredImage.js";
 
@@ -45,7 +44,7 @@ export async function streamNixShellImage(
   const storeDir = await store.storeDir({ near, signal: options.signal });
   const shellFor = isPath ? await readInStore(toStorePath(derivation, storeDir), store, options) : derivation;
   const spec = shellSpec(shellFor, options, { storeDir });
-  return streamLayeredImage(spec as unknown as ImageSpec, options);
+  return streamLayeredImage(spec, options);
 }
 
 const COMPRESSORS = ["none", "gz", "zstd"] as const;

@@ -23,6 +23,7 @@ export interface ImageFlags {
   readonly fromImage?: string;
   readonly maxLayers?: number;
   readonly strategy?: string;
+  readonly pipeline?: string;
   readonly created?: string;
   readonly mtime?: string;
   readonly architecture?: string;
@@ -53,6 +54,7 @@ export function withImageFlags(command: Command): Command {
     .addOption(
       new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]),
     )
+    .option("--pipeline <FILE>", "steps that put store paths into layers, in JSON (a layeringPipeline)")
     .option("--created <T>", "when the image was made: ISO 8601, or now")
     .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
     .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
@@ -107,13 +109,14 @@ function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
 function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
   const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
     flags;
-  const { includeStorePaths, includeNixDb: includeNixDB } = flags;
+  const { includeStorePaths, includeNixDb: includeNixDB, pipeline: layeringPipeline } = flags;
   const keys = {
     name,
     tag,
     fromImage,
     maxLayers,
     strategy,
+    layeringPipeline,
     created,
     mtime,
     architecture,

@@ -317,6 +317,76 @@ describe("laminix layers", () => {
   });
 });
 
+describe("a layering pipeline", () => {
+  const pipelineFile = (steps: unknown): string => {
+    writeFileSync(folder.join("pipeline.json"), JSON.stringify(steps));
+    return folder.join("pipeline.json");
+  };
+
+  test("is taken from a file by layers, stream and build, in place of what the spec has", async () => {
+    const spec = specFile(
+      JSON.stringify({ name: "a", contents: [program], layeringPipeline: [["no such step"]], maxLayers: 1 }),
+    );
+    const flags = ["--pipeline", pipelineFile([["split_every", 1], ["reverse"]]), ...graph];
+    const layers = await runMain(["layers", spec, ...flags, "--json"]);
+    expect(JSON.parse(layers.stdout.toString())).toEqual({
+      strategy: "pipeline",
+      layers: [
+        { paths: [library], narSize: 2_000_000 },
+        { paths: [program], narSize: 1000 },
+      ],
+    });
+    expect((await runMain(["layers", spec, ...flags])).stderr).toBe(
+      "2 layers by layeringPipeline, 2.00 MB\n",
+    );
+    const image = await stream([spec, ...flags.slice(0, 2)]);
+    expect(image.layers.map(namesOf)).toEqual([
+      expect.arrayContaining([`${library}/file`]),
+      expect.arrayContaining([`${program}/bin/program`]),
+      expect.arrayContaining(["./bin/program"]),
+    ]);
+    await runMain(["build", spec, "-o", folder.join("pipeline.tar"), ...flags]);
+    expect(readFileSync(folder.join("pipeline.tar")).equals(image.archive)).toBe(true);
+  });
+
+  test("decides the tag by the layers that it makes, not by how it is written", async () => {
+    const tag = async (steps: unknown): Promise<string> => {
+      const { manifest } = await stream([program, "--pipeline", pipelineFile(steps)]);
+      return manifest.RepoTags[0]!;
+    };
+    const one = await tag([]);
+    expect(await tag([["split_every", 100]])).toBe(one);
+    const spec = { name: "program_1.0", contents: [program], layeringPipeline: [["pipe", []]] };
+    expect((await stream([specFile(JSON.stringify(spec))])).manifest.RepoTags[0]).toBe(one);
+    expect(await tag([["split_every", 1]])).not.toBe(one);
+    expect(await tag([["remove_paths", library]])).not.toBe(one);
+  });
+
+  test("warns of paths that are in no layer, unless told to be quiet, and leaves them out", async () => {
+    const flags = ["--pipeline", pipelineFile([["remove_paths", library]]), ...graph];
+    const warning = "warning: 1 store path is in no layer: layeringPipeline leaves out what it removes\n";
+    for (const command of ["layers", "stream"]) {
+      const { code, stderr } = await runMain([command, program, ...flags]);
+      expect([code, stderr.startsWith(warning)]).toEqual([0, true]);
+      expect((await runMain([command, program, ...flags, "--quiet"])).stderr).toBe("");
+    }
+    const { layers } = await stream([program, ...flags.slice(0, 2)]);
+    expect(layers.flatMap(namesOf).filter((name) => name.startsWith(library))).toEqual([]);
+  });
+
+  test.each([
+    ['[["reverse"]]', "ERR_SPEC", "layeringPipeline[0] (reverse) needs a list, got a graph"],
+    ['[["revers"]]', "ERR_SPEC", 'layeringPipeline[0] has an unknown operation "revers"'],
+    ["[", "ERR_JSON", "pipeline.json is not JSON"],
+  ])("that is %s fails before anything is written", async (text, code, message) => {
+    writeFileSync(folder.join("pipeline.json"), text);
+    const argv = ["stream", program, "--pipeline", folder.join("pipeline.json"), ...graph, "--json"];
+    const { code: exit, stdout, stderr } = await runMain(argv);
+    expect([exit, stdout.length]).toEqual([1, 0]);
+    expect(JSON.parse(stderr).error).toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+});
+
 describe("laminix closure", () => {
   test("prints paths, each after all that it references, with their sizes or all that is known", async () => {
     const argv = ["closure", program, ...graph];

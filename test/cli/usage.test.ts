@@ -34,7 +34,7 @@ describe("the command line's help", () => {
       const { stdout } = await runMain([command, "--help"]);
       const flags =
         "--name --tag --cmd --entrypoint --env --user --workdir --label --expose --volume --from-image --max-layers " +
-        "--strategy --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths";
+        "--strategy --pipeline --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths";
       for (const flag of flags.split(" "))
         expect(stdout.toString()).toMatch(new RegExp(`^ +${flag}\\b`, "m"));
     },
