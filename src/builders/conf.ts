@@ -9,16 +9,16 @@ import { LaminixError } from "../errors.js";
 import { inheritConfig } from "../image/inherit.js";
 import { formatJson, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import { unixTime, parseTime } from "../image/time.js";
-import { graphOf, type LayerPlan } from "../layering/graph.js";
-import { layerBudget, STRATEGIES } from "../layering/plan.js";
+import type { LayerPlan } from "../layering/graph.js";
 import { GraphStore } from "../store/graphStore.js";
 import { baseName, checkStoreDir, hashPart, toStorePath } from "../store/storePath.js";
 import { Base } from "./base.js";
+import { type Layering, layeringOf, type LayeringOptions } from "./layering.js";
 import { specSchema } from "./spec.js";
 
 const imageKeys = specSchema.pick({
   ...{ name: true, tag: true, fromImage: true, maxLayers: true, strategy: true, created: true, mtime: true },
-  ...{ uid: true, gid: true, uname: true, gname: true },
+  ...{ layeringPipeline: true, uid: true, gid: true, uname: true, gname: true },
 });
 
 /** The derivation's attributes. Nix adds more of its own. */
@@ -31,7 +31,6 @@ const attributesSchema = z.looseObject({
     storeDir: z.string(),
     /** A file with `architecture`, `config` and `os`. */
     baseJson: z.string(),
-    layeringPipeline: z.union([z.array(z.unknown()), z.string()]).nullable(),
     /** A folder with `layer.tar` and `checksum`. */
     customisationLayer: z.string(),
   }),
@@ -42,20 +41,18 @@ type ImageAttributes = z.output<typeof attributesSchema>["image"];
  * @param file the structured attributes of a derivation (Nix manual, "Advanced Attributes"), with the reference graph
  *   under `graph` and the image under `image`
  * @returns the text of the `conf.json`
- * @throws {LaminixError} ERR_SPEC, ERR_JSON, ERR_GRAPH, ERR_LAYER_BUDGET, ERR_ARCHIVE, ERR_FILE_READ
+ * @throws {LaminixError} ERR_SPEC, ERR_JSON, ERR_GRAPH, ERR_LAYER_BUDGET, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_FILE_READ
  */
-export async function layeredConf(
-  file: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<string> {
+export async function layeredConf(file: string, options: LayeringOptions = {}): Promise<string> {
+  const { signal } = options;
   requireString(file, "file");
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
   const described = readJsonObject(image.baseJson);
   using base = await baseOf(image, described, signal);
   const inBase = (await base?.storeNames(storeDir, signal)) ?? new Set();
-  const limit = layerBudget(image.maxLayers, base?.image.layers.length ?? 0);
-  const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, limit);
+  const layering = await layeringOf(image, base?.image.layers.length ?? 0, options);
+  const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, layering);
   const tag = image.tag ?? hashPart(toStorePath(outputs.out, storeDir));
   const conf = new Map<string, Json>([
     ...described,
@@ -103,15 +100,15 @@ function malformed(file: string, key: string, what: string): LaminixError {
  */
 async function planned(
   graph: GraphStore,
-  { baseJson, customisationLayer, strategy }: ImageAttributes,
+  { baseJson, customisationLayer, strategy, layeringPipeline }: ImageAttributes,
   inBase: ReadonlySet<string>,
-  limit: number,
+  layering: Layering,
 ): Promise<LayerPlan> {
   const closure = await graph.closure([baseJson, customisationLayer]);
   const others = closure.paths.filter((path) => path === baseJson || path === customisationLayer);
   const known = closure.paths.filter((path) => inBase.has(baseName(path)));
-  const without = new Set([...known, ...(strategy === "auto" ? [] : others)]);
-  return STRATEGIES[strategy](graphOf(closure, [], without), limit)
+  const takePart = layeringPipeline === null && strategy === "auto";
+  return layering(closure, [], new Set(takePart ? known : [...known, ...others]))
     .map((layer) => layer.filter((path) => !others.includes(path)))
     .filter((layer) => layer.length > 0);
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runMain } from "../cli/commandLine.js";
+import { referenceLayers } from "../layering/pipelines.js";
 import { referenceAuto, referencePopularity } from "../layering/reference.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
@@ -95,6 +96,29 @@ describe("laminix conf", () => {
       expect(await layersOf({ maxLayers, strategy: "popularity" })).toEqual(
         referencePopularity(own, maxLayers - 1),
       );
+    }
+  });
+
+  test("runs a pipeline over what is in layers of store paths, whatever maxLayers is", async () => {
+    const nodes = graph.map(({ path: name, ...rest }) => ({
+      name,
+      ...rest,
+      isVirtual: virtual.includes(name),
+    }));
+    const pipelines = [
+      [["popularity_contest"], ["limit_layers", 2]],
+      [
+        ["split_paths", [graph[1]!.path]],
+        ["over", "main", ["pipe", [["popularity_contest"], ["reverse"]]]],
+      ],
+      [["remove_paths", graph[2]!.path]],
+    ];
+    const expected = await referenceLayers(pipelines.map((pipeline) => ({ nodes, pipeline })));
+    for (const [i, layeringPipeline] of pipelines.entries()) {
+      expect(await layersOf({ layeringPipeline, maxLayers: 1 })).toEqual(expected[i]);
+      const file = folder.join("pipeline.json");
+      writeFileSync(file, JSON.stringify(layeringPipeline));
+      expect(await layersOf({ layeringPipeline: file })).toEqual(expected[i]);
     }
   });
 

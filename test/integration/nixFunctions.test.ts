@@ -256,6 +256,26 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       }
     });
 
+    test("puts paths into layers by a pipeline: a list, or a file that a build has made", async () => {
+      const pipeline = `[ [ "split_paths" [ "\${pkgs.cacert}" ] ] ]`;
+      const layersBy = async (layeringPipeline: string): Promise<Conf["store_layers"]> => {
+        const { store_layers: layers } = await confOf(`{
+          name = "x"; contents = [ pkgs.bashInteractive images.caCertificates images.binSh ]; maxLayers = 1;
+          layeringPipeline = ${layeringPipeline};
+        }`);
+        return layers;
+      };
+      const layers = await layersBy(pipeline);
+      const certificates = await nix.build("pkgs.cacert");
+      // What only holds links is in no layer: the links are in the layer of the root, and lead to what they name.
+      expect(layers).toEqual([[certificates], [await nix.build("pkgs.bashInteractive")]]);
+      const file = `derivation {
+        name = "pipeline.json"; system = builtins.currentSystem; builder = "/bin/sh";
+        args = [ "-c" "echo '\${builtins.toJSON ${pipeline}}' > $out" ];
+      }`;
+      expect(await layersBy(file)).toEqual(layers);
+    });
+
     test("has no limit to the number of store paths, nor to the length of what names them", async () => {
       const count = 3000;
       const { config, store_layers: layers } = await confOf(`{

@@ -15,9 +15,9 @@ export function conf(io: Io): Command {
     .action(async (attributes: string, options: Options) => {
       const { layeredConf } = await import("../../builders/conf.js");
       const { writeFileWhole } = await import("../../transports/file.js");
-      const { finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options);
       const { signal } = io;
-      const text = Buffer.from(await layeredConf(attributes, { signal }));
+      const text = Buffer.from(await layeredConf(attributes, { signal, onProgress }));
       const pieces = (async function* () {
         yield await Promise.resolve(text);
       })();
