@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
+import { COMPRESSORS } from "../compress/compress.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
@@ -118,7 +119,12 @@ export const specSchema = z.strictObject({
       "Store paths that the image names and does not have, such as those that are built in a container.",
     ),
   compressor: z
-    .enum(["none", "gz", "zstd"])
+    .enum(COMPRESSORS, {
+      error: ({ input }) => {
+        const given = typeof input === "string" ? JSON.stringify(input) : `a value of type ${typeof input}`;
+        return `${given} is not a compressor; there are ${COMPRESSORS.join(", ")}`;
+      },
+    })
     .default("gz")
     .describe("How an archive in a file is compressed."),
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),

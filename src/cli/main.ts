@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { type Io, OutputClosed } from "./io.js";
+import { eraseProgress } from "./progress.js";
 import { version } from "./version.js";
 
 /** Exit codes. */
@@ -77,6 +78,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     return DONE;
   } catch (error) {
+    eraseProgress(io);
     if (error instanceof OutputClosed) return CLOSED;
     if (io.signal.aborted) return INTERRUPTED;
     report(error, io, argv);

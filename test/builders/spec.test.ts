@@ -102,6 +102,12 @@ describe("an image's spec", () => {
     );
   });
 
+  test("with a compressor that there is not is told which there are", () => {
+    for (const compressor of ["xz", "GZ", "", 1, null]) {
+      expect(() => resolve({ name: "a", compressor })).toThrow(/compressor: .* none, gz, zstd$/);
+    }
+  });
+
   test("without a name is told that it is missing", () => {
     expect(() => resolve({})).toThrow("the image spec is not valid: name is missing");
   });

@@ -1,8 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { OutputClosed } from "../../dist/cli/io.js";
 import { namesOf, type ReadImage, readImage } from "../builders/image.js";
+import { describeWith } from "../support/requirements.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { runMain, type Situation } from "./commandLine.js";
 
@@ -249,7 +251,10 @@ describe("laminix stream", () => {
   });
 });
 
-describe("laminix build", () => {
+const unzstd = (bytes: Buffer): Buffer =>
+  execFileSync("zstd", ["-qdc"], { input: bytes, maxBuffer: 1 << 30 });
+
+describeWith(["zstd"], "laminix build", () => {
   test("writes the same to a file, compressed as its name says or as it is told", async () => {
     const { archive } = await stream([program]);
     for (const [name, flags, unpack] of [
@@ -257,6 +262,8 @@ describe("laminix build", () => {
       ["image.tar.gz", [], gunzipSync],
       ["packed", [], gunzipSync],
       ["plain", ["--compress", "none"], (bytes: Buffer) => bytes],
+      ["image.tar.zst", [], unzstd],
+      ["other", ["--compress", "zstd"], unzstd],
     ] as const) {
       const { code, stdout } = await runMain(["build", program, "-o", cache.join(name), ...flags, ...graph]);
       expect([code, stdout.length]).toEqual([0, 0]);
@@ -281,7 +288,33 @@ describe("laminix build", () => {
     expect(
       (await runMain(["build", program, "-o", cache.join("c"), "--compress", "xz", ...graph])).code,
     ).toBe(2);
+    const wrong = specFile(`{"name": "a", "compressor": "xz"}`);
+    const refused = await runMain(["build", wrong, "-o", cache.join("d.tar"), ...graph]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("none, gz, zstd")]);
     expect(readdirSync(cache.path).filter((name) => name !== "digests")).toEqual(["a.tar.gz"]);
+  });
+});
+
+describe("progress on a terminal", () => {
+  const ERASE = "\r\x1b[K";
+
+  test("is a line that is drawn again for each layer and counts bytes, not layers", async () => {
+    const argv = ["build", program, "-o", cache.join("a"), "--compress", "none", "--tag", "t", ...graph];
+    const { stderr } = await runMain(argv, { isTerminal: true });
+    const [start, closure, ...drawn] = stderr.split(ERASE);
+    expect([start, closure]).toEqual(["", "2 store paths, 2.00 MB\n"]);
+    expect(drawn).toEqual([
+      `[${".".repeat(24)}] layer 1/3  0 B of 2.11 MB  library`,
+      expect.stringMatching(/^\[#{23}\.\] layer 2\/3 {2}2\.11 MB of 2\.1\d MB {2}Program_1\.0$/),
+      expect.stringMatching(/^\[#{23}\.\] layer 3\/3 {2}2\.1\d MB of 2\.1\d MB {2}links to the contents$/),
+      expect.stringMatching(/^program_1\.0:t {2}.* {2}2\.1\d MB\n$/),
+    ]);
+  });
+
+  test("is not in the way of an error", async () => {
+    const argv = ["build", program, "-o", cache.join("absent/a"), ...graph];
+    const { stderr } = await runMain(argv, { isTerminal: true });
+    expect(stderr).toContain(`${ERASE}laminix: ${cache.join("absent/a")} cannot be written`);
   });
 });
 
