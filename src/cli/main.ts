@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   merge: async () => (await import("./commands/merge.js")).merge,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
   export: async () => (await import("./commands/export.js")).exportCommand,
+  conf: async () => (await import("./commands/conf.js")).conf,
   customise: async () => (await import("./commands/customise.js")).customise,
   closure: async () => (await import("./commands/closure.js")).closure,
   referrers: async () => (await import("./commands/referrers.js")).referrers,
