@@ -436,7 +436,7 @@ describeWith(["skopeo", "umoci"], "an image that others have written", () => {
     expect(images.images).toHaveLength(1);
     const [layer] = await layersOf(images);
     // umoci leaves out the last padding and the archive's end, so that GNU tar and bsdtar complain.
-    const members = [...tarMembers(await images.images[0]!.layers[0]!.tar(), "it")];
+    const members = [...tarMembers(await images.images[0]!.layers[0]!.stored(), "it")];
     const file = members.find(({ name }) => name === "etc/file")!;
     expect(layer!.toString("latin1", file.offset, file.offset + file.size)).toBe("content");
     expect(formatJson(images.images[0]!.configFile)).toContain('"Cmd": ["run"]');
