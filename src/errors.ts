@@ -58,6 +58,28 @@ function describe(value: unknown): string {
   return `a ${typeof value}`;
 }
 
+/** Of the words that are known, the one that was probably meant: for hints. */
+export function nearestWord(word: string, known: readonly string[]): string | undefined {
+  return known
+    .map((each) => ({ each, distance: editDistance(word.toLowerCase(), each.toLowerCase()) }))
+    .sort((one, other) => one.distance - other.distance)[0]?.each;
+}
+
+/** Insertions, deletions and replacements that lead from one word to the other. */
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...one].entries()) {
+    const next = [i + 1];
+    for (const [j, its] of [...other].entries()) {
+      next.push(
+        Math.min((row[j] ?? 0) + (letter === its ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1),
+      );
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}
+
 export type ErrorCode =
   | "ERR_ARGUMENT"
   // the addon and the daemon

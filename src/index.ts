@@ -41,10 +41,13 @@ export { type LayersPlan, planLayers } from "./builders/planLayers.js";
 export type { OnProgress, ProgressEvent } from "./builders/progress.js";
 export type { HeldRoots, StoreSource } from "./builders/source.js";
 export type { ImageSpec } from "./builders/spec.js";
+export { type MergedImages, mergeImages, type MergeOptions } from "./builders/mergeImages.js";
 export { streamConf, type StreamConfOptions } from "./builders/streamConf.js";
 export type { BuildOptions } from "./builders/buildOptions.js";
 export type { BuiltImage } from "./builders/builtImage.js";
-export { buildImage, type ImageFile } from "./builders/buildImage.js";
+export { buildImage } from "./builders/buildImage.js";
+export { buildLayeredImage } from "./builders/buildLayeredImage.js";
+export type { BuildFileOptions, ImageFile } from "./builders/imageFile.js";
 export { exportImage, type ExportOptions } from "./builders/exportImage.js";
 export type { SingleLayerSpec } from "./builders/singleLayerSpec.js";
 export { streamLayeredImage } from "./builders/streamLayeredImage.js";
@@ -54,7 +57,6 @@ export {
   type NixShellImageOptions,
   readCapturedEnvironment,
   streamNixShellImage,
-  type WrittenImage,
 } from "./builders/nixShellImage.js";
 export type { NixShellOptions } from "./builders/nixShell/options.js";
 export type { ShellDerivation } from "./builders/nixShell/shellDerivation.js";

@@ -22,7 +22,7 @@ export class Base implements Disposable {
    * @throws {LaminixError} as `openImages`; ERR_UNSUPPORTED when the base is for another system than Linux
    */
   static async of(
-    { fromImage, architecture, variant }: ResolvedSpec,
+    { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
     { signal }: { readonly signal?: AbortSignal | undefined },
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;

@@ -10,7 +10,8 @@ import type { ResolvedSpec } from "./spec.js";
 export async function tagOf(spec: ResolvedSpec, plan: LayerPlan, parts: ImageParts): Promise<string> {
   const { base, closure, contents, customisation } = parts;
   const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
-  const { contents: ______, copyToRoot: _______, ...deciding } = rest;
+  // The pipeline decides through the layers that it makes.
+  const { contents: ______, copyToRoot: _______, layeringPipeline: ________, ...deciding } = rest;
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
   // What commands and files outside the store make of the root shows only in its bytes.
   const { layer, mustBeMade } = customisation;

@@ -3,11 +3,11 @@
  * by hand, in the environment that Nix would build it in.
  */
 import { readFile } from "node:fs/promises";
-import { requireOneOf, requireOptions, requireString } from "../arguments.js";
+import { requireOneOf, requireString } from "../arguments.js";
+import { type Compressor, COMPRESSORS } from "../compress/compress.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 import { nixStore } from "../store/defaultStore.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
-import { compressionFor, writeFileWhole } from "../transports/file.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { checkNixShellOptions, type NixShellOptions } from "./nixShell/options.js";
 import { inputsOf, readDerivation } from "./nixShell/readDerivation.js";
@@ -18,8 +18,8 @@ import {
 } from "./nixShell/shellDerivation.js";
 import { shellSpec } from "./nixShell/shellSpec.js";
 import type { StoreSource } from "./source.js";
-import type { ImageSpec } from "./spec.js";
 import type { BuiltImage } from "./builtImage.js";
+import { type BuildFileOptions, checkOutput, type ImageFile, writeImageFile } from "./imageFile.js";
 import { streamLayeredImage } from "./streamLayeredImage.js";
 
 export interface NixShellImageOptions extends NixShellOptions, BuildOptions {}
@@ -45,21 +45,12 @@ export async function streamNixShellImage(
   const storeDir = await store.storeDir({ near, signal: options.signal });
   const shellFor = isPath ? await readInStore(toStorePath(derivation, storeDir), store, options) : derivation;
   const spec = shellSpec(shellFor, options, { storeDir });
-  return streamLayeredImage(spec as unknown as ImageSpec, options);
+  return streamLayeredImage(spec, options);
 }
 
-const COMPRESSORS = ["none", "gz", "zstd"] as const;
-
-export interface BuildNixShellImageOptions extends NixShellImageOptions {
-  /** How the archive is compressed; what the file's name says unless given, and gzip where it says nothing. */
-  readonly compressor?: (typeof COMPRESSORS)[number] | undefined;
-}
-
-export interface WrittenImage {
-  readonly imageName: string;
-  readonly imageTag: string;
-  /** Bytes of the file. */
-  readonly size: number;
+export interface BuildNixShellImageOptions extends NixShellImageOptions, BuildFileOptions {
+  /** How the archive is compressed; gzip unless given. */
+  readonly compressor?: Compressor | undefined;
 }
 
 /**
@@ -68,19 +59,13 @@ export interface WrittenImage {
  */
 export async function buildNixShellImage(
   derivation: string | ShellDerivation,
-  file: string,
-  options: BuildNixShellImageOptions = {},
-): Promise<WrittenImage> {
-  requireString(file, "file");
-  requireOptions(options);
-  const { compressor, signal } = options;
+  options: BuildNixShellImageOptions,
+): Promise<ImageFile> {
+  checkOutput(options);
+  const { compressor } = options;
   if (compressor !== undefined) requireOneOf(compressor, COMPRESSORS, "options.compressor");
   await using image = await streamNixShellImage(derivation, options);
-  const size = await writeFileWhole(file, image.pieces(), {
-    compression: compressionFor(file, compressor),
-    signal,
-  });
-  return { imageName: image.imageName, imageTag: image.imageTag, size };
+  return await writeImageFile(image, options, compressor);
 }
 
 /**

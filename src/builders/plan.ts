@@ -1,14 +1,14 @@
 /** From a spec to what its image is made of: store paths, the layer of its root, and how the paths are put into layers. */
 import { LaminixError } from "../errors.js";
 import { formatJson, type Json } from "../image/json.js";
-import { graphOf, type LayerPlan, type VirtualNode } from "../layering/graph.js";
-import { layerBudget, STRATEGIES } from "../layering/plan.js";
+import type { LayerPlan, VirtualNode } from "../layering/graph.js";
 import type { Closure } from "../store/closure.js";
 import { baseName, hashPart, type StorePath, storePathsIn, toStorePath } from "../store/storePath.js";
 import type { Owner } from "../tar/header.js";
 import type { Base } from "./base.js";
 import { contentsOf, storePathsOf } from "./customisation/contents.js";
 import { Customisation, type CustomisationParts } from "./customisation/customisation.js";
+import type { Layering } from "./layering.js";
 import type { OnProgress } from "./progress.js";
 import type { HeldRoots, StoreSource } from "./source.js";
 import type { ResolvedSpec } from "./spec.js";
@@ -122,17 +122,19 @@ export async function imageParts(
   }
 }
 
-/** Store paths into layers, by the spec's strategy, within what the base leaves of the budget. */
-export async function planLayersOf(spec: ResolvedSpec, parts: ImageParts): Promise<LayerPlan> {
+/** The store paths that the base does not have, in layers. */
+export async function planLayersOf(
+  spec: ResolvedSpec,
+  parts: ImageParts,
+  layering: Layering,
+): Promise<LayerPlan> {
   if (!spec.includeStorePaths) return [];
-  const { base, closure, customisation, named, contents, inBase } = parts;
-  const limit = layerBudget(spec.maxLayers, base?.image.layers.length ?? 0);
+  const { closure, customisation, named, contents, inBase } = parts;
   const nodes: VirtualNode[] = [
     { name: "config", narSize: narSizeOfFile(baseJson(spec).length), references: named },
     { name: "contents", narSize: await narSizeOf(customisation), references: contents },
   ];
-  const graph = graphOf(closure, spec.strategy === "auto" ? nodes : [], inBase);
-  return STRATEGIES[spec.strategy](graph, limit);
+  return layering(closure, nodes, inBase);
 }
 
 const ROOT: Owner = { uid: 0, gid: 0, uname: "", gname: "" };

@@ -3,14 +3,14 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { COMPRESSORS } from "../compress/compress.js";
+import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { permsSchema } from "./permsSpec.js";
 import type { Piece } from "./pieces/piece.js";
 import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
-import { nearestOf } from "./nearest.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);
@@ -68,6 +68,13 @@ export const specSchema = z.strictObject({
     .enum(Object.keys(STRATEGIES) as [Strategy, ...Strategy[]])
     .default("auto")
     .describe("How store paths are put into layers."),
+  layeringPipeline: z
+    .union([text, z.array(z.unknown())], "must be a list of steps, or the name of a file of JSON that has it")
+    .nullable()
+    .default(null)
+    .describe(
+      "Steps that put store paths into layers, in place of strategy and maxLayers: a list, or the name of a file of JSON.",
+    ),
   created: text
     .default("1970-01-01T00:00:01Z")
     .describe("When the image was made, as its configuration tells it: ISO 8601, or now."),
@@ -112,7 +119,12 @@ export const specSchema = z.strictObject({
       "Store paths that the image names and does not have, such as those that are built in a container.",
     ),
   compressor: z
-    .enum(["none", "gz", "zstd"])
+    .enum(COMPRESSORS, {
+      error: ({ input }) => {
+        const given = typeof input === "string" ? JSON.stringify(input) : `a value of type ${typeof input}`;
+        return `${given} is not a compressor; there are ${COMPRESSORS.join(", ")}`;
+      },
+    })
     .default("gz")
     .describe("How an archive in a file is compressed."),
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
@@ -181,7 +193,7 @@ function invalid(key: string, message: string): LaminixError {
 }
 
 function unknownKey(key: string): LaminixError {
-  const nearest = nearestOf(key, Object.keys(specSchema.shape));
+  const nearest = nearestWord(key, Object.keys(specSchema.shape));
   return new LaminixError(
     "ERR_SPEC_UNKNOWN_KEY",
     `the image spec has an unknown key ${JSON.stringify(key)}`,

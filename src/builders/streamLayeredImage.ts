@@ -7,11 +7,11 @@ import { parseTime } from "../image/time.js";
 import { nixStore } from "../store/defaultStore.js";
 import type { StorePath } from "../store/storePath.js";
 import type { LayerPlan } from "../layering/graph.js";
-import { layerBudget } from "../layering/plan.js";
 import { Base } from "./base.js";
 import { BuiltImage } from "./builtImage.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 import { tagOf } from "./imageTag.js";
+import { layeringOf } from "./layering.js";
 import { layerTools } from "./layerTools.js";
 import { type ImageParts, imageParts, planLayersOf, plannedLayers } from "./plan.js";
 import type { StoreSource } from "./source.js";
@@ -33,9 +33,9 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
   const resolved = base?.platformFor(asked, spec) ?? asked;
   let parts: ImageParts | undefined;
   try {
-    layerBudget(resolved.maxLayers, base?.image.layers.length ?? 0);
+    const layering = await layeringOf(resolved, base?.image.layers.length ?? 0, { signal, onProgress });
     parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
-    const plan = await planLayersOf(resolved, parts);
+    const plan = await planLayersOf(resolved, parts, layering);
     onProgress?.({ type: "closure", paths: parts.closure.size, narSize: parts.closure.narSize });
     const image: Image = {
       config: inheritConfig(resolved.config, base?.config),

@@ -23,6 +23,7 @@ export interface ImageFlags {
   readonly fromImage?: string;
   readonly maxLayers?: number;
   readonly strategy?: string;
+  readonly pipeline?: string;
   readonly created?: string;
   readonly mtime?: string;
   readonly architecture?: string;
@@ -48,11 +49,12 @@ export function withImageFlags(command: Command): Command {
     .addOption(many("--label <K=V>", "a label (repeatable)"))
     .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
     .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
-    .option("--from-image <ARCHIVE>", "a docker-archive to build upon")
+    .option("--from-image <ARCHIVE>", "a docker-archive or an OCI layout to build upon")
     .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
     .addOption(
       new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]),
     )
+    .option("--pipeline <FILE>", "steps that put store paths into layers, in JSON (a layeringPipeline)")
     .option("--created <T>", "when the image was made: ISO 8601, or now")
     .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
     .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
@@ -107,13 +109,14 @@ function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
 function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
   const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
     flags;
-  const { includeStorePaths, includeNixDb: includeNixDB } = flags;
+  const { includeStorePaths, includeNixDb: includeNixDB, pipeline: layeringPipeline } = flags;
   const keys = {
     name,
     tag,
     fromImage,
     maxLayers,
     strategy,
+    layeringPipeline,
     created,
     mtime,
     architecture,

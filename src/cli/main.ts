@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { type Io, OutputClosed } from "./io.js";
+import { eraseProgress } from "./progress.js";
 import { version } from "./version.js";
 
 /** Exit codes. */
@@ -21,8 +22,10 @@ const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   layers: async () => (await import("./commands/layers.js")).layers,
   "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
   "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
+  merge: async () => (await import("./commands/merge.js")).merge,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
   export: async () => (await import("./commands/export.js")).exportCommand,
+  conf: async () => (await import("./commands/conf.js")).conf,
   customise: async () => (await import("./commands/customise.js")).customise,
   closure: async () => (await import("./commands/closure.js")).closure,
   referrers: async () => (await import("./commands/referrers.js")).referrers,
@@ -76,6 +79,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     return DONE;
   } catch (error) {
+    eraseProgress(io);
     if (error instanceof OutputClosed) return CLOSED;
     if (io.signal.aborted) return INTERRUPTED;
     report(error, io, argv);

@@ -25,7 +25,9 @@ export function command(name: string, description: string): Command {
       "auto",
     )
     .option("--graph <FILE>", "a reference graph in JSON, in place of a store")
-    .addOption(new Option("--jobs <N>", "how many threads hash layers").argParser(count))
+    .addOption(
+      new Option("--jobs <N>", "how many threads hash layers, and how many compress").argParser(count),
+    )
     .option("--json", "print facts, and errors, as JSON")
     .option("--quiet", "print nothing but errors")
     .option("--verbose", "print more, such as where an error comes from");

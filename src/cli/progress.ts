@@ -5,6 +5,9 @@ import type { Io } from "./io.js";
 
 const kinds = { store: "", contents: "the image's root", base: "base image" } as const;
 
+/** To the beginning of the line, and nothing on it. */
+const ERASE = "\r\x1b[K";
+
 export interface Progress {
   readonly onProgress: OnProgress;
   /** Ends the drawn line; `summary` is printed where it makes sense. */
@@ -17,24 +20,39 @@ export function progress(
 ): Progress {
   if (quiet) return { onProgress: () => undefined, finish: () => undefined };
   const draw = (text: string): void => {
-    if (stderr.isTerminal) stderr.write(`\r\x1b[K${text.slice(0, Math.max(20, stderr.columns - 1))}`);
+    stderr.write(`${ERASE}${text.slice(0, Math.max(20, stderr.columns - 1))}`);
   };
   const line = (text: string): void => {
-    stderr.write(stderr.isTerminal ? `\r\x1b[K${text}\n` : `${text}\n`);
+    stderr.write(stderr.isTerminal ? `${ERASE}${text}\n` : `${text}\n`);
   };
+  let expected: number | undefined;
+  let begun = 0;
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
       else if (event.type === "log") line(`${event.script}> ${event.line}`);
-      else if (event.type === "closure")
+      else if (event.type === "closure") {
+        expected = event.narSize;
         line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
-      else if (stderr.isTerminal) draw(bar(event));
-      else line(plain(event));
+      } else if (stderr.isTerminal) {
+        const before = begun;
+        begun += event.size;
+        // Layers of a base image come first, and nobody knows their sizes before.
+        if (expected !== undefined && event.kind === "base") expected += event.size;
+        draw(
+          bar(event, expected === undefined ? undefined : { done: before, total: Math.max(expected, begun) }),
+        );
+      } else line(plain(event));
     },
     finish: (summary) => {
       line(summary);
     },
   };
+}
+
+/** Takes a drawn line away, so that what comes next begins on a line of its own. */
+export function eraseProgress({ stderr }: Pick<Io, "stderr">): void {
+  if (stderr.isTerminal) stderr.write(ERASE);
 }
 
 type LayerEvent = Extract<ProgressEvent, { readonly type: "layer" }>;
@@ -45,11 +63,16 @@ function plain(event: LayerEvent): string {
   return `${position}  ${event.diffId.slice(0, 19)}  ${bytes(event.size).padStart(8)}  ${what(event)}`;
 }
 
-function bar(event: LayerEvent): string {
+/** Layers differ in size by a factor of a thousand, so it is bytes that the bar counts where it can. */
+function bar(
+  event: LayerEvent,
+  sizes: { readonly done: number; readonly total: number } | undefined,
+): string {
   const WIDTH = 24;
-  const done = Math.round((event.index / event.count) * WIDTH);
+  const done = Math.floor((sizes ? sizes.done / sizes.total : event.index / event.count) * WIDTH);
   const drawn = `${"#".repeat(done)}${".".repeat(WIDTH - done)}`;
-  return `[${drawn}] layer ${String(event.index + 1)}/${String(event.count)}  ${bytes(event.size)}  ${what(event)}`;
+  const size = sizes ? `${bytes(sizes.done)} of ${bytes(sizes.total)}` : bytes(event.size);
+  return `[${drawn}] layer ${String(event.index + 1)}/${String(event.count)}  ${size}  ${what(event)}`;
 }
 
 function what({ kind, sources }: LayerEvent): string {

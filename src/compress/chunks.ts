@@ -10,6 +10,8 @@ import { encodeInThread } from "./threads.js";
 export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
   /** Bytes of a chunk; only the last one is shorter. */
   readonly size: number;
+  /** Chunks that each thread is given in advance, so that it never waits for the one that brings them. */
+  readonly ahead: number;
   /** Bytes in front of a chunk that may be referred to; not more than `size`. */
   readonly dictionary: number;
   readonly signal?: AbortSignal | undefined;
@@ -23,7 +25,7 @@ export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
 const DEFAULT_THREADS = 16;
 
 /**
- * The chunks, compressed, in order; one that is empty where the input is. Memory holds two chunks a thread.
+ * The chunks, compressed, in order; one that is empty where the input is. Memory holds those that are given in advance.
  * @param pieces each good until the next one is asked for
  * @throws whatever `pieces` throws
  */
@@ -33,8 +35,7 @@ export async function* encodeChunks(
 ): AsyncGenerator<Uint8Array> {
   const { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) } = options;
   const threads = Math.max(1, jobs);
-  // So that a thread has the next one when it is done with one.
-  const most = 2 * threads;
+  const most = threads * (1 + options.ahead);
   const free: SharedArrayBuffer[] = [];
   const pending: Promise<Uint8Array>[] = [];
   for await (const task of tasksOf(untilAborted(pieces, signal), options, () => free.pop())) {

@@ -29,6 +29,7 @@ export async function* gzip(
     format: "gz",
     level,
     size: CHUNK,
+    ahead: 3,
     dictionary: WINDOW,
     signal,
     jobs,

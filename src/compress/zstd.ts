@@ -21,7 +21,7 @@ const LEVEL = 3;
 export function zstd(pieces: AsyncIterable<Uint8Array>, options: CompressOptions): AsyncIterable<Uint8Array> {
   if (!zstdOfNode()) return byProgram(pieces, options);
   const { level = LEVEL, signal, jobs } = options;
-  return encodeChunks(pieces, { format: "zstd", level, size: FRAME, dictionary: 0, signal, jobs });
+  return encodeChunks(pieces, { format: "zstd", level, size: FRAME, ahead: 1, dictionary: 0, signal, jobs });
 }
 
 async function* byProgram(

@@ -17,7 +17,7 @@ export function popularity(graph: Graph, limit: number): LayerPlan {
 }
 
 /** Nodes, the most popular first; ties by name, then hash. */
-function byPopularity(graph: Graph): number[] {
+export function byPopularity(graph: Graph): number[] {
   const compareScores = comparison(graph);
   const names = graph.names.map((path) => {
     const [first = "", ...rest] = path.split("-");

@@ -29,10 +29,10 @@ describe("a shell's image", () => {
   });
 
   test("is not written to what is no file, nor compressed as nothing is", async () => {
-    await expect(buildNixShellImage(DRV, 1 as never)).rejects.toMatchObject({
-      details: { argument: "file" },
+    await expect(buildNixShellImage(DRV, { output: 1 as never })).rejects.toMatchObject({
+      details: { argument: "options.output" },
     });
-    await expect(buildNixShellImage(DRV, "x", { compressor: "lz" as never })).rejects.toMatchObject({
+    await expect(buildNixShellImage(DRV, { output: "x", compressor: "lz" as never })).rejects.toMatchObject({
       details: { argument: "options.compressor" },
     });
   });
@@ -74,7 +74,9 @@ describeWith(["nix-store", "nix-daemon", "nix-instantiate"], "a shell's image of
       details: { derivation: drv },
       hint: expect.stringContaining(`nix-store --query --references ${drv}`),
     });
-    await expect(buildNixShellImage(drv, folder.join("image.tar"), { store: client })).rejects.toMatchObject({
+    await expect(
+      buildNixShellImage(drv, { output: folder.join("image.tar"), store: client }),
+    ).rejects.toMatchObject({
       code: "ERR_PATH_NOT_VALID",
     });
     expect(readdirSync(folder.path)).not.toContain("image.tar");

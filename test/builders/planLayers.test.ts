@@ -1,39 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { GraphStore, type ImageSpec, planLayers } from "../../src/index.js";
+import { type ImageSpec, planLayers } from "../../src/index.js";
 import { formatJson, fromJs } from "../../src/image/json.js";
 import { auto } from "../../src/layering/auto.js";
 import { graphOf } from "../../src/layering/graph.js";
 import { Random } from "../support/random.js";
 import { randomNodes } from "../layering/graphs.js";
+import { application, id, storeOf } from "./graphStore.js";
 import { referenceAuto, referencePopularity } from "../layering/reference.js";
-
-const id = (name: string): string => `/nix/store/${name.charAt(0).repeat(32)}-${name}`;
-const narHash = `sha256-${Buffer.alloc(32, 7).toString("base64")}`;
-
-function storeOf(
-  nodes: readonly {
-    readonly name: string;
-    readonly narSize: number;
-    readonly references: readonly string[];
-  }[],
-): GraphStore {
-  const entries = nodes.map(({ name: path, narSize, references }) => ({
-    path,
-    narHash,
-    narSize,
-    references,
-  }));
-  return GraphStore.parse(JSON.stringify(entries), "graph.json");
-}
-
-const application = storeOf([
-  { name: id("app"), narSize: 10_000, references: ["big", "lib", "glibc"].map(id) },
-  { name: id("big"), narSize: 100_000, references: [id("glibc")] },
-  { name: id("config"), narSize: 500, references: [] },
-  { name: id("glibc"), narSize: 30_000, references: [id("glibc")] },
-  { name: id("lib"), narSize: 50_000, references: [id("glibc")] },
-  { name: id("x"), narSize: 1, references: [] },
-]);
 
 async function plan(spec: Partial<ImageSpec>, store = application): Promise<readonly (readonly string[])[]> {
   const { layers } = await planLayers({ name: "image", ...spec }, { store });

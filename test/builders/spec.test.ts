@@ -25,6 +25,7 @@ describe("an image's spec", () => {
       fromImage: null,
       maxLayers: 100,
       strategy: "auto",
+      layeringPipeline: null,
       created: "1970-01-01T00:00:01Z",
       mtime: "1970-01-01T00:00:01Z",
       uid: 0,
@@ -80,6 +81,9 @@ describe("an image's spec", () => {
     [{ name: "a", maxLayers: "10" }, "maxLayers"],
     [{ name: "a", maxLayers: 1.5 }, "maxLayers"],
     [{ name: "a", strategy: "best" }, "strategy"],
+    [{ name: "a", layeringPipeline: 1 }, "layeringPipeline"],
+    [{ name: "a", layeringPipeline: "" }, "layeringPipeline"],
+    [{ name: "a", layeringPipeline: { flatten: [] } }, "layeringPipeline"],
     [{ name: "a", uid: -1 }, "uid"],
     [{ name: "a", uid: 2 ** 32 }, "uid"],
     [{ name: "a", gid: 0.5 }, "gid"],
@@ -96,6 +100,12 @@ describe("an image's spec", () => {
     expect(() => resolve(spec)).toThrow(
       expect.objectContaining({ code: "ERR_SPEC", details: { key }, message: expect.stringContaining(key) }),
     );
+  });
+
+  test("with a compressor that there is not is told which there are", () => {
+    for (const compressor of ["xz", "GZ", "", 1, null]) {
+      expect(() => resolve({ name: "a", compressor })).toThrow(/compressor: .* none, gz, zstd$/);
+    }
   });
 
   test("without a name is told that it is missing", () => {

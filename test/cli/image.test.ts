@@ -1,8 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { OutputClosed } from "../../dist/cli/io.js";
 import { namesOf, type ReadImage, readImage } from "../builders/image.js";
+import { describeWith } from "../support/requirements.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { runMain, type Situation } from "./commandLine.js";
 
@@ -249,7 +251,10 @@ describe("laminix stream", () => {
   });
 });
 
-describe("laminix build", () => {
+const unzstd = (bytes: Buffer): Buffer =>
+  execFileSync("zstd", ["-qdc"], { input: bytes, maxBuffer: 1 << 30 });
+
+describeWith(["zstd"], "laminix build", () => {
   test("writes the same to a file, compressed as its name says or as it is told", async () => {
     const { archive } = await stream([program]);
     for (const [name, flags, unpack] of [
@@ -257,6 +262,8 @@ describe("laminix build", () => {
       ["image.tar.gz", [], gunzipSync],
       ["packed", [], gunzipSync],
       ["plain", ["--compress", "none"], (bytes: Buffer) => bytes],
+      ["image.tar.zst", [], unzstd],
+      ["other", ["--compress", "zstd"], unzstd],
     ] as const) {
       const { code, stdout } = await runMain(["build", program, "-o", cache.join(name), ...flags, ...graph]);
       expect([code, stdout.length]).toEqual([0, 0]);
@@ -281,7 +288,33 @@ describe("laminix build", () => {
     expect(
       (await runMain(["build", program, "-o", cache.join("c"), "--compress", "xz", ...graph])).code,
     ).toBe(2);
+    const wrong = specFile(`{"name": "a", "compressor": "xz"}`);
+    const refused = await runMain(["build", wrong, "-o", cache.join("d.tar"), ...graph]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("none, gz, zstd")]);
     expect(readdirSync(cache.path).filter((name) => name !== "digests")).toEqual(["a.tar.gz"]);
+  });
+});
+
+describe("progress on a terminal", () => {
+  const ERASE = "\r\x1b[K";
+
+  test("is a line that is drawn again for each layer and counts bytes, not layers", async () => {
+    const argv = ["build", program, "-o", cache.join("a"), "--compress", "none", "--tag", "t", ...graph];
+    const { stderr } = await runMain(argv, { isTerminal: true });
+    const [start, closure, ...drawn] = stderr.split(ERASE);
+    expect([start, closure]).toEqual(["", "2 store paths, 2.00 MB\n"]);
+    expect(drawn).toEqual([
+      `[${".".repeat(24)}] layer 1/3  0 B of 2.11 MB  library`,
+      expect.stringMatching(/^\[#{23}\.\] layer 2\/3 {2}2\.11 MB of 2\.1\d MB {2}Program_1\.0$/),
+      expect.stringMatching(/^\[#{23}\.\] layer 3\/3 {2}2\.1\d MB of 2\.1\d MB {2}links to the contents$/),
+      expect.stringMatching(/^program_1\.0:t {2}.* {2}2\.1\d MB\n$/),
+    ]);
+  });
+
+  test("is not in the way of an error", async () => {
+    const argv = ["build", program, "-o", cache.join("absent/a"), ...graph];
+    const { stderr } = await runMain(argv, { isTerminal: true });
+    expect(stderr).toContain(`${ERASE}laminix: ${cache.join("absent/a")} cannot be written`);
   });
 });
 
@@ -314,6 +347,76 @@ describe("laminix layers", () => {
     ]);
     expect(plain.stdout.toString()).toBe("1   2.00 MB      2  library, Program_1.0\n");
     expect(plain.stderr).toBe("1 layer by strategy popularity, 2.00 MB\n");
+  });
+});
+
+describe("a layering pipeline", () => {
+  const pipelineFile = (steps: unknown): string => {
+    writeFileSync(folder.join("pipeline.json"), JSON.stringify(steps));
+    return folder.join("pipeline.json");
+  };
+
+  test("is taken from a file by layers, stream and build, in place of what the spec has", async () => {
+    const spec = specFile(
+      JSON.stringify({ name: "a", contents: [program], layeringPipeline: [["no such step"]], maxLayers: 1 }),
+    );
+    const flags = ["--pipeline", pipelineFile([["split_every", 1], ["reverse"]]), ...graph];
+    const layers = await runMain(["layers", spec, ...flags, "--json"]);
+    expect(JSON.parse(layers.stdout.toString())).toEqual({
+      strategy: "pipeline",
+      layers: [
+        { paths: [library], narSize: 2_000_000 },
+        { paths: [program], narSize: 1000 },
+      ],
+    });
+    expect((await runMain(["layers", spec, ...flags])).stderr).toBe(
+      "2 layers by layeringPipeline, 2.00 MB\n",
+    );
+    const image = await stream([spec, ...flags.slice(0, 2)]);
+    expect(image.layers.map(namesOf)).toEqual([
+      expect.arrayContaining([`${library}/file`]),
+      expect.arrayContaining([`${program}/bin/program`]),
+      expect.arrayContaining(["./bin/program"]),
+    ]);
+    await runMain(["build", spec, "-o", folder.join("pipeline.tar"), ...flags]);
+    expect(readFileSync(folder.join("pipeline.tar")).equals(image.archive)).toBe(true);
+  });
+
+  test("decides the tag by the layers that it makes, not by how it is written", async () => {
+    const tag = async (steps: unknown): Promise<string> => {
+      const { manifest } = await stream([program, "--pipeline", pipelineFile(steps)]);
+      return manifest.RepoTags[0]!;
+    };
+    const one = await tag([]);
+    expect(await tag([["split_every", 100]])).toBe(one);
+    const spec = { name: "program_1.0", contents: [program], layeringPipeline: [["pipe", []]] };
+    expect((await stream([specFile(JSON.stringify(spec))])).manifest.RepoTags[0]).toBe(one);
+    expect(await tag([["split_every", 1]])).not.toBe(one);
+    expect(await tag([["remove_paths", library]])).not.toBe(one);
+  });
+
+  test("warns of paths that are in no layer, unless told to be quiet, and leaves them out", async () => {
+    const flags = ["--pipeline", pipelineFile([["remove_paths", library]]), ...graph];
+    const warning = "warning: 1 store path is in no layer: layeringPipeline leaves out what it removes\n";
+    for (const command of ["layers", "stream"]) {
+      const { code, stderr } = await runMain([command, program, ...flags]);
+      expect([code, stderr.startsWith(warning)]).toEqual([0, true]);
+      expect((await runMain([command, program, ...flags, "--quiet"])).stderr).toBe("");
+    }
+    const { layers } = await stream([program, ...flags.slice(0, 2)]);
+    expect(layers.flatMap(namesOf).filter((name) => name.startsWith(library))).toEqual([]);
+  });
+
+  test.each([
+    ['[["reverse"]]', "ERR_SPEC", "layeringPipeline[0] (reverse) needs a list, got a graph"],
+    ['[["revers"]]', "ERR_SPEC", 'layeringPipeline[0] has an unknown operation "revers"'],
+    ["[", "ERR_JSON", "pipeline.json is not JSON"],
+  ])("that is %s fails before anything is written", async (text, code, message) => {
+    writeFileSync(folder.join("pipeline.json"), text);
+    const argv = ["stream", program, "--pipeline", folder.join("pipeline.json"), ...graph, "--json"];
+    const { code: exit, stdout, stderr } = await runMain(argv);
+    expect([exit, stdout.length]).toEqual([1, 0]);
+    expect(JSON.parse(stderr).error).toMatchObject({ code, message: expect.stringContaining(message) });
   });
 });
 

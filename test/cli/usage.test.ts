@@ -6,7 +6,7 @@ import { runMain } from "./commandLine.js";
 
 const images = ["stream", "build", "layers", "stream-conf", "nix-shell", "inspect"];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
-const commands = [...images, ...questions, "store", "eval", "realise", "cache"];
+const commands = [...images, ...questions, "store", "eval", "realise", "cache", "conf"];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(
@@ -34,7 +34,7 @@ describe("the command line's help", () => {
       const { stdout } = await runMain([command, "--help"]);
       const flags =
         "--name --tag --cmd --entrypoint --env --user --workdir --label --expose --volume --from-image --max-layers " +
-        "--strategy --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths";
+        "--strategy --pipeline --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths";
       for (const flag of flags.split(" "))
         expect(stdout.toString()).toMatch(new RegExp(`^ +${flag}\\b`, "m"));
     },
@@ -70,6 +70,9 @@ describe("wrong usage", () => {
     [["diff", "a", "b", "c"], /too many arguments/],
     [["stream-conf"], /missing required argument 'CONF'/],
     [["stream-conf", "a", "b"], /too many arguments/],
+    [["stream-conf", "a", "--compress", "gz"], /--compress is for a file/],
+    [["conf", "-o", "x"], /missing required argument 'ATTRS'/],
+    [["conf", "x"], /required option '-o, --output <FILE>' not specified/],
     [["inspect"], /missing required argument 'ARCHIVE\|OCI-DIR'/],
     [["build", "x"], /required option '-o, --output <FILE>' not specified/],
     [["build", "x", "-o"], /argument missing/],

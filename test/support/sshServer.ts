@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { userInfo } from "node:os";
 import path from "node:path";
 import { startInBackground } from "./background.js";
+import { freePort } from "./freePort.js";
 import type { NixStore } from "./nixStore.js";
 import { mustRun } from "./run.js";
 import { temporaryFolder } from "./temporary.js";
@@ -91,19 +92,6 @@ function programPath(name: string): string {
   const found = folders.map((each) => path.resolve(each, name)).find((file) => existsSync(file));
   if (found === undefined) throw new Error(`there is no ${name}`);
   return found;
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === "object" && address ? address.port : 0);
-      });
-    });
-  });
 }
 
 function greets(host: string, port: number): Promise<boolean> {

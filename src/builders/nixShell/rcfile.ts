@@ -17,7 +17,7 @@ export function rcfile({ shell, path, command }: RcfileOptions): string {
   const lines = [
     // Setup begins its own; what it does not find there is not to be found.
     "unset PATH",
-    // Setup would otherwise write down what the shell depends upon, as after a build.
+    // Who builds by hand builds again: configure scripts are to let make track what depends on what.
     "dontAddDisableDepTrack=1",
     'if [ -e "$stdenv/setup" ]; then source "$stdenv/setup"; fi',
     `PATH=${path.map(shellQuoted).join(":")}"\${PATH:+:$PATH}"`,

@@ -1,7 +1,6 @@
 /** Pieces in JSON: in full, or by name with what the piece is made from. */
 import { z } from "zod";
-import { ArgumentError, LaminixError } from "../../errors.js";
-import { nearestOf } from "../nearest.js";
+import { ArgumentError, LaminixError, nearestWord } from "../../errors.js";
 import { binSh } from "./binSh.js";
 import { caCertificates } from "./caCertificates.js";
 import { fakeNss } from "./fakeNss.js";
@@ -77,7 +76,7 @@ export function resolvePiece(entry: unknown, key = "contents"): Piece {
   const names = Object.keys(named);
   const found = typeof name === "string" && Object.hasOwn(named, name) ? named[name] : undefined;
   if (!found) {
-    const nearest = nearestOf(String(name), names) ?? "";
+    const nearest = nearestWord(String(name), names) ?? "";
     throw invalid(
       `${key}.piece`,
       `there is no piece ${JSON.stringify(name)}`,
@@ -99,7 +98,7 @@ export function resolvePiece(entry: unknown, key = "contents"): Piece {
 function refuseUnknown(entry: object, known: readonly string[], key: string): void {
   const unknown = Object.keys(entry).find((one) => !known.includes(one));
   if (unknown === undefined) return;
-  const nearest = nearestOf(unknown, known) ?? "";
+  const nearest = nearestWord(unknown, known) ?? "";
   throw new LaminixError(
     "ERR_SPEC_UNKNOWN_KEY",
     `the image spec has an unknown key ${JSON.stringify(unknown)} in ${key}`,

@@ -1,11 +1,10 @@
 import type { Command } from "commander";
-import type { BuiltImage } from "../../builders/builtImage.js";
 import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
-import { type Progress, progress } from "../progress.js";
+import { progress } from "../progress.js";
 import { refuseTerminal } from "../terminal.js";
 
 type Options = CommonOptions & ImageFlags;
@@ -15,7 +14,12 @@ export function stream(io: Io): Command {
     .argument("[SPEC|PATH...]")
     .action(async (args: string[], options: Options) => {
       refuseTerminal(io, "docker load");
-      await withImage(io, args, options, async (image, { finish }) => {
+      const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+      const { jobs } = options;
+      const { onProgress, finish } = progress(io, options);
+      await withStore(options, async (store) => {
+        const spec = await specFrom(args, options, store, io);
+        await using image = await streamLayeredImage(spec, { store, signal: io.signal, jobs, onProgress });
         const size = await printArchive(io, image.pieces());
         finish(`${image.imageName}:${image.imageTag}  ${bytes(size)}`);
       });
@@ -33,36 +37,21 @@ export function build(io: Io): Command {
     .requiredOption("-o, --output <FILE>", "where to write it")
     .option("--compress <HOW>", "none, gz or zstd; unless given, the spec's, or what the file's name ends in")
     .action(async (args: string[], options: BuildOptions) => {
-      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
-      await withImage(io, args, options, async (image, { finish }, compressor) => {
-        const compression = compressionFor(options.output, options.compress ?? compressor);
-        const size = await writeFileWhole(options.output, image.pieces(), { compression, signal: io.signal });
-        finish(`${image.imageName}:${image.imageTag}  ${options.output}  ${bytes(size)}`);
+      const { compressionFor } = await import("../../transports/file.js");
+      const { buildLayeredImage } = await import("../../builders/buildLayeredImage.js");
+      const { output, compress, jobs } = options;
+      const { onProgress, finish } = progress(io, options);
+      await withStore(options, async (store) => {
+        const spec = await specFrom(args, options, store, io);
+        const compressor =
+          compress === undefined && spec.compressor !== undefined
+            ? spec.compressor
+            : compressionFor(output, compress);
+        const { imageName, imageTag, size } = await buildLayeredImage(
+          { ...spec, compressor },
+          { store, signal: io.signal, jobs, onProgress, output },
+        );
+        finish(`${imageName}:${imageTag}  ${output}  ${bytes(size)}`);
       });
     });
-}
-
-async function withImage(
-  io: Io,
-  args: readonly string[],
-  options: Options,
-  use: (image: BuiltImage, progress: Progress, compressor: string | undefined) => Promise<void>,
-): Promise<void> {
-  const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
-  const shown = progress(io, options);
-  await withStore(options, async (store) => {
-    const spec = await specFrom(args, options, store, io);
-    const { onProgress } = shown;
-    const image = await streamLayeredImage(spec, {
-      store,
-      signal: io.signal,
-      jobs: options.jobs,
-      onProgress,
-    });
-    try {
-      await use(image, shown, spec.compressor);
-    } finally {
-      await image.close();
-    }
-  });
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { LaminixError } from "../../errors.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
@@ -7,25 +8,53 @@ import { refuseTerminal } from "../terminal.js";
 
 interface Options extends CommonOptions {
   readonly repo_tag?: string;
+  readonly output?: string;
+  readonly compress?: string;
 }
 
 export function streamConf(io: Io): Command {
   return command("stream-conf", "what nixpkgs' streamLayeredImage streams for its conf.json, byte for byte")
     .argument("<CONF>", "a conf.json")
     .option("-t, --repo_tag <NAME:TAG>", "what the image is called, in place of the name in CONF")
+    .option("-o, --output <FILE>", "where to write it; standard output unless given")
+    .option("--compress <HOW>", "none, gz or zstd, for a file; unless given, what its name ends in")
     .action(async (conf: string, options: Options) => {
-      refuseTerminal(io, "docker load");
       const { streamConf: pieces } = await import("../../builders/streamConf.js");
+      const { jobs, repo_tag: repoTag, output, compress } = options;
+      if (output === undefined) refuseCompression(compress);
+      if (output === undefined) refuseTerminal(io, "docker load");
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
       await withStore(options, async (store) => {
-        let size = 0;
-        const { jobs, repo_tag: repoTag } = options;
-        for await (const piece of pieces(conf, { store, signal, jobs, onProgress, repoTag })) {
-          await io.stdout.write(piece);
-          size += piece.length;
-        }
-        finish(bytes(size));
+        const image = pieces(conf, { store, signal, jobs, onProgress, repoTag });
+        finish(
+          bytes(await (output === undefined ? toOutput(image, io) : toFile(image, output, compress, io))),
+        );
       });
     });
+}
+
+async function toOutput(image: AsyncIterable<Uint8Array>, { stdout }: Io): Promise<number> {
+  let size = 0;
+  for await (const piece of image) {
+    await stdout.write(piece);
+    size += piece.length;
+  }
+  return size;
+}
+
+async function toFile(
+  image: AsyncIterable<Uint8Array>,
+  file: string,
+  compress: string | undefined,
+  { signal }: Io,
+): Promise<number> {
+  const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
+  return writeFileWhole(file, image, { compression: compressionFor(file, compress), signal });
+}
+
+/** @throws {LaminixError} ERR_USAGE: what reads standard output may want it as it is */
+function refuseCompression(compress: string | undefined): void {
+  if (compress === undefined) return;
+  throw new LaminixError("ERR_USAGE", "--compress is for a file: give --output, or pipe into a compressor");
 }

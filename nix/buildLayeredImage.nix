@@ -1,0 +1,38 @@
+# The image of streamLayeredImage in a file.
+{
+  build,
+  laminix,
+  names,
+  endingFor,
+  withPassthru,
+  tools,
+  require,
+  streamLayeredImage,
+}:
+{
+  name,
+  compressor ? "gz",
+  meta ? { },
+  ...
+}@args:
+let
+  ending = endingFor name compressor;
+  stream = streamLayeredImage (
+    removeAttrs args [
+      "compressor"
+      "meta"
+    ]
+  );
+in
+withPassthru (build {
+  name = "${baseNameOf name}.tar${ending}";
+  attributes = {
+    preferLocalBuild = true;
+    imageName = names.toLower name;
+    inherit (stream) conf;
+  };
+  inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
+  script = ''
+    ${laminix} stream-conf "$conf" --output "$out" --compress ${compressor}
+  '';
+}) (removeAttrs stream.passthru [ "isExe" ] // { inherit stream; }) meta

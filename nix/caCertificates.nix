@@ -1,0 +1,13 @@
+# The certificates of authorities, at the places where the distributions' programs look for them.
+{
+  write,
+  pkgs,
+  require,
+}:
+write.folder "ca-certificates" ''
+  bundle=${require pkgs "cacert" "caCertificates"}/etc/ssl/certs/ca-bundle.crt
+  mkdir -p "$out/etc/ssl/certs" "$out/etc/pki/tls/certs"
+  ln -s "$bundle" "$out/etc/ssl/certs/ca-bundle.crt"
+  ln -s "$bundle" "$out/etc/ssl/certs/ca-certificates.crt"
+  ln -s "$bundle" "$out/etc/pki/tls/certs/ca-bundle.crt"
+''

@@ -1,0 +1,13 @@
+# The layer of what is put at an image's root: a folder with layer.tar and its checksum.
+{ specified, names }:
+{ name, ... }@spec:
+specified {
+  name = "${baseNameOf name}-customisation-layer";
+  command = "customise";
+  spec = spec // {
+    contents = names.toList spec.contents;
+    copyToRoot = names.toList spec.copyToRoot;
+    # The time of a build, which is not to be in what is built.
+    mtime = if spec.mtime == "now" then "@0" else spec.mtime;
+  };
+}

@@ -1,0 +1,50 @@
+# A derivation that a script of bash makes. Its attributes reach the script in files, however long they are: as
+# variables of bash, and as JSON in the file that `$attrs` names; `$hash` is the hash in the path of `$out`.
+{
+  bash,
+  buildSystem,
+  tools,
+  require,
+}:
+let
+  # With nixpkgs, scripts find what they find in builders there.
+  packages = [
+    (require tools "coreutils" "every build")
+    (require tools "bash" "every build")
+  ]
+  ++ (tools.stdenv.initialPath or [ ]);
+in
+# `inputs`: packages whose programs the script runs.
+{
+  name,
+  script,
+  attributes ? { },
+  inputs ? [ ],
+}:
+derivation (
+  {
+    inherit name;
+    system = buildSystem;
+    builder = bash;
+    __structuredAttrs = true;
+    args = [
+      "-euo"
+      "pipefail"
+      "-c"
+      ''
+        export PATH=${builtins.concatStringsSep ":" (map (package: "${package.bin or package}/bin") (inputs ++ packages))}
+        # Not below HOME, which is no place in builds, and must not come to be one.
+        export LAMINIX_CACHE_DIR=$NIX_BUILD_TOP/.laminix
+        . "$NIX_ATTRS_SH_FILE"
+        attrs=$NIX_ATTRS_JSON_FILE
+        out=''${outputs[out]} hash=''${outputs[out]##*/}
+        hash=''${hash:0:32}
+        ${script}
+        # Nix takes a builder for ended when it closes its output, and kills it then. Some programs of coreutils do so a
+        # moment before they end, and bash would become the last command; with this one it stays itself.
+        :
+      ''
+    ];
+  }
+  // attributes
+)

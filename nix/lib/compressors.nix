@@ -1,0 +1,12 @@
+# The ending that a compressor gives to a file's name.
+image: compressor:
+let
+  endings = {
+    none = "";
+    gz = ".gz";
+    zstd = ".zst";
+  };
+  known = builtins.concatStringsSep ", " (builtins.attrNames endings);
+in
+endings.${compressor}
+  or (throw "laminix: in image ${image}, compressor is ${builtins.toJSON compressor}; it must be one of: ${known}")

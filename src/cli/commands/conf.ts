@@ -1,0 +1,26 @@
+import type { Command } from "commander";
+import { bytes } from "../format.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions } from "../options.js";
+import { progress } from "../progress.js";
+
+interface Options extends CommonOptions {
+  readonly output: string;
+}
+
+export function conf(io: Io): Command {
+  return command("conf", "the conf.json of a derivation's image: a step of nix/streamLayeredImage.nix")
+    .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
+    .requiredOption("-o, --output <FILE>", "where to write it")
+    .action(async (attributes: string, options: Options) => {
+      const { layeredConf } = await import("../../builders/conf.js");
+      const { writeFileWhole } = await import("../../transports/file.js");
+      const { onProgress, finish } = progress(io, options);
+      const { signal } = io;
+      const text = Buffer.from(await layeredConf(attributes, { signal, onProgress }));
+      const pieces = (async function* () {
+        yield await Promise.resolve(text);
+      })();
+      finish(bytes(await writeFileWhole(options.output, pieces, { compression: "none", signal })));
+    });
+}

@@ -1,0 +1,502 @@
+/** The functions of `nix/`, evaluated and built by real Nix in a store that is not at /nix/store. */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeNss, shadowSetup } from "../../src/index.js";
+import { namesOf, readImage } from "../builders/image.js";
+import { type Node, referenceAuto } from "../layering/reference.js";
+import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
+import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
+import { nixes } from "../support/nixes.js";
+import { referenceStream } from "../support/oracle.js";
+import { describeWith } from "../support/requirements.js";
+import { mustRun, projectRoot } from "../support/run.js";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
+
+/** As much of a `conf.json` as is looked at. */
+interface Conf {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly architecture: string;
+  readonly store_dir: string;
+  readonly store_layers: readonly (readonly string[])[];
+  readonly customisation_layer: string;
+  readonly repo_tag: string;
+  readonly created: string;
+  readonly mtime: string;
+}
+const confIn = (file: string): Conf => JSON.parse(readFileSync(file, "utf8")) as Conf;
+
+/** What a script prints. */
+const outputOf = async (script: string, args: readonly string[] = []): Promise<Buffer> =>
+  (await mustRun(script, args)).stdout;
+
+const hello = `{
+  name = "hello";
+  contents = [ pkgs.bashInteractive images.fakeNss ];
+  config = { Cmd = [ "/bin/sh" "-c" "echo hello from $(id -un)" ]; Env = [ "PATH=/bin" ]; };
+}`;
+
+for (const { release, name, needs } of nixes) {
+  describeWith([...needs, "python3"], `by ${name}, streamLayeredImage`, () => {
+    let nix: NixFunctions;
+    beforeAll(async () => {
+      nix = await nixFunctions({ nix: release });
+    });
+    afterAll(async () => {
+      await nix[Symbol.asyncDispose]();
+    });
+
+    test("builds a script that streams what nixpkgs' would for the same conf.json", async () => {
+      const script = await nix.build(`images.streamLayeredImage ${hello}`);
+      const conf = await nix.build(`(images.streamLayeredImage ${hello}).conf`);
+      expect(path.basename(script)).toMatch(/^[^-]+-stream-hello$/);
+      expect(path.basename(conf)).toMatch(/^[^-]+-hello-conf\.json$/);
+      const archive = await outputOf(script);
+      expect(archive.equals(await referenceStream(conf))).toBe(true);
+      const { layers } = await readImage(archive);
+      expect(namesOf(layers.at(-1)!)).toContain("./bin/sh");
+      expect(layers.slice(0, -1).flatMap(namesOf)).toContain(
+        `${await nix.build("pkgs.bashInteractive")}/bin/busybox`,
+      );
+    });
+
+    test("gives the same when it is built again", async () => {
+      for (const expression of [
+        `(images.streamLayeredImage ${hello}).conf`,
+        `images.buildLayeredImage ${hello}`,
+      ]) {
+        await nix.build(expression);
+        await nix.build(expression, ["--check"]);
+      }
+    });
+  });
+}
+
+describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
+  let nix: NixFunctions;
+  let folder: TemporaryFolder;
+  beforeAll(async () => {
+    nix = await nixFunctions();
+    folder = await temporaryFolder("nix");
+  });
+  afterAll(async () => {
+    await nix[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  /** Why an expression cannot be evaluated or built. */
+  const failure = async (expression: string): Promise<string> => {
+    const { code, stderr } = await nix.tryToBuild(expression);
+    expect(code).not.toBe(0);
+    return stderr;
+  };
+  const confOf = async (args: string): Promise<Conf> =>
+    confIn(await nix.build(`(images.streamLayeredImage ${args}).conf`));
+
+  describe("streamLayeredImage", () => {
+    test("has the attributes of dockerTools', with the user's passthru beside them and under passthru", async () => {
+      const value = await nix.evaluate<Record<string, unknown>>(`
+        let image = images.streamLayeredImage {
+          name = "Registry.example:5000/my/Image";
+          passthru = { version = 7; imageTag = "not this one"; };
+          meta.description = "an image";
+        };
+        in {
+          inherit (image) name imageName imageTag isExe version meta;
+          confName = image.conf.name;
+          isScript = image.streamScript.type;
+          isPassthru = { inherit (image.passthru) imageTag isExe version; };
+          hash = builtins.substring 0 32 (baseNameOf image.conf.outPath);
+          hasContext = builtins.hasContext image.imageTag;
+        }`);
+      expect(value).toEqual({
+        name: "stream-Image",
+        imageName: "registry.example:5000/my/image",
+        imageTag: value["hash"],
+        isExe: true,
+        version: 7,
+        meta: { description: "an image" },
+        confName: "Image-conf.json",
+        isScript: "derivation",
+        isPassthru: { imageTag: value["hash"], isExe: true, version: 7 },
+        hash: expect.stringMatching(/^[0-9a-z]{32}$/),
+        hasContext: false,
+      });
+    });
+
+    test("names the image in small letters, with the tag that the attribute tells", async () => {
+      const unnamed = `{ name = "Registry.example:5000/my/Image"; }`;
+      const tag = await nix.evaluate<string>(`(images.streamLayeredImage ${unnamed}).imageTag`);
+      expect((await confOf(unnamed)).repo_tag).toBe(`registry.example:5000/my/image:${tag}`);
+      expect((await confOf(`{ name = "x"; tag = "1.0"; }`)).repo_tag).toBe("x:1.0");
+    });
+
+    test("takes another name and tag when it is run", async () => {
+      const script = await nix.build(`images.streamLayeredImage { name = "x"; }`);
+      for (const args of [
+        ["--repo_tag", "other/name:2"],
+        ["-t", "other/name:2"],
+      ]) {
+        const { manifest } = await readImage(await outputOf(script, args));
+        expect(manifest.RepoTags).toEqual(["other/name:2"]);
+      }
+    });
+
+    test("can be run by its streamScript and conf, as others' tools do", async () => {
+      const script = await nix.build(`images.streamLayeredImage ${hello}`);
+      const stream = await nix.build(`(images.streamLayeredImage ${hello}).streamScript`);
+      const conf = await nix.build(`(images.streamLayeredImage ${hello}).conf`);
+      expect((await outputOf(stream, [conf])).equals(await outputOf(script))).toBe(true);
+    });
+
+    test("can be overridden, by a set or by a function, as often as wanted", async () => {
+      const value = await nix.evaluate(`
+        let
+          image = images.streamLayeredImage { name = "x"; tag = "1"; };
+          next = image.override { tag = "2"; };
+        in [
+          next.imageTag
+          (next.override (before: { name = before.name + "y"; })).imageName
+          (next.override (before: { name = before.name + "y"; })).imageTag
+          (builtins.functionArgs images.streamLayeredImage.__functor)
+          images.streamLayeredImage.__functionArgs.name
+          images.streamLayeredImage.__functionArgs.tag
+        ]`);
+      expect(value).toEqual(["2", "xy", "2", {}, false, true]);
+    });
+
+    test("passes the configuration on as it is", async () => {
+      const { config, architecture } = await confOf(`{
+        name = "x";
+        architecture = "arm64";
+        config = { Big = 9007199254740993; Text = "ü\\n"; Nested = { "z" = null; "a" = [ ]; }; };
+      }`);
+      const text = readFileSync(
+        await nix.build(`(images.streamLayeredImage { name = "x"; config.Big = 9007199254740993; }).conf`),
+        "utf8",
+      );
+      expect(text).toContain('"Big": 9007199254740993');
+      expect(architecture).toBe("arm64");
+      expect(config).toMatchObject({ Text: "ü\n", Nested: { z: null, a: [] } });
+    });
+
+    test("is for this machine's architecture, by Go's name, unless told otherwise", async () => {
+      const names: Readonly<Record<string, string>> = { x64: "amd64" };
+      const { architecture } = await confOf(`{ name = "x"; }`);
+      expect(architecture).toBe(names[process.arch] ?? process.arch);
+      const cross = `functions { pkgs = pkgs // { stdenv.hostPlatform.system = "armv7l-linux"; }; }`;
+      const conf = confIn(await nix.build(`((${cross}).streamLayeredImage { name = "x"; }).conf`));
+      expect(conf.architecture).toBe("arm");
+    });
+
+    test("writes times in UTC to the second, and leaves now to the script", async () => {
+      const times = async (created: string, mtime: string): Promise<string[]> => {
+        const conf = await confOf(`{ name = "x"; created = "${created}"; mtime = "${mtime}"; }`);
+        return [conf.created, conf.mtime];
+      };
+      expect(await times("2024-05-06T01:02:03.5+02:00", "@86400")).toEqual([
+        "2024-05-05T23:02:03+00:00",
+        "1970-01-02T00:00:00+00:00",
+      ]);
+      expect(await times("now", "now")).toEqual(["now", "now"]);
+    });
+
+    test("puts paths into layers as nixpkgs does, the configuration and the customisation layer among the nodes", async () => {
+      // Each node is a file of its own size that names the nodes it references.
+      const nodes = [
+        ["base", 40_000, []],
+        ["libc", 90_000, ["base"]],
+        ["ssl", 30_000, ["libc"]],
+        ["zip", 10_000, ["libc"]],
+        ["tls", 12_000, ["ssl"]],
+        ["net", 50_000, ["tls", "zip"]],
+        ["gui", 150_000, ["libc", "zip"]],
+        ["cli", 5_000, ["net"]],
+        ["app", 20_000, ["gui", "net"]],
+        ["own", 100, []],
+      ] as const;
+      const graph = nodes
+        .map(
+          ([node, size, references]) =>
+            `${node} = node "${node}" ${size} "${references.map((to) => "${" + to + "}").join(" ")}";`,
+        )
+        .join("\n");
+      for (const maxLayers of [2, 3, 5, 6, 8, 100]) {
+        const image = `let
+            node = name: size: references: derivation {
+              inherit name references;
+              system = builtins.currentSystem;
+              builder = "/bin/sh";
+              PATH = "${process.env["PATH"] ?? ""}";
+              args = [ "-c" "mkdir $out; echo $references > $out/$name; head -c \${toString size} /dev/zero > $out/$name.data" ];
+            };
+            ${graph}
+          in images.streamLayeredImage {
+            name = "x";
+            contents = [ app cli ];
+            config.Env = [ "OWN=\${own}" ];
+            maxLayers = ${maxLayers};
+          }`;
+        const built = await nix.build(
+          `let conf = (${image}).conf; in [ conf conf.image.baseJson conf.image.customisationLayer ]`,
+        );
+        const [conf, ...roots] = built.split("\n") as [string, ...string[]];
+        const infos = JSON.parse(
+          (await nix.store.run("nix", ["path-info", "-r", "--json", ...roots])).stdout.toString(),
+        ) as { path: string; narSize: number; references: string[] }[];
+        const planned = infos
+          .sort((one, other) => (one.path < other.path ? -1 : 1))
+          .map(({ path: node, narSize, references }): Node => {
+            return { name: node, narSize, references, isVirtual: roots.includes(node) };
+          });
+        const layers = confIn(conf).store_layers;
+        expect(layers).toEqual(referenceAuto(planned, maxLayers - 1));
+        expect(layers.flat().length).toBe(nodes.length);
+      }
+    });
+
+    test("puts paths into layers by a pipeline: a list, or a file that a build has made", async () => {
+      const pipeline = `[ [ "split_paths" [ "\${pkgs.cacert}" ] ] ]`;
+      const layersBy = async (layeringPipeline: string): Promise<Conf["store_layers"]> => {
+        const { store_layers: layers } = await confOf(`{
+          name = "x"; contents = [ pkgs.bashInteractive images.caCertificates images.binSh ]; maxLayers = 1;
+          layeringPipeline = ${layeringPipeline};
+        }`);
+        return layers;
+      };
+      const layers = await layersBy(pipeline);
+      const certificates = await nix.build("pkgs.cacert");
+      // What only holds links is in no layer: the links are in the layer of the root, and lead to what they name.
+      expect(layers).toEqual([[certificates], [await nix.build("pkgs.bashInteractive")]]);
+      const file = `derivation {
+        name = "pipeline.json"; system = builtins.currentSystem; builder = "/bin/sh";
+        args = [ "-c" "echo '\${builtins.toJSON ${pipeline}}' > $out" ];
+      }`;
+      expect(await layersBy(file)).toEqual(layers);
+    });
+
+    test("has no limit to the number of store paths, nor to the length of what names them", async () => {
+      const count = 3000;
+      const { config, store_layers: layers } = await confOf(`{
+        name = "x";
+        config.Env = builtins.genList (i: "FILE\${toString i}=\${builtins.toFile "file" (toString i)}") ${count};
+        maxLayers = 10;
+      }`);
+      expect((config["Env"] as string[]).length).toBe(count);
+      expect(new Set(layers.flat()).size).toBe(count);
+    });
+
+    test("with includeStorePaths = false has no store path in it", async () => {
+      const script = await nix.build(
+        `(images.streamLayeredImage ${hello}).override { includeStorePaths = false; }`,
+      );
+      const { layers } = await readImage(await outputOf(script));
+      expect(layers.length).toBe(1);
+      expect(namesOf(layers[0]!).filter((name) => name.includes(path.basename(nix.store.storeDir)))).toEqual(
+        [],
+      );
+    });
+
+    test("adds to a base image what it has not, and inherits what it does not say itself", async () => {
+      const onTop = (maxLayers: number): string =>
+        `images.streamLayeredImage {
+          name = "top";
+          fromImage = images.buildLayeredImage ${hello};
+          maxLayers = ${maxLayers};
+          config.Env = [ "TOP=\${pkgs.cacert}" "SHELL=\${pkgs.bashInteractive}/bin/sh" ];
+        }`;
+      const base = await readImage(
+        gunzipSync(readFileSync(await nix.build(`images.buildLayeredImage ${hello}`))),
+      );
+      const count = base.layers.length;
+      const archive = await outputOf(await nix.build(onTop(count + 2)));
+      const top = await readImage(archive);
+      expect(top.config.rootfs.diff_ids.slice(0, count)).toEqual(base.config.rootfs.diff_ids);
+      const conf = await nix.build(`(${onTop(count + 2)}).conf`);
+      expect(confIn(conf).store_layers).toEqual([[await nix.build("pkgs.cacert")]]);
+      expect(top.layers.length).toBe(count + 2);
+      expect(top.config.config).toEqual({
+        ...base.config.config,
+        Env: ["PATH=/bin", expect.stringMatching(/^TOP=/), expect.stringMatching(/^SHELL=/)],
+      });
+      expect(archive.equals(await referenceStream(conf))).toBe(true);
+      const said = await failure(onTop(count + 1));
+      expect(said).toContain(`maxLayers is ${count + 1}`);
+      expect(said).toContain(`${count} to the base image`);
+      expect(said).toContain(`raise maxLayers to ${count + 2} or more`);
+    });
+
+    test.each<[string, string, RegExp]>([
+      ["too few layers", `name = "x"; maxLayers = 1;`, /maxLayers of image x is 1; .* raise it to 2 or more/],
+      ["an unknown parameter", `name = "x"; contnets = [ ];`, /unexpected argument 'contnets'/],
+      ["a time that is none", `name = "x"; created = "yesterday";`, /created is not a time: "yesterday"/],
+      ["a tag that is none", `name = "x"; tag = "a b";`, /a tag has letters, digits/],
+      ["a base image that is none", `name = "x"; fromImage = pkgs.cacert;`, /laminix: .*cacert/],
+    ])("refuses %s", async (_, args, message) => {
+      expect(await failure(`(images.streamLayeredImage { ${args} }).conf`)).toMatch(message);
+    });
+
+    test("names the package that the set lacks, and what needs it", async () => {
+      const without = `functions { pkgs = removeAttrs pkgs [ "coreutils" ]; }`;
+      expect(await failure(`(${without}).streamLayeredImage { name = "x"; }`)).toContain(
+        "laminix: the package set has no `coreutils`, which every build needs",
+      );
+    });
+  });
+
+  describe("buildLayeredImage", () => {
+    const readers: Readonly<Record<string, (file: string) => [string, string[]]>> = {
+      none: (file) => ["cat", [file]],
+      gz: (file) => ["gzip", ["-dc", file]],
+      zstd: (file) => ["zstd", ["-dc", file]],
+    };
+    test.each([
+      ["none", "image.tar"],
+      ["gz", "image.tar.gz"],
+      ["zstd", "image.tar.zst"],
+    ])("writes what the stream is to a file, compressed by %s", async (compressor, file) => {
+      const args = hello.replace('"hello"', '"registry.example/my/image"');
+      const built = await nix.build(
+        `images.buildLayeredImage (${args} // { compressor = "${compressor}"; })`,
+      );
+      expect(path.basename(built).slice(33)).toBe(file);
+      const { stdout } = await mustRun(...readers[compressor]!(built));
+      expect(stdout.equals(await outputOf(await nix.build(`images.streamLayeredImage ${args}`)))).toBe(true);
+    });
+
+    test("has the attributes of its stream, but is no program", async () => {
+      const value = await nix.evaluate<Record<string, unknown>>(`
+        let image = images.buildLayeredImage { name = "X"; passthru.version = 7; };
+        in {
+          inherit (image) imageName version;
+          isExe = image ? isExe;
+          stream = image.stream.isExe;
+          sameTag = image.imageTag == image.stream.imageTag;
+          other = (image.override { tag = "2"; }).imageTag;
+        }`);
+      expect(value).toEqual({
+        ...{ imageName: "x", version: 7, isExe: false, stream: true, sameTag: true, other: "2" },
+      });
+    });
+
+    test("refuses a compressor that is none, and names those that there are", async () => {
+      expect(await failure(`images.buildLayeredImage { name = "x"; compressor = "xz"; }`)).toContain(
+        'in image x, compressor is "xz"; it must be one of: gz, none, zstd',
+      );
+    });
+  });
+
+  describe("the pieces", () => {
+    const textIn = async (expression: string, file: string): Promise<string> =>
+      readFileSync(`${await nix.build(expression)}/${file}`, "utf8");
+
+    test("have the users and groups that the library's have, those of the caller among them", async () => {
+      const lines = {
+        extraPasswdLines: ["alice:x:1000:1000::/home/alice:/bin/sh"],
+        extraGroupLines: ["alice:x:1000:"],
+      };
+      const { files } = fakeNss(lines);
+      const made = `images.fakeNss.override (builtins.fromJSON ''${JSON.stringify(lines)}'')`;
+      for (const [name, file] of Object.entries(files))
+        if ("text" in file) expect(await textIn(made, name)).toBe(file.text);
+      expect((await textIn(made, "etc/passwd")).split("\n")[1]).toBe(lines.extraPasswdLines[0]);
+      expect((await textIn("images.fakeNss", "etc/passwd")).split("\n").length).toBe(3);
+    });
+
+    test("set accounts up by the library's commands", async () => {
+      const set = `functions { pkgs = pkgs // { shadow = "/the/shadow"; }; }`;
+      expect(await nix.evaluate(`(${set}).shadowSetup`)).toBe(shadowSetup({ shadow: "/the/shadow" }));
+    });
+
+    test("link to packages of the set", async () => {
+      const links = await nix.build("images.binSh");
+      const shell = (await mustRun("readlink", [`${links}/bin/sh`])).stdout.toString().trim();
+      expect(shell).toBe(`${await nix.build("pkgs.bashInteractive")}/bin/bash`);
+      expect(await textIn("images.caCertificates", "etc/ssl/certs/ca-certificates.crt")).toBe(
+        "certificates\n",
+      );
+      const env = (await mustRun("readlink", [`${await nix.build("images.usrBinEnv")}/usr/bin/env`])).stdout;
+      expect(env.toString().trim()).toBe(`${await nix.build("pkgs.coreutils")}/bin/env`);
+    });
+  });
+
+  describeWith(["docker-registry", "skopeo", "openssl"], "pullImage", () => {
+    let registry: ImageRegistry;
+    let digest: string;
+    beforeAll(async () => {
+      registry = await startImageRegistry();
+      const archive = folder.join("pushed.tar");
+      writeFileSync(archive, await outputOf(await nix.build(`images.streamLayeredImage ${hello}`)));
+      digest = await registry.push(archive, "my/image:1");
+    });
+    afterAll(async () => {
+      await registry[Symbol.asyncDispose]();
+    });
+
+    const pull = (args: string, set = "images"): string => `${set}.pullImage {
+      imageName = "${registry.host}/my/image"; imageDigest = "${digest}"; ${args} }`;
+    /** The hash that Nix asks for when it is given none. */
+    const hashOf = async (args: string): Promise<string> => {
+      const [, hash] = /got: +(sha256-\S+)/.exec(await failure(pull(`${args} hash = "";`))) ?? [];
+      return hash!;
+    };
+
+    test("fetches an image whose hash is known, by either form of it, under the name that is wanted", async () => {
+      const common = `tlsVerify = false; finalImageName = "mine"; finalImageTag = "7";`;
+      const hash = await hashOf(common);
+      const pulled = await nix.build(pull(`${common} hash = "${hash}";`));
+      expect(path.basename(pulled).slice(33)).toBe("docker-image-mine-7.tar");
+      const image = await readImage(readFileSync(pulled));
+      expect(image.manifest.RepoTags).toEqual([expect.stringMatching(/(^|\/)mine:7$/)]);
+      const hexadecimal = Buffer.from(hash.slice(7), "base64").toString("hex");
+      expect(await nix.build(pull(`${common} sha256 = "${hexadecimal}";`))).toBe(pulled);
+      const top = await nix.build(
+        `images.streamLayeredImage { name = "top"; fromImage = ${pull(`${common} hash = "${hash}";`)}; }`,
+      );
+      const { config } = await readImage(await outputOf(top));
+      expect(config.rootfs.diff_ids.slice(0, -1)).toEqual(image.config.rootfs.diff_ids);
+    });
+
+    test("refuses another hash, and a registry whose certificate nobody vouches for", async () => {
+      const wrong = `hash = "sha256-${Buffer.alloc(32).toString("base64")}";`;
+      expect(await failure(pull(`tlsVerify = false; ${wrong}`))).toMatch(/hash mismatch/);
+      expect(await failure(pull(wrong))).toMatch(/certificate/);
+    });
+
+    test("trusts whom cacert of the package set trusts", async () => {
+      writeFileSync(folder.join("certificate.pem"), readFileSync(registry.certificate));
+      const set = `(functions { pkgs = pkgs // { cacert = derivation {
+        name = "cacert"; system = builtins.currentSystem; builder = "/bin/sh"; PATH = "${process.env["PATH"] ?? ""}";
+        args = [ "-c" "mkdir -p $out/etc/ssl/certs; cp \${${folder.join("certificate.pem")}} $out/etc/ssl/certs/ca-bundle.crt" ];
+      }; }; })`;
+      const { stderr } = await nix.tryToBuild(pull(`hash = "";`, set));
+      expect(stderr).toMatch(/got: +sha256-/);
+    });
+
+    test("wants one hash, and names its file without what a store path's name cannot have", async () => {
+      expect(await failure(pull(""))).toContain("either `hash` or `sha256`");
+      expect(await failure(pull(`hash = ""; sha256 = "";`))).toContain("either `hash` or `sha256`");
+      const name = await nix.evaluate<string>(`(${pull(`hash = "";`)}).name`);
+      expect(name).toBe(`docker-image-${registry.host.replace(":", "-")}-my-image-latest.tar`);
+    });
+  });
+});
+
+describeWith(["nix-daemon", "nix-store"], "docs/nix.md", () => {
+  test("has examples that are Nix, and give images", async () => {
+    await using nix = await nixFunctions();
+    const text = readFileSync(path.join(projectRoot, "docs/nix.md"), "utf8");
+    const examples = Array.from(text.matchAll(/^```nix\n([^]*?)^```$/gm), ([, example]) =>
+      example!.replaceAll("/path/to/laminix", projectRoot),
+    );
+    expect(examples.length).toBeGreaterThan(3);
+    for (const example of examples) {
+      const value = await nix.evaluate<string>(`
+        let pkgs' = pkgs // { hello = pkgs.bashInteractive; }; in
+        let pkgs = pkgs'; value = (${example}); in
+        value.drvPath or (value.streamLayeredImage { name = "x"; }).drvPath`);
+      expect(value).toMatch(/\.drv$/);
+    }
+  });
+});

@@ -1,0 +1,202 @@
+/** Images that the functions of `nix/` build, in a real Docker engine. */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { namesOf, readImage } from "../builders/image.js";
+import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
+import { membersOf } from "../support/members.js";
+import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
+import { describeWith } from "../support/requirements.js";
+import { mustRun } from "../support/run.js";
+
+const hello = `{
+  name = "hello";
+  contents = [ pkgs.bashInteractive images.fakeNss ];
+  config = { Cmd = [ "/bin/sh" "-c" "echo hello from $(id -un)" ]; Env = [ "PATH=/bin" ]; };
+}`;
+/** For what needs a shell and nothing else. */
+const shell = `contents = [ pkgs.bashInteractive ]; config.Env = [ "PATH=/bin" ];`;
+
+describeWith(["nix-daemon", "nix-store", "dockerd", "fakeroot", "sqlite3"], "of what nix/ builds,", () => {
+  let nix: NixFunctions;
+  let engine: DockerEngine;
+  beforeAll(async () => {
+    nix = await nixFunctions();
+    engine = await startDockerEngine();
+  });
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    await nix[Symbol.asyncDispose]();
+  });
+
+  /** @returns the references of the images that an archive holds */
+  const load = async (archive: Buffer): Promise<string[]> => {
+    const { stdout } = await engine.docker(["load"], { input: archive });
+    return Array.from(stdout.toString().matchAll(/Loaded image: (\S+)/g), ([, reference]) => reference!);
+  };
+  const loadStream = async (expression: string): Promise<string> =>
+    (await load((await mustRun(await nix.build(expression), [])).stdout))[0]!;
+  const loadFile = async (expression: string): Promise<string> =>
+    (await load(readFileSync(await nix.build(expression))))[0]!;
+  const runIn = async (args: readonly string[]): Promise<string> =>
+    (await engine.docker(["run", "--rm", "--network", "none", ...args])).stdout.toString().trim();
+
+  test("a stream is loaded under the name and tag that its attributes tell, and runs", async () => {
+    const image = `images.streamLayeredImage ${hello}`;
+    const tag = await nix.evaluate<string>(`(${image}).imageTag`);
+    const loaded = await loadStream(image);
+    expect(loaded).toBe(`hello:${tag}`);
+    expect(await runIn([loaded])).toBe("hello from root");
+    expect(await runIn(["--user", "65534:65534", loaded])).toBe("hello from nobody");
+  });
+
+  test("an image without its store paths runs where the host's store is mounted", async () => {
+    const loaded = await loadFile(
+      `(images.buildLayeredImage ${hello}).override { name = "bare"; includeStorePaths = false; }`,
+    );
+    const { storeDir } = nix.store;
+    expect(await runIn(["--volume", `${storeDir}:${storeDir}:ro`, loaded])).toBe("hello from root");
+    await expect(runIn([loaded])).rejects.toThrow(/no such file/);
+  });
+
+  test("commands, owners and modes are in the image, and store paths that commands alone name", async () => {
+    const loaded = await loadStream(`images.streamLayeredImage {
+      name = "commands";
+      ${shell}
+      extraCommands = ''
+        mkdir -p srv data
+        echo made > srv/file
+      '';
+      fakeRootCommands = ''
+        chown 1000:100 srv/file
+        ln -s \${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt srv/certificates
+      '';
+      perms = [ { path = "/data"; mode = "0700"; uid = 12; gid = 34; } ];
+    }`);
+    expect(await runIn([loaded, "/bin/stat", "-c", "%u:%g %a %n", "/srv/file", "/data"])).toBe(
+      "1000:100 644 /srv/file\n12:34 700 /data",
+    );
+    expect(await runIn([loaded, "/bin/cat", "/srv/file", "/srv/certificates"])).toBe("made\ncertificates");
+  });
+
+  test("a script that fails ends the build with what it said", async () => {
+    const { code, stderr } = await nix.tryToBuild(`images.streamLayeredImage {
+      name = "fails"; extraCommands = "echo on the way; false; echo never";
+    }`);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/extraCommands failed with exit code 1[^]*on the way/);
+    expect(stderr).not.toContain("never");
+  });
+
+  test("buildImage has all in one layer: copies at the root, and the closure of what they and the configuration name", async () => {
+    const image = `images.buildImage {
+      name = "Registry.example:5000/one/Layer";
+      copyToRoot = [ pkgs.bashInteractive images.fakeNss ];
+      extraCommands = "echo made > file";
+      config = { Env = [ "PATH=/bin" "CERTIFICATES=\${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt" ]; };
+    }`;
+    const file = await nix.build(image);
+    expect(path.basename(file).slice(33)).toBe("docker-image-Layer.tar.gz");
+    const tag = await nix.evaluate<string>(`(${image}).imageTag`);
+    expect(tag).toBe(path.basename(file).slice(0, 32));
+    const [loaded] = await load(readFileSync(file));
+    expect(loaded).toBe(`registry.example:5000/one/layer:${tag}`);
+    expect(
+      await runIn([loaded!, "/bin/sh", "-c", "cat /file $CERTIFICATES; readlink /etc/passwd || id -un"]),
+    ).toBe("made\ncertificates\nroot");
+    const inspected = await engine.docker(["inspect", "--format", "{{len .RootFS.Layers}}", loaded!]);
+    expect(inspected.stdout.toString().trim()).toBe("1");
+  });
+
+  test("buildImage goes on top of a base image, and tells the old name of its parameter", async () => {
+    const loaded = await loadFile(`images.buildImage {
+      name = "on-top"; tag = "1";
+      fromImage = images.buildLayeredImage ${hello};
+      contents = images.binSh;
+      compressor = "none";
+    }`);
+    expect(await runIn([loaded])).toBe("hello from root");
+    const { stderr } = await nix.tryToBuild(
+      `images.buildImage { name = "x"; contents = images.binSh; copyToRoot = images.binSh; }`,
+    );
+    expect(stderr).toContain("has both copyToRoot and contents");
+    const machine = await nix.tryToBuild(`images.buildImage { name = "x"; runAsRoot = "true"; }`);
+    expect(machine.stderr).toContain("has runAsRoot, which is not there yet");
+  });
+
+  test.each<[string, string, string[]]>([
+    ["buildLayeredImageWithNixDb", "contents", ["pkgs.bashInteractive", "images.binSh"]],
+    // A copy is not what it was copied from, but refers to the same.
+    ["buildImageWithNixDb", "copyToRoot", ["pkgs.bashInteractive"]],
+  ])("%s has a database that knows the store paths in the image", async (builder, parameter, expected) => {
+    const file = await nix.build(`images.${builder} {
+      name = "database"; compressor = "none"; ${parameter} = [ images.binSh ];
+    }`);
+    const { layers } = await readImage(readFileSync(file));
+    const { body } = layers.at(-1)!.find(({ header }) => header.name.endsWith("nix/var/nix/db/db.sqlite"))!;
+    const database = path.join(nix.store.root, `${builder}.sqlite`);
+    writeFileSync(database, body);
+    const { stdout } = await mustRun("sqlite3", [database, "select path from ValidPaths order by path"]);
+    const paths = await Promise.all(expected.map((each) => nix.build(each)));
+    expect(stdout.toString().trim().split("\n")).toEqual(paths.sort());
+  });
+
+  test("mergeImages gives one archive that loads as all of them", async () => {
+    const file = await nix.build(`images.mergeImages [
+      (images.buildLayeredImage ${hello})
+      (images.buildLayeredImage { name = "second"; tag = "2"; compressor = "none"; ${shell} })
+      (images.buildLayeredImage { name = "third"; tag = "3"; compressor = "zstd"; ${shell} })
+    ]`);
+    const loaded = await load(readFileSync(file));
+    expect(loaded.map((reference) => reference.split(":")[0])).toEqual(["hello", "second", "third"]);
+    expect(await runIn([loaded[1]!, "/bin/sh", "-c", "echo second"])).toBe("second");
+  });
+
+  test("exportImage has an image's files in one archive", async () => {
+    const file = await nix.build(`images.exportImage { fromImage = images.buildLayeredImage ${hello}; }`);
+    expect(path.basename(file).slice(33)).toBe("hello.tar.gz");
+    const names = namesOf(await membersOf(readFileSync(file)));
+    expect(names).toEqual(expect.arrayContaining(["./bin/sh", "./etc/passwd"]));
+  });
+
+  /** A derivation as anybody might write one; its builder is the shell that is in the image. */
+  const drv = `derivation {
+    name = "greeting";
+    system = builtins.currentSystem;
+    builder = "\${pkgs.bashInteractive}/bin/bash";
+    args = [ "-c" "echo $words from $(cat $textPath) > $out" ];
+    words = [ "hello" 2 true ];
+    text = "a file";
+    passAsFile = [ "text" ];
+    input = pkgs.cacert;
+    PATH = "\${pkgs.bashInteractive}/bin";
+  }`;
+
+  test("streamNixShellImage has the environment of a derivation, in which it can be built", async () => {
+    const image = `images.streamNixShellImage { drv = ${drv}; run = ''echo "$words $input"; buildDerivation && cat "$out"''; }`;
+    const loaded = await loadStream(image);
+    expect(loaded).toBe(`greeting-env:${await nix.evaluate<string>(`(${image}).imageTag`)}`);
+    expect(await runIn([loaded])).toBe(`hello 2 1 ${await nix.build("pkgs.cacert")}\nhello 2 1 from a file`);
+  });
+
+  test("buildNixShellImage is the same in a file", async () => {
+    const file = await nix.build(
+      `images.buildNixShellImage { drv = ${drv}; name = "other/Shell"; tag = "1"; run = "id -u; pwd"; }`,
+    );
+    expect(path.basename(file).slice(33)).toBe("greeting-env.tar.gz");
+    const [loaded] = await load(readFileSync(file));
+    expect(loaded).toBe("other/shell:1");
+    expect(await runIn([loaded!])).toBe("1000\n/build");
+  });
+
+  test("a shell is refused for structured attributes, and for two things to run", async () => {
+    const said = async (args: string): Promise<string> =>
+      (await nix.tryToBuild(`images.streamNixShellImage { ${args} }`)).stderr;
+    expect(
+      await said(`drv = derivation { name = "x"; __structuredAttrs = true; builder = "x"; system = "x"; };`),
+    ).toContain("x has structured attributes");
+    expect(await said(`drv = ${drv}; command = "a"; run = "b";`)).toContain(
+      "either command or run, not both",
+    );
+  });
+});

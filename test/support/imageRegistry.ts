@@ -1,0 +1,60 @@
+import { writeFile } from "node:fs/promises";
+import { startInBackground } from "./background.js";
+import { freePort } from "./freePort.js";
+import { mustRun, run } from "./run.js";
+import { temporaryFolder } from "./temporary.js";
+
+export interface ImageRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT`, as image names begin. */
+  readonly host: string;
+  /** The certificate of the authority that its own is signed by: itself. */
+  readonly certificate: string;
+  /** Copies a docker-archive there; answers the manifest's digest. */
+  push(archive: string, repository: string): Promise<string>;
+}
+
+/** Starts a registry on the loopback interface that speaks TLS and nothing else; needs `docker-registry`, `openssl`, `skopeo`. */
+export async function startImageRegistry(): Promise<ImageRegistry> {
+  const folder = await temporaryFolder("registry");
+  try {
+    const address = "127.0.0.1";
+    const host = `${address}:${await freePort(address)}`;
+    const [key, certificate, config] = ["key.pem", "cert.pem", "config.yml"].map((name) =>
+      folder.join(name),
+    ) as [string, string, string];
+    await mustRun("openssl", [
+      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"],
+      ...["-addext", `subjectAltName=IP:${address}`, "-keyout", key, "-out", certificate],
+    ]);
+    const settings = {
+      version: "0.1",
+      storage: { filesystem: { rootdirectory: folder.join("data") } },
+      http: { addr: host, tls: { certificate, key } },
+    };
+    await writeFile(config, JSON.stringify(settings)); // JSON is YAML
+    const server = await startInBackground("docker-registry", ["serve", config], {
+      env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" },
+      logFile: folder.join("registry.log"),
+      isReady: async () => (await run("openssl", ["s_client", "-connect", host], { input: "" })).code === 0,
+    });
+    return {
+      host,
+      certificate,
+      push: async (archive, repository) => {
+        const digest = folder.join("digest");
+        await mustRun("skopeo", [
+          ...["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", `--digestfile=${digest}`],
+          ...[`docker-archive:${archive}`, `docker://${host}/${repository}`],
+        ]);
+        return (await mustRun("cat", [digest])).stdout.toString();
+      },
+      [Symbol.asyncDispose]: async () => {
+        await server.stop();
+        await folder[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
+}
