@@ -92,8 +92,9 @@ export async function imageParts(
         .map((path) => validPath(path, source, ask)),
     );
     const copies = copied.length === 0 ? undefined : await source.closure(copied, ask);
-    // A copy needs what it refers to, but not what it was copied from.
-    const needed = [...contents, ...named, ...copied.flatMap((path) => copies?.references(path) ?? [])];
+    // A copy needs what it refers to, but not what it was copied from, unless Nix in the image is to know that.
+    const behind = spec.includeNixDB ? copied : copied.flatMap((path) => copies?.references(path) ?? []);
+    const needed = [...contents, ...named, ...behind];
     let closure = await source.closure(needed, ask);
     await hold([...contents, ...named, ...copied]);
     const parts: CustomisationParts = {
