@@ -70,7 +70,8 @@ class LayerOn {
 
   put(member: TarMember): void {
     const { parts, last } = this.#split(member);
-    if (this.#whiteouts === "apply" && last.startsWith(WHITEOUT)) return;
+    const isNotFile = last.startsWith(WHITEOUT) || parts[0]?.startsWith(AUFS);
+    if (this.#whiteouts === "apply" && isNotFile) return;
     if (last === "") {
       if (member.type === "directory") this.#root.attributes = this.#attributesOf(member);
       return;

@@ -116,7 +116,8 @@ describeWith([...enginePrograms, "skopeo"], "dockerTools: base images", () => {
       writeFileSync(`${place}/lib/data`, "");
       writeFileSync(`${place}/tmp/data`, "");
     });
-    const script = "mine; readlink /bin; readlink /lib; ls -d /usr/bin/mine /usr/bin/ls /usr/lib/data; stat -c %a /tmp";
+    const script =
+      "mine; readlink /bin; readlink /lib; ls -d /usr/bin/mine /usr/bin/ls /usr/lib/data; stat -c %a /tmp";
     const spec = { tag: "1", fromImage: base.file, config: { Cmd: ["/bin/sh", "-c", script] } };
     for (const made of [
       await tools.stream({ ...spec, name: "over-layered", contents: [package_] }),
