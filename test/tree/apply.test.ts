@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { applyLayer, emptyRoot } from "../../src/tree/apply.js";
 import { nodeAt } from "../../src/tree/lookup.js";
@@ -6,6 +6,7 @@ import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { diskWords } from "./diskWords.js";
 import { file, hardLink, layered, link, type Member, randomAccess, tarOf, wordsOf } from "./trees.js";
 
 test("a layer adds to what is below, and what is on top counts", async () => {
@@ -219,23 +220,4 @@ function randomLayer(random: Random, whiteouts: boolean): (Member | string)[] {
     if (whiteouts && random.chance(0.2)) members.set(`${top}/opq`, file(`${top}/.wh..wh..opq`, ""));
   }
   return [...members.values()];
-}
-
-async function diskWords(root: string): Promise<Record<string, string>> {
-  mkdirSync(root, { recursive: true });
-  const { stdout } = await mustRun("find", [root, "-mindepth", "1", "-printf", String.raw`%P\0%y\0%l\0`]);
-  const fields = stdout.toString().split("\0");
-  const words: Record<string, string> = {};
-  const folders: string[] = [];
-  for (let i = 0; i + 2 < fields.length; i += 3) {
-    const name = fields[i]!;
-    if (fields[i + 1] === "d") folders.push(name);
-    else if (fields[i + 1] === "l") words[name] = `-> ${fields[i + 2]!}`;
-    else words[name] = (await mustRun("cat", [`${root}/${name}`])).stdout.toString();
-  }
-  for (const folder of folders) {
-    const isEmpty = ![...folders, ...Object.keys(words)].some((name) => name.startsWith(`${folder}/`));
-    if (isEmpty) words[`${folder}/`] = "";
-  }
-  return words;
 }

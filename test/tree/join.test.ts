@@ -178,3 +178,117 @@ describe("the layer of links to contents", () => {
     }
   });
 });
+
+describe("links to folders, in the layer of links to contents", () => {
+  /** Store paths with these files, by name; `-> target` is a link. */
+  function write(
+    folder: TemporaryFolder,
+    trees: Readonly<Record<string, Readonly<Record<string, string>>>>,
+  ): string[] {
+    return Object.entries(trees).map(([name, files]) => {
+      const top = folder.join(hashed(name));
+      for (const [path, what] of Object.entries(files)) {
+        mkdirSync(path.includes("/") ? `${top}/${path.replace(/\/[^/]*$/, "")}` : top, { recursive: true });
+        if (what.startsWith("-> ")) symlinkSync(what.slice(3), `${top}/${path}`);
+        else writeFileSync(`${top}/${path}`, what);
+      }
+      return top;
+    });
+  }
+  /** What the links are called, and where those lead that are not to a file of the same name. */
+  const namesOf = (tree: Tree): string[] => Object.keys(tree).filter((name) => tree[name] !== "a folder");
+
+  test("stay links where nothing else is at their place", async () => {
+    await using folder = await temporaryFolder();
+    const roots = write(folder, { one: { "real/x": "", link: "-> real" } });
+    expect(await treeOf(layerOf(roots))).toMatchObject({ link: "-> real" });
+  });
+
+  test("meet a folder, and what both hold is merged, whichever comes first", async () => {
+    await using folder = await temporaryFolder();
+    const [one = "", two = ""] = write(folder, {
+      one: { "lib64/x": "", lib: "-> lib64" },
+      two: { "lib/y": "" },
+    });
+    for (const roots of [
+      [one, two],
+      [two, one],
+    ]) {
+      const conflicts: [string, string][] = [];
+      const tree = await treeOf(layerOf(roots, conflicts));
+      expect(tree).toMatchObject({
+        lib: "a folder",
+        "lib/x": `-> ${one}/lib64/x`,
+        "lib/y": `-> ${two}/lib/y`,
+      });
+      expect(conflicts).toEqual([]);
+    }
+  });
+
+  test("meet another link to a folder, in other store paths too, and both are merged", async () => {
+    await using folder = await temporaryFolder();
+    const elsewhere = folder.join(hashed("elsewhere"));
+    const roots = write(folder, {
+      elsewhere: { "share/z": "" },
+      one: { "real/x": "", share: "-> real" },
+      two: { share: `-> ${elsewhere}/share` },
+      three: { "a/b/y": "", share: "-> a/link", "a/link": "-> ./b" },
+    });
+    const tree = await treeOf(layerOf(roots.slice(1)));
+    expect(
+      namesOf(tree)
+        .filter((name) => name.startsWith("share/"))
+        .toSorted(),
+    ).toEqual([...["share/x", "share/y", "share/z"]]);
+  });
+
+  test("that are the same are one link", async () => {
+    await using folder = await temporaryFolder();
+    const roots = write(folder, {
+      one: { "real/x": "", link: "-> real" },
+      two: { "real/y": "", link: "-> real" },
+    });
+    const tree = await treeOf(layerOf(roots));
+    expect(tree["link"]).toBe("-> real");
+    expect(namesOf(tree)).toEqual(expect.arrayContaining(["real/x", "real/y"]));
+  });
+
+  test("that meet a file are told, and so are files that meet them", async () => {
+    await using folder = await temporaryFolder();
+    const [one = "", two = ""] = write(folder, { one: { "real/x": "", at: "-> real" }, two: { at: "" } });
+    for (const [roots, kept] of [
+      [[one, two], "real"],
+      [[two, one], `${two}/at`],
+    ] as const) {
+      const conflicts: [string, string][] = [];
+      expect((await treeOf(layerOf(roots, conflicts)))["at"]).toBe(`-> ${kept}`);
+      expect(conflicts).toEqual([["/at", kept]]);
+    }
+  });
+
+  test("lead round in circles, and end all the same", async () => {
+    await using folder = await temporaryFolder();
+    const roots = write(folder, {
+      one: { "a/up": "-> ..", "a/x": "", self: "-> .", ring: "-> gnir", gnir: "-> ring" },
+      two: { "a/up/y": "", "self/z": "", "ring/r": "", "gnir/g": "" },
+      three: { "a/up": "-> ../a", self: "-> self" },
+    });
+    const tree = await treeOf(layerOf(roots));
+    expect(tree).toMatchObject({ "a/x": expect.stringContaining("one/a/x") as string, ring: "-> gnir" });
+    expect(Object.keys(tree).length).toBeLessThan(200);
+  });
+
+  test("lead out of the store, where nothing is looked for", async () => {
+    await using folder = await temporaryFolder();
+    mkdirSync(folder.join("outside"));
+    writeFileSync(folder.join("outside/secret"), "");
+    const conflicts: [string, string][] = [];
+    const roots = write(folder, {
+      one: { etc: "-> /etc", out: "-> ../outside" },
+      two: { "etc/x": "", "out/y": "" },
+    });
+    const tree = await treeOf(layerOf(roots, conflicts));
+    expect(tree).toMatchObject({ etc: "-> /etc", out: "-> ../outside" });
+    expect(conflicts.map(([path]) => path).toSorted()).toEqual(["/etc", "/out"]);
+  });
+});
