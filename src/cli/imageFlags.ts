@@ -1,4 +1,5 @@
 /** The flags that describe an image; each stands for a key of the spec and has the last word. */
+import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { repositoryName } from "../builders/imageName.js";
 import type { StoreSource } from "../builders/source.js";
@@ -7,7 +8,7 @@ import { parseSpec } from "../builders/specFile.js";
 import { LaminixError } from "../errors.js";
 import type { Io } from "./io.js";
 import { readText, repeated, whole } from "./options.js";
-import { isSpec, requireArguments, storePaths } from "./paths.js";
+import { followed, isPlainFolder, isSpec, requireArguments, storePaths } from "./paths.js";
 
 export interface ImageFlags {
   readonly name?: string;
@@ -70,7 +71,7 @@ export function withImageFlags(command: Command): Command {
 
 /**
  * The spec that arguments and flags describe.
- * @param args one file of JSON, or store paths that become the contents
+ * @param args one file of JSON, or store paths and plain folders that become the contents
  * @throws {LaminixError} ERR_USAGE, ERR_SPEC, ERR_JSON, ERR_OUTSIDE_STORE, ERR_STORE_PATH
  */
 export async function specFrom(
@@ -98,8 +99,15 @@ async function fromPaths(
   store: StoreSource,
   signal: AbortSignal,
 ): Promise<ImageSpec> {
-  const contents = await storePaths(args, store, signal);
-  return { name: repositoryName((contents[0] ?? "").replace(/^.*\/[^-]*-/, "")), contents };
+  const paths = args.filter((arg) => !isPlainFolder(arg));
+  const found = paths.length === 0 ? [] : await storePaths(paths, store, signal);
+  const inStore = new Map(found.map((path, i) => [paths[i], path]));
+  const [first = ""] = args;
+  const name = inStore.get(first)?.replace(/^.*\/[^-]*-/, "") ?? basename(resolve(first));
+  return {
+    name: repositoryName(name),
+    contents: args.map((arg) => inStore.get(arg) ?? followed(arg, undefined)),
+  };
 }
 
 function entriesOf(config: ImageSpec["config"]): [string, unknown][] {

@@ -95,7 +95,8 @@ Examples:
   laminix why-depends ./result /nix/store/…-openssl-3.0.14
   laminix layers ./result --max-layers 20
 
-A PATH is a store path, something in one, or a link to one such as ./result.`;
+A PATH is a store path, something in one, or a link to one such as ./result. For an
+image it can be any folder.`;
 
 function usageError(error: CommanderError): LaminixError {
   const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");

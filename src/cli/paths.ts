@@ -38,6 +38,12 @@ export function followed(arg: string, storeDir: string | undefined): string {
   return path;
 }
 
+/** Whether an argument is a folder outside of any store, and no link into one. */
+export function isPlainFolder(arg: string): boolean {
+  const path = followed(arg, undefined);
+  return storeDirOf(path) === undefined && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 /** Whether arguments name a spec rather than store paths: a single file called `….json`. */
 export function isSpec(args: readonly string[]): boolean {
   const [only = ""] = args;

@@ -79,6 +79,23 @@ describe("laminix stream", () => {
     }
   });
 
+  test("takes plain folders, and links to them, between store paths, and is called like one that comes first", async () => {
+    const plain = folder.join("Plain folder_1");
+    mkdirSync(`${plain}/etc`, { recursive: true });
+    writeFileSync(`${plain}/etc/hello.txt`, "hello\n");
+    symlinkSync(plain, folder.join("to-plain"));
+    const one = await stream([plain, program]);
+    expect(one.manifest.RepoTags[0]).toMatch(/^plain-folder_1:/);
+    const root = one.layers.at(-1)!;
+    expect(namesOf(root)).toEqual(["./", "./bin/", "./bin/program", "./etc/", "./etc/hello.txt"]);
+    expect(root.at(-1)!.body.toString()).toBe("hello\n");
+    const other = await stream([program, folder.join("to-plain")]);
+    expect(other.manifest.RepoTags[0]).toMatch(/^program_1\.0:/);
+    expect(namesOf(other.layers.at(-1)!)).toEqual(namesOf(root));
+    const { code, stderr } = await runMain(["stream", `${plain}/etc/hello.txt`, ...graph]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("is not in")]);
+  });
+
   test("has a flag for each key of the configuration", async () => {
     const flags = [
       ...[

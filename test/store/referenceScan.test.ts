@@ -20,7 +20,7 @@ test("finds a path that is cut anywhere, into any number of pieces", () => {
   const text = `before /nix/store/${HASH}-name after`;
   for (let cut = 0; cut <= text.length; cut++)
     expect(found([text.slice(0, cut), text.slice(cut)])).toEqual([HASH]);
-  expect(found([...text])).toEqual([HASH]);
+  expect(found(Array.from(text))).toEqual([HASH]);
   expect(found([text.slice(0, 20), "", text.slice(20, 22), text.slice(22)])).toEqual([HASH]);
 });
 

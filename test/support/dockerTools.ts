@@ -1,8 +1,7 @@
 /** What the tests of dockerTools' checklist share: packages in a store at /nix/store, and an engine to run images in. */
-import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, createWriteStream, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { createWriteStream } from "node:fs";
 // Threads are started from compiled files.
 import {
   buildImage,
@@ -189,7 +188,7 @@ export async function addHello(nix: AtNixStore, name: string): Promise<string> {
     `#include <stdio.h>\nint main(void) { puts("Hello, world!"); return 0; }\n`,
   );
   await mustRun("cc", ["-static", "-O1", "-o", folder.join("hello"), folder.join("hello.c")]);
-  return nix.store.addTree(name, (place) => {
+  return await nix.store.addTree(name, (place) => {
     mkdirSync(`${place}/bin`, { recursive: true });
     cpSync(folder.join("hello"), `${place}/bin/hello`);
     chmodSync(`${place}/bin/hello`, 0o755);

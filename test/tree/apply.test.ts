@@ -177,7 +177,7 @@ describeWith(["umoci"], "layers on one another", () => {
       const tars = await Promise.all(layers.map((members) => tarOf(members)));
       const root = emptyRoot();
       for (const tar of tars) applyLayer(root, randomAccess(tar), "a layer");
-      const layout = `${folder.join("layout")}`;
+      const layout = folder.join("layout");
       await mustRun("umoci", ["init", "--layout", layout]);
       await mustRun("umoci", ["new", "--image", `${layout}:x`]);
       for (const [i, tar] of tars.entries()) {
