@@ -49,7 +49,7 @@ export function withImageFlags(command: Command): Command {
     .addOption(many("--label <K=V>", "a label (repeatable)"))
     .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
     .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
-    .option("--from-image <ARCHIVE>", "a docker-archive to build upon")
+    .option("--from-image <ARCHIVE>", "a docker-archive or an OCI layout to build upon")
     .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
     .addOption(
       new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]),

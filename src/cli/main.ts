@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   layers: async () => (await import("./commands/layers.js")).layers,
   "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
   "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
+  merge: async () => (await import("./commands/merge.js")).merge,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
   export: async () => (await import("./commands/export.js")).exportCommand,
   conf: async () => (await import("./commands/conf.js")).conf,

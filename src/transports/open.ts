@@ -24,6 +24,7 @@ export interface OpenOptions {
  */
 export async function openImages(path: string, options: OpenOptions = {}): Promise<StoredImages> {
   const { signal, platform = { os: "linux", architecture: hostArchitecture() } } = options;
+  signal?.throwIfAborted();
   if (isFolder(path)) {
     if (!existsSync(join(path, "index.json"))) throw neither(path);
     return opened(new FolderFiles(path), (files) => OciLayout.in(files, platform));

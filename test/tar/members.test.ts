@@ -215,7 +215,10 @@ for name, format in (("gnu", tarfile.GNU_FORMAT), ("pax", tarfile.PAX_FORMAT)):
 
   test("are refused where the archive is cut off", () => {
     const bytes = whole();
-    for (let length = 1; length < 512 * 5; length += 13) {
+    const bodyEnd = 512 * 3 + 600;
+    // The last body is whole without its padding.
+    expect(membersIn(bytes.subarray(0, bodyEnd))).toHaveLength(1);
+    for (let length = 1; length < bodyEnd; length += 13) {
       expect(() => membersIn(bytes.subarray(0, length)), String(length)).toThrow(
         expect.objectContaining({ code: "ERR_ARCHIVE" }),
       );

@@ -5,77 +5,157 @@
  */
 import { createHash } from "node:crypto";
 import { configFile, type Image } from "../../image/image.js";
-import { formatJson } from "../../image/json.js";
+import { formatJson, type Json } from "../../image/json.js";
 import type { Digest, Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
 import { endOfArchive } from "../../tar/archive.js";
 import { HeaderEncoder, padded } from "../../tar/header.js";
 import { StoredLayer } from "../storedLayer.js";
 
-export interface WriteOptions {
+interface CommonOptions {
   readonly signal?: AbortSignal | undefined;
-  /** `name:tag`, as the engine will call the image. */
-  readonly references: readonly string[];
   /** Unix seconds, of the archive's members. */
   readonly mtime: number;
-  /**
-   * What becomes of the layers of a base image: `normal`, members like all others; `verbatim`, members as they were,
-   * name, owner and all, even if they are links.
-   */
-  readonly baseLayers: "normal" | "verbatim";
   /** Called when a layer begins to be written. */
   readonly onLayer?: (index: number, digest: LayerDigest) => void;
   /** Called when all but the manifest has been written; what it rejects with keeps the archive from being whole. */
   readonly beforeManifest?: () => Promise<void>;
 }
 
+export interface WriteOptions extends CommonOptions {
+  /** `name:tag`, as the engine will call the image. */
+  readonly references: readonly string[];
+  /**
+   * What becomes of the layers of a base image: `normal`, members like all others; `verbatim`, members as they were,
+   * name, owner and all, even if they are links.
+   */
+  readonly baseLayers: "normal" | "verbatim";
+}
+
 /** The archive in pieces; each is good until the next one is asked for. */
 export async function* writeDockerArchive(image: Image, options: WriteOptions): AsyncGenerator<Uint8Array> {
-  const { signal } = options;
-  const headers = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, options.mtime);
-  const header = (name: string, size: number): Buffer =>
-    headers.encode({ type: "file", name, mode: 0o644, size, linkname: "" });
-  let total = 0;
-  const counted = <T extends Uint8Array>(piece: T): T => {
-    total += piece.length;
-    return piece;
-  };
+  const { references, baseLayers } = options;
+  const writer = new Writer(options);
+  const written: WrittenLayer[] = [];
+  for await (const step of writer.layers(image.layers, baseLayers)) {
+    if (step instanceof Uint8Array) yield step;
+    else written.push(step);
+  }
+  const config = Buffer.from(
+    configFile(
+      image,
+      written.map(({ digest }) => digest),
+    ),
+  );
+  yield* writer.end([{ references, config, layers: written.map(({ name }) => name) }]);
+}
 
-  // All are asked for at once, so that later layers are hashed while earlier ones are written.
-  const pending = image.layers.map((layer) => layer.diffId({ signal, thenRead: true }));
-  for (const each of pending) each.catch(() => undefined);
-  const digests: LayerDigest[] = [];
-  const names: string[] = [];
-  for (const [index, layer] of image.layers.entries()) {
-    signal?.throwIfAborted();
-    const digest = await (pending[index] as Promise<LayerDigest>);
-    digests.push(digest);
-    options.onLayer?.(index, digest);
-    const member = memberOf(layer, digest, options.baseLayers);
-    names.push(member.name);
-    yield counted(member.header ?? header(member.name, member.size));
-    if (member.size === 0) continue;
-    for await (const piece of member.open({ signal })) yield counted(piece);
-    const padding = padded(member.size) - member.size;
-    if (padding > 0) yield counted(Buffer.alloc(padding));
+/** An image whose configuration is there already. */
+export interface FinishedImage {
+  readonly references: readonly string[];
+  readonly config: Buffer;
+  /** Bottom first. */
+  readonly layers: readonly Layer[];
+}
+
+/** Several images in one archive. A layer that is the same object in several is written once. */
+export async function* writeImages(
+  images: readonly FinishedImage[],
+  options: CommonOptions,
+): AsyncGenerator<Uint8Array> {
+  const writer = new Writer(options);
+  const layers = [...new Set(images.flatMap((image) => image.layers))];
+  const names = new Map<Layer, string>();
+  for await (const step of writer.layers(layers, "normal")) {
+    if (step instanceof Uint8Array) yield step;
+    else names.set(step.layer, step.name);
+  }
+  yield* writer.end(
+    images.map((image) => ({ ...image, layers: image.layers.map((layer) => names.get(layer) ?? "") })),
+  );
+}
+
+interface WrittenLayer {
+  readonly layer: Layer;
+  readonly digest: LayerDigest;
+  /** Its member. */
+  readonly name: string;
+}
+
+class Writer {
+  readonly #options: CommonOptions;
+  readonly #headers: HeaderEncoder;
+  #total = 0;
+
+  constructor(options: CommonOptions) {
+    this.#options = options;
+    this.#headers = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, options.mtime);
   }
 
-  const config = Buffer.from(configFile(image, digests));
-  const configName = `${sha256(config)}.json`;
-  const manifest = formatJson(
-    [
-      new Map<string, string | readonly string[]>([
-        ["Config", configName],
-        ["RepoTags", options.references],
-        ["Layers", names],
-      ]),
-    ],
-    4,
-  );
-  yield counted(member(header(configName, config.length), config));
-  signal?.throwIfAborted();
-  await options.beforeManifest?.();
-  yield counted(member(header("manifest.json", manifest.length), Buffer.from(manifest)));
-  yield Buffer.alloc(endOfArchive(total));
+  /** The bytes of one layer after the other, and after each what it was. */
+  async *layers(
+    layers: readonly Layer[],
+    baseLayers: WriteOptions["baseLayers"],
+  ): AsyncGenerator<Uint8Array | WrittenLayer> {
+    const { signal, onLayer } = this.#options;
+    // All are asked for at once, so that later layers are hashed while earlier ones are written; but those that have to
+    // be unpacked for it are not, so that they need not all lie on the disk.
+    const ask = (layer: Layer): Promise<LayerDigest> => layer.diffId({ signal, thenRead: true });
+    const pending = layers.map((layer) => (layer instanceof StoredLayer ? undefined : ask(layer)));
+    for (const each of pending) each?.catch(() => undefined);
+    for (const [index, layer] of layers.entries()) {
+      signal?.throwIfAborted();
+      const digest = await (pending[index] ?? ask(layer));
+      onLayer?.(index, digest);
+      const member = memberOf(layer, digest, baseLayers);
+      yield this.#counted(member.header ?? this.#header(member.name, member.size));
+      if (member.size > 0) {
+        for await (const piece of member.open({ signal })) yield this.#counted(piece);
+        const padding = padded(member.size) - member.size;
+        if (padding > 0) yield this.#counted(Buffer.alloc(padding));
+      }
+      yield { layer, digest, name: member.name };
+    }
+  }
+
+  /** The configurations, and the manifest that makes the archive whole. */
+  async *end(
+    images: readonly {
+      readonly references: readonly string[];
+      readonly config: Buffer;
+      readonly layers: readonly string[];
+    }[],
+  ): AsyncGenerator<Uint8Array> {
+    const manifest: Json[] = [];
+    for (const { references, config, layers } of images) {
+      const name = `${sha256(config)}.json`;
+      yield this.#counted(this.#file(name, config));
+      manifest.push(
+        new Map<string, Json>([
+          ["Config", name],
+          ["RepoTags", references],
+          ["Layers", layers],
+        ]),
+      );
+    }
+    this.#options.signal?.throwIfAborted();
+    await this.#options.beforeManifest?.();
+    yield this.#counted(this.#file("manifest.json", Buffer.from(formatJson(manifest, 4))));
+    yield Buffer.alloc(endOfArchive(this.#total));
+  }
+
+  #counted(piece: Uint8Array): Uint8Array {
+    this.#total += piece.length;
+    return piece;
+  }
+
+  #header(name: string, size: number): Buffer {
+    return this.#headers.encode({ type: "file", name, mode: 0o644, size, linkname: "" });
+  }
+
+  #file(name: string, body: Buffer): Buffer {
+    const header = this.#header(name, body.length);
+    return Buffer.concat([header, body, Buffer.alloc(padded(body.length) - body.length)]);
+  }
 }
 
 interface LayerMember {
@@ -94,10 +174,6 @@ function memberOf(
     return { ...layer.member, open: (options) => layer.openStored(options) };
   }
   return { name: `${bare(diffId)}/layer.tar`, size, open: (options) => layer.open(options) };
-}
-
-function member(header: Buffer, body: Buffer): Buffer {
-  return Buffer.concat([header, body, Buffer.alloc(padded(body.length) - body.length)]);
 }
 
 function bare(digest: Digest): string {

@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { bytes, counted } from "../format.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions } from "../options.js";
+import { progress } from "../progress.js";
+
+interface Options extends CommonOptions {
+  readonly output: string;
+  readonly compress?: string;
+}
+
+export function merge(io: Io): Command {
+  return command("merge", "several images in one docker-archive")
+    .argument("<ARCHIVE|OCI-DIR...>")
+    .requiredOption("-o, --output <FILE>", "where to write it")
+    .option("--compress <HOW>", "none, gz or zstd; unless given, what the file's name ends in")
+    .action(async (paths: string[], options: Options) => {
+      const { mergeImages } = await import("../../builders/mergeImages.js");
+      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
+      const compression = compressionFor(options.output, options.compress);
+      const { onProgress, finish } = progress(io, options);
+      const { signal } = io;
+      await using merged = await mergeImages(paths, { signal, onProgress });
+      const size = await writeFileWhole(options.output, merged.pieces(), { compression, signal });
+      finish(`${counted(merged.images.length, "image")}  ${options.output}  ${bytes(size)}`);
+    });
+}
