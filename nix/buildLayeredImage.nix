@@ -33,6 +33,6 @@ withPassthru (build {
   };
   inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
   script = ''
-    ${laminix} stream-conf "$conf" --output "$out" --compress ${compressor}
+    ${laminix} stream-conf "$conf" "''${jobs[@]}" --output "$out" --compress ${compressor}
   '';
 }) (removeAttrs stream.passthru [ "isExe" ] // { inherit stream; }) meta

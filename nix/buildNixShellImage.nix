@@ -23,5 +23,5 @@ withPassthru (build {
     inherit stream;
   };
   inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
-  script = ''"$stream" --output "$out" --compress ${compressor}'';
+  script = ''"$stream" "''${jobs[@]}" --output "$out" --compress ${compressor}'';
 }) (removeAttrs stream.passthru [ "isExe" ] // { inherit stream; }) { }

@@ -7,5 +7,5 @@ build {
     preferLocalBuild = true;
     inherit images;
   };
-  script = ''${laminix} merge "''${images[@]}" --output "$out"'';
+  script = ''${laminix} merge "''${images[@]}" "''${jobs[@]}" --output "$out"'';
 }

@@ -46,6 +46,6 @@ build {
   }
   // attributes;
   script = ''
-    ${laminix} ${command} "$specFile" --graph "$attrs" --output "$out" ${arguments}
+    ${laminix} ${command} "$specFile" --graph "$attrs" "''${jobs[@]}" --output "$out" ${arguments}
   '';
 }
