@@ -29,6 +29,8 @@ let
     names = import ./lib/names.nix;
     withPassthru = import ./lib/withPassthru.nix;
     endingFor = import ./lib/compressors.nix;
+    # For builds that read or write zstd: Node has one of its own since 22.15.
+    zstd = if tools ? zstd then [ tools.zstd ] else [ ];
     build = call ./lib/build.nix;
     write = call ./lib/write.nix;
     specified = call ./lib/specified.nix;
