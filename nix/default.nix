@@ -24,7 +24,6 @@ let
     laminix = "${laminix}/bin/laminix";
     bash = "${require tools "bash" "every build"}/bin/bash";
     buildSystem = systemOf "buildPlatform" pkgs;
-    hostSystem = systemOf "hostPlatform" pkgs;
     goArchitecture = import ./lib/architecture.nix (systemOf "hostPlatform" pkgs);
     names = import ./lib/names.nix;
     withPassthru = import ./lib/withPassthru.nix;
