@@ -5,8 +5,7 @@
   names,
   endingFor,
   withPassthru,
-  tools,
-  require,
+  zstd,
   streamLayeredImage,
 }:
 {
@@ -31,7 +30,7 @@ withPassthru (build {
     imageName = names.toLower name;
     inherit (stream) conf;
   };
-  inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
+  inputs = zstd;
   script = ''
     ${laminix} stream-conf "$conf" "''${jobs[@]}" --output "$out" --compress ${compressor}
   '';
