@@ -1,8 +1,6 @@
 # An image with everything in one layer on top of the base image, in a file.
 {
   specified,
-  tools,
-  require,
   goArchitecture,
   names,
   endingFor,
@@ -70,7 +68,6 @@ let
       inherit tag;
       imageName = names.toLower name;
     };
-    inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
   };
 in
 withPassthru image (

@@ -5,8 +5,7 @@
   names,
   endingFor,
   withPassthru,
-  tools,
-  require,
+  zstd,
   streamLayeredImage,
 }:
 {
@@ -31,8 +30,8 @@ withPassthru (build {
     imageName = names.toLower name;
     inherit (stream) conf;
   };
-  inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
+  inputs = zstd;
   script = ''
-    ${laminix} stream-conf "$conf" --output "$out" --compress ${compressor}
+    ${laminix} stream-conf "$conf" "''${jobs[@]}" --output "$out" --compress ${compressor}
   '';
 }) (removeAttrs stream.passthru [ "isExe" ] // { inherit stream; }) meta

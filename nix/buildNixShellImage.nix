@@ -4,8 +4,7 @@
   endingFor,
   withPassthru,
   streamNixShellImage,
-  tools,
-  require,
+  zstd,
 }:
 {
   drv,
@@ -22,6 +21,6 @@ withPassthru (build {
     preferLocalBuild = true;
     inherit stream;
   };
-  inputs = if compressor == "zstd" then [ (require tools "zstd" "the compressor zstd") ] else [ ];
-  script = ''"$stream" --output "$out" --compress ${compressor}'';
+  inputs = zstd;
+  script = ''"$stream" "''${jobs[@]}" --output "$out" --compress ${compressor}'';
 }) (removeAttrs stream.passthru [ "isExe" ] // { inherit stream; }) { }

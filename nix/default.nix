@@ -24,11 +24,12 @@ let
     laminix = "${laminix}/bin/laminix";
     bash = "${require tools "bash" "every build"}/bin/bash";
     buildSystem = systemOf "buildPlatform" pkgs;
-    hostSystem = systemOf "hostPlatform" pkgs;
     goArchitecture = import ./lib/architecture.nix (systemOf "hostPlatform" pkgs);
     names = import ./lib/names.nix;
     withPassthru = import ./lib/withPassthru.nix;
     endingFor = import ./lib/compressors.nix;
+    # For builds that read or write zstd: Node has one of its own since 22.15.
+    zstd = if tools ? zstd then [ tools.zstd ] else [ ];
     build = call ./lib/build.nix;
     write = call ./lib/write.nix;
     specified = call ./lib/specified.nix;

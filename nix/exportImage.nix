@@ -1,5 +1,9 @@
 # The files of an image as one flat archive.
-{ build, laminix }:
+{
+  build,
+  laminix,
+  zstd,
+}:
 {
   fromImage,
   name ? fromImage.name,
@@ -19,5 +23,6 @@ build {
     inherit fromImage;
     image = if fromImageName == null then [ ] else [ "--image=${fromImageName}:${fromImageTag}" ];
   };
+  inputs = zstd;
   script = ''${laminix} export "$fromImage" "''${image[@]}" --output "$out"'';
 }

@@ -1,5 +1,9 @@
 # Several images in one archive, for one `docker load`.
-{ build, laminix }:
+{
+  build,
+  laminix,
+  zstd,
+}:
 images:
 build {
   name = "merge-docker-images";
@@ -7,5 +11,6 @@ build {
     preferLocalBuild = true;
     inherit images;
   };
-  script = ''${laminix} merge "''${images[@]}" --output "$out"'';
+  inputs = zstd;
+  script = ''${laminix} merge "''${images[@]}" "''${jobs[@]}" --output "$out"'';
 }

@@ -1,7 +1,6 @@
 # An image from a registry, as an uncompressed docker-archive whose hash is known.
 {
   build,
-  pkgs,
   tools,
   require,
   goArchitecture,

@@ -4,6 +4,7 @@
   write,
   bash,
   laminix,
+  zstd,
   storeDir,
   goArchitecture,
   names,
@@ -110,6 +111,7 @@ let
           ;
       };
     };
+    inputs = zstd;
     script = ''${laminix} conf ${if debug then "--verbose" else ""} "$attrs" --output "$out"'';
   };
 

@@ -1,5 +1,6 @@
 # A derivation that a script of bash makes. Its attributes reach the script in files, however long they are: as
-# variables of bash, and as JSON in the file that `$attrs` names; `$hash` is the hash in the path of `$out`.
+# variables of bash, and as JSON in the file that `$attrs` names; `$hash` is the hash in the path of `$out`, and
+# `jobs` are arguments with which the tool uses as many cores as it may.
 {
   bash,
   buildSystem,
@@ -39,6 +40,9 @@ derivation (
         attrs=$NIX_ATTRS_JSON_FILE
         out=''${outputs[out]} hash=''${outputs[out]##*/}
         hash=''${hash:0:32}
+        # 0 stands for all cores, which is what the tool takes anyway.
+        jobs=()
+        [ "''${NIX_BUILD_CORES:-0}" = 0 ] || jobs=(--jobs "$NIX_BUILD_CORES")
         ${script}
         # Nix takes a builder for ended when it closes its output, and kills it then. Some programs of coreutils do so a
         # moment before they end, and bash would become the last command; with this one it stays itself.

@@ -4,6 +4,7 @@
   build,
   write,
   laminix,
+  zstd,
   tools,
   require,
 }:
@@ -15,25 +16,19 @@
   # More arguments, as words of bash.
   arguments ? "",
   attributes ? { },
-  inputs ? [ ],
 }:
 let
-  wants = key: (spec.${key} or "") != "" && (spec.${key} or false) != false;
-  hasCommands = wants "extraCommands" || wants "fakeRootCommands";
+  forKey = condition: name: key: if condition then [ (require tools name key) ] else [ ];
+  hasScript = key: spec.${key} or "" != "";
+  hasRootScript = hasScript "fakeRootCommands";
+  hasDatabase = spec.includeNixDB;
   programs =
-    inputs
-    ++ (if hasCommands then [ (require tools "gnutar" "commands over an image's files") ] else [ ])
-    ++ (if wants "fakeRootCommands" then [ (require tools "fakeroot" "fakeRootCommands") ] else [ ])
-    ++ (if wants "enableFakechroot" then [ (require tools "proot" "enableFakechroot") ] else [ ])
-    ++ (
-      if wants "includeNixDB" then
-        [
-          (require tools "nix" "includeNixDB")
-          (require tools "sqlite" "includeNixDB")
-        ]
-      else
-        [ ]
-    );
+    zstd
+    ++ forKey (hasScript "extraCommands" || hasRootScript) "gnutar" "extraCommands or fakeRootCommands"
+    ++ forKey hasRootScript "fakeroot" "fakeRootCommands"
+    ++ forKey (hasRootScript && spec.enableFakechroot) "proot" "enableFakechroot"
+    ++ forKey hasDatabase "nix" "includeNixDB"
+    ++ forKey hasDatabase "sqlite" "includeNixDB";
   specFile = write.file "${name}-spec.json" (builtins.toJSON spec);
 in
 build {
@@ -46,6 +41,6 @@ build {
   }
   // attributes;
   script = ''
-    ${laminix} ${command} "$specFile" --graph "$attrs" --output "$out" ${arguments}
+    ${laminix} ${command} "$specFile" --graph "$attrs" "''${jobs[@]}" --output "$out" ${arguments}
   '';
 }

@@ -14,5 +14,6 @@ export interface NodeZstd {
 }
 
 export function zstdOfNode(): NodeZstd | undefined {
-  return "zstdCompressSync" in zlib ? (zlib as unknown as NodeZstd) : undefined;
+  const { zstdCompressSync } = zlib as { readonly zstdCompressSync?: unknown };
+  return zstdCompressSync === undefined ? undefined : (zlib as unknown as NodeZstd);
 }

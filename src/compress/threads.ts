@@ -17,11 +17,14 @@ interface Job {
 /** It keeps the process alive only while it works. */
 class Thread {
   readonly #worker: Worker;
+  readonly #onEnd: (thread: Thread) => void;
   readonly #jobs = new Map<number, Job>();
   #nextId = 1;
   #idle: NodeJS.Timeout | undefined;
 
+  /** @param onEnd called before it ends, so that it is given nothing any more; perhaps more than once */
   constructor(onEnd: (thread: Thread) => void) {
+    this.#onEnd = onEnd;
     // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
     this.#worker.on("message", (reply: Reply) => {
@@ -59,7 +62,10 @@ class Thread {
     else job?.reject(failure(reply.error));
     if (this.#jobs.size > 0) return;
     this.#worker.unref();
-    this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE).unref();
+    this.#idle = setTimeout(() => {
+      this.#onEnd(this);
+      void this.#worker.terminate();
+    }, IDLE).unref();
   }
 
   #fail(cause: unknown): void {

@@ -7,6 +7,7 @@
  * attributes, and rounds large ids.
  */
 import { LaminixError } from "../errors.js";
+import { decode } from "../files/byteString.js";
 import type { RandomAccess } from "../files/randomAccess.js";
 import { BLOCK, padded, type PaxRecords } from "./header.js";
 
@@ -147,10 +148,14 @@ function memberOf(
   const name = longName ?? text("path") ?? header.name();
   const sparse = [...records.keys()].some((keyword) => keyword.startsWith("GNU.sparse."));
   if (sparse || GNU_ONLY.test(header.flag)) {
-    throw new LaminixError("ERR_UNSUPPORTED", `${reader.archive} has ${name}, which only GNU tar can read`, {
-      details: { path: reader.archive, member: name },
-      hint: "make the archive without --sparse, --incremental, --multi-volume and --label",
-    });
+    throw new LaminixError(
+      "ERR_UNSUPPORTED",
+      `${reader.archive} has ${decode(name)}, which only GNU tar can read`,
+      {
+        details: { path: reader.archive, member: decode(name) },
+        hint: "make the archive without --sparse, --incremental, --multi-volume and --label",
+      },
+    );
   }
   const isFolder = header.flag === "\0" && name.endsWith("/"); // before there was a type for folders
   const type = isFolder ? "directory" : (types[header.flag] ?? "file");

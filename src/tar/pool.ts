@@ -47,12 +47,17 @@ class Thread {
   readonly jobs = new Map<number, Job>();
   readonly #worker: Worker;
   readonly #onFree: () => void;
+  readonly #onEnd: (thread: Thread) => void;
   #memory: SharedArrayBuffer | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  /** @param keeps bytes of tars that may wait in this thread */
+  /**
+   * @param keeps bytes of tars that may wait in this thread
+   * @param onEnd called before it ends, so that it is given nothing any more; perhaps more than once
+   */
   constructor(keeps: number, onFree: () => void, onEnd: (thread: Thread) => void) {
     this.#onFree = onFree;
+    this.#onEnd = onEnd;
     // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
     const workerData: WorkerData = { keeps };
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [], workerData });
@@ -98,7 +103,10 @@ class Thread {
   /** Does not keep the process alive, and ends unless it is given something to do. */
   rest(): void {
     this.#worker.unref();
-    this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE).unref();
+    this.#idle = setTimeout(() => {
+      this.#onEnd(this);
+      void this.#worker.terminate();
+    }, IDLE).unref();
   }
 
   #kept(

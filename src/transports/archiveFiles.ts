@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LaminixError } from "../errors.js";
-import { toByteString } from "../files/byteString.js";
+import { decode, toByteString } from "../files/byteString.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { type Region, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
 
@@ -37,9 +37,9 @@ export class ArchiveFiles {
       signal?.throwIfAborted();
       if (count > MAX_MEMBERS) throw leads(file, `it has more than ${String(MAX_MEMBERS)} members`);
       const name = inside(member.name);
-      if (name === undefined) throw leads(file, `its member ${member.name} lies outside of it`);
+      if (name === undefined) throw leads(file, `its member ${decode(member.name)} lies outside of it`);
       if (targetOf(member, name) === undefined && isLink(member)) {
-        throw leads(file, `its member ${member.name} leads out of it`);
+        throw leads(file, `its member ${decode(member.name)} leads out of it`);
       }
       members.set(name, member);
     }

@@ -323,7 +323,7 @@ describe("progress on a terminal", () => {
     expect(drawn).toEqual([
       `[${".".repeat(24)}] layer 1/3  0 B of 2.11 MB  library`,
       expect.stringMatching(/^\[#{23}\.\] layer 2\/3 {2}2\.11 MB of 2\.1\d MB {2}Program_1\.0$/),
-      expect.stringMatching(/^\[#{23}\.\] layer 3\/3 {2}2\.1\d MB of 2\.1\d MB {2}links to the contents$/),
+      expect.stringMatching(/^\[#{23}\.\] layer 3\/3 {2}2\.1\d MB of 2\.1\d MB {2}the image's root$/),
       expect.stringMatching(/^program_1\.0:t {2}.* {2}2\.1\d MB\n$/),
     ]);
   });

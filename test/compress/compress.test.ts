@@ -169,6 +169,10 @@ describeWith(["zstd", "node24"], "zstd", () => {
 
   test("that neither Node nor a program has is an error that names ways out", async () => {
     const source = `
+      // As in a Node that never had it.
+      const { default: zlib } = await import("node:zlib");
+      delete zlib.zstdCompressSync;
+      (await import("node:module")).syncBuiltinESMExports();
       const { compress } = await import(${JSON.stringify(moduleUrl("compress/compress.js"))});
       async function* bytes() { yield Buffer.from("text"); }
       try { for await (const _ of compress(bytes(), "zstd")); }
@@ -247,6 +251,15 @@ describe.each(COMPRESSORS)("compressing with %s", (compressor) => {
     expect(stderr).toBe("");
     expect(stdout.toString()).toBe('"done"\n');
   });
+});
+
+test("threads that end for want of work are not given any more", async () => {
+  const packed = await pack(noise, "gz");
+  // They are kept for half a second.
+  for (let delay = 494; delay < 508; delay++) {
+    await sleep(delay);
+    expect((await pack(noise, "gz", { jobs: 2 })).equals(packed)).toBe(true);
+  }
 });
 
 test("memory does not grow with what is compressed", async () => {

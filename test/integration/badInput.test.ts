@@ -203,7 +203,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "the command line", () => {
       ["a spec without a name", () => build(spec({})), { code: "ERR_SPEC", message: /name is missing/ }],
       [
         "a spec with a value of the wrong type",
-        () => build(spec({ name: "x", contents: "one" })),
+        () => build(spec({ name: "x", contents: 1 })),
         { code: "ERR_SPEC", message: /contents/ },
       ],
       ["a spec that is a list", () => build(spec([])), { code: "ERR_SPEC" }],

@@ -7,7 +7,7 @@ import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js
 import { membersOf } from "../support/members.js";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun } from "../support/run.js";
+import { mustRun, projectRoot } from "../support/run.js";
 
 const hello = `{
   name = "hello";
@@ -57,6 +57,20 @@ describeWith(["nix-daemon", "nix-store", "dockerd", "fakeroot", "sqlite3"], "of 
     const { storeDir } = nix.store;
     expect(await runIn(["--volume", `${storeDir}:${storeDir}:ro`, loaded])).toBe("hello from root");
     await expect(runIn([loaded])).rejects.toThrow(/no such file/);
+  });
+
+  test.each([
+    ["buildLayeredImage", "contents"],
+    ["buildImage", "copyToRoot"],
+  ])("%s takes a folder beside the expression", async (builder, parameter) => {
+    const folder = `${projectRoot}/docs/examples`;
+    const loaded = await loadFile(`images.${builder} {
+      name = "folder"; tag = "${parameter.toLowerCase()}"; config.Env = [ "PATH=\${pkgs.bashInteractive}/bin" ];
+      ${parameter} = ${folder};
+    }`);
+    expect(await runIn([loaded, "cat", "/closure-report.mjs"])).toBe(
+      readFileSync(`${folder}/closure-report.mjs`, "utf8").trim(),
+    );
   });
 
   test("commands, owners and modes are in the image, and store paths that commands alone name", async () => {

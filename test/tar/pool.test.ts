@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 // Threads are started from compiled files.
@@ -94,6 +95,18 @@ describe("a pool of threads", () => {
       hint: expect.any(String),
     });
     expect((await after).size).toBe(10240);
+  });
+
+  test("gives nothing to a thread that ends for want of work", async () => {
+    await using folder = await temporaryFolder();
+    writeFileSync(folder.join("file"), "text");
+    const pool = new TarPool(1);
+    await pool.hash(layer(folder, "file"));
+    // It is kept for half a second.
+    for (let delay = 494; delay < 508; delay++) {
+      await sleep(delay);
+      expect((await pool.hash(layer(folder, "file"))).size).toBe(10240);
+    }
   });
 
   test("does not keep a process that has no more to do", async () => {

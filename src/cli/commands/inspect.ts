@@ -5,7 +5,7 @@ import { command, type CommonOptions } from "../options.js";
 
 export function inspect(io: Io): Command {
   return command("inspect", "what is in a docker-archive or an OCI layout")
-    .argument("<ARCHIVE|OCI-DIR>")
+    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
     .action(async (path: string, options: CommonOptions) => {
       const { openImages } = await import("../../transports/open.js");
       const { describeImages } = await import("../../transports/describe.js");

@@ -11,7 +11,7 @@ interface Options extends CommonOptions {
 
 export function merge(io: Io): Command {
   return command("merge", "several images in one docker-archive")
-    .argument("<ARCHIVE|OCI-DIR...>")
+    .argument("<ARCHIVE...>", "files, or folders of OCI layouts")
     .requiredOption("-o, --output <FILE>", "where to write it")
     .option("--compress <HOW>", "none, gz or zstd; unless given, what the file's name ends in")
     .action(async (paths: string[], options: Options) => {

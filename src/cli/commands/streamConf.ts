@@ -20,16 +20,15 @@ export function streamConf(io: Io): Command {
     .option("--compress <HOW>", "none, gz or zstd, for a file; unless given, what its name ends in")
     .action(async (conf: string, options: Options) => {
       const { streamConf: pieces } = await import("../../builders/streamConf.js");
-      const { jobs, repo_tag: repoTag, output, compress } = options;
-      if (output === undefined) refuseCompression(compress);
+      const { jobs, repo_tag: repoTag, output } = options;
+      if (output === undefined) refuseCompression(options.compress);
       if (output === undefined) refuseTerminal(io, "docker load");
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
       await withStore(options, async (store) => {
         const image = pieces(conf, { store, signal, jobs, onProgress, repoTag });
-        finish(
-          bytes(await (output === undefined ? toOutput(image, io) : toFile(image, output, compress, io))),
-        );
+        const written = output === undefined ? toOutput(image, io) : toFile(image, output, options, io);
+        finish(bytes(await written));
       });
     });
 }
@@ -46,11 +45,11 @@ async function toOutput(image: AsyncIterable<Uint8Array>, { stdout }: Io): Promi
 async function toFile(
   image: AsyncIterable<Uint8Array>,
   file: string,
-  compress: string | undefined,
+  { compress, jobs }: Options,
   { signal }: Io,
 ): Promise<number> {
   const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
-  return writeFileWhole(file, image, { compression: compressionFor(file, compress), signal });
+  return writeFileWhole(file, image, { compression: compressionFor(file, compress), jobs, signal });
 }
 
 /** @throws {LaminixError} ERR_USAGE: what reads standard output may want it as it is */
