@@ -4,9 +4,10 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const images = ["stream", "build", "layers", "stream-conf", "nix-shell", "inspect"];
+const images = ["stream", "build", "build-image", "nix-shell", "layers", "inspect", "export", "merge"];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
-const commands = [...images, ...questions, "store", "eval", "realise", "cache", "conf"];
+const steps = ["stream-conf", "conf", "customise"];
+const commands = [...images, ...questions, ...steps, "store", "eval", "realise", "cache"];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(
@@ -73,7 +74,7 @@ describe("wrong usage", () => {
     [["stream-conf", "a", "--compress", "gz"], /--compress is for a file/],
     [["conf", "-o", "x"], /missing required argument 'ATTRS'/],
     [["conf", "x"], /required option '-o, --output <FILE>' not specified/],
-    [["inspect"], /missing required argument 'ARCHIVE\|OCI-DIR'/],
+    [["inspect"], /missing required argument 'ARCHIVE'/],
     [["build", "x"], /required option '-o, --output <FILE>' not specified/],
     [["build", "x", "-o"], /argument missing/],
     [["stream", "x", "--max-layers", "many"], /'many' is invalid.*whole number/],
