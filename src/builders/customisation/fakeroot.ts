@@ -62,7 +62,8 @@ async function runInProot(
   const binds = [...BOUND, `${realStoreDir}:${storeDir}`, folder];
   const excluded = [...BOUND, storeDir, folder].map((place) => `--exclude=.${place}`);
   const args = [
-    ...["-r", disk, ...binds.flatMap((bind) => ["-b", bind]), "-w", "/"],
+    // A program in it that is left behind, such as fakeroot's own, would keep it waiting.
+    ...["--kill-on-exit", "-r", disk, ...binds.flatMap((bind) => ["-b", bind]), "-w", "/"],
     ...["fakeroot", "--", "bash", "-c", SESSION, "bash", tar, "/", script, ...excluded],
   ];
   await runScript("fakeRootCommands", "proot", args, {

@@ -1,9 +1,9 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { SingleLayerSpec } from "../../builders/singleLayerSpec.js";
 import { bytes } from "../format.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
-import { command, type CommonOptions, withStore } from "../options.js";
+import { command, type CommonOptions, whole, withStore } from "../options.js";
 import { progress } from "../progress.js";
 
 interface Options extends CommonOptions, ImageFlags {
@@ -12,10 +12,16 @@ interface Options extends CommonOptions, ImageFlags {
 }
 
 export function buildImage(io: Io): Command {
-  return withImageFlags(command("build-image", "an image with everything in one layer, in a file"))
-    .argument("<SPEC>")
+  const own = command("build-image", "an image with everything in one layer, in a file")
     .requiredOption("-o, --output <FILE>", "where to write it")
-    .option("--compress <HOW>", "none, gz or zstd; unless given, the spec's, or what the file's name ends in")
+    .option(
+      "--compress <HOW>",
+      "none, gz or zstd; unless given, the spec's, or what the file's name ends in",
+    );
+  return withImageFlags(own)
+    .addOption(new Option("--uid <N>", "owner of what is copied to the root").argParser(whole))
+    .addOption(new Option("--gid <N>", "group of what is copied to the root").argParser(whole))
+    .argument("<SPEC>", "a spec in JSON, with copyToRoot")
     .action(async (file: string, options: Options) => {
       const { singleLayerImage } = await import("../../builders/singleLayerImage.js");
       const { compressionFor, writeFileWhole } = await import("../../transports/file.js");

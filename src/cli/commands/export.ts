@@ -12,7 +12,7 @@ interface Options extends CommonOptions {
 
 export function exportCommand(io: Io): Command {
   return command("export", "an image's root file system as a tar")
-    .argument("<ARCHIVE|OCI-DIR>")
+    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
     .option("-o, --output <FILE>", "where to write it; standard output unless given")
     .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
     .action(async (archive: string, options: Options) => {
