@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { printArchive } from "../archiveOutput.js";
+import { compressorFor, printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
@@ -43,16 +43,12 @@ export function build(io: Io): Command {
   return withLayerFlags(withImageFlags(own))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: BuildOptions) => {
-      const { compressionFor } = await import("../../transports/file.js");
       const { buildLayeredImage } = await import("../../builders/buildLayeredImage.js");
-      const { output, compress, jobs } = options;
+      const { output, jobs } = options;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const spec = await specFrom(args, options, store, io);
-        const compressor =
-          compress === undefined && spec.compressor !== undefined
-            ? spec.compressor
-            : compressionFor(output, compress);
+        const compressor = await compressorFor(spec, options);
         const { imageName, imageTag, size } = await buildLayeredImage(
           { ...spec, compressor },
           { store, signal: io.signal, jobs, onProgress, output },
