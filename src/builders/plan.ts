@@ -3,7 +3,14 @@ import { LaminixError } from "../errors.js";
 import { formatJson, type Json } from "../image/json.js";
 import type { LayerPlan, VirtualNode } from "../layering/graph.js";
 import type { Closure } from "../store/closure.js";
-import { baseName, hashPart, type StorePath, storePathsIn, toStorePath } from "../store/storePath.js";
+import {
+  baseName,
+  hashPart,
+  type StorePath,
+  storeDirOf,
+  storePathsIn,
+  toStorePath,
+} from "../store/storePath.js";
 import type { Owner } from "../tar/header.js";
 import type { Base } from "./base.js";
 import { contentsOf, storePathsOf } from "./customisation/contents.js";
@@ -77,7 +84,9 @@ export async function imageParts(
     for (const each of roots) await each.close();
   };
   try {
-    const near = [...spec.contents, ...spec.copyToRoot].find((entry) => typeof entry === "string");
+    const near = [...spec.contents, ...spec.copyToRoot]
+      .filter((entry) => typeof entry === "string")
+      .find((path) => storeDirOf(path) !== undefined);
     const storeDir = await source.storeDir({ ...ask, near });
     const all = {
       contents: contentsOf(spec.contents, storeDir),

@@ -9,14 +9,12 @@
 import { LaminixError } from "../errors.js";
 import { decode } from "../files/byteString.js";
 import type { RandomAccess } from "../files/randomAccess.js";
-import { BLOCK, padded, type PaxRecords } from "./header.js";
-
-export type MemberType = "file" | "directory" | "symlink" | "hardlink" | "character" | "block" | "fifo";
+import { BLOCK, type EntryType, padded, type PaxRecords } from "./header.js";
 
 /** Names are byte strings, as the archive has them: long names and prefixes resolved, nothing normalised. */
 export interface TarMember {
   readonly name: string;
-  readonly type: MemberType;
+  readonly type: EntryType;
   /** Empty for all but links. */
   readonly linkname: string;
   /** Permission bits, 0 to 0o7777. */
@@ -94,7 +92,7 @@ const META = { L: true, K: true, x: true, X: true, g: true };
 /** GNU tar's own: sparse files, folders with lists, parts of files on other volumes, labels of volumes. */
 const GNU_ONLY = /^[SDMVN]$/;
 
-const types: Partial<Record<string, MemberType>> = {
+const types: Partial<Record<string, EntryType>> = {
   "1": "hardlink",
   "2": "symlink",
   "3": "character",

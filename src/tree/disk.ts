@@ -1,6 +1,5 @@
 /** A tree in a folder on this disk. */
 import {
-  accessSync,
   chmodSync,
   closeSync,
   constants,
@@ -8,16 +7,22 @@ import {
   mkdirSync,
   openSync,
   symlinkSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { LaminixError } from "../errors.js";
 import { decode, fsPath } from "../files/byteString.js";
+import { OpenFile } from "../files/openFile.js";
 import { Pauses } from "../files/pauses.js";
-import { reading } from "../files/walk.js";
 import type { Body, FolderNode, TreeNode } from "./node.js";
 
 /** Bytes that are copied at a time. */
 const PIECE = 1 << 18;
+/**
+ * Bytes up to which a file is read and written: what copying in the kernel makes has its place on the disk at once, and
+ * to take that away again costs fifty times as much as a small file that has never got so far.
+ */
+const SMALL = 1 << 20;
 
 /**
  * Writes what is in a tree into a folder that is there and empty. Modes are kept, but folders can be written to by
@@ -67,11 +72,7 @@ function writeNode(node: TreeNode, at: string): void {
 
 function writeBody(body: Body, at: string): void {
   if ("disk" in body) {
-    const { disk } = body;
-    reading(disk, () => {
-      accessSync(fsPath(disk), constants.R_OK);
-    });
-    copyFileSync(fsPath(disk), fsPath(at), constants.COPYFILE_FICLONE);
+    copyFile(body.disk, at);
     return;
   }
   const fd = openSync(fsPath(at), "wx");
@@ -89,6 +90,23 @@ function writeBody(body: Body, at: string): void {
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+function copyFile(disk: string, at: string): void {
+  const file = OpenFile.open(disk);
+  try {
+    const { size } = file.stats;
+    if (size > SMALL) {
+      copyFileSync(fsPath(disk), fsPath(at), constants.COPYFILE_FICLONE);
+      return;
+    }
+    const bytes = Buffer.allocUnsafe(size);
+    for (let done = 0; done < size;) done += file.read(bytes, done, size - done);
+    file.requireUnchanged();
+    writeFileSync(fsPath(at), bytes, { flag: "wx" });
+  } finally {
+    file.close();
   }
 }
 
