@@ -10,7 +10,7 @@ const LARGE = 1 << 15;
 
 /** The buffer to fill next; of at least `MIN_BUFFER` bytes. */
 export type NextBuffer = () => Buffer;
-/** Room for any header, for names are not longer than a few thousand bytes. */
+/** Room for any header of a file on the disk, for names are not longer than a few thousand bytes. */
 export const MIN_BUFFER = 1 << 16;
 
 /** A file's bytes, one after another. */
@@ -38,7 +38,8 @@ export class ArchiveWriter {
 
   /** A header; the bytes of a file follow it, then its padding. */
   *header(entry: Entry): Generator<Buffer, void, void> {
-    if (this.encoder.roomFor(entry) > this.#room) yield* this.#flush();
+    const room = this.encoder.roomFor(entry);
+    if (room > this.#room) yield* this.#flush(room);
     this.#write(entry);
   }
 
@@ -56,7 +57,8 @@ export class ArchiveWriter {
 
   /** A file: header, bytes and padding at once, for this is what most of the time goes into. */
   *file(entry: Entry, file: FileBytes): Generator<Buffer, void, void> {
-    if (this.encoder.roomFor(entry) > this.#room) yield* this.#flush();
+    const room = this.encoder.roomFor(entry);
+    if (room > this.#room) yield* this.#flush(room);
     this.#write(entry);
     if (entry.size === 0) return;
     for (let left = entry.size; left > 0;) {
@@ -89,9 +91,11 @@ export class ArchiveWriter {
     return this.#chunk.length - this.#filled;
   }
 
-  *#flush(): Generator<Buffer, void, void> {
+  /** @param needed bytes; a header with large extended attributes may need more than a buffer has */
+  *#flush(needed = 0): Generator<Buffer, void, void> {
     yield this.#chunk.subarray(0, this.#filled);
-    this.#chunk = this.#nextBuffer();
+    const next = this.#nextBuffer();
+    this.#chunk = needed > next.length ? Buffer.allocUnsafeSlow(needed) : next;
     this.#filled = 0;
   }
 

@@ -52,6 +52,8 @@ const WINDOW = 1 << 14;
 export function* tarMembers(source: RandomAccess, name: string): Generator<TarMember, void, void> {
   const reader = new HeaderReader(source, name);
   const global = new Map<string, string>();
+  /** The archive's records, once for all members that have no others. */
+  let shared: Records | undefined;
   let own: Map<string, string> | undefined;
   let longName: string | undefined;
   let longLink: string | undefined;
@@ -67,15 +69,17 @@ export function* tarMembers(source: RandomAccess, name: string): Generator<TarMe
       else if (flag === "K") longLink = upToNul(bytes);
       else {
         const records = reader.records(at, bytes);
-        if (flag === "g") for (const [keyword, value] of records) set(global, keyword, value);
-        else own = new Map([...(own ?? []), ...records]);
+        if (flag === "g") {
+          for (const [keyword, value] of records) set(global, keyword, value);
+          shared = undefined;
+        } else own = new Map([...(own ?? []), ...records]);
         reader.requireFew(at, global, own);
       }
       at = body + padded(size);
       continue;
     }
-    const records = own ? merged(global, own) : global;
-    const member = memberOf(reader, header, { records, longName, longLink, offset: body });
+    const records = own ? recordsIn(merged(global, own)) : (shared ??= recordsIn(global));
+    const member = memberOf(reader, header, { ...records, longName, longLink, offset: body });
     own = longName = longLink = undefined;
     at = reader.end(body, member.size);
     yield member;
@@ -119,8 +123,20 @@ const DEVMAJOR = field("devmajor", 329, 8);
 const DEVMINOR = field("devminor", 337, 8);
 const PREFIX = field("prefix", 345, 155);
 
-interface Surroundings {
+interface Records {
   readonly records: ReadonlyMap<string, string>;
+  /** The same, in order. */
+  readonly pax: PaxRecords;
+  /** Whether they are those of a sparse file. */
+  readonly sparse: boolean;
+}
+
+function recordsIn(records: ReadonlyMap<string, string>): Records {
+  const sparse = [...records.keys()].some((keyword) => keyword.startsWith("GNU.sparse."));
+  return { records, pax: [...records], sparse };
+}
+
+interface Surroundings extends Records {
   readonly longName: string | undefined;
   readonly longLink: string | undefined;
   readonly offset: number;
@@ -129,7 +145,7 @@ interface Surroundings {
 function memberOf(
   reader: HeaderReader,
   header: Header,
-  { records, longName, longLink, offset }: Surroundings,
+  { records, pax, sparse, longName, longLink, offset }: Surroundings,
 ): TarMember {
   const at = offset - BLOCK;
   const text = (keyword: string): string | undefined => {
@@ -146,7 +162,6 @@ function memberOf(
     return parsed;
   };
   const name = longName ?? text("path") ?? header.name();
-  const sparse = [...records.keys()].some((keyword) => keyword.startsWith("GNU.sparse."));
   if (sparse || GNU_ONLY.test(header.flag)) {
     throw new LaminixError(
       "ERR_UNSUPPORTED",
@@ -174,12 +189,10 @@ function memberOf(
     size: type === "file" ? number(SIZE) : 0,
     devmajor: isDevice ? header.number(DEVMAJOR) : 0,
     devminor: isDevice ? header.number(DEVMINOR) : 0,
-    pax: records.size === 0 ? NO_RECORDS : [...records],
+    pax,
     offset,
   };
 }
-
-const NO_RECORDS: PaxRecords = [];
 
 /** The archive's records, and a member's own in their place. */
 function merged(

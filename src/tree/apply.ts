@@ -5,6 +5,7 @@
 import { LaminixError } from "../errors.js";
 import { decode } from "../files/byteString.js";
 import type { RandomAccess } from "../files/randomAccess.js";
+import type { PaxRecords } from "../tar/header.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { type Attributes, type FolderNode, folderNode, partsOf, rootOwned, type TreeNode } from "./node.js";
 
@@ -12,6 +13,10 @@ const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 /** Names that AUFS keeps its own things under. */
 const AUFS = ".wh..wh.";
+/** Bytes of a path, and of what a link leads to, in Linux, the NUL at the end among them (PATH_MAX). */
+const MAX_PATH = 4096;
+/** Folders in one another. A path has room for no more; links could lead to any depth. */
+const MAX_DEPTH = MAX_PATH / 2;
 
 /** An empty root, as an image without layers has it. */
 export function emptyRoot(): FolderNode {
@@ -28,7 +33,8 @@ export interface ApplyOptions {
  * link that its own layer has goes to where the link leads, and below a lower layer's link to a folder in its place.
  * @param tar the layer's tar, uncompressed; its files are read from there when they are needed
  * @param name of the layer, for errors
- * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, and for names that lead out of the root; ERR_UNSUPPORTED
+ * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, and for names that lead out of the root or that Linux has no room
+ *   for; ERR_UNSUPPORTED
  */
 export function applyLayer(
   root: FolderNode,
@@ -50,6 +56,7 @@ class LayerOn {
   /** Links that this layer has. */
   readonly #links = new Set<TreeNode>();
   readonly #attributes = new Map<string, Attributes>();
+  readonly #xattrs = new WeakMap<PaxRecords, PaxRecords>();
 
   constructor(root: FolderNode, tar: RandomAccess, name: string, whiteouts: ApplyOptions["whiteouts"]) {
     this.#whiteouts = whiteouts;
@@ -138,7 +145,7 @@ class LayerOn {
         node = folderNode(rootOwned(0o755));
         folder.children.set(part, node);
       }
-      path.push(node);
+      if (path.push(node) > MAX_DEPTH) throw this.#refused(undefined, "has folders in one another too deep");
     }
     return path.at(-1) ?? this.#root;
   }
@@ -147,6 +154,9 @@ class LayerOn {
     member: TarMember,
     path = member.name,
   ): { readonly parts: readonly string[]; readonly last: string } {
+    // A hard link's target is a path too.
+    if (Math.max(member.name.length, member.linkname.length) >= MAX_PATH)
+      throw this.#refused(member, "has a path that is too long");
     const parts: string[] = [];
     for (const part of partsOf(path)) {
       if (part !== "..") parts.push(part);
@@ -157,7 +167,7 @@ class LayerOn {
   }
 
   #attributesOf({ mode, uid, gid, uname, gname, mtime, pax }: TarMember): Attributes {
-    const xattrs = pax.filter(([keyword]) => keyword.startsWith("SCHILY.xattr."));
+    const xattrs = this.#xattrsOf(pax);
     const key = [mode, uid, gid, uname, gname, mtime].join("\0");
     const known = xattrs.length === 0 ? this.#attributes.get(key) : undefined;
     if (known) return known;
@@ -169,10 +179,21 @@ class LayerOn {
     return attributes;
   }
 
+  /** Members that have no records of their own share the archive's. */
+  #xattrsOf(pax: PaxRecords): PaxRecords {
+    let xattrs = this.#xattrs.get(pax);
+    if (!xattrs) {
+      xattrs = pax.filter(([keyword]) => keyword.startsWith("SCHILY.xattr."));
+      this.#xattrs.set(pax, xattrs);
+    }
+    return xattrs;
+  }
+
   #refused(member: TarMember | undefined, why: string): LaminixError {
-    const subject = member ? `${decode(member.name)} in ${this.#name}` : this.#name;
+    const name = member && decode(member.name.slice(0, MAX_PATH));
+    const subject = name === undefined ? this.#name : `${name.slice(0, 200)} in ${this.#name}`;
     return new LaminixError("ERR_ARCHIVE", `${subject} ${why}`, {
-      details: { layer: this.#name, ...(member && { name: decode(member.name) }) },
+      details: { layer: this.#name, ...(name !== undefined && { name }) },
     });
   }
 }

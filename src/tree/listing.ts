@@ -1,6 +1,7 @@
 /** What is in a store path or a folder: the names, and where the contents are. */
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { fsPath, toByteString } from "../files/byteString.js";
+import { LaminixError } from "../errors.js";
+import { compareBytes, decode, fsPath, toByteString } from "../files/byteString.js";
 import { Spool } from "../files/spool.js";
 import { reading } from "../files/walk.js";
 import { narBatches } from "../nar/read.js";
@@ -13,7 +14,10 @@ export type Listed = ListedFile | ListedLink | ListedFolder;
 
 export interface ListedFile {
   readonly type: "file";
-  /** Looked for only when asked for. */
+  /**
+   * Looked for only when asked for.
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ; ERR_FILE_TYPE for a device, a pipe or a socket
+   */
   readonly contents: () => { readonly body: Body; readonly executable: boolean };
 }
 
@@ -59,7 +63,8 @@ function folderOnDisk(disk: string): ListedFolder {
       const entries = reading(disk, () =>
         readdirSync(fsPath(disk), { encoding: "latin1", withFileTypes: true }),
       );
-      for (const entry of entries) {
+      // The order in which a NAR has them: what meets what must not be for the file system to say.
+      for (const entry of entries.sort((one, other) => compareBytes(one.name, other.name))) {
         const inner = `${disk}/${entry.name}`;
         if (entry.isDirectory()) yield [entry.name, folderOnDisk(inner)];
         else if (entry.isSymbolicLink()) yield [entry.name, { type: "symlink", target: targetOf(inner) }];
@@ -68,7 +73,7 @@ function folderOnDisk(disk: string): ListedFolder {
     },
     child(name) {
       const inner = `${disk}/${name}`;
-      return lstatSync(fsPath(inner), { throwIfNoEntry: false }) && listDisk(inner);
+      return reading(inner, () => lstatSync(fsPath(inner), { throwIfNoEntry: false })) && listDisk(inner);
     },
   };
 }
@@ -77,7 +82,14 @@ function fileOnDisk(disk: string): ListedFile {
   return {
     type: "file",
     contents: () => {
-      const { mode } = reading(disk, () => lstatSync(fsPath(disk)));
+      const stats = reading(disk, () => lstatSync(fsPath(disk)));
+      const { mode } = stats;
+      if (!stats.isFile()) {
+        throw new LaminixError("ERR_FILE_TYPE", `${decode(disk)} is neither a file, a folder nor a link`, {
+          details: { path: decode(disk) },
+          hint: "sockets, pipes and devices of a plain folder cannot be copied: take them away",
+        });
+      }
       return { body: { disk }, executable: (mode & 0o100) !== 0 };
     },
   };

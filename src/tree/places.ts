@@ -22,6 +22,15 @@ export interface Found<L extends Listed = Listed> {
   readonly place: string;
 }
 
+/** A place on the way; nothing is listed above the store's paths, and above plain folders. */
+interface Step {
+  readonly place: string;
+  readonly listed: Listed | undefined;
+}
+
+/** How it is told that a store path is not there. */
+const NOT_THERE = ["ERR_PATH_NOT_VALID", "ERR_PATH_NOT_ON_DISK", "ERR_FILE_CHANGED"];
+
 /** As many links as Linux follows (path_resolution(7)). */
 const MAX_LINKS = 40;
 
@@ -38,7 +47,8 @@ export class Places {
    * @throws {LaminixError} as `list`; ERR_FILE_TYPE for a link that leads nowhere
    */
   async folder(path: string): Promise<Found<ListedFolder> | undefined> {
-    const found = await this.#follow(toByteString(path), MAX_LINKS, toByteString(path));
+    const place = toByteString(path);
+    const found = await this.#follow(place, place);
     if (!found) {
       throw new LaminixError("ERR_FILE_TYPE", `${path} is a symbolic link that leads nowhere`, {
         details: { path },
@@ -54,48 +64,61 @@ export class Places {
    * @param link the link's own place
    */
   async linkedFolder(link: string, target: string): Promise<Found<ListedFolder> | undefined> {
-    const found = await this.#follow(
-      target.startsWith("/") ? target : `${link}/../${target}`,
-      MAX_LINKS,
-      link,
-    );
+    const folder = link.slice(0, link.lastIndexOf("/"));
+    const found = await this.#follow(target.startsWith("/") ? target : `${folder}/${target}`, link);
     return found && asFolder(found);
   }
 
-  /** @param from a place: what is neither in the store nor in the same plain folder is not looked for */
-  async #follow(place: string, links: number, from: string): Promise<Found | undefined> {
-    const normal = normalise(place);
-    const top = this.#topOf(normal, from);
-    if (top === undefined || links === 0) return undefined;
-    let listed = await this.#list(top);
-    let at = top;
-    for (const part of partsOf(normal.slice(top.length))) {
-      const folder = await this.#resolved({ listed, place: at }, links, from);
-      if (folder?.listed.type !== "directory") return undefined;
-      const child = folder.listed.child(part);
-      if (!child) return undefined;
-      listed = child;
-      at = `${folder.place}/${part}`;
+  /**
+   * As the kernel does it: one part after the other, and no more links than it follows.
+   * @param from a place: what is neither in the store nor in the same plain folder is not looked for
+   */
+  async #follow(path: string, from: string): Promise<Found | undefined> {
+    let links = MAX_LINKS;
+    const pending = partsOf(path).reverse();
+    const way: Step[] = [];
+    for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
+      if (part === "..") {
+        way.pop();
+        continue;
+      }
+      const step = await this.#step(way.at(-1), part, from);
+      if (!step) return undefined;
+      if (step.listed?.type !== "symlink") {
+        way.push(step);
+        continue;
+      }
+      if (links-- === 0) return undefined;
+      const { target } = step.listed;
+      if (target.startsWith("/")) way.length = 0;
+      // Not spread: a NAR may have a target of any length.
+      for (const next of partsOf(target).reverse()) pending.push(next);
     }
-    return this.#resolved({ listed, place: at }, links, from);
+    const { place, listed } = way.at(-1) ?? {};
+    return place !== undefined && listed ? { place, listed } : undefined;
   }
 
-  async #resolved(found: Found, links: number, from: string): Promise<Found | undefined> {
-    const { listed, place } = found;
-    if (listed.type !== "symlink") return found;
-    const { target } = listed;
-    return this.#follow(target.startsWith("/") ? target : `${place}/../${target}`, links - 1, from);
+  async #step(folder: Step | undefined, part: string, from: string): Promise<Step | undefined> {
+    const place = `${folder?.place ?? ""}/${part}`;
+    if (folder?.listed) {
+      const listed = folder.listed.type === "directory" ? folder.listed.child(part) : undefined;
+      return listed && { place, listed };
+    }
+    if (!this.#isTop(place, from)) return { place, listed: undefined };
+    try {
+      return { place, listed: await this.#list(place) };
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      // A link may lead to what nobody has.
+      if (place !== from && NOT_THERE.some((each) => each === code)) return undefined;
+      throw error;
+    }
   }
 
-  /** The store path, or the plain folder, that a place is in. */
-  #topOf(place: string, from: string): string | undefined {
-    const storeDir = toByteString(this.#options.storeDir);
-    if (place.startsWith(`${storeDir}/`)) {
-      const top = place.split("/", storeDir.split("/").length + 1).join("/");
-      return isStorePath(top, this.#options.storeDir) ? top : undefined;
-    }
-    for (const top of this.#tops.keys()) if (isIn(from, top) && isIn(place, top)) return top;
-    return from === place ? place : undefined;
+  /** Whether a place is a store path, or the plain folder that something is in. */
+  #isTop(place: string, from: string): boolean {
+    const { storeDir } = this.#options;
+    return place === from || (this.#tops.has(place) && isIn(from, place)) || isStorePath(place, storeDir);
   }
 
   #list(top: string): Promise<Listed> {
@@ -124,6 +147,7 @@ function asFolder({ listed, place }: Found): Found<ListedFolder> | undefined {
 }
 
 function isStorePath(place: string, storeDir: string): boolean {
+  if (!place.startsWith(`${toByteString(storeDir)}/`)) return false;
   try {
     return toByteString(toStorePath(decode(place), storeDir)) === place;
   } catch {
@@ -133,14 +157,4 @@ function isStorePath(place: string, storeDir: string): boolean {
 
 function isIn(place: string, folder: string): boolean {
   return place === folder || place.startsWith(`${folder}/`);
-}
-
-/** `.` and `..` away by name, as is right where no link is on the way. */
-function normalise(place: string): string {
-  const parts: string[] = [];
-  for (const part of partsOf(place)) {
-    if (part === "..") parts.pop();
-    else parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }
