@@ -292,7 +292,8 @@ describeWith(programs, "dockerTools: the image's root", () => {
     started.child.kill("SIGINT");
     expect(await started.ended).toEqual([130, null]);
     const [, ...pids] = /started (\d+) (\d+)\./.exec(started.stderr())!;
-    for (const pid of pids) expect(isAlive(pid)).toBe(false);
+    // A process that has been sent SIGKILL is not gone in the same moment.
+    for (const pid of pids) await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
     expectNothing();
   });
 
