@@ -2,13 +2,10 @@
 {
   lib,
   stdenv,
-  buildNpmPackage,
-  importNpmLock,
   nodejs,
+  cacert,
   cmake,
   ninja,
-  # Where npm's packages are fetched from: the lock file has their hashes, and leaves the place to whoever installs.
-  npmRegistry ? "https://registry.npmjs.org",
 }:
 let
   src = builtins.path {
@@ -26,70 +23,71 @@ let
   ];
 
   package = lib.importJSON ../package.json;
-  lock = lib.importJSON ../package-lock.json;
 
-  # Of the packages for development a build needs the compiler alone.
-  forBuilding = [
-    "typescript"
-    "@types/node"
-  ];
-  isNeeded =
-    place: entry:
-    !(entry.dev or false)
-    || builtins.elem place (map (name: "node_modules/${name}") (forBuilding ++ [ "undici-types" ]));
-  needed = lib.filterAttrs isNeeded lock.packages;
-
-  withAddress =
-    place: entry:
-    let
-      name = lib.last (lib.splitString "node_modules/" place);
-    in
-    if place == "" then
-      entry // { devDependencies = development; }
-    else
-      entry
-      // {
-        resolved = "${npmRegistry}/${name}/-/${baseNameOf name}-${entry.version}.tgz";
-      };
-  development = lib.getAttrs forBuilding package.devDependencies;
+  # npm knows itself where packages are, and asks elsewhere where the builder's environment tells it to.
+  npmDeps = stdenv.mkDerivation {
+    name = "${package.name}-${package.version}-npm-deps";
+    nativeBuildInputs = [ nodejs ];
+    # Without the phases, which would write store paths into scripts.
+    buildCommand = ''
+      export HOME=$TMPDIR
+      sh ${../scripts/npm-deps} ${../package.json} ${../package-lock.json} "$out"
+    '';
+    # Of OpenSSL, and for a Node that has certificates of its own.
+    SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
+    NODE_EXTRA_CA_CERTS = "${cacert}/etc/ssl/certs/ca-bundle.crt";
+    impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [
+      "NPM_CONFIG_REGISTRY"
+      "npm_config_registry"
+    ];
+    outputHashMode = "recursive";
+    outputHashAlgo = "sha256";
+    outputHash = lib.fileContents ./npm-deps.hash;
+  };
 in
-buildNpmPackage {
+stdenv.mkDerivation {
   pname = package.name;
   inherit (package) version;
   inherit src;
-
-  npmDeps = importNpmLock {
-    package = package // {
-      devDependencies = development;
-    };
-    packageLock = lock // {
-      packages = lib.mapAttrs withAddress needed;
-    };
-  };
-  inherit (importNpmLock) npmConfigHook;
-  # The one script that installing runs would download Node's headers, which are here.
-  npmFlags = [ "--ignore-scripts" ];
-  npmBuildScript = "build:ts";
+  passthru = { inherit npmDeps; };
 
   nativeBuildInputs = [
+    nodejs
     cmake
     ninja
   ];
-  dontUseCmakeConfigure = true;
-  dontUseNinjaBuild = true;
-  dontUseNinjaCheck = true;
-  dontUseNinjaInstall = true;
+  # For the first line of what is installed.
+  buildInputs = [ nodejs ];
 
-  # What cmake-js would do.
-  preBuild = ''
+  # What cmake-js would do, which would download Node's headers.
+  configurePhase = ''
+    runHook preConfigure
+    cp -r ${npmDeps}/building node_modules
+    chmod -R u+w node_modules
+    patchShebangs node_modules
     cmake -S native -B build -G Ninja -DCMAKE_BUILD_TYPE=Release \
       -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$PWD/build/Release" \
       -DCMAKE_JS_INC="${lib.getDev nodejs}/include/node;$PWD/node_modules/node-addon-api" \
       ${lib.optionalString stdenv.hostPlatform.isDarwin "-DCMAKE_MODULE_LINKER_FLAGS='-undefined dynamic_lookup'"}
-    cmake --build build
+    runHook postConfigure
   '';
-  postInstall = ''
-    install -D -t "$out/lib/node_modules/${package.name}/build/Release" build/Release/addon.node
+  buildPhase = ''
+    runHook preBuild
+    cmake --build build
+    HOME=$TMPDIR npm run build:ts
+    runHook postBuild
+  '';
+  installPhase = ''
+    runHook preInstall
+    home=$out/lib/node_modules/${package.name}
+    mkdir -p "$home" "$out/bin"
+    cp -r LICENSE dist package.json "$home"
+    cp -r ${npmDeps}/production "$home/node_modules"
+    chmod -R u+w "$home/node_modules"
+    install -D -t "$home/build/Release" build/Release/addon.node
+    chmod +x "$home/dist/cli/bin.js"
+    ln -s "$home/dist/cli/bin.js" "$out/bin/laminix"
+    runHook postInstall
   '';
 
   meta = {

@@ -4,7 +4,6 @@ import type { Compressor } from "../compress/compress.js";
 import type { Image } from "../image/image.js";
 import type { Layer } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
-import { parseTime } from "../image/time.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
 import type { BuildOptions } from "./buildOptions.js";
 import type { ImageParts, PlannedLayer } from "./plan.js";
@@ -29,6 +28,8 @@ export class BuiltImage implements AsyncDisposable {
     readonly spec: ResolvedSpec;
     readonly image: Image;
     readonly imageTag: string;
+    /** Unix seconds. */
+    readonly mtime: number;
     readonly layers: readonly PlannedLayer[];
     readonly parts: ImageParts;
     readonly options: BuildOptions;
@@ -39,7 +40,7 @@ export class BuiltImage implements AsyncDisposable {
     this.layers = made.layers;
     this.passthru = made.spec.passthru;
     this.compressor = made.spec.compressor;
-    this.#mtime = parseTime(made.spec.mtime, "mtime").seconds;
+    this.#mtime = made.mtime;
     this.#parts = made.parts;
     this.#options = made.options;
   }

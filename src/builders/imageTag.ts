@@ -2,21 +2,41 @@
 import { formatJson } from "../image/json.js";
 import { hashOf } from "../image/layer.js";
 import type { LayerPlan } from "../layering/graph.js";
+import type { Closure } from "../store/closure.js";
 import { toNix32 } from "../store/nix32.js";
+import type { Customisation } from "./customisation/customisation.js";
 import type { ImageParts } from "./plan.js";
 import type { ResolvedSpec } from "./spec.js";
 
+/** What `now` was, where the spec says so. */
+export interface ImageTimes {
+  /** ISO 8601. */
+  readonly created: string;
+  /** Unix seconds. */
+  readonly mtime: number;
+}
+
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
-export async function tagOf(spec: ResolvedSpec, plan: LayerPlan, parts: ImageParts): Promise<string> {
-  const { base, closure, contents, customisation } = parts;
+export async function tagOf(
+  spec: ResolvedSpec,
+  plan: LayerPlan,
+  parts: ImageParts,
+  times: ImageTimes,
+): Promise<string> {
+  const { base, closure, customisation } = parts;
   const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
   // The pipeline decides through the layers that it makes.
   const { contents: ______, copyToRoot: _______, layeringPipeline: ________, ...deciding } = rest;
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
-  // What commands and files outside the store make of the root shows only in its bytes.
-  const { layer, mustBeMade } = customisation;
-  const root = layer.contentKey ?? (mustBeMade ? (await layer.diffId()).diffId : contents);
   const config = formatJson(deciding.config);
-  const hash = hashOf([{ ...deciding, config }, paths, base?.image.configDigest, root]);
+  const root = await rootFacts(customisation, closure);
+  const hash = hashOf([{ ...deciding, ...times, config }, paths, base?.image.configDigest, root]);
   return toNix32(Buffer.from(hash, "hex").subarray(0, 20));
+}
+
+async function rootFacts({ layer, mustBeMade, sources }: Customisation, closure: Closure): Promise<unknown> {
+  if (layer.contentKey !== undefined) return layer.contentKey;
+  // What commands and files outside the store make of the root shows only in its bytes.
+  if (mustBeMade) return [sources, (await layer.diffId()).diffId];
+  return [sources, [...closure].map(({ path, narHash }) => [path, narHash])];
 }

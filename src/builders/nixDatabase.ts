@@ -2,10 +2,10 @@
  * The database of a Nix store, for images that Nix is to be used in. Nix writes it, as its format is nobody else's
  * business; then it is made anew, so that the same closure gives the same bytes.
  */
-import { chmod, copyFile, lstat, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, copyFile, lstat, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
+import { TemporaryFolder } from "../files/temporaryFolder.js";
 import { run } from "../process/run.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import { baseName, type StorePath } from "../store/storePath.js";
@@ -49,13 +49,9 @@ export async function writeNixDatabase(options: NixDatabaseOptions): Promise<voi
   const registration = registrationOf(closure);
   for (const path of gcRoots) closure.references(path);
   // Apart from the image, which none of Nix's locks, journals and folders are to be in.
-  const workshop = await realpath(await mkdtemp(join(tmpdir(), "laminix-db-")));
-  try {
-    const made = await makeDatabase(workshop, registration, options);
-    await place(root, made, gcRoots);
-  } finally {
-    await rm(workshop, { recursive: true, force: true });
-  }
+  using workshop = new TemporaryFolder();
+  const made = await makeDatabase(await realpath(workshop.path), registration, options);
+  await place(root, made, gcRoots);
 }
 
 /** What `nix-store --load-db` reads: for each path its facts, a line each, and how many references follow. */

@@ -38,7 +38,8 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
       kind: "contents",
       sources: [...customisation.layer.sources, ...paths],
       mtime,
-      tree: async ({ signal: aborting = signal }) =>
+      signal,
+      tree: async ({ signal: aborting }) =>
         withStore(await customisation.root(aborting), paths, parts as ImageParts, store),
     });
     return new BuiltImage({
@@ -51,7 +52,8 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
         inherited: base && inheritHistory(base.image.configFile, base.image.layers, created.iso),
         layers: [...(base?.image.layers ?? []), layer],
       },
-      imageTag: resolved.tag ?? (await tagOf(resolved, [paths], parts)),
+      imageTag: resolved.tag ?? (await tagOf(resolved, [paths], parts, { created: created.iso, mtime })),
+      mtime,
       layers: [],
       parts,
       options,

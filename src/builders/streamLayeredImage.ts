@@ -49,9 +49,9 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
         parts.customisation.layer,
       ],
     };
-    const imageTag = resolved.tag ?? (await tagOf(resolved, plan, parts));
+    const imageTag = resolved.tag ?? (await tagOf(resolved, plan, parts, { created: created.iso, mtime }));
     const layers = plannedLayers(plan, parts.closure);
-    return new BuiltImage({ spec: resolved, image, imageTag, layers, parts, options });
+    return new BuiltImage({ spec: resolved, image, imageTag, mtime, layers, parts, options });
   } catch (error) {
     base?.[Symbol.dispose]();
     await parts?.[Symbol.asyncDispose]();

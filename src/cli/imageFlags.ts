@@ -36,11 +36,13 @@ export interface ImageFlags {
   readonly includeNixDb?: boolean;
 }
 
+export const SPEC_OR_PATHS = "a spec in JSON, or store paths that become the contents";
+
 export function withImageFlags(command: Command): Command {
   const many = (flags: string, description: string): Option =>
     new Option(flags, description).argParser(repeated);
   return command
-    .option("--name <NAME>", "the repository's name; the first path's unless given")
+    .option("--name <NAME>", "the repository's name; the spec's, or the first path's, unless given")
     .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
     .addOption(many("--cmd <ARG>", "what a container runs, an argument a flag"))
     .addOption(many("--entrypoint <ARG>", "what a container always runs, an argument a flag"))
@@ -51,22 +53,27 @@ export function withImageFlags(command: Command): Command {
     .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
     .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
     .option("--from-image <ARCHIVE>", "a docker-archive or an OCI layout to build upon")
+    .option("--created <T>", "when the image was made: ISO 8601, or now")
+    .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
+    .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
+    .option("--include-store-paths", "put the store paths into the image (the default)")
+    .option("--no-include-store-paths", "leave them out, for containers that mount the host's store")
+    .option("--include-nix-db", "make Nix in the image know the closures of contents")
+    .option("--no-include-nix-db", "leave its database out (the default)");
+}
+
+/** How store paths are put into layers of their own, and whose they are there. */
+export function withLayerFlags(command: Command): Command {
+  return command
     .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
     .addOption(
       new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]),
     )
     .option("--pipeline <FILE>", "steps that put store paths into layers, in JSON (a layeringPipeline)")
-    .option("--created <T>", "when the image was made: ISO 8601, or now")
-    .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
-    .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
     .addOption(new Option("--uid <N>", "owner of the store paths").argParser(whole))
     .addOption(new Option("--gid <N>", "group of the store paths").argParser(whole))
     .option("--uname <S>", "owner's name")
-    .option("--gname <S>", "group's name")
-    .option("--include-store-paths", "put the store paths into the image (the default)")
-    .option("--no-include-store-paths", "leave them out, for containers that mount the host's store")
-    .option("--include-nix-db", "make Nix in the image know the closures of contents")
-    .option("--no-include-nix-db", "leave its database out (the default)");
+    .option("--gname <S>", "group's name");
 }
 
 /**

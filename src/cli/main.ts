@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { type Io, OutputClosed } from "./io.js";
+import { withCommonOptions } from "./options.js";
 import { eraseProgress } from "./progress.js";
 import { version } from "./version.js";
 
@@ -14,35 +15,48 @@ const CLOSED = 141;
 
 type MakeCommand = (io: Io) => Command;
 
-/** In the order in which help lists them. */
-const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
-  stream: async () => (await import("./commands/image.js")).stream,
-  build: async () => (await import("./commands/image.js")).build,
-  "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
-  layers: async () => (await import("./commands/layers.js")).layers,
-  "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
-  "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
-  merge: async () => (await import("./commands/merge.js")).merge,
-  inspect: async () => (await import("./commands/inspect.js")).inspect,
-  export: async () => (await import("./commands/export.js")).exportCommand,
-  conf: async () => (await import("./commands/conf.js")).conf,
-  customise: async () => (await import("./commands/customise.js")).customise,
-  closure: async () => (await import("./commands/closure.js")).closure,
-  referrers: async () => (await import("./commands/referrers.js")).referrers,
-  tree: async () => (await import("./commands/tree.js")).tree,
-  "why-depends": async () => (await import("./commands/whyDepends.js")).whyDepends,
-  diff: async () => (await import("./commands/diff.js")).diff,
-  duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
-  store: async () => (await import("./commands/store.js")).store,
-  eval: async () => (await import("./commands/eval.js")).evaluation,
-  realise: async () => (await import("./commands/realise.js")).realisation,
-  cache: async () => (await import("./commands/cache.js")).cache,
+type LoadCommand = () => Promise<MakeCommand>;
+
+/** By the headings under which help lists them, and in its order. */
+const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = {
+  "Images:": {
+    stream: async () => (await import("./commands/image.js")).stream,
+    build: async () => (await import("./commands/image.js")).build,
+    "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
+    "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
+    layers: async () => (await import("./commands/layers.js")).layers,
+    inspect: async () => (await import("./commands/inspect.js")).inspect,
+    export: async () => (await import("./commands/export.js")).exportCommand,
+    merge: async () => (await import("./commands/merge.js")).merge,
+  },
+  "The Nix store:": {
+    closure: async () => (await import("./commands/closure.js")).closure,
+    referrers: async () => (await import("./commands/referrers.js")).referrers,
+    tree: async () => (await import("./commands/tree.js")).tree,
+    "why-depends": async () => (await import("./commands/whyDepends.js")).whyDepends,
+    diff: async () => (await import("./commands/diff.js")).diff,
+    duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
+    store: async () => (await import("./commands/store.js")).store,
+    eval: async () => (await import("./commands/eval.js")).evaluation,
+    realise: async () => (await import("./commands/realise.js")).realisation,
+    cache: async () => (await import("./commands/cache.js")).cache,
+  },
+  "Steps of the builds in nix/:": {
+    "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
+    conf: async () => (await import("./commands/conf.js")).conf,
+    customise: async () => (await import("./commands/customise.js")).customise,
+  },
 };
 
 /** The one that is meant, if it is clear which; loading them all takes as long as a short command. */
-async function commandsFor([first = ""]: readonly string[]): Promise<MakeCommand[]> {
-  const meant = Object.hasOwn(commands, first) ? commands[first] : undefined;
-  return Promise.all((meant ? [meant] : Object.values(commands)).map((load) => load()));
+async function commandsFor([first = ""]: readonly string[], io: Io): Promise<Command[]> {
+  const all = Object.entries(groups).flatMap(([heading, commands]) =>
+    Object.entries(commands).map(([name, load]) => ({ heading, name, load })),
+  );
+  const meant = all.filter(({ name }) => name === first);
+  return Promise.all(
+    (meant.length > 0 ? meant : all).map(async ({ heading, load }) => (await load())(io).helpGroup(heading)),
+  );
 }
 
 /**
@@ -64,8 +78,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: () => undefined,
     });
   program.addHelpText("after", examples);
-  for (const command of await commandsFor(argv)) {
-    program.addCommand(command(io).copyInheritedSettings(program));
+  for (const command of await commandsFor(argv, io)) {
+    program.addCommand(withCommonOptions(command.copyInheritedSettings(program)));
   }
 
   try {
@@ -91,12 +105,15 @@ const examples = `
 Examples:
   laminix stream ./result --cmd /bin/hello | docker load
   laminix build spec.json -o image.tar.gz
+  laminix export image.tar.gz | tar -tv
   laminix closure ./result --sizes
   laminix why-depends ./result /nix/store/…-openssl-3.0.14
   laminix layers ./result --max-layers 20
 
-A PATH is a store path, something in one, or a link to one such as ./result. For an
-image it can be any folder.`;
+A PATH is a store path, something in one, or a link to one such as ./result; for an image it can be any folder.
+A SPEC is a JSON file, such as
+  {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
+docs/image-spec.md tells all that it may have.`;
 
 function usageError(error: CommanderError): LaminixError {
   const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");

@@ -16,9 +16,13 @@ export interface CommonOptions {
 }
 
 export function command(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .version(version, "-V, --version", "print the version")
+  return new Command(name).description(description);
+}
+
+/** Adds what all commands have, below what a command has of its own. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .optionsGroup("Options of every command:")
     .option(
       "--store <URI>",
       "the Nix store: auto, daemon, unix:///path/to/socket, ssh-ng://host, or a binary cache",
@@ -30,7 +34,9 @@ export function command(name: string, description: string): Command {
     )
     .option("--json", "print facts, and errors, as JSON")
     .option("--quiet", "print nothing but errors")
-    .option("--verbose", "print more, such as where an error comes from");
+    .option("--verbose", "print more, such as where an error comes from")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help");
 }
 
 /** For `argParser`: a whole number from 1 up. */

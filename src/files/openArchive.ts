@@ -1,5 +1,6 @@
 /** An open file that is read at any place. */
 import { closeSync, fstatSync, readSync } from "node:fs";
+import { LaminixError } from "../errors.js";
 import type { RandomAccess } from "./randomAccess.js";
 
 export class OpenArchive implements RandomAccess, Disposable {
@@ -13,8 +14,13 @@ export class OpenArchive implements RandomAccess, Disposable {
     this.size = fstatSync(fd).size;
   }
 
+  /** @throws {LaminixError} ERR_CLOSED */
   read(target: Buffer, length: number, position: number): number {
-    return this.#open ? readSync(this.#fd, target, 0, length, position) : 0;
+    if (this.#open) return readSync(this.#fd, target, 0, length, position);
+    throw new LaminixError(
+      "ERR_CLOSED",
+      "the image has been closed, and with it the files that it was made from",
+    );
   }
 
   /** May be called again. */

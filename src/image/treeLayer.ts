@@ -13,6 +13,8 @@ export interface TreeLayerOptions {
   readonly contentKey?: string | undefined;
   /** Unix seconds. */
   readonly mtime: number;
+  /** Aborts what is asked for without a signal. */
+  readonly signal?: AbortSignal | undefined;
   /** Called each time that the layer is read. */
   readonly tree: (options: LayerOptions) => Promise<FolderNode>;
 }
@@ -22,30 +24,36 @@ export class TreeLayer implements Layer {
   readonly sources: readonly string[];
   readonly contentKey: string | undefined;
   readonly #mtime: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #tree: TreeLayerOptions["tree"];
   #hashed: (LayerDigest & { readonly fingerprint: number }) | undefined;
 
-  constructor({ kind, sources, contentKey, mtime, tree }: TreeLayerOptions) {
+  constructor({ kind, sources, contentKey, mtime, signal, tree }: TreeLayerOptions) {
     this.kind = kind;
     this.sources = sources;
     this.contentKey = contentKey;
     this.#mtime = mtime;
+    this.#signal = signal;
     this.#tree = tree;
   }
 
   async diffId(options: LayerOptions = {}): Promise<LayerDigest> {
-    if (!this.#hashed) {
-      const hash = createHash("sha256");
-      const fingerprint = new Fingerprint();
-      let size = 0;
-      for await (const piece of this.#pieces(fingerprint, options)) {
-        hash.update(piece);
-        size += piece.length;
-      }
-      this.#hashed = { diffId: `sha256:${hash.digest("hex")}`, size, fingerprint: fingerprint.value };
-    }
-    const { diffId, size } = this.#hashed;
+    if (!this.#hashed) await this.read(() => undefined, options);
+    const { diffId, size } = this.#hashed as LayerDigest;
     return { diffId, size };
+  }
+
+  /** Reads the layer once, for its digest and for whoever else wants to see its bytes. */
+  async read(see: (piece: Uint8Array) => void, options: LayerOptions = {}): Promise<void> {
+    const hash = createHash("sha256");
+    const fingerprint = new Fingerprint();
+    let size = 0;
+    for await (const piece of this.#pieces(fingerprint, options)) {
+      hash.update(piece);
+      see(piece);
+      size += piece.length;
+    }
+    this.#hashed = { diffId: `sha256:${hash.digest("hex")}`, size, fingerprint: fingerprint.value };
   }
 
   async *open(options: LayerOptions = {}): AsyncGenerator<Uint8Array> {
@@ -62,20 +70,21 @@ export class TreeLayer implements Layer {
         "files that go into the image's root changed after they were hashed",
         {
           details: { paths: this.sources },
+          hint: "leave them as they are until the image has been written",
         },
       );
     }
   }
 
-  async *#pieces(fingerprint: Fingerprint, options: LayerOptions): AsyncGenerator<Uint8Array> {
-    const { signal } = options;
-    for await (const piece of treePieces(await this.#tree(options), {
-      mtime: this.#mtime,
-      signal,
-      fingerprint,
-    })) {
+  async *#pieces(
+    fingerprint: Fingerprint,
+    { signal = this.#signal }: LayerOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const root = await this.#tree({ signal });
+    for await (const piece of treePieces(root, { mtime: this.#mtime, signal, fingerprint })) {
       yield piece;
       await nextTurn(); // the rest of the process has its turn between two pieces
+      signal?.throwIfAborted();
     }
   }
 }

@@ -1,8 +1,8 @@
 /** The files in a tar archive, by name, as if it had been unpacked into a folder that nothing leads out of. */
 import { posix } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { LaminixError } from "../errors.js";
 import { decode, toByteString } from "../files/byteString.js";
+import { Pauses } from "../files/pauses.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { type Region, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
 
@@ -10,8 +10,6 @@ import { type Region, regionTar, type StoredFile, wholeOf } from "./storedFile.j
 const MAX_LINKS = 40;
 /** An archive of images has a few for each layer. */
 const MAX_MEMBERS = 1_000_000;
-/** Members between two looks at the signal. */
-const AT_ONCE = 1000;
 
 export class ArchiveFiles {
   readonly file: StoredFile;
@@ -32,10 +30,10 @@ export class ArchiveFiles {
   ): Promise<ArchiveFiles> {
     const members = new Map<string, TarMember>();
     let count = 0;
+    const pauses = new Pauses(signal);
     for (const member of tarMembers(regionTar(wholeOf(file)), file.path)) {
-      if (++count % AT_ONCE === 0) await nextTurn();
-      signal?.throwIfAborted();
-      if (count > MAX_MEMBERS) throw leads(file, `it has more than ${String(MAX_MEMBERS)} members`);
+      if (pauses.isDue()) await pauses.take();
+      if (++count > MAX_MEMBERS) throw leads(file, `it has more than ${String(MAX_MEMBERS)} members`);
       const name = inside(member.name);
       if (name === undefined) throw leads(file, `its member ${decode(member.name)} lies outside of it`);
       if (targetOf(member, name) === undefined && isLink(member)) {

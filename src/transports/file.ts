@@ -81,6 +81,8 @@ export function cannotWrite(what: string, cause: unknown): LaminixError {
     ENOENT: "its folder does not exist",
     ENOTDIR: "its folder is a file",
     EISDIR: "it is a folder",
+    EEXIST: "it is there already",
+    ENOTEMPTY: "it is there already",
   };
   return new LaminixError("ERR_FILE_WRITE", `${what} cannot be written: ${reasons[code] ?? code}`, {
     cause,

@@ -1,5 +1,6 @@
 /** A tree in a folder on this disk. */
 import {
+  accessSync,
   chmodSync,
   closeSync,
   constants,
@@ -11,6 +12,8 @@ import {
 } from "node:fs";
 import { LaminixError } from "../errors.js";
 import { decode, fsPath } from "../files/byteString.js";
+import { Pauses } from "../files/pauses.js";
+import { reading } from "../files/walk.js";
 import type { Body, FolderNode, TreeNode } from "./node.js";
 
 /** Bytes that are copied at a time. */
@@ -20,10 +23,24 @@ const PIECE = 1 << 18;
  * Writes what is in a tree into a folder that is there and empty. Modes are kept, but folders can be written to by
  * whoever made them; owners and times are not.
  * @param folder a byte string
- * @throws {LaminixError} ERR_FILE_WRITE, ERR_FILE_READ
+ * @throws {LaminixError} ERR_FILE_WRITE, ERR_FILE_READ, ERR_FILE_CHANGED
  */
-export function writeTree(root: FolderNode, folder: string): void {
-  for (const [name, node] of root.children) writeNode(node, `${folder}/${name}`);
+export async function writeTree(
+  root: FolderNode,
+  folder: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  const pauses = new Pauses(signal);
+  await writeChildren(root, folder);
+
+  async function writeChildren(node: FolderNode, at: string): Promise<void> {
+    for (const [name, child] of node.children) {
+      if (pauses.isDue()) await pauses.take();
+      const inner = `${at}/${name}`;
+      writeNode(child, inner);
+      if (child.type === "directory") await writeChildren(child, inner);
+    }
+  }
 }
 
 function writeNode(node: TreeNode, at: string): void {
@@ -38,18 +55,23 @@ function writeNode(node: TreeNode, at: string): void {
       chmodSync(fsPath(at), node.attributes.mode);
     }
   } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
     const { code = "unknown" } = cause as NodeJS.ErrnoException;
     throw new LaminixError("ERR_FILE_WRITE", `${decode(at)} cannot be written: ${code}`, {
       cause,
       details: { path: decode(at) },
+      ...(code === "ENOSPC" && { hint: "free some space, or set TMPDIR to another folder" }),
     });
   }
-  if (node.type === "directory") writeTree(node, at);
 }
 
 function writeBody(body: Body, at: string): void {
   if ("disk" in body) {
-    copyFileSync(fsPath(body.disk), fsPath(at), constants.COPYFILE_FICLONE);
+    const { disk } = body;
+    reading(disk, () => {
+      accessSync(fsPath(disk), constants.R_OK);
+    });
+    copyFileSync(fsPath(disk), fsPath(at), constants.COPYFILE_FICLONE);
     return;
   }
   const fd = openSync(fsPath(at), "wx");

@@ -8,6 +8,7 @@
  * `copyContents` is what nixpkgs' `buildImage` does with `rsync`: real copies, of which the last stays.
  */
 import { decode } from "../files/byteString.js";
+import { Pauses } from "../files/pauses.js";
 import type { Owner } from "../tar/header.js";
 import type { ListedFile, ListedFolder, ListedLink } from "./listing.js";
 import { folderAt } from "./lookup.js";
@@ -36,16 +37,19 @@ export interface JoinOptions {
   /** Whether something is in the store, where it can be linked to; everything else is copied. */
   readonly inStore: (place: string) => boolean;
   readonly onConflict?: OnConflict | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Joins trees of links. Links to folders are remembered, to be merged with what comes later. */
 export class LinkJoin {
   readonly #options: JoinOptions;
+  readonly #pauses: Pauses;
   /** Where links that were copied come from. */
   readonly #origins = new WeakMap<SymlinkNode, string>();
 
   constructor(options: JoinOptions) {
     this.#options = options;
+    this.#pauses = new Pauses(options.signal);
   }
 
   /** A path that is a file has no place in the root, and is passed over. */
@@ -63,6 +67,7 @@ export class LinkJoin {
   ): Promise<void> {
     const chain = [...above, place];
     for (const [name, child] of listed.children()) {
+      if (this.#pauses.isDue()) await this.#pauses.take();
       const isFolder = child.type === "directory";
       if (name.endsWith("~") || (isFolder && VERSION_CONTROL.has(name))) continue;
       const from = `${place}/${name}`;
@@ -158,6 +163,7 @@ export interface CopyOptions extends JoinOptions {
 /** @throws {LaminixError} as `Places.folder` */
 export async function copyContents(root: FolderNode, path: string, options: CopyOptions): Promise<void> {
   const { places, inStore, owner, links } = options;
+  const pauses = new Pauses(options.signal);
   const top = await places.folder(path);
   if (!top) return;
   const modes = inStore(top.place) ? STORE_MODES : PLAIN_MODES;
@@ -172,6 +178,7 @@ export async function copyContents(root: FolderNode, path: string, options: Copy
     at: string,
   ): Promise<void> {
     for (const [name, child] of listed.children()) {
+      if (pauses.isDue()) await pauses.take();
       const found = await folderFor({ listed: child, place: `${place}/${name}` }, above);
       const inner = `${at}/${name}`;
       if (found) {

@@ -4,9 +4,10 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const images = ["stream", "build", "layers", "stream-conf", "nix-shell", "inspect"];
+const images = ["stream", "build", "build-image", "nix-shell", "layers", "inspect", "export", "merge"];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
-const commands = [...images, ...questions, "store", "eval", "realise", "cache", "conf"];
+const steps = ["stream-conf", "conf", "customise"];
+const commands = [...images, ...questions, ...steps, "store", "eval", "realise", "cache"];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(

@@ -1,101 +1,125 @@
-/** `nix/package.nix` and `flake.nix`, evaluated with what they take from nixpkgs stood in for. */
-import { readFileSync } from "node:fs";
+/** `nix/package.nix` and `flake.nix`, with what they take from nixpkgs stood in for. */
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
-import { describeWith } from "../support/requirements.js";
-import { projectRoot } from "../support/run.js";
+import { node24Path } from "../support/node24.js";
+import { describeWith, testWith } from "../support/requirements.js";
+import { mustRun, projectRoot, type RunOptions } from "../support/run.js";
+import { temporaryFolder } from "../support/temporary.js";
 
-/** The functions of nixpkgs' library that are used, written from what its manual says of them. */
-const LIBRARY = `rec {
-  importJSON = file: builtins.fromJSON (builtins.readFile file);
-  last = list: builtins.elemAt list (builtins.length list - 1);
-  splitString = separator: text: builtins.filter builtins.isString (builtins.split separator text);
-  filterAttrs = keep: set: builtins.listToAttrs (map (name: { inherit name; value = set.\${name}; })
-    (builtins.filter (name: keep name set.\${name}) (builtins.attrNames set)));
-  mapAttrs = builtins.mapAttrs;
-  getAttrs = names: set: filterAttrs (name: _: builtins.elem name names) set;
-  genAttrs = names: value: builtins.listToAttrs (map (name: { inherit name; value = value name; }) names);
-  getDev = package: package.dev or package;
-  optionalString = condition: text: if condition then text else "";
-  licenses.mit = "MIT";
-  platforms.unix = [ "x86_64-linux" ];
+/** What the package asks nixpkgs for. */
+const ARGUMENTS = `import ${projectRoot}/test/support/nixpkgsArguments.nix {
+  path = ${JSON.stringify(process.env["PATH"])};
+  headers = "${projectRoot}/node_modules/node-api-headers/include";
+  certificates = ${JSON.stringify(process.env["NODE_EXTRA_CA_CERTS"] ?? "/etc/ssl/certs/ca-certificates.crt")};
 }`;
 
-/** What the package asks for; builders answer what they are given. */
-const ARGUMENTS = `{
-  lib = ${LIBRARY};
-  stdenv.hostPlatform.isDarwin = false;
-  buildNpmPackage = arguments: arguments;
-  importNpmLock = { __functor = _: arguments: arguments; npmConfigHook = "hook"; };
-  nodejs = "/nodejs"; cmake = "/cmake"; ninja = "/ninja";
-}`;
+/** An expression for what is built of the package. */
+const PACKAGE = `(import ${projectRoot}/nix/package.nix (${ARGUMENTS}))`;
 
-interface Package {
-  readonly pname: string;
-  readonly version: string;
-  readonly npmDeps: {
-    readonly package: { readonly devDependencies: Readonly<Record<string, string>> };
-    readonly packageLock: { readonly packages: Readonly<Record<string, Locked>> };
-  };
-}
-interface Locked {
-  readonly version: string;
-  readonly resolved?: string;
-  readonly integrity?: string;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly devDependencies?: Readonly<Record<string, string>>;
+/** What `scripts/npm-deps-hash` says, with other variables in its environment. */
+async function npmDepsHash(env: RunOptions["env"] = {}, umask = "022"): Promise<string> {
+  const script = `umask ${umask} && ${projectRoot}/scripts/npm-deps-hash`;
+  return (await mustRun("sh", ["-c", script], { env, timeout: 300_000 })).stdout.toString().trim();
 }
 
-describeWith(["nix-daemon", "nix-store"], "the package", () => {
-  let nix: NixFunctions;
-  let built: Package;
+describeWith(["npm", "nix-hash"], "the npm packages that the package is built with", () => {
+  let hash: string;
   beforeAll(async () => {
-    nix = await nixFunctions();
-    built = await nix.evaluate<Package>(`{
-      inherit (import ${projectRoot}/nix/package.nix ${ARGUMENTS}) pname version npmDeps;
-    }`);
+    hash = await npmDepsHash();
+  });
+
+  test("have the hash that is pinned", () => {
+    expect(
+      readFileSync(`${projectRoot}/nix/npm-deps.hash`, "utf8"),
+      `nix/npm-deps.hash is not of this package-lock.json; it has to be ${hash}, ` +
+        "which `scripts/npm-deps-hash >nix/npm-deps.hash` writes",
+    ).toBe(`${hash}\n`);
+  });
+
+  testWith(["node24"], "are the same for another Node, other settings of npm and another umask", async () => {
+    await using cache = await temporaryFolder();
+    const env = {
+      PATH: `${path.dirname(node24Path())}${path.delimiter}${process.env["PATH"] ?? ""}`,
+      NODE_ENV: "production",
+      npm_config_cache: cache.path,
+      npm_config_include: "optional",
+      npm_config_omit: "dev",
+      npm_config_install_strategy: "nested",
+      npm_config_bin_links: "false",
+    };
+    expect(await npmDepsHash(env, "077")).toBe(hash);
+  });
+});
+
+describeWith(["nix-daemon", "nix-store", "npm", "cmake", "ninja", "c++"], "the package", () => {
+  let nix: NixFunctions;
+  beforeAll(async () => {
+    // The builder's npm does not read the user's settings, and its environment is the daemon's.
+    const registry = (await mustRun("npm", ["config", "get", "registry"])).stdout.toString().trim();
+    const proxies = Object.entries(process.env).filter(([name]) => /^(https?|no)_proxy$/i.test(name));
+    nix = await nixFunctions({
+      daemonEnv: { ...Object.fromEntries(proxies), NPM_CONFIG_REGISTRY: registry },
+    });
   });
   afterAll(async () => {
     await nix[Symbol.asyncDispose]();
   });
 
-  test("has the name and the version of package.json", () => {
+  test("has the name and the version of package.json", async () => {
     const { name, version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8"));
-    expect([built.pname, built.version]).toEqual([name, version]);
+    expect(await nix.evaluate(`{ inherit (${PACKAGE}.arguments) pname version; }`)).toEqual({
+      pname: name,
+      version,
+    });
   });
 
-  test("fetches each package by its hash, and of those for development what a build needs", () => {
-    const { packages } = built.npmDeps.packageLock;
-    const { "": root, ...others } = packages;
-    expect(root!.devDependencies).toEqual(built.npmDeps.package.devDependencies);
-    for (const [place, { version, resolved, integrity }] of Object.entries(others)) {
-      const name = place.split("node_modules/").at(-1)!;
-      expect(resolved).toMatch(
-        new RegExp(`/${name}/-/${name.split("/").at(-1)!}-${version.replaceAll(".", "\\.")}\\.tgz$`),
-      );
-      expect(integrity).toMatch(/^sha512-/);
-    }
-    // Whatever one of them depends on is there too: in its own node_modules, or in one further up.
-    for (const [place, { dependencies = {}, devDependencies = {} }] of Object.entries(packages)) {
-      for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
-        const above = place
-          .split("/node_modules/")
-          .map((_, i, parts) => parts.slice(0, parts.length - i).join("/node_modules/"));
-        const places = [...above.map((at) => (at === "" ? "" : `${at}/`)), ""].map(
-          (at) => `${at}node_modules/${name}`,
-        );
-        expect(
-          places.some((each) => each in packages),
-          `${name} of ${place}`,
-        ).toBe(true);
-      }
-    }
-    expect(Object.keys(packages)).not.toContain("node_modules/vitest");
+  test(
+    "is built to a tool that runs, with the packages for production alone",
+    { timeout: 600_000 },
+    async () => {
+      const built = await nix.build(PACKAGE);
+      const { version, dependencies } = JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8"));
+      expect((await mustRun(`${built}/bin/laminix`, ["--version"])).stdout.toString().trim()).toBe(version);
+
+      const home = `${built}/lib/node_modules/laminix`;
+      expect(readdirSync(home).sort()).toEqual(["LICENSE", "build", "dist", "node_modules", "package.json"]);
+      const installed = readdirSync(`${home}/node_modules`);
+      expect(installed).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+      for (const name of ["typescript", "@types", "undici-types", "vitest"])
+        expect(installed).not.toContain(name);
+
+      // The daemon is asked by the addon that was built.
+      const asked = await mustRun(`${built}/bin/laminix`, ["closure", built, "--json"], {
+        env: nix.store.env,
+      });
+      expect(asked.stdout.toString()).toContain(built);
+    },
+  );
+
+  test("has its npm packages from the registry that the builder's environment names", async () => {
+    const asked: (string | undefined)[] = [];
+    const registry = createServer((request, response) => {
+      asked.push(request.url);
+      response.writeHead(404).end();
+    }).listen(0, "127.0.0.1");
+    await once(registry, "listening");
+    const { port } = registry.address() as AddressInfo;
+    const env = { NPM_CONFIG_REGISTRY: `http://127.0.0.1:${port}/` };
+    await using elsewhere = await nixFunctions({ daemonEnv: env });
+    const { code } = await elsewhere.tryToBuild(`${PACKAGE}.npmDeps`);
+    registry.close();
+    expect(code).not.toBe(0);
+    expect(asked).toContain("/zod");
   });
 
   test("leaves out of its source what is no source", async () => {
     const source = await nix.evaluate<string>(
-      `builtins.attrNames (builtins.readDir "\${(import ${projectRoot}/nix/package.nix ${ARGUMENTS}).src}")`,
+      `builtins.attrNames (builtins.readDir "\${${PACKAGE}.arguments.src}")`,
     );
     expect(source).toEqual(expect.arrayContaining(["native", "package-lock.json", "src", "tsconfig.json"]));
     for (const name of ["node_modules", "dist", "build", ".cache", ".git"])
@@ -106,7 +130,7 @@ describeWith(["nix-daemon", "nix-store"], "the package", () => {
     const value = await nix.evaluate(`
       let
         nixpkgs = {
-          lib = ${LIBRARY};
+          inherit (${ARGUMENTS}) lib;
           legacyPackages.x86_64-linux = pkgs // { callPackage = file: _: "\${file}"; };
         };
         self = (import ${projectRoot}/flake.nix).outputs { inherit nixpkgs; self = self // { outPath = ""; }; };

@@ -1,7 +1,6 @@
 /** Expressions over `nix/`, evaluated and built with a small package set in a store of the test's own. */
 import path from "node:path";
-import { type NixStore, startNixStore } from "./nixStore.js";
-import type { NixRelease } from "./nixes.js";
+import { type NixStore, type NixStoreOptions, startNixStore } from "./nixStore.js";
 import { projectRoot, run, type RunResult } from "./run.js";
 
 export interface NixFunctions extends AsyncDisposable {
@@ -15,7 +14,9 @@ export interface NixFunctions extends AsyncDisposable {
 }
 
 /** In scope of the expressions: `pkgs`, nix/default.nix as `functions`, and what it gives for `pkgs` as `images`. */
-export async function nixFunctions(options: { readonly nix?: NixRelease } = {}): Promise<NixFunctions> {
+export async function nixFunctions(
+  options: Pick<NixStoreOptions, "nix" | "daemonEnv"> = {},
+): Promise<NixFunctions> {
   const store = await startNixStore(options);
   const file = (name: string): string => path.join(projectRoot, name);
   const command = `${process.execPath} ${file("dist/cli/bin.js")}`;

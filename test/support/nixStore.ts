@@ -21,6 +21,8 @@ export interface NixStoreOptions {
   readonly user?: number;
   /** Whose daemon it is, and whose programs `run` runs; this machine's own unless given. */
   readonly nix?: NixRelease;
+  /** Added to the daemon's environment, which is empty but for what it needs. */
+  readonly daemonEnv?: Readonly<Record<string, string>>;
   /** Lines added to nix.conf. */
   readonly config?: string;
 }
@@ -123,6 +125,7 @@ export async function startNixStore(options: NixStoreOptions = {}): Promise<NixS
   const programs = { PATH: searchPath(options.nix) };
   const clientEnv = { ...directories, ...programs, NIX_REMOTE: uri };
   const serverEnv = {
+    ...options.daemonEnv,
     ...directories,
     ...programs,
     HOME: folder.path,

@@ -1,10 +1,9 @@
 /** A root as a spec's commands leave it. */
-import { mkdirSync, mkdtempSync, openSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { toByteString } from "../../files/byteString.js";
 import { OpenArchive } from "../../files/openArchive.js";
-import { removeTree } from "../../files/removeTree.js";
+import { TemporaryFolder } from "../../files/temporaryFolder.js";
 import { run } from "../../process/run.js";
 import { applyLayer, emptyRoot } from "../../tree/apply.js";
 import { writeTree } from "../../tree/disk.js";
@@ -30,32 +29,30 @@ export async function rootAfter(
   { extraCommands, fakeRootCommands, enableFakechroot }: Commands,
   options: SessionOptions,
 ): Promise<FolderNode> {
-  const folder = mkdtempSync(join(tmpdir(), "laminix-"));
+  using temporary = new TemporaryFolder();
+  const folder = temporary.path;
   const disk = join(folder, "root");
   const tar = join(folder, "root.tar");
-  try {
-    mkdirSync(disk);
-    writeTree(root, toByteString(disk));
-    if (extraCommands !== "") {
-      const file = scriptFile(folder, "extraCommands", extraCommands);
-      await runScript("extraCommands", "bash", ["-c", BASH, "bash", file], { ...options, folder, cwd: disk });
-    }
-    if (fakeRootCommands !== "") {
-      scriptFile(folder, "fakeRootCommands", fakeRootCommands);
-      await fakerootSession({ root, folder, disk, tar, enableFakechroot }, options);
-    } else {
-      const owners = ["--owner=0", "--group=0"];
-      await run("tar", [...TAR_OPTIONS, ...owners, `--file=${tar}`, `--directory=${disk}`, "."], {
-        hint: TAR_HINT,
-        ...(options.signal && { signal: options.signal }),
-      });
-    }
-    const archive = new OpenArchive(openSync(tar, "r"));
-    options.adopt(archive);
-    const after = emptyRoot();
-    applyLayer(after, archive, "the image's root", { whiteouts: "keep" });
-    return withoutTimes(after);
-  } finally {
-    removeTree(folder);
+  mkdirSync(disk);
+  chmodSync(disk, root.attributes.mode | 0o700); // whatever the umask is
+  await writeTree(root, toByteString(disk), options);
+  if (extraCommands !== "") {
+    const file = scriptFile(folder, "extraCommands", extraCommands);
+    await runScript("extraCommands", "bash", ["-c", BASH, "bash", file], { ...options, folder, cwd: disk });
   }
+  if (fakeRootCommands !== "") {
+    scriptFile(folder, "fakeRootCommands", fakeRootCommands);
+    await fakerootSession({ root, folder, disk, tar, enableFakechroot }, options);
+  } else {
+    const owners = ["--owner=0", "--group=0"];
+    await run("tar", [...TAR_OPTIONS, ...owners, `--file=${tar}`, `--directory=${disk}`, "."], {
+      hint: TAR_HINT,
+      ...(options.signal && { signal: options.signal }),
+    });
+  }
+  const archive = new OpenArchive(openSync(tar, "r"));
+  options.adopt(archive);
+  const after = emptyRoot();
+  applyLayer(after, archive, "the image's root", { whiteouts: "keep" });
+  return withoutTimes(after);
 }

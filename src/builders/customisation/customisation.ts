@@ -1,5 +1,5 @@
 /** The layer that makes an image's root: contents, commands, modes and owners. */
-import { hashOf, type Layer } from "../../image/layer.js";
+import { hashOf } from "../../image/layer.js";
 import { TreeLayer } from "../../image/treeLayer.js";
 import type { Closure } from "../../store/closure.js";
 import { ReferenceScan } from "../../store/referenceScan.js";
@@ -46,7 +46,7 @@ export interface CustomisationOptions {
 }
 
 export class Customisation implements Disposable {
-  readonly layer: Layer;
+  readonly layer: TreeLayer;
   readonly #parts: CustomisationParts;
   readonly #options: CustomisationOptions;
   readonly #resources: Disposable[] = [];
@@ -61,8 +61,15 @@ export class Customisation implements Disposable {
       sources: storePathsOf([...contents, ...parts.copies]),
       contentKey: contentKeyOf(parts, options.mtime),
       mtime: options.mtime,
-      tree: ({ signal = options.signal }) => this.root(signal),
+      signal: options.signal,
+      tree: ({ signal }) => this.root(signal),
     });
+  }
+
+  /** Store paths that it is made from. */
+  get sources(): Readonly<Record<"contents" | "copies", readonly StorePath[]>> {
+    const { contents, copies } = this.#parts;
+    return { contents: storePathsOf(contents), copies: storePathsOf(copies) };
   }
 
   /** Whether what is in the layer, or what it refers to, is not known before it has been made. */
@@ -84,7 +91,9 @@ export class Customisation implements Disposable {
     const { storeDir, closure } = this.#parts;
     const { source, signal } = this.#options;
     const scan = new ReferenceScan(storeDir);
-    for await (const piece of this.layer.open({ signal })) scan.add(piece);
+    await this.layer.read((piece) => {
+      scan.add(piece);
+    });
     const known = new Set(closure.paths.map(hashPart));
     const unknown = scan.hashParts().filter((hash) => !known.has(hash));
     const paths = await Promise.all(unknown.map((hash) => source.pathFromHashPart(hash, { signal })));

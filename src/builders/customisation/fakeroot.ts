@@ -83,20 +83,21 @@ async function runInProot(
 function pathInside(root: FolderNode, storeDir: string): string {
   const inStore = (process.env.PATH ?? "").split(":").filter((folder) => folder.startsWith(`${storeDir}/`));
   const inImage = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
-  for (const program of ["bash", "fakeroot", "tar"]) {
-    const found =
-      inStore.some((folder) => isProgram(join(folder, program))) ||
-      inImage.some((folder) => folderAt(root, folder)?.folder.children.has(program));
-    if (!found) {
-      throw new LaminixError(
-        "ERR_UNSUPPORTED",
-        `enableFakechroot needs ${program} where the image's root is at /: in the store, or in the image`,
-        {
-          details: { program },
-          hint: `put a folder of ${storeDir} that has ${program} into PATH, or a package with it into contents`,
-        },
-      );
-    }
+  const isInStore = (program: string): boolean => inStore.some((folder) => isProgram(join(folder, program)));
+  const isInImage = (program: string): boolean =>
+    inImage.some((folder) => folderAt(root, folder)?.folder.children.has(program) ?? false);
+  // Debian's fakeroot is a script; where one of its programs is missing, it leaves a process behind that never ends.
+  const helpers = isInStore("fakeroot") ? [] : ["cut", "getopt", "sed"];
+  for (const program of ["bash", "fakeroot", "tar", ...helpers]) {
+    if (isInStore(program) || isInImage(program)) continue;
+    throw new LaminixError(
+      "ERR_UNSUPPORTED",
+      `enableFakechroot needs ${program} where the image's root is at /: in the store, or in the image`,
+      {
+        details: { program },
+        hint: `put a folder of ${storeDir} that has ${program} into PATH, or a package with it into contents`,
+      },
+    );
   }
   return [...inStore, ...inImage].join(":");
 }

@@ -1,20 +1,15 @@
 /** The database of a Nix store as a tree. */
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { removeTree } from "../../files/removeTree.js";
+import { TemporaryFolder } from "../../files/temporaryFolder.js";
 import { type FolderNode, folderNode, linkNode, rootOwned, type TreeNode } from "../../tree/node.js";
 import { type NixDatabaseOptions, writeNixDatabase } from "../nixDatabase.js";
 
 /** @throws {LaminixError} as `writeNixDatabase` */
 export async function nixDatabaseTree(options: Omit<NixDatabaseOptions, "root">): Promise<FolderNode> {
-  const folder = mkdtempSync(join(tmpdir(), "laminix-db-"));
-  try {
-    await writeNixDatabase({ ...options, root: folder });
-    return { ...folderNode(), children: childrenOf(folder) };
-  } finally {
-    removeTree(folder);
-  }
+  using folder = new TemporaryFolder();
+  await writeNixDatabase({ ...options, root: folder.path });
+  return { ...folderNode(), children: childrenOf(folder.path) };
 }
 
 function childrenOf(folder: string): Map<string, TreeNode> {

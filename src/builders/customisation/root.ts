@@ -33,12 +33,12 @@ export async function rootOf(
   { contents, copies, links, owner }: RootParts,
   options: RootOptions,
 ): Promise<FolderNode> {
-  const { storeDir, onConflict } = options;
+  const { storeDir, onConflict, signal } = options;
   const root = folderNode();
   const inStore = (place: string): boolean => place.startsWith(`${storeDir}/`);
   // Bodies of files that are not on this disk are wanted only where they are copied.
   const linked = new Places({ ...options, adopt: undefined });
-  const join = new LinkJoin({ places: linked, inStore, onConflict });
+  const join = new LinkJoin({ places: linked, inStore, onConflict, signal });
   for (const content of contents) {
     if (content.kind === "piece") graft(root, pieceTree(content.piece), { keep: "first", onConflict });
     else await join.add(root, content.path);
@@ -46,7 +46,7 @@ export async function rootOf(
   const places = new Places(options);
   for (const content of copies) {
     if (content.kind === "piece") graft(root, pieceTree(content.piece), { keep: "last", onConflict });
-    else await copyContents(root, content.path, { places, inStore, owner, links, onConflict });
+    else await copyContents(root, content.path, { places, inStore, owner, links, onConflict, signal });
   }
   return root;
 }

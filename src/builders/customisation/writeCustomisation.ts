@@ -1,6 +1,7 @@
 /** The layer of an image's root in a folder, as nixpkgs' `streamLayeredImage` has it. */
+import { randomBytes } from "node:crypto";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { removeTree } from "../../files/removeTree.js";
 import { parseTime } from "../../image/time.js";
 import { nixStore } from "../../store/defaultStore.js";
@@ -27,15 +28,18 @@ export async function writeCustomisation(
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
   const { layer } = parts.customisation;
   const { diffId } = await layer.diffId({ signal });
-  const partial = `${folder}.partial`;
+  const target = resolve(folder);
+  const partial = `${target}.${randomBytes(6).toString("hex")}.partial`;
+  making(folder, () => {
+    mkdirSync(partial);
+  });
   try {
     making(folder, () => {
-      mkdirSync(partial);
       writeFileSync(join(partial, "checksum"), diffId.slice("sha256:".length));
     });
     await writeFileWhole(join(partial, "layer.tar"), layer.open({ signal }), { compression: "none", signal });
     making(folder, () => {
-      renameSync(partial, folder);
+      renameSync(partial, target);
     });
   } catch (error) {
     removeTree(partial);

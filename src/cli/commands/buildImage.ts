@@ -1,9 +1,10 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { SingleLayerSpec } from "../../builders/singleLayerSpec.js";
 import { bytes } from "../format.js";
+import { compressorFor } from "../archiveOutput.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
-import { command, type CommonOptions, withStore } from "../options.js";
+import { command, type CommonOptions, whole, withStore } from "../options.js";
 import { progress } from "../progress.js";
 
 interface Options extends CommonOptions, ImageFlags {
@@ -12,24 +13,28 @@ interface Options extends CommonOptions, ImageFlags {
 }
 
 export function buildImage(io: Io): Command {
-  return withImageFlags(command("build-image", "an image with everything in one layer, in a file"))
-    .argument("<SPEC>")
+  const own = command("build-image", "an image with everything in one layer, in a file")
     .requiredOption("-o, --output <FILE>", "where to write it")
-    .option("--compress <HOW>", "none, gz or zstd; unless given, the spec's, or what the file's name ends in")
+    .option(
+      "--compress <HOW>",
+      "none, gz or zstd; unless given, the spec's, or what the file's name ends in",
+    );
+  return withImageFlags(own)
+    .addOption(new Option("--uid <N>", "owner of what is copied to the root").argParser(whole))
+    .addOption(new Option("--gid <N>", "group of what is copied to the root").argParser(whole))
+    .argument("<SPEC>", "a spec in JSON, with copyToRoot")
     .action(async (file: string, options: Options) => {
-      const { singleLayerImage } = await import("../../builders/singleLayerImage.js");
-      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
+      const { buildImage: write } = await import("../../builders/buildImage.js");
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const spec = (await specFrom([file], options, store, io)) as SingleLayerSpec;
-        const compression = compressionFor(options.output, options.compress ?? spec.compressor);
-        await using image = await singleLayerImage(spec, {
-          ...{ store, onProgress },
-          signal: io.signal,
-          jobs: options.jobs,
-        });
-        const size = await writeFileWhole(options.output, image.pieces(), { compression, signal: io.signal });
-        finish(`${image.imageName}:${image.imageTag}  ${options.output}  ${bytes(size)}`);
+        const { output, jobs } = options;
+        const compressor = await compressorFor(spec, options);
+        const { imageName, imageTag, size } = await write(
+          { ...spec, compressor },
+          { store, signal: io.signal, jobs, onProgress, output },
+        );
+        finish(`${imageName}:${imageTag}  ${output}  ${bytes(size)}`);
       });
     });
 }

@@ -9,7 +9,7 @@ interface Options extends CommonOptions {
 }
 
 export function conf(io: Io): Command {
-  return command("conf", "the conf.json of a derivation's image: a step of nix/streamLayeredImage.nix")
+  return command("conf", "the conf.json of an image, from a derivation's attributes")
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
     .requiredOption("-o, --output <FILE>", "where to write it")
     .action(async (attributes: string, options: Options) => {

@@ -1,24 +1,22 @@
 import type { Command } from "commander";
-import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
+import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
 
-interface Options extends CommonOptions, ImageFlags {
+interface Options extends CommonOptions {
   readonly output: string;
 }
 
 export function customise(io: Io): Command {
-  return withImageFlags(
-    command("customise", "the layer of an image's root alone, for nix/: DIR/layer.tar and DIR/checksum"),
-  )
-    .argument("<SPEC>")
+  return command("customise", "the layer of an image's root alone: DIR/layer.tar and DIR/checksum")
+    .argument("<SPEC>", "a spec in JSON")
     .requiredOption("-o, --output <DIR>", "a folder that is made")
     .action(async (file: string, options: Options) => {
       const { writeCustomisation } = await import("../../builders/customisation/writeCustomisation.js");
       const { onProgress } = progress(io, options);
       await withStore(options, async (store) => {
-        const spec = await specFrom([file], options, store, io);
+        const spec = await specFrom([file], {}, store, io);
         await writeCustomisation(spec, options.output, { store, signal: io.signal, onProgress });
       });
     });

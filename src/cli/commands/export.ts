@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
@@ -12,25 +13,20 @@ interface Options extends CommonOptions {
 
 export function exportCommand(io: Io): Command {
   return command("export", "an image's root file system as a tar")
-    .argument("<ARCHIVE|OCI-DIR>")
+    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
     .option("-o, --output <FILE>", "where to write it; standard output unless given")
     .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
     .action(async (archive: string, options: Options) => {
-      const { exportPieces } = await import("../../builders/exportImage.js");
+      const { exportImage, exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);
-      const pieces = exportPieces(archive, { signal: io.signal, reference: options.image });
-      let size = 0;
-      if (options.output === undefined) {
+      const { output } = options;
+      const which = { signal: io.signal, reference: options.image };
+      if (output === undefined) {
         refuseTerminal(io, "tar -t");
-        for await (const piece of pieces) {
-          await io.stdout.write(piece);
-          size += piece.length;
-        }
-        finish(bytes(size));
+        finish(bytes(await printArchive(io, exportPieces(archive, which))));
         return;
       }
-      const { writeFileWhole } = await import("../../transports/file.js");
-      size = await writeFileWhole(options.output, pieces, { compression: "none", signal: io.signal });
-      finish(`${options.output}  ${bytes(size)}`);
+      const { size } = await exportImage(archive, { ...which, output });
+      finish(`${output}  ${bytes(size)}`);
     });
 }

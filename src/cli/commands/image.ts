@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { printArchive } from "../archiveOutput.js";
+import { compressorFor, printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
-import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
+import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
@@ -10,8 +10,10 @@ import { refuseTerminal } from "../terminal.js";
 type Options = CommonOptions & ImageFlags;
 
 export function stream(io: Io): Command {
-  return withImageFlags(command("stream", "an image as a docker-archive on standard output, for docker load"))
-    .argument("[SPEC|PATH...]")
+  return withLayerFlags(
+    withImageFlags(command("stream", "an image as a docker-archive on standard output, for docker load")),
+  )
+    .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: Options) => {
       refuseTerminal(io, "docker load");
       const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
@@ -32,21 +34,21 @@ interface BuildOptions extends Options {
 }
 
 export function build(io: Io): Command {
-  return withImageFlags(command("build", "an image as a docker-archive in a file"))
-    .argument("[SPEC|PATH...]")
+  const own = command("build", "an image as a docker-archive in a file")
     .requiredOption("-o, --output <FILE>", "where to write it")
-    .option("--compress <HOW>", "none, gz or zstd; unless given, the spec's, or what the file's name ends in")
+    .option(
+      "--compress <HOW>",
+      "none, gz or zstd; unless given, the spec's, or what the file's name ends in",
+    );
+  return withLayerFlags(withImageFlags(own))
+    .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: BuildOptions) => {
-      const { compressionFor } = await import("../../transports/file.js");
       const { buildLayeredImage } = await import("../../builders/buildLayeredImage.js");
-      const { output, compress, jobs } = options;
+      const { output, jobs } = options;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const spec = await specFrom(args, options, store, io);
-        const compressor =
-          compress === undefined && spec.compressor !== undefined
-            ? spec.compressor
-            : compressionFor(output, compress);
+        const compressor = await compressorFor(spec, options);
         const { imageName, imageTag, size } = await buildLayeredImage(
           { ...spec, compressor },
           { store, signal: io.signal, jobs, onProgress, output },

@@ -1,13 +1,15 @@
 import type { Command } from "commander";
 import { bytes, counted, namesOf } from "../format.js";
-import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
+import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
 
 export function layers(io: Io): Command {
-  return withImageFlags(command("layers", "how an image's store paths would be put into layers"))
-    .argument("[SPEC|PATH...]")
+  return withLayerFlags(
+    withImageFlags(command("layers", "how an image's store paths would be put into layers")),
+  )
+    .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: CommonOptions & ImageFlags) => {
       const { planLayers } = await import("../../builders/planLayers.js");
       const { onProgress } = progress(io, options);

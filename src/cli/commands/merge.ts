@@ -20,8 +20,9 @@ export function merge(io: Io): Command {
       const compression = compressionFor(options.output, options.compress);
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
+      const { jobs } = options;
       await using merged = await mergeImages(paths, { signal, onProgress });
-      const size = await writeFileWhole(options.output, merged.pieces(), { compression, signal });
+      const size = await writeFileWhole(options.output, merged.pieces(), { compression, signal, jobs });
       finish(`${counted(merged.images.length, "image")}  ${options.output}  ${bytes(size)}`);
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
+import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
@@ -27,19 +28,10 @@ export function streamConf(io: Io): Command {
       const { signal } = io;
       await withStore(options, async (store) => {
         const image = pieces(conf, { store, signal, jobs, onProgress, repoTag });
-        const written = output === undefined ? toOutput(image, io) : toFile(image, output, options, io);
+        const written = output === undefined ? printArchive(io, image) : toFile(image, output, options, io);
         finish(bytes(await written));
       });
     });
-}
-
-async function toOutput(image: AsyncIterable<Uint8Array>, { stdout }: Io): Promise<number> {
-  let size = 0;
-  for await (const piece of image) {
-    await stdout.write(piece);
-    size += piece.length;
-  }
-  return size;
 }
 
 async function toFile(
