@@ -1,4 +1,9 @@
-/** What the tests of dockerTools' checklist share: packages in a store at /nix/store, and an engine to run images in. */
+/**
+ * What the tests in test/integration/dockerTools share: packages in a store at /nix/store, and an engine to run images in.
+ * Those tests are named after lines of nixpkgs' tests of dockerTools: the images of examples.nix, and what
+ * nixos/tests/docker-tools.nix asserts of them. Lines on runAsRoot (redis, runAsRootExtraCommands, runAsRootParentImage,
+ * layersUnpackOrder) and on images from a registry (nixFromDockerHub, pullImage) are not among them.
+ */
 import { chmodSync, cpSync, createWriteStream, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";

@@ -28,11 +28,12 @@ export interface Session {
   readonly enableFakechroot: boolean;
 }
 
-/** Runs the script, then tar, in one session. Arguments: tar's file, the root, the script. */
+/** Runs the script, then tar, in one session. Arguments: a file for the exit code, tar's, the root, the script. */
 const SESSION = [
-  'tar=$1 root=$2 script=$3; shift 3; cd "$root"',
-  `bash -c ${quoted(BASH)} bash "$script" || exit $?`,
-  `exec tar ${TAR_OPTIONS.map(quoted).join(" ")} "$@" --file="$tar" --directory="$root" .`,
+  'ended=$1 tar=$2 root=$3 script=$4; shift 4; cd "$root"',
+  `bash -c ${quoted(BASH)} bash "$script" &&`,
+  `  tar ${TAR_OPTIONS.map(quoted).join(" ")} "$@" --file="$tar" --directory="$root" .`,
+  'code=$?; echo $code > "$ended"; exit $code',
 ].join("\n");
 
 const HINT = "fakeRootCommands runs under fakeroot: install it, or use perms, which needs no program";
@@ -41,11 +42,12 @@ const HINT = "fakeRootCommands runs under fakeroot: install it, or use perms, wh
 export async function fakerootSession(session: Session, options: SessionOptions): Promise<void> {
   const { folder, disk, tar } = session;
   const script = join(folder, "fakeRootCommands");
+  const exitCodeFile = join(folder, "exit-code");
   if (session.enableFakechroot) {
-    await runInProot(session, script, options);
+    await runInProot(session, script, { ...options, exitCodeFile });
     return;
   }
-  const args = ["--", "bash", "-c", SESSION, "bash", tar, disk, script];
+  const args = ["--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, disk, script];
   await runScript("fakeRootCommands", "fakeroot", args, { ...options, folder, cwd: disk, hint: HINT });
 }
 
@@ -55,15 +57,15 @@ const BOUND = ["/dev", "/proc", "/sys"];
 async function runInProot(
   { root, folder, disk, tar }: Session,
   script: string,
-  options: SessionOptions,
+  options: SessionOptions & { readonly exitCodeFile: string },
 ): Promise<void> {
-  const { storeDir, realStoreDir } = options;
+  const { storeDir, realStoreDir, exitCodeFile } = options;
   const path = pathInside(root, storeDir);
   const binds = [...BOUND, `${realStoreDir}:${storeDir}`, folder];
   const excluded = [...BOUND, storeDir, folder].map((place) => `--exclude=.${place}`);
   const args = [
     ...["-r", disk, ...binds.flatMap((bind) => ["-b", bind]), "-w", "/"],
-    ...["fakeroot", "--", "bash", "-c", SESSION, "bash", tar, "/", script, ...excluded],
+    ...["fakeroot", "--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, "/", script, ...excluded],
   ];
   await runScript("fakeRootCommands", "proot", args, {
     ...options,

@@ -1,5 +1,5 @@
 /** Running a spec's scripts over the files that become an image's root. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { LaminixError } from "../../errors.js";
 import { run, type RunOptions } from "../../process/run.js";
 
@@ -25,9 +25,18 @@ export function scriptFile(folder: string, name: ScriptName, text: string): stri
   return file;
 }
 
+export interface ScriptRun extends ScriptOptions, Pick<RunOptions, "cwd" | "env" | "hint"> {
+  /** Has the script; its name is of no use to a reader. */
+  readonly folder: string;
+  /**
+   * Where the program writes the script's exit code at its end, where its own cannot be relied on: proot's is that of
+   * whatever ended last in it, such as fakeroot's daemon.
+   */
+  readonly exitCodeFile?: string;
+}
+
 /**
  * Runs a program that runs a script.
- * @param options.folder has the script; its name is of no use to a reader
  * @throws {LaminixError} ERR_SCRIPT with `details`: `script`, `exitCode`, `output`, its last lines; ERR_PROGRAM where the
  *   program is not there
  */
@@ -35,39 +44,65 @@ export async function runScript(
   name: ScriptName,
   program: string,
   args: readonly string[],
-  options: ScriptOptions & Pick<RunOptions, "cwd" | "env" | "hint"> & { readonly folder: string },
+  options: ScriptRun,
 ): Promise<void> {
-  const { signal, onLine, folder, ...rest } = options;
-  const last: string[] = [];
+  const { signal, onLine, folder, exitCodeFile, ...rest } = options;
+  const output: string[] = [];
   const listen = (printed: string): void => {
     const line = printed.replaceAll(`${folder}/`, "");
-    last.push(line);
-    if (last.length > LAST_LINES) last.shift();
+    output.push(line);
+    if (output.length > LAST_LINES) output.shift();
     onLine?.(name, line);
   };
-  try {
-    await run(program, args, {
+  const ending = await endingOf(
+    run(program, args, {
       ...rest,
       ...(signal && { signal }),
       onStdoutLine: listen,
       onStderrLine: listen,
-    });
+    }),
+  );
+  const exitCode = exitCodeFile === undefined ? ending.exitCode : exitCodeIn(exitCodeFile);
+  if (exitCode !== 0) throw scriptError(name, { ...ending, exitCode }, output);
+}
+
+interface Ending {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly cause?: LaminixError;
+}
+
+async function endingOf(running: Promise<unknown>): Promise<Ending> {
+  try {
+    await running;
+    return { exitCode: 0, signal: null };
   } catch (error) {
-    throw scriptError(name, error, last);
+    const isEnding = error instanceof LaminixError && error.code === "ERR_PROGRAM";
+    if (!isEnding || error.details.exitCode === undefined) throw error;
+    const { exitCode, signal } = error.details as unknown as Ending;
+    return { exitCode, signal, cause: error };
   }
 }
 
-function scriptError(name: ScriptName, error: unknown, output: readonly string[]): unknown {
-  if (!(error instanceof LaminixError) || error.code !== "ERR_PROGRAM") return error;
-  const { exitCode, signal } = error.details;
-  if (exitCode === undefined) return error;
-  const how =
-    typeof signal === "string"
-      ? `was ended by ${signal}`
-      : `failed with exit code ${JSON.stringify(exitCode)}`;
+/** `null` where the program did not get so far. */
+function exitCodeIn(file: string): number | null {
+  try {
+    return Number.parseInt(readFileSync(file, "utf8"), 10);
+  } catch {
+    return null;
+  }
+}
+
+function scriptError(
+  script: ScriptName,
+  { exitCode, signal, cause }: Ending,
+  output: readonly string[],
+): LaminixError {
+  const ended = signal === null ? "did not come to its end" : `was ended by ${signal}`;
+  const how = exitCode === null ? ended : `failed with exit code ${String(exitCode)}`;
   const said = output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
-  return new LaminixError("ERR_SCRIPT", `${name} ${how}${said}`, {
-    cause: error,
-    details: { script: name, exitCode, signal, output },
+  return new LaminixError("ERR_SCRIPT", `${script} ${how}${said}`, {
+    cause,
+    details: { script, exitCode, signal, output },
   });
 }

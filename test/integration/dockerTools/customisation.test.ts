@@ -1,16 +1,13 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type DockerTools, dockerTools, enginePrograms } from "../../support/dockerTools.js";
-import { addHello } from "../../support/dockerTools.js";
+import {
+  addHello,
+  type DockerTools,
+  dockerTools,
+  enginePrograms,
+  exportedNames,
+} from "../../support/dockerTools.js";
 import { describeWith } from "../../support/requirements.js";
 import { laminix, mustRun, run } from "../../support/run.js";
 import { startLaminix } from "../../support/started.js";
@@ -216,62 +213,89 @@ describeWith(programs, "dockerTools: the image's root", () => {
     expect(await tools.runMade(copied, ["/bin/cat", "/etc/conf"])).toBe("second");
   });
 
-  test("uid and gid of an image of one layer own its copies, and not what it refers to", async () => {
+  test("uid and gid of an image of one layer own its copies, and not the store paths that these refer to", async () => {
     const made = await tools.single({
-      name: "owned",
-      tag: "1",
-      copyToRoot: [tools.busybox],
-      uid: 1000,
-      gid: 1000,
+      ...{ name: "owned", tag: "1", copyToRoot: [tools.busybox], uid: 1000, gid: 100 },
+      extraCommands: `ln -s ${tools.hello} hello; mkdir made`,
     });
-    expect(await tools.runMade(made, ["/bin/stat", "-c", "%u:%g", "/bin/busybox"])).toBe("1000:1000");
+    const places = ["/bin/busybox", "/made", tools.hello, `${tools.hello}/bin/hello`];
+    expect(await tools.runMade(made, ["/bin/stat", "-c", "%u:%g", ...places])).toBe(
+      "1000:100\n1000:100\n0:0\n0:0",
+    );
   });
 
-  test("a script that fails shows its last lines and its exit status, and leaves nothing", async () => {
-    const temporary = tools.folder.join("failing");
-    mkdirSync(temporary);
-    for (const key of ["extraCommands", "fakeRootCommands"]) {
-      const script =
-        "for i in $(seq 30); do echo line $i; done\nmkdir made\nls /no/such/place\necho unreached";
-      const spec = tools.folder.join("failing.json");
-      writeFileSync(spec, JSON.stringify({ name: "failing", [key]: script }));
-      const output = tools.folder.join("failing.tar");
-      const result = await laminix(["build", "--store", tools.nix.url, "-o", output, spec], {
-        env: { TMPDIR: temporary, LAMINIX_CACHE_DIR: tools.folder.join("cache") },
-      });
+  /** The three ways to run a script, and what they add to a spec. */
+  const scripts = (): [string, (script: string) => object][] => [
+    ["extraCommands", (extraCommands) => ({ extraCommands })],
+    ["fakeRootCommands", (fakeRootCommands) => ({ fakeRootCommands })],
+    [
+      "fakeRootCommands",
+      (fakeRootCommands) => ({
+        ...{ fakeRootCommands, enableFakechroot: true, contents: [...tools.shell, installed] },
+        includeStorePaths: false,
+      }),
+    ],
+  ];
+  const failing = "for i in $(seq 30); do echo line $i; done; mkdir made; ls /no/such/place; echo unreached";
+  const endless = "sleep 1000 & echo started $$ $!.; trap '' TERM; sleep 1000; wait";
+
+  /** A folder for temporary files, a spec with a script, and where the image is to go. */
+  function buildOf(kind: number, script: string) {
+    const [key, made] = scripts()[kind]!;
+    const place = tools.folder.join(`script-${String(kind)}-${String(script.length)}`);
+    const temporary = `${place}/tmp`;
+    mkdirSync(temporary, { recursive: true });
+    writeFileSync(`${place}/spec.json`, JSON.stringify({ name: "script", ...made(script) }));
+    return {
+      ...{ key, place, temporary },
+      args: ["build", "--store", tools.nix.url, "-o", `${place}/image.tar`, `${place}/spec.json`],
+      env: { TMPDIR: temporary, LAMINIX_CACHE_DIR: tools.folder.join("cache") },
+      expectNothing: () => {
+        expect(readdirSync(temporary)).toEqual([]);
+        expect(readdirSync(place).toSorted()).toEqual(["spec.json", "tmp"]);
+      },
+    };
+  }
+
+  test.each([
+    [0, "extraCommands"],
+    [1, "fakeRootCommands"],
+    [2, "fakeRootCommands in the image's own root"],
+  ])(
+    "a script that fails shows its last lines and its exit status, and leaves nothing: %s, %s",
+    async (kind) => {
+      const { key, args, env, expectNothing } = buildOf(kind, failing);
+      const result = await laminix(args, { env });
       expect(result.code).toBe(1);
       const [, error = ""] = result.stderr.split("laminix: ");
       expect(error).toMatch(new RegExp(`^${key} failed with exit code 2; it said last:\n  line 22\n`));
       expect(error).toMatch(/\n {2}line 30\n {2}ls: .*\/no\/such\/place.*\n$/);
       expect(result.stderr).not.toContain("unreached");
-      expect(readdirSync(temporary)).toEqual([]);
-      expect(readdirSync(tools.folder.path).filter((name) => name.startsWith("failing.tar"))).toEqual([]);
-    }
-  });
-
-  test.each(["extraCommands", "fakeRootCommands"])(
-    "an interrupt during %s ends the script and its children, and leaves nothing",
-    async (key) => {
-      const temporary = tools.folder.join(`interrupted-${key}`);
-      mkdirSync(temporary);
-      const pids = tools.folder.join(`pids-${key}`);
-      const script = `sleep 1000 & echo $$ $! > ${pids}; echo started; trap '' TERM; sleep 1000; wait`;
-      const spec = tools.folder.join(`interrupted-${key}.json`);
-      writeFileSync(spec, JSON.stringify({ name: "interrupted", [key]: script }));
-      const output = tools.folder.join(`interrupted-${key}.tar`);
-      await using started = startLaminix(["build", "--store", tools.nix.url, "-o", output, spec], {
-        env: { TMPDIR: temporary, LAMINIX_CACHE_DIR: tools.folder.join("cache") },
-        stdout: "pipe",
-        timeout: 60_000,
-      });
-      await started.says(/started/);
-      started.child.kill("SIGINT");
-      expect(await started.ended).toEqual([130, null]);
-      for (const pid of readFileSync(pids, "utf8").trim().split(" ")) expect(isAlive(pid)).toBe(false);
-      expect(readdirSync(temporary)).toEqual([]);
-      expect(existsSync(output)).toBe(false);
+      expectNothing();
     },
   );
+
+  test("a script in the image's own root that leaves a process behind, which fails, has not failed", async () => {
+    const { args, env, place } = buildOf(2, "(sleep 0.3; exit 3) & echo done > done");
+    expect(await laminix(args, { env })).toMatchObject({ code: 0 });
+    expect(await exportedNames(tools, `${place}/image.tar`)).toContain("done");
+  });
+
+  test.each([
+    [0, "extraCommands"],
+    [1, "fakeRootCommands"],
+    [2, "fakeRootCommands in the image's own root"],
+  ])("an interrupt ends a script and its children, and leaves nothing: %s, %s", async (kind) => {
+    const { args, env, expectNothing } = buildOf(kind, endless);
+    await using started = startLaminix(args, { env, stdout: "pipe", timeout: 60_000 });
+    await started.says(/started \d+ \d+\./);
+    started.child.kill("SIGINT");
+    expect(await started.ended).toEqual([130, null]);
+    const [, ...pids] = /started (\d+) (\d+)\./.exec(started.stderr())!;
+    // A process that has been sent SIGKILL is not gone in the same moment.
+    for (const pid of pids) await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
+    expectNothing();
+  });
 
   test("scripts larger than the system's limit for an argument run", async () => {
     const script = `${"# a long comment\n".repeat(12_000)}echo done > done`;

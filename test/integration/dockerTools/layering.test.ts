@@ -9,7 +9,6 @@ import {
 } from "../../support/dockerTools.js";
 import { describeWith } from "../../support/requirements.js";
 
-/** Names of tests are lines of nixpkgs' examples.nix and nixos/tests/docker-tools.nix. */
 describeWith(enginePrograms, "dockerTools: layers", () => {
   let tools: DockerTools;
   beforeAll(async () => {
@@ -203,6 +202,18 @@ describeWith(enginePrograms, "dockerTools: layers", () => {
     });
     const script = "id -u; stat -c %a /nix /nix/store";
     expect(await tools.runMade(made, ["/bin/bash", "-c", script])).toBe("1000\n755\n755");
+  });
+
+  test("docker-tools-overlay: on the driver overlay an image runs as root and as 1000:1000", async () => {
+    const made = await tools.stream({ name: "overlay", tag: "1", contents: [tools.busybox, tools.hello] });
+    await tools.load(made.file);
+    const info = await tools.engine().docker(["info", "--format", "{{.Driver}}"]);
+    expect(info.stdout.toString().trim()).toBe("overlay2");
+    for (const user of ["0:0", "1000:1000"]) {
+      const script = `hello; ls ${tools.hello}; id -u`;
+      const said = await tools.run(made.reference, ["/bin/sh", "-c", script], ["--user", user]);
+      expect(said).toBe(`Hello, world!\nbin\n${user.split(":")[0]!}`);
+    }
   });
 
   test("editors: several packages are one root", async () => {

@@ -72,7 +72,7 @@ describeWith(
       expect((await planLayers({ name: "tag", contents: [tools.hello] }, { store })).layers).toHaveLength(1);
     });
 
-    test("bashLayeredWithUser: starts as a user that is not root, owner of its store or not", async () => {
+    test("bashLayeredWithUser, non-root (uid/gid/uname/gname): starts as another user, who owns its store or does not", async () => {
       const owner = { uid: 1000, gid: 1000, uname: "user", gname: "user" };
       for (const spec of [{}, owner]) {
         const made = await tools.build({
