@@ -20,7 +20,7 @@ const REPOSITORY =
   /^(?:[A-Za-z0-9.-]+(?::\d+)?\/)?[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*)*$/;
 
 const entry = z.union([text, pieceEntrySchema]);
-const entries = z.union([z.array(entry), entry.transform((one) => [one])]).nullable();
+const entries = z.union([z.array(entry).readonly(), entry.transform((one) => [one])]).nullable();
 
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
