@@ -8,12 +8,12 @@ import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeFileWhole } from "../transports/file.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
-import { RegistryClient, type RegistryOptions } from "../transports/registry/client.js";
+import { RegistryClient } from "../transports/registry/client.js";
 import { openRemoteImage, type RemoteImage } from "../transports/registry/image.js";
 import type { FetchEvent, RemoteLayer } from "../transports/registry/layer.js";
 import type { OnProgress } from "./progress.js";
 
-export interface PullOptions extends Pick<RegistryOptions, "tlsVerify" | "plainHttp" | "environment"> {
+export interface PullOptions {
   /** The file to write. What was there before stays until the new one is whole. */
   readonly output: string;
   /** Of the image; `linux` unless given. */
@@ -25,6 +25,12 @@ export interface PullOptions extends Pick<RegistryOptions, "tlsVerify" | "plainH
   readonly finalImageName?: string | undefined;
   /** The reference's tag, or `latest`, unless given. */
   readonly finalImageTag?: string | undefined;
+  /** Whether the registry has to prove who it is; `true` unless given. It holds for that registry alone. */
+  readonly tlsVerify?: boolean | undefined;
+  /** Whether the registry is asked over http; `false` unless given. */
+  readonly plainHttp?: boolean | undefined;
+  /** Where proxies and credentials are told of; this process's environment unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
 }

@@ -15,6 +15,7 @@ import { sha256 } from "../../support/images.js";
 import { describeWith } from "../../support/requirements.js";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary.js";
 import { SERVICE, TokenServer } from "../../support/tokenServer.js";
+import { startTunnels } from "../../support/tunnels.js";
 
 const digest = (bytes: string): `sha256:${string}` => `sha256:${sha256(bytes)}`;
 const blob = (text: string) => ({
@@ -385,5 +386,39 @@ describeWith(["docker-registry", "openssl", "linux"], "a registry behind TLS", (
       code: "ERR_REGISTRY",
       details: { status: 400 },
     });
+  });
+});
+
+describeWith(["docker-registry", "openssl", "linux"], "a registry behind a proxy", () => {
+  test("is asked through it, unless the environment says otherwise", async () => {
+    await using registry = await startImageRegistry({ plain: true });
+    await using proxy = await startTunnels(registry.host);
+    const open = (more: Readonly<Record<string, string>>): RegistryClient =>
+      new RegistryClient("registry.invalid:5000", {
+        ...{ plainHttp: true, attempts: 1 },
+        environment: { HOME: "/nowhere", ...more },
+      });
+    for (const environment of [
+      { http_proxy: proxy.url, HTTP_PROXY: "http://127.0.0.1:1" },
+      { HTTP_PROXY: proxy.url },
+    ]) {
+      await using client = open(environment);
+      await uploadBlob(client, "a/b", blob(JSON.stringify(environment)));
+      expect(await hasBlob(client, "a/b", digest(JSON.stringify(environment)))).toBe(true);
+    }
+    expect(new Set(proxy.asked)).toEqual(new Set(["registry.invalid:5000"]));
+    const before = proxy.asked.length;
+    for (const environment of [
+      { HTTPS_PROXY: proxy.url },
+      { HTTP_PROXY: proxy.url, NO_PROXY: "x,.invalid" },
+    ]) {
+      await using client = open(environment);
+      expect(await failureOf(hasBlob(client, "a/b", digest("")))).toMatchObject({
+        code: "ERR_REGISTRY_UNREACHABLE",
+      });
+    }
+    await using near = new RegistryClient(registry.host, { environment: { HTTP_PROXY: proxy.url } });
+    expect(await hasBlob(near, "a/b", digest(""))).toBe(false);
+    expect(proxy.asked).toHaveLength(before);
   });
 });
