@@ -23,9 +23,9 @@ export class TokenServer implements AsyncDisposable {
   readonly tokens: string[] = [];
   /** The first so many tokens are those of an hour ago. */
   stale = 0;
-  /** Whether a request gets one; an answer's status and text otherwise. */
-  refuse: (request: TokenRequest) => { readonly status: number; readonly text: string } | undefined = () =>
-    undefined;
+  /** Whether a request gets one; an answer's status and text otherwise, or one that is cut off. */
+  refuse: (request: TokenRequest) => { readonly status: number; readonly text: string } | "cut" | undefined =
+    () => undefined;
   readonly #folder: TemporaryFolder;
   readonly #server;
 
@@ -43,6 +43,10 @@ export class TokenServer implements AsyncDisposable {
         const asked = { method, scopes, authorization: headers.authorization, form, headers };
         this.seen.push(asked);
         const refusal = this.refuse(asked);
+        if (refusal === "cut") {
+          response.writeHead(200, { "content-length": "1000" }).write("{", () => response.destroy());
+          return;
+        }
         if (refusal) {
           response.writeHead(refusal.status).end(refusal.text);
           return;

@@ -7,7 +7,7 @@ import { LaminixError } from "../../errors.js";
 import { isObject, type Json, JsonNumber, parseJson } from "../../image/json.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
-import { type Answer, discard, type Exchange, shown } from "./exchange.js";
+import { type Answer, type Exchange, shortBody, shown } from "./exchange.js";
 import { passes, PassingError, pauseOf } from "./retry.js";
 import { saidIn } from "./said.js";
 
@@ -27,6 +27,8 @@ export interface AuthenticatorOptions {
   readonly ask: (
     exchange: Pick<Exchange, "method" | "url" | "headers" | "authorization" | "body">,
   ) => Promise<Answer>;
+  /** Milliseconds that the authorization server may say nothing for. */
+  readonly silence: number;
   /** Where the registry is, once that is known. */
   readonly base: () => URL;
 }
@@ -42,6 +44,8 @@ const LIFETIME = 60;
 /** Milliseconds before its end at which a token is not used any more, at the most. */
 const MARGIN = 10_000;
 const CLIENT = "laminix";
+/** Bytes; tokens have a few thousand. */
+const MAX_TOKEN = 1 << 20;
 
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
@@ -87,9 +91,16 @@ export class Authenticator {
     throw this.#refused(`${this.#options.registry} wants a name and a password`, this.#loginHint);
   }
 
-  /** A token that was refused is not used again. */
-  forget(access: Access): void {
-    this.#tokens.delete(scopesOf(access).join(" "));
+  /**
+   * What was refused is not used again.
+   * @param refused the header's value; by now another request may have got a newer one
+   */
+  async forget(access: Access, refused: string | undefined): Promise<void> {
+    const key = scopesOf(access).join(" ");
+    const known = this.#tokens.get(key);
+    const token = await known?.catch(() => undefined);
+    if (token && `Bearer ${token.value}` === refused && this.#tokens.get(key) === known)
+      this.#tokens.delete(key);
   }
 
   /** Whether anybody in particular asks. */
@@ -191,11 +202,12 @@ export class Authenticator {
       );
       throw passes(status) ? new PassingError(failure, { pause: pauseOf(headers, received) }) : failure;
     }
+    const body = await shortBody(answer, MAX_TOKEN, this.#options.silence);
     let json: Json | undefined;
     try {
-      json = parseJson(await limitedText(answer), "the token");
-    } catch (error) {
-      if (!(error instanceof LaminixError)) throw error;
+      json = parseJson(body?.toString("utf8") ?? "", "the token");
+    } catch {
+      // Told below, without a word of the text.
     }
     const field = (name: string): Json | undefined => (isObject(json) ? json.get(name) : undefined);
     const value = [field("token"), field("access_token")].find(
@@ -226,21 +238,4 @@ function scopesOf({ repository, actions, from }: Access): string[] {
 
 function basic({ username, password }: Extract<Credentials, { readonly kind: "password" }>): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-}
-
-/** Tokens have a few kilobytes. */
-const MAX_TOKEN = 1 << 20;
-
-async function limitedText(answer: Answer): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of answer.body) {
-    pieces.push(piece as Uint8Array);
-    size += (piece as Uint8Array).length;
-    if (size > MAX_TOKEN) {
-      await discard(answer);
-      return "";
-    }
-  }
-  return Buffer.concat(pieces).toString("utf8");
 }

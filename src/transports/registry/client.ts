@@ -85,6 +85,7 @@ export class RegistryClient implements AsyncDisposable {
       credentials: (repository) => findCredentials({ registry, repository }, { environment }),
       ask: (asked) => this.#exchange(asked),
       base: () => this.#base,
+      silence,
     });
   }
 
@@ -108,13 +109,14 @@ export class RegistryClient implements AsyncDisposable {
       throw new LaminixError("ERR_CLOSED", `the connection to ${this.registry} has been closed`);
     await this.#leaveAlone(signal);
     await abortable(this.#ready(), signal);
-    let answer = await this.#send(request);
+    const authorization = await this.#authorizationFor(request);
+    let answer = await this.#send(request, authorization);
     if (answer.status === 401 && answer.url.origin === this.#base.origin) {
       // A token may have run out, or be for less than is asked now.
       await discard(answer);
       this.#authenticator.challenged(answer);
-      this.#authenticator.forget(access);
-      answer = await this.#send(request);
+      await this.#authenticator.forget(access, authorization);
+      answer = await this.#send(request, await this.#authorizationFor(request));
     }
     if (expect.includes(answer.status)) return answer;
     throw await this.#failure(request, answer);
@@ -130,11 +132,22 @@ export class RegistryClient implements AsyncDisposable {
     await this.close();
   }
 
-  async #send({ method, target, access, headers = {}, body, signal }: RegistryRequest): Promise<Answer> {
-    const url = typeof target === "string" ? new URL(target, this.#base) : target;
-    const isOwn = url.origin === this.#base.origin;
-    const authorization = isOwn ? await this.#authenticator.authorization(access, signal) : undefined;
-    return this.#exchange({ method, url, headers, authorization, body: body?.(), signal });
+  async #authorizationFor({ target, access, signal }: RegistryRequest): Promise<string | undefined> {
+    const isOwn = this.#urlOf(target).origin === this.#base.origin;
+    return isOwn ? this.#authenticator.authorization(access, signal) : undefined;
+  }
+
+  #send(request: RegistryRequest, authorization: string | undefined): Promise<Answer> {
+    const { method, target, headers = {}, body, signal } = request;
+    return this.#exchange({
+      ...{ method, headers, authorization, signal },
+      url: this.#urlOf(target),
+      body: body?.(),
+    });
+  }
+
+  #urlOf(target: string | URL): URL {
+    return typeof target === "string" ? new URL(target, this.#base) : target;
   }
 
   #exchange(asked: Omit<Exchange, "silence">): Promise<Answer> {

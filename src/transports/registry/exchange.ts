@@ -95,6 +95,26 @@ export function leadsTo({ headers, url }: Pick<Answer, "headers" | "url">): URL 
   return target;
 }
 
+/**
+ * A short body; `undefined` where it is longer than `limit` bytes.
+ * @throws {PassingError} when the line failed in a way that may pass
+ * @throws {LaminixError} ERR_REGISTRY_UNREACHABLE
+ */
+export async function shortBody(answer: Answer, limit: number, silence: number): Promise<Buffer | undefined> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
+      size += piece.length;
+      if (size > limit) return undefined;
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw lineError(answer.url, error, silence);
+  }
+  return Buffer.concat(pieces);
+}
+
 /** Leaves a body unread. */
 export async function discard({ body }: Pick<Answer, "body">): Promise<void> {
   await body.dump({ limit: DISCARDED }).catch(() => undefined);

@@ -4,7 +4,7 @@ import type { Digest } from "../../image/layer.js";
 import { digestOf, isDigest, requireDigest } from "../digest.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
-import { type Answer, discard, lineError, shown } from "./exchange.js";
+import { type Answer, discard, shortBody, shown } from "./exchange.js";
 import { patiently } from "./retry.js";
 
 export interface Manifest {
@@ -40,7 +40,13 @@ export async function getManifest(
   return patiently(
     async () => {
       const answer = await client.attempt({ ...request, expect: [200] });
-      const bytes = await limitedBytes(client, answer, signal);
+      const bytes = await shortBody(answer, MAX_MANIFEST, client.silence);
+      signal?.throwIfAborted();
+      if (!bytes) {
+        throw new LaminixError("ERR_REGISTRY", `a manifest of ${client.registry} has more than 4 MiB`, {
+          details: { registry: client.registry, url: shown(answer.url) },
+        });
+      }
       const digest = digestOf(bytes);
       const what = `the manifest ${reference} of ${client.registry}/${repository}`;
       const told = isDigest(reference) ? reference : digestHeader(answer);
@@ -106,30 +112,6 @@ function manifestRequest(repository: string, reference: string, signal: AbortSig
     headers: { accept: ACCEPTED },
     signal,
   } as const;
-}
-
-async function limitedBytes(
-  client: RegistryClient,
-  { body, url }: Answer,
-  signal: AbortSignal | undefined,
-): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
-      size += piece.length;
-      if (size > MAX_MANIFEST) {
-        throw new LaminixError("ERR_REGISTRY", `a manifest of ${client.registry} has more than 4 MiB`, {
-          details: { registry: client.registry, url: shown(url) },
-        });
-      }
-      pieces.push(piece);
-    }
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw lineError(url, error, client.silence);
-  }
-  return Buffer.concat(pieces);
 }
 
 function mediaTypeOf({ headers }: Answer): string {

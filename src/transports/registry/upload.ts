@@ -51,8 +51,9 @@ class Upload {
   readonly #what: SourceReader;
   #location: URL | undefined;
   #chunkSize: number | undefined;
-  /** Bytes that the registry has. */
+  /** Bytes that the registry has, and the most that it has had. */
   #offset = 0;
+  #most = 0;
 
   constructor(client: RegistryClient, repository: string, source: UploadSource, options: UploadOptions) {
     this.#client = client;
@@ -68,14 +69,14 @@ class Upload {
     const patience = new Patience(this.#client.patience, signal);
     try {
       for (;;) {
-        const before = this.#offset;
         try {
           const done = await this.#attempt();
           this.#location = undefined;
           return done;
         } catch (error) {
           this.#what.rethrow();
-          if (this.#offset > before) patience.progressed();
+          if (this.#offset > this.#most) patience.progressed();
+          this.#most = Math.max(this.#most, this.#offset);
           await patience.afterFailure(error);
         }
         const { digest } = this.#source;

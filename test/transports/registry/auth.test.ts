@@ -320,6 +320,10 @@ describeWith(["docker-registry", "openssl", "linux"], "a registry that is not op
     expect(error).toMatchObject({ code: "ERR_REGISTRY_AUTH", details: { status: 403 } });
     expect(error.message).toContain("[31mno … …");
     expect(all(error)).not.toMatch(new RegExp(`\x1b|${account.password}|${right.auth}`));
+    tokens.refuse = () => "cut";
+    expect(await failureOf(headManifest(client, "cut", "1"))).toMatchObject({
+      code: "ERR_REGISTRY_UNREACHABLE",
+    });
     for (const text of ["", "{}", '{"token":"a b"}', "<html>", '{"token":""}']) {
       tokens.refuse = () => ({ status: 200, text });
       expect(await failureOf(headManifest(client, "third", "1"))).toMatchObject({

@@ -308,6 +308,21 @@ describeWith(["docker-registry", "openssl", "linux"], "a registry's client", () 
     ]);
   });
 
+  test.each([{}, { chunkSize: 1_000_000 }])("does not send a blob for ever (%j)", async (options) => {
+    proxy.first(99, /PUT/, answering(400));
+    const few = open({ attempts: 3 });
+    expect(await failureOf(uploadBlob(few, repository, source(large), options))).toMatchObject({
+      code: "ERR_REGISTRY",
+      details: { status: 400 },
+    });
+    expect(proxy.count(/PUT/)).toBeLessThan(6);
+    proxy.first(99, /PATCH/, drop);
+    expect(await failureOf(uploadBlob(few, repository, known(large), options))).toMatchObject({
+      code: "ERR_REGISTRY_UNREACHABLE",
+    });
+    expect(await stored(large)).toBe(false);
+  });
+
   test("takes a blob for sent when only the answer was lost", async () => {
     proxy.first(1, /PUT/, (request, response, it) => {
       it.pass(request, response, async function* () {
