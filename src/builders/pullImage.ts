@@ -1,5 +1,6 @@
 /** dockerTools' `pullImage`, and nixpkgs' `nix-prefetch-docker`: an image of a registry in a file whose hash is known. */
 import { createHash } from "node:crypto";
+import { abortScope } from "../abort.js";
 import { checkGiven, requireBoolean, requireFunction, requireOptions, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import type { Digest } from "../image/layer.js";
@@ -8,8 +9,7 @@ import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeFileWhole } from "../transports/file.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
-import { RegistryClient } from "../transports/registry/client.js";
-import { openRemoteImage, type RemoteImage } from "../transports/registry/image.js";
+import type { RemoteImage } from "../transports/registry/image.js";
 import type { FetchEvent, RemoteLayer } from "../transports/registry/layer.js";
 import type { OnProgress } from "./progress.js";
 
@@ -70,7 +70,7 @@ const MTIME = unixTime(1).seconds;
 export async function pullImage(reference: string, options: PullOptions): Promise<PulledImage> {
   requireString(reference, "reference");
   checkOptions(options);
-  const { output, signal, onProgress, tlsVerify, plainHttp, environment } = options;
+  const { output, onProgress, tlsVerify, plainHttp, environment } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
@@ -80,7 +80,13 @@ export async function pullImage(reference: string, options: PullOptions): Promis
       details: { reference: finalReference },
     });
   }
+  // Loaded for those who need them: most of a short program's time is loading.
+  const { RegistryClient } = await import("../transports/registry/client.js");
+  const { openRemoteImage } = await import("../transports/registry/image.js");
   await using client = new RegistryClient(wanted.registry, { tlsVerify, plainHttp, environment });
+  // Layers that are still being fetched when something fails are to stop.
+  using scope = abortScope(options.signal);
+  const { signal } = scope;
   const fetching = new Fetching(onProgress);
   const image = await openRemoteImage(client, wanted, {
     signal,
@@ -90,7 +96,7 @@ export async function pullImage(reference: string, options: PullOptions): Promis
   fetching.begin(image.layers);
   try {
     const hash = createHash("sha256");
-    const pieces = hashed(archive(image, finalReference, options), hash);
+    const pieces = hashed(archive(image, finalReference, { ...options, signal }), hash);
     const size = await writeFileWhole(output, pieces, { compression: "none", signal });
     const { os, architecture: arch, variant } = image.platform;
     return {
@@ -107,6 +113,7 @@ export async function pullImage(reference: string, options: PullOptions): Promis
       ...(variant !== undefined && { variant }),
     };
   } finally {
+    scope.abort(undefined);
     for (const layer of image.layers) layer.close();
   }
 }

@@ -109,6 +109,11 @@ export class RemoteLayer implements Layer {
       }
     }
     const file = await spooled(`${this.origin.registry}/${this.origin.repository}`, counted());
+    if (signal?.aborted) {
+      // Nobody would close it.
+      file.close();
+      throw signal.reason;
+    }
     const layer = new StoredLayer({
       kind: "base",
       sources: this.sources,
