@@ -127,4 +127,9 @@ export type ErrorCode =
   // images that are read
   | "ERR_ARCHIVE"
   | "ERR_DIGEST"
+  // registries
+  | "ERR_REFERENCE"
+  | "ERR_REGISTRY"
+  | "ERR_REGISTRY_AUTH"
+  | "ERR_REGISTRY_UNREACHABLE"
   | "ERR_INTERNAL";

@@ -1,6 +1,6 @@
 /** What builders tell while they work. */
 import type { ScriptName } from "./customisation/scripts.js";
-import type { LayerDigest, LayerKind } from "../image/layer.js";
+import type { Digest, LayerDigest, LayerKind } from "../image/layer.js";
 
 export type ProgressEvent =
   /** The store paths are known. */
@@ -15,6 +15,19 @@ export type ProgressEvent =
       /** Store paths, or the layer's name in a base image. */
       readonly sources: readonly string[];
     } & LayerDigest)
+  /** Bytes of a layer have come from a registry. */
+  | {
+      readonly type: "fetch";
+      /** From 0. */
+      readonly index: number;
+      readonly count: number;
+      /** Of the layer as the registry has it. */
+      readonly digest: Digest;
+      readonly received: number;
+      readonly size: number;
+      /** Bytes of all layers. */
+      readonly total: number;
+    }
   /** A script of the spec prints a line. */
   | { readonly type: "log"; readonly script: ScriptName; readonly line: string }
   /** Something that works, but perhaps not as was meant. */

@@ -19,7 +19,10 @@ export function progress(
   { quiet = false }: { readonly quiet?: boolean | undefined },
 ): Progress {
   if (quiet) return { onProgress: () => undefined, finish: () => undefined };
+  let drawnLast = "";
   const draw = (text: string): void => {
+    if (text === drawnLast) return;
+    drawnLast = text;
     stderr.write(`${ERASE}${text.slice(0, Math.max(20, stderr.columns - 1))}`);
   };
   const line = (text: string): void => {
@@ -27,6 +30,7 @@ export function progress(
   };
   let expected: number | undefined;
   let begun = 0;
+  const fetched = new Map<string, number>();
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
@@ -34,6 +38,19 @@ export function progress(
       else if (event.type === "closure") {
         expected = event.narSize;
         line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
+      } else if (event.type === "fetch") {
+        const whole = event.received === event.size;
+        fetched.set(event.digest, event.received);
+        if (stderr.isTerminal)
+          draw(
+            fetchBar(
+              event,
+              [...fetched.values()].reduce((sum, each) => sum + each, 0),
+            ),
+          );
+        else if (whole) line(plainFetch(event));
+      } else if (fetched.size > 0) {
+        // What was fetched has been told of already.
       } else if (stderr.isTerminal) {
         const before = begun;
         begun += event.size;
@@ -55,12 +72,20 @@ export function eraseProgress({ stderr }: Pick<Io, "stderr">): void {
   if (stderr.isTerminal) stderr.write(ERASE);
 }
 
+type FetchEvent = Extract<ProgressEvent, { readonly type: "fetch" }>;
+
+function plainFetch({ index, count, digest, size }: FetchEvent): string {
+  return `${position(index, count)}  ${digest.slice(0, 19)}  ${bytes(size).padStart(8)}  fetched`;
+}
+
+function fetchBar({ total, count }: FetchEvent, received: number): string {
+  return `[${drawn(total === 0 ? 1 : received / total)}] ${bytes(received)} of ${bytes(total)}  ${counted(count, "layer")}`;
+}
+
 type LayerEvent = Extract<ProgressEvent, { readonly type: "layer" }>;
 
 function plain(event: LayerEvent): string {
-  const width = String(event.count).length;
-  const position = `layer ${String(event.index + 1).padStart(width)}/${String(event.count)}`;
-  return `${position}  ${event.diffId.slice(0, 19)}  ${bytes(event.size).padStart(8)}  ${what(event)}`;
+  return `${position(event.index, event.count)}  ${event.diffId.slice(0, 19)}  ${bytes(event.size).padStart(8)}  ${what(event)}`;
 }
 
 /** Layers differ in size by a factor of a thousand, so it is bytes that the bar counts where it can. */
@@ -68,11 +93,19 @@ function bar(
   event: LayerEvent,
   sizes: { readonly done: number; readonly total: number } | undefined,
 ): string {
-  const WIDTH = 24;
-  const done = Math.floor((sizes ? sizes.done / sizes.total : event.index / event.count) * WIDTH);
-  const drawn = `${"#".repeat(done)}${".".repeat(WIDTH - done)}`;
+  const part = sizes ? sizes.done / sizes.total : event.index / event.count;
   const size = sizes ? `${bytes(sizes.done)} of ${bytes(sizes.total)}` : bytes(event.size);
-  return `[${drawn}] layer ${String(event.index + 1)}/${String(event.count)}  ${size}  ${what(event)}`;
+  return `[${drawn(part)}] layer ${String(event.index + 1)}/${String(event.count)}  ${size}  ${what(event)}`;
+}
+
+function position(index: number, count: number): string {
+  return `layer ${String(index + 1).padStart(String(count).length)}/${String(count)}`;
+}
+
+function drawn(part: number): string {
+  const WIDTH = 24;
+  const done = Math.floor(part * WIDTH);
+  return `${"#".repeat(done)}${".".repeat(WIDTH - done)}`;
 }
 
 function what({ kind, sources }: LayerEvent): string {

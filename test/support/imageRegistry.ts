@@ -13,8 +13,31 @@ export interface ImageRegistry extends AsyncDisposable {
   push(archive: string, repository: string): Promise<string>;
 }
 
-/** Starts a registry on the loopback interface that speaks TLS and nothing else; needs `docker-registry`, `openssl`, `skopeo`. */
-export async function startImageRegistry(): Promise<ImageRegistry> {
+export interface ImageRegistryOptions {
+  /** Plain HTTP in place of TLS. */
+  readonly plain?: boolean;
+  /** Whom it lets in; everybody unless given. */
+  readonly auth?:
+    | { readonly kind: "password" }
+    /** Bearers of tokens signed with the key of a certificate. */
+    | {
+        readonly kind: "token";
+        readonly realm: string;
+        readonly service: string;
+        readonly certificate: string;
+      };
+}
+
+/** The one account of a registry that asks for passwords. */
+export const account = { username: "tester", password: "s3cret-pass" } as const;
+/** Of that password; a registry knows bcrypt and nothing else. */
+const HTPASSWD = `${account.username}:$2b$04$MNaVFC9PxSoaWxfpRR7EvutUlMmJsvgftSOsvkdeDyfCT/94XF/6G\n`;
+
+/** Starts a registry on the loopback interface that speaks TLS, or plain HTTP; needs `docker-registry`, `openssl`, `skopeo`. */
+export async function startImageRegistry({
+  plain = false,
+  auth,
+}: ImageRegistryOptions = {}): Promise<ImageRegistry> {
   const folder = await temporaryFolder("registry");
   try {
     const address = "127.0.0.1";
@@ -26,16 +49,36 @@ export async function startImageRegistry(): Promise<ImageRegistry> {
       ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"],
       ...["-addext", `subjectAltName=IP:${address}`, "-keyout", key, "-out", certificate],
     ]);
+    await writeFile(folder.join("htpasswd"), HTPASSWD);
     const settings = {
       version: "0.1",
       storage: { filesystem: { rootdirectory: folder.join("data") } },
-      http: { addr: host, tls: { certificate, key } },
+      http: { addr: host, ...(!plain && { tls: { certificate, key } }) },
+      ...(auth?.kind === "password" && {
+        auth: { htpasswd: { realm: "test", path: folder.join("htpasswd") } },
+      }),
+      ...(auth?.kind === "token" && {
+        auth: {
+          token: {
+            realm: auth.realm,
+            service: auth.service,
+            issuer: "test",
+            rootcertbundle: auth.certificate,
+          },
+        },
+      }),
     };
     await writeFile(config, JSON.stringify(settings)); // JSON is YAML
     const server = await startInBackground("docker-registry", ["serve", config], {
       env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" },
       logFile: folder.join("registry.log"),
-      isReady: async () => (await run("openssl", ["s_client", "-connect", host], { input: "" })).code === 0,
+      isReady: async () =>
+        plain
+          ? fetch(`http://${host}/`).then(
+              () => true,
+              () => false,
+            )
+          : (await run("openssl", ["s_client", "-connect", host], { input: "" })).code === 0,
     });
     return {
       host,
@@ -44,6 +87,7 @@ export async function startImageRegistry(): Promise<ImageRegistry> {
         const digest = folder.join("digest");
         await mustRun("skopeo", [
           ...["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", `--digestfile=${digest}`],
+          ...(auth?.kind === "password" ? [`--dest-creds=${account.username}:${account.password}`] : []),
           ...[`docker-archive:${archive}`, `docker://${host}/${repository}`],
         ]);
         return (await mustRun("cat", [digest])).stdout.toString();

@@ -1,0 +1,199 @@
+/** dockerTools' `pullImage`, and nixpkgs' `nix-prefetch-docker`: an image of a registry in a file whose hash is known. */
+import { createHash } from "node:crypto";
+import { abortScope } from "../abort.js";
+import { checkGiven, requireBoolean, requireFunction, requireOptions, requireString } from "../arguments.js";
+import { LaminixError } from "../errors.js";
+import type { Digest } from "../image/layer.js";
+import { unixTime } from "../image/time.js";
+import { writeImages } from "../transports/dockerArchive/write.js";
+import { writeFileWhole } from "../transports/file.js";
+import { hostArchitecture } from "../transports/platform.js";
+import { isTagged, parseReference } from "../transports/reference.js";
+import type { RemoteImage } from "../transports/registry/image.js";
+import type { FetchEvent, RemoteLayer } from "../transports/registry/layer.js";
+import type { OnProgress } from "./progress.js";
+
+export interface PullOptions {
+  /** The file to write. What was there before stays until the new one is whole. */
+  readonly output: string;
+  /** Of the image; `linux` unless given. */
+  readonly os?: string | undefined;
+  /** By Go's name; this machine's unless given. */
+  readonly architecture?: string | undefined;
+  readonly variant?: string | undefined;
+  /** What the archive calls the image; as in the reference unless given. */
+  readonly finalImageName?: string | undefined;
+  /** The reference's tag, or `latest`, unless given. */
+  readonly finalImageTag?: string | undefined;
+  /** Whether the registry has to prove who it is; `true` unless given. It holds for that registry alone. */
+  readonly tlsVerify?: boolean | undefined;
+  /** Whether the registry is asked over http; `false` unless given. */
+  readonly plainHttp?: boolean | undefined;
+  /** Where proxies and credentials are told of; this process's environment unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** An image that has been pulled. */
+export interface PulledImage {
+  /** The file, as it was asked for. */
+  readonly path: string;
+  /** The file's size in bytes. */
+  readonly size: number;
+  /** The reference without tag and digest, as it was given. */
+  readonly imageName: string;
+  /** Of the image's manifest: with it the same image is pulled anywhere. */
+  readonly imageDigest: Digest;
+  /** Of the index that the manifest was chosen from, where the reference led to one. */
+  readonly indexDigest?: Digest;
+  /** The file's SHA-256, SRI. */
+  readonly hash: string;
+  readonly finalImageName: string;
+  readonly finalImageTag: string;
+  readonly os: string;
+  readonly arch: string;
+  readonly variant?: string;
+}
+
+/** When the archive's members were changed: always the same, so that the same image gives the same bytes. */
+const MTIME = unixTime(1).seconds;
+
+/**
+ * Fetches an image and writes it as an uncompressed docker-archive: the same bytes for the same manifest and final
+ * name, on any machine. Its configuration stays as it is, and with it its ID. Every byte is checked against its digest;
+ * the file is there whole or not at all.
+ * @param reference `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`, as for `docker pull`; by its digest where it has one
+ * @throws {LaminixError} ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_DIGEST,
+ *   ERR_ARCHIVE when the image is damaged or for other platforms, ERR_UNSUPPORTED, ERR_FILE_WRITE, ERR_PROGRAM
+ */
+export async function pullImage(reference: string, options: PullOptions): Promise<PulledImage> {
+  requireString(reference, "reference");
+  checkOptions(options);
+  const { output, onProgress, tlsVerify, plainHttp, environment } = options;
+  const wanted = parseReference(reference);
+  const imageName = nameIn(reference);
+  const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
+  const finalReference = `${finalImageName}:${finalImageTag}`;
+  if (!isTagged(finalReference)) {
+    throw new LaminixError("ERR_REFERENCE", `${finalReference} is not a name and a tag`, {
+      details: { reference: finalReference },
+    });
+  }
+  // Loaded for those who need them: most of a short program's time is loading.
+  const { RegistryClient } = await import("../transports/registry/client.js");
+  const { openRemoteImage } = await import("../transports/registry/image.js");
+  await using client = new RegistryClient(wanted.registry, { tlsVerify, plainHttp, environment });
+  // Layers that are still being fetched when something fails are to stop.
+  using scope = abortScope(options.signal);
+  const { signal } = scope;
+  const fetching = new Fetching(onProgress);
+  const image = await openRemoteImage(client, wanted, {
+    signal,
+    platform: platformIn(options),
+    onFetch: fetching.onFetch,
+  });
+  fetching.begin(image.layers);
+  try {
+    const hash = createHash("sha256");
+    const pieces = hashed(archive(image, finalReference, { ...options, signal }), hash);
+    const size = await writeFileWhole(output, pieces, { compression: "none", signal });
+    const { os, architecture: arch, variant } = image.platform;
+    return {
+      path: output,
+      size,
+      imageName,
+      imageDigest: image.manifest.digest,
+      ...(image.index && { indexDigest: image.index.digest }),
+      hash: `sha256-${hash.digest("base64")}`,
+      finalImageName,
+      finalImageTag,
+      os,
+      arch,
+      ...(variant !== undefined && { variant }),
+    };
+  } finally {
+    scope.abort(undefined);
+    for (const layer of image.layers) layer.close();
+  }
+}
+
+function archive(
+  { configBytes: config, layers }: RemoteImage,
+  finalReference: string,
+  { signal, onProgress }: PullOptions,
+): AsyncGenerator<Uint8Array> {
+  const distinct = [...new Set(layers)];
+  return writeImages([{ references: [finalReference], config, layers }], {
+    signal,
+    mtime: MTIME,
+    onLayer: (index, digest) => {
+      distinct[index - 1]?.close(); // what was fetched of it takes room on the disk
+      const { kind, sources } = distinct[index] ?? { kind: "base", sources: [] };
+      onProgress?.({ type: "layer", index, count: distinct.length, kind, sources, ...digest });
+    },
+  });
+}
+
+/** Tells of the bytes that come, and which layer of how many they are of. */
+class Fetching {
+  readonly #onProgress: OnProgress | undefined;
+  #order: readonly Digest[] = [];
+  #total = 0;
+
+  constructor(onProgress: OnProgress | undefined) {
+    this.#onProgress = onProgress;
+  }
+
+  begin(layers: readonly RemoteLayer[]): void {
+    const blobs = [...new Set(layers)].map(({ blob }) => blob);
+    this.#order = blobs.map(({ digest }) => digest);
+    this.#total = blobs.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  readonly onFetch = (event: FetchEvent): void => {
+    this.#onProgress?.({
+      type: "fetch",
+      ...event,
+      index: this.#order.indexOf(event.digest),
+      count: this.#order.length,
+      total: this.#total,
+    });
+  };
+}
+
+async function* hashed(
+  pieces: AsyncIterable<Uint8Array>,
+  hash: { update(piece: Uint8Array): unknown },
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+}
+
+/** Without what says nothing: an image for one platform is then taken whatever that is. */
+function platformIn({ os, architecture, variant }: PullOptions) {
+  if (os === undefined && architecture === undefined && variant === undefined) return undefined;
+  return { os: os ?? "linux", architecture: architecture ?? hostArchitecture(), variant };
+}
+
+function nameIn(reference: string): string {
+  const [name = ""] = reference.split("@");
+  return name.replace(/:[^:/]*$/, "");
+}
+
+function checkOptions(options: PullOptions): void {
+  requireOptions(options);
+  requireString(options.output, "options.output");
+  checkGiven(options, "options", {
+    os: requireString,
+    architecture: requireString,
+    variant: requireString,
+    finalImageName: requireString,
+    finalImageTag: requireString,
+    tlsVerify: requireBoolean,
+    plainHttp: requireBoolean,
+    onProgress: requireFunction,
+  });
+}

@@ -1,0 +1,190 @@
+/** One request over HTTP and its answer, redirects followed. */
+import { type Dispatcher, request } from "undici";
+import { LaminixError } from "../../errors.js";
+import type { Dispatchers } from "./dispatchers.js";
+import { PassingError } from "./retry.js";
+
+export interface Exchange {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** For the server that is asked; no other one gets it. */
+  readonly authorization?: string | undefined;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  /** Milliseconds that the server may say nothing for. */
+  readonly silence: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** What was asked last. */
+  readonly url: URL;
+  /** To be read, or left with `discard`. */
+  readonly body: Dispatcher.ResponseData["body"];
+}
+
+/** Origins whose certificates are not looked at. */
+export interface Trusting {
+  readonly dispatchers: Dispatchers;
+  readonly unverified: ReadonlySet<string>;
+}
+
+const MAX_REDIRECTS = 8;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Bytes that are read of what is not wanted, so that the connection can be used again. */
+const DISCARDED = 1 << 16;
+
+/**
+ * Follows redirects of GET and HEAD. The authorization stays where it was meant for, and what began with TLS goes on
+ * with it.
+ * @throws {PassingError} when the line failed in a way that may pass
+ * @throws {LaminixError} ERR_REGISTRY_UNREACHABLE, ERR_REGISTRY
+ */
+export async function exchange(asked: Exchange, { dispatchers, unverified }: Trusting): Promise<Answer> {
+  const { method, headers, authorization, body, silence, signal } = asked;
+  let { url } = asked;
+  for (let redirects = 0; ; redirects++) {
+    signal?.throwIfAborted();
+    const own = url.origin === asked.url.origin;
+    const response = await request(url, {
+      dispatcher: dispatchers.for(url, { tlsVerify: !unverified.has(url.origin) }),
+      method,
+      headers: {
+        ...headers,
+        "user-agent": "laminix",
+        ...(own && authorization !== undefined && { authorization }),
+      },
+      body: (body ?? null) as Uint8Array | null, // undici takes async iterables too, and its types do not say so
+      headersTimeout: silence,
+      bodyTimeout: silence,
+      signal: signal ?? null,
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw lineError(url, error, silence);
+    });
+    const answer = { status: response.statusCode, headers: response.headers, url, body: response.body };
+    const isRedirect = REDIRECTS.has(answer.status) && (method === "GET" || method === "HEAD");
+    if (!isRedirect) return answer;
+    await discard(answer);
+    if (redirects === MAX_REDIRECTS) throw misled(url, "too many redirects");
+    url = leadsTo(answer);
+  }
+}
+
+/**
+ * Where an answer's `Location` leads.
+ * @throws {LaminixError} ERR_REGISTRY when it is missing, no URL of HTTP, or leads out of TLS
+ */
+export function leadsTo({ headers, url }: Pick<Answer, "headers" | "url">): URL {
+  const location = headers.location;
+  if (typeof location !== "string" || !URL.canParse(location, url.href))
+    throw misled(url, "it tells no Location");
+  const target = new URL(location, url);
+  if (target.protocol !== "https:" && target.protocol !== "http:")
+    throw misled(url, `it leads to ${target.protocol}`);
+  if (url.protocol === "https:" && target.protocol === "http:") {
+    throw misled(
+      url,
+      "it leads from https to http",
+      "a registry behind a TLS proxy has to be told of it (X-Forwarded-Proto)",
+    );
+  }
+  target.username = target.password = target.hash = "";
+  return target;
+}
+
+/**
+ * A short body; `undefined` where it is longer than `limit` bytes.
+ * @throws {PassingError} when the line failed in a way that may pass
+ * @throws {LaminixError} ERR_REGISTRY_UNREACHABLE
+ */
+export async function shortBody(answer: Answer, limit: number, silence: number): Promise<Buffer | undefined> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
+      size += piece.length;
+      if (size > limit) return undefined;
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw lineError(answer.url, error, silence);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Leaves a body unread. */
+export async function discard({ body }: Pick<Answer, "body">): Promise<void> {
+  await body.dump({ limit: DISCARDED }).catch(() => undefined);
+}
+
+/** A URL in errors: what follows the question mark may be a secret. */
+export function shown(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
+
+/** Codes of failures that another attempt may not meet. */
+const PASSING = new Set([
+  ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"],
+  ...["UND_ERR_SOCKET", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"],
+  ...["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "UND_ERR_ABORTED", "UND_ERR_INFO"],
+]);
+
+/** Whether what answered did not speak TLS. */
+export function isNoTls(error: unknown): boolean {
+  const { code } = error as { readonly code?: unknown };
+  if (error instanceof LaminixError) return error.details.reason === "no TLS";
+  return typeof code === "string" && (code.startsWith("ERR_SSL_") || code === "EPROTO");
+}
+
+/** The error for a line that failed. */
+export function lineError(url: URL, error: unknown, silence: number): Error {
+  if (error instanceof LaminixError || error instanceof PassingError) return error;
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const failure = unreachable(url, error, reasonOf(code, message, silence));
+  return PASSING.has(code) ? new PassingError(failure) : failure;
+}
+
+interface Reason {
+  readonly why: string;
+  readonly reason?: string;
+  readonly hint?: string;
+}
+
+function reasonOf(code: string, message: string, silence: number): Reason {
+  if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT")
+    return { why: `it was silent for ${String(silence / 1000)} s` };
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return { why: "there is no such host", hint: "is its name right, and is there a network?" };
+  if (code === "ECONNREFUSED") return { why: "nothing listens there" };
+  if (isNoTls({ code }))
+    return {
+      why: "it does not speak TLS",
+      reason: "no TLS",
+      hint: "--plain-http (plainHttp) if it is to be so",
+    };
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|_ISSUER/.test(code)) {
+    return {
+      why: `its certificate is not trusted (${code})`,
+      hint: "name its authority with NODE_EXTRA_CA_CERTS, or do without: --no-tls-verify (tlsVerify: false)",
+    };
+  }
+  return { why: `the line failed (${code === "" ? message : code})` };
+}
+
+function unreachable(url: URL, cause: unknown, { why, reason, hint }: Reason): LaminixError {
+  return new LaminixError("ERR_REGISTRY_UNREACHABLE", `${url.host} cannot be reached: ${why}`, {
+    cause,
+    details: { url: shown(url), ...(reason !== undefined && { reason }) },
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+function misled(url: URL, why: string, hint?: string): LaminixError {
+  return new LaminixError("ERR_REGISTRY", `${shown(url)} misleads: ${why}`, {
+    details: { url: shown(url) },
+    ...(hint !== undefined && { hint }),
+  });
+}

@@ -1,0 +1,127 @@
+/** A layer that lies in a registry. */
+import type { RandomAccess } from "../../files/randomAccess.js";
+import type { Digest, Layer, LayerDigest, LayerOptions, StoredOptions } from "../../image/layer.js";
+import { Turns } from "../../tar/turns.js";
+import type { Descriptor } from "../descriptor.js";
+import { type StoredFile, wholeOf } from "../storedFile.js";
+import { StoredLayer } from "../storedLayer.js";
+import { spooled } from "../unpack.js";
+import { fetchBlob } from "./blobs.js";
+import type { RegistryClient } from "./client.js";
+
+/** Bytes of a blob have come. */
+export interface FetchEvent {
+  readonly digest: Digest;
+  readonly received: number;
+  /** Of the whole blob. */
+  readonly size: number;
+}
+
+export interface RemoteLayerOptions {
+  readonly client: RegistryClient;
+  readonly repository: string;
+  readonly blob: Descriptor;
+  readonly diffId: Digest;
+  readonly onFetch?: ((event: FetchEvent) => void) | undefined;
+  /** Shared by an image's layers. */
+  readonly turns: LayerTurns;
+}
+
+/** How many layers are fetched, and how many unpacked, at once. */
+export class LayerTurns {
+  readonly fetch = new Turns(3);
+  readonly unpack = new Turns(1);
+}
+
+/**
+ * Its blob is fetched when it is first read, and kept in a temporary file; what has been fetched is checked before
+ * anything of it is unpacked.
+ */
+export class RemoteLayer implements Layer {
+  readonly kind = "base";
+  readonly sources: readonly string[];
+  /** What the image's configuration says; checked when the layer is read. */
+  readonly expected: Digest;
+  /** As the manifest has it. */
+  readonly blob: Descriptor;
+  /** The repository that holds it. */
+  readonly origin: { readonly registry: string; readonly repository: string };
+  readonly #options: RemoteLayerOptions;
+  #fetched: { readonly file: StoredFile; readonly layer: StoredLayer } | undefined;
+
+  constructor(options: RemoteLayerOptions) {
+    this.#options = options;
+    this.blob = options.blob;
+    this.expected = options.diffId;
+    this.sources = [options.blob.digest];
+    this.origin = { registry: options.client.registry, repository: options.repository };
+  }
+
+  /** Fetches and unpacks the layer, since its size is not known before. */
+  async diffId(options: LayerOptions = {}): Promise<LayerDigest> {
+    return (await this.#local(options)).diffId(options);
+  }
+
+  /** @throws {LaminixError} ERR_DIGEST, ERR_ARCHIVE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE */
+  async *open(options: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    yield* (await this.#local(options)).open(options);
+  }
+
+  /** @throws {LaminixError} as `open` */
+  async stored(options: StoredOptions = {}): Promise<RandomAccess> {
+    return (await this.#local(options)).stored(options);
+  }
+
+  /** The blob as the registry has it, checked as it passes. */
+  openBlob({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    const { client, repository, blob } = this.#options;
+    return fetchBlob(client, repository, blob, { signal });
+  }
+
+  /** Lets go of what was fetched. It is fetched again where that is needed. */
+  close(): void {
+    this.#fetched?.layer.close();
+    this.#fetched?.file.close();
+    this.#fetched = undefined;
+  }
+
+  async #local({ signal }: LayerOptions): Promise<StoredLayer> {
+    const { turns } = this.#options;
+    const { layer } = (this.#fetched ??= await turns.fetch.take(async () => {
+      signal?.throwIfAborted();
+      return this.#fetched ?? (await this.#fetch(signal));
+    }));
+    return layer;
+  }
+
+  async #fetch(
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly file: StoredFile; readonly layer: StoredLayer }> {
+    const { blob, diffId, turns, onFetch } = this.#options;
+    const { digest, size, mediaType } = blob;
+    const pieces = this.openBlob({ signal });
+    async function* counted(): AsyncGenerator<Uint8Array> {
+      let received = 0;
+      for await (const piece of pieces) {
+        yield piece;
+        received += piece.length;
+        onFetch?.({ digest, received, size });
+      }
+    }
+    const file = await spooled(`${this.origin.registry}/${this.origin.repository}`, counted());
+    if (signal?.aborted) {
+      // Nobody would close it.
+      file.close();
+      throw signal.reason;
+    }
+    const layer = new StoredLayer({
+      kind: "base",
+      sources: this.sources,
+      diffId,
+      stored: wholeOf(file),
+      mediaType,
+      turns: turns.unpack,
+    });
+    return { file, layer };
+  }
+}

@@ -1,0 +1,61 @@
+/** What a registry says of a failure (OCI distribution-spec, "Error Codes"). */
+import { isArray, isObject, type Json, parseJson } from "../../image/json.js";
+import type { Answer } from "./exchange.js";
+
+export interface Said {
+  /** The registry's own code: `MANIFEST_UNKNOWN`. */
+  readonly code?: string;
+  /** One short line; empty where it says nothing. */
+  readonly text: string;
+}
+
+/** Bytes of a body that are looked at, and characters that are told. */
+const MOST_BYTES = 1 << 16;
+const MOST_TEXT = 300;
+
+/** Reads an answer's body; what goes wrong meanwhile is not told, since the status is what counts. */
+export async function saidIn({ body }: Pick<Answer, "body">): Promise<Said> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const piece of body as AsyncIterable<Uint8Array>) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size > MOST_BYTES) break;
+    }
+  } catch {
+    // See above.
+  }
+  return read(Buffer.concat(pieces).toString("utf8"));
+}
+
+function read(text: string): Said {
+  let json: Json;
+  try {
+    json = parseJson(text, "the answer");
+  } catch {
+    // A proxy's page, perhaps; a word or two of plain text are worth telling.
+    return { text: text.includes("<") ? "" : line(text) };
+  }
+  if (!isObject(json)) return { text: "" };
+  const errors = json.get("errors");
+  const first = isArray(errors) ? errors.find(isObject) : json;
+  const field = (name: string): string => {
+    const value = first?.get(name);
+    return typeof value === "string" ? line(value) : "";
+  };
+  const code = field("code");
+  const message = [field("message"), field("details"), field("error_description"), field("error"), code].find(
+    Boolean,
+  );
+  return { ...(code !== "" && { code }), text: message ?? "" };
+}
+
+/** Nothing that moves a terminal's cursor. */
+function line(text: string): string {
+  return text
+    .replace(/[^\P{C}\t\n]/gu, "")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, MOST_TEXT);
+}
