@@ -127,4 +127,5 @@ export type ErrorCode =
   // images that are read
   | "ERR_ARCHIVE"
   | "ERR_DIGEST"
+  | "ERR_INDEX"
   | "ERR_INTERNAL";

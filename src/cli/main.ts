@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
   "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
   merge: async () => (await import("./commands/merge.js")).merge,
+  index: async () => (await import("./commands/index.js")).index,
   inspect: async () => (await import("./commands/inspect.js")).inspect,
   export: async () => (await import("./commands/export.js")).exportCommand,
   conf: async () => (await import("./commands/conf.js")).conf,

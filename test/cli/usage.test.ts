@@ -4,7 +4,7 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const images = ["stream", "build", "layers", "stream-conf", "nix-shell", "inspect"];
+const images = ["stream", "build", "layers", "stream-conf", "nix-shell", "inspect", "index"];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
 const commands = [...images, ...questions, "store", "eval", "realise", "cache", "conf"];
 

@@ -101,12 +101,12 @@ describe("the digest cache", () => {
   test("sums up its entries and their bytes, and clears them and nothing else", async () => {
     await using folder = await temporaryFolder();
     const cache = new DigestCache(folder.path);
-    expect(cache.summary()).toEqual({ path: folder.path, entries: 0, size: 0 });
+    expect(cache.summary()).toEqual({ path: folder.path, entries: 0, compressed: 0, size: 0 });
     for (let n = 0; n < 10; n++) cache.put(key(n), digest(n));
     const size = Array.from({ length: 10 }, (_, n) => statSync(fileOf(cache, key(n))).size).reduce(
       (a, b) => a + b,
     );
-    expect(cache.summary()).toEqual({ path: folder.path, entries: 10, size });
+    expect(cache.summary()).toEqual({ path: folder.path, entries: 10, compressed: 0, size });
     writeFileSync(folder.join("mine"), "");
     cache.clear();
     cache.clear();
@@ -122,7 +122,7 @@ describe("the digest cache", () => {
       expect(() => cache.put(key(1), digest(1))).not.toThrow();
       expect(cache.get(key(1))).toBeUndefined();
       expect(() => cache.remove(key(1))).not.toThrow();
-      expect(cache.summary()).toEqual({ path: place, entries: 0, size: 0 });
+      expect(cache.summary()).toEqual({ path: place, entries: 0, compressed: 0, size: 0 });
       expect(() => cache.clear()).not.toThrow();
     }
   });

@@ -1,35 +1,30 @@
 import type { Command } from "commander";
 import type { SingleLayerSpec } from "../../builders/singleLayerSpec.js";
 import { bytes } from "../format.js";
+import { archiveCompression, type FormatFlags, withFormatFlags, withFormatKeys } from "../formatFlags.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
 
-interface Options extends CommonOptions, ImageFlags {
-  readonly output: string;
-  readonly compress?: string;
-}
+type Options = CommonOptions & ImageFlags & FormatFlags;
 
 export function buildImage(io: Io): Command {
-  return withImageFlags(command("build-image", "an image with everything in one layer, in a file"))
+  return withFormatFlags(withImageFlags(command("build-image", "an image with everything in one layer")))
     .argument("<SPEC>")
-    .requiredOption("-o, --output <FILE>", "where to write it")
-    .option("--compress <HOW>", "none, gz or zstd; unless given, the spec's, or what the file's name ends in")
     .action(async (file: string, options: Options) => {
       const { singleLayerImage } = await import("../../builders/singleLayerImage.js");
-      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
+      const { writeImageFile } = await import("../../builders/imageFile.js");
+      const { output, format, jobs } = options;
+      const { signal } = io;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
-        const spec = (await specFrom([file], options, store, io)) as SingleLayerSpec;
-        const compression = compressionFor(options.output, options.compress ?? spec.compressor);
-        await using image = await singleLayerImage(spec, {
-          ...{ store, onProgress },
-          signal: io.signal,
-          jobs: options.jobs,
-        });
-        const size = await writeFileWhole(options.output, image.pieces(), { compression, signal: io.signal });
-        finish(`${image.imageName}:${image.imageTag}  ${options.output}  ${bytes(size)}`);
+        const given = (await specFrom([file], options, store, io)) as SingleLayerSpec;
+        const spec = withFormatKeys(given, options);
+        const compression = archiveCompression(options, spec);
+        await using image = await singleLayerImage(spec, { store, signal, jobs, onProgress });
+        const { size } = await writeImageFile(image, { output, format, signal, jobs }, compression);
+        finish(`${image.reference}  ${output}  ${bytes(size)}`);
       });
     });
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
+import { archiveCompression, type FormatFlags, withFormatFlags, withFormatKeys } from "../formatFlags.js";
 import { type ImageFlags, specFrom, withImageFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
@@ -26,32 +27,23 @@ export function stream(io: Io): Command {
     });
 }
 
-interface BuildOptions extends Options {
-  readonly output: string;
-  readonly compress?: string;
-}
+type BuildOptions = Options & FormatFlags;
 
 export function build(io: Io): Command {
-  return withImageFlags(command("build", "an image as a docker-archive in a file"))
+  return withFormatFlags(withImageFlags(command("build", "an image in a file, or as an OCI layout")))
     .argument("[SPEC|PATH...]")
-    .requiredOption("-o, --output <FILE>", "where to write it")
-    .option("--compress <HOW>", "none, gz or zstd; unless given, the spec's, or what the file's name ends in")
     .action(async (args: string[], options: BuildOptions) => {
-      const { compressionFor } = await import("../../transports/file.js");
-      const { buildLayeredImage } = await import("../../builders/buildLayeredImage.js");
-      const { output, compress, jobs } = options;
+      const { writeImageFile } = await import("../../builders/imageFile.js");
+      const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+      const { output, format, jobs } = options;
+      const { signal } = io;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
-        const spec = await specFrom(args, options, store, io);
-        const compressor =
-          compress === undefined && spec.compressor !== undefined
-            ? spec.compressor
-            : compressionFor(output, compress);
-        const { imageName, imageTag, size } = await buildLayeredImage(
-          { ...spec, compressor },
-          { store, signal: io.signal, jobs, onProgress, output },
-        );
-        finish(`${imageName}:${imageTag}  ${output}  ${bytes(size)}`);
+        const spec = withFormatKeys(await specFrom(args, options, store, io), options);
+        const compression = archiveCompression(options, spec);
+        await using image = await streamLayeredImage(spec, { store, signal, jobs, onProgress });
+        const { size } = await writeImageFile(image, { output, format, signal, jobs }, compression);
+        finish(`${image.reference}  ${output}  ${bytes(size)}`);
       });
     });
 }
