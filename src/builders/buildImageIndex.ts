@@ -24,6 +24,7 @@ import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import { openImages } from "../transports/open.js";
+import { wholeReference } from "../transports/reference.js";
 import type { StoredImages } from "../transports/storedImage.js";
 import { BuiltImage } from "./builtImage.js";
 import type { BuildFileOptions, ImageFormat } from "./imageFile.js";
@@ -139,7 +140,7 @@ function tellTo({ onProgress }: ImageIndexOptions): Required<LayoutWriteOptions>
 /** The name that all of them have, if they have but one. */
 function referencesOf(images: readonly LayoutImage[], asked: string | undefined): readonly string[] {
   if (asked !== undefined) return [asked];
-  const all = new Set(images.flatMap(({ references }) => references));
+  const all = new Set(images.flatMap(({ references }) => references.map(wholeReference)));
   return all.size === 1 ? [...all] : [];
 }
 

@@ -17,7 +17,7 @@ export function cache(io: Io): Command {
       const summary = digests.summary();
       if (options.json) return io.stdout.write(`${JSON.stringify(summary)}\n`);
       const { path, entries, compressed, size } = summary;
-      const kinds = [counted(entries - compressed, "layer"), counted(compressed, "compressed layer")];
-      await io.stdout.write(`${path}: ${kinds.join(", ")}, ${bytes(size)}\n`);
+      const packed = compressed === 0 ? "" : `, ${counted(compressed, "compressed layer")}`;
+      await io.stdout.write(`${path}: ${counted(entries - compressed, "layer")}${packed}, ${bytes(size)}\n`);
     });
 }
