@@ -127,6 +127,7 @@ export type ErrorCode =
   // images that are read
   | "ERR_ARCHIVE"
   | "ERR_DIGEST"
+  | "ERR_INDEX"
   // registries
   | "ERR_REFERENCE"
   | "ERR_REGISTRY"

@@ -1,6 +1,8 @@
 /** The image that another is built upon. */
 import { LaminixError } from "../errors.js";
 import { isObject, type JsonObject } from "../image/json.js";
+import type { Digest } from "../image/layer.js";
+import { isTagged, wholeReference } from "../transports/reference.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
@@ -39,6 +41,13 @@ export class Base implements Disposable {
   /** What the layers are told by. */
   get diffIds(): readonly string[] {
     return this.image.layers.map((layer) => layer.expected);
+  }
+
+  /** What a manifest tells of it; `undefined` where it has none of its own, as in a docker-archive. */
+  get manifest(): { readonly digest: Digest; readonly name: string | undefined } | undefined {
+    const { manifest, references } = this.image;
+    const name = references.find(isTagged);
+    return manifest && { digest: manifest.digest, name: name && wholeReference(name) };
   }
 
   get config(): JsonObject | undefined {

@@ -4,7 +4,7 @@ import { singleLayerImage } from "./singleLayerImage.js";
 import type { SingleLayerSpec } from "./singleLayerSpec.js";
 
 /**
- * Writes a docker-archive with one layer on top of the base: copies of `copyToRoot`, what the commands make of them, and
+ * Writes an image with one layer on top of the base: copies of `copyToRoot`, what the commands make of them, and
  * the closure of store paths that these and the configuration name.
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH,
  *   ERR_ARCHIVE for the base image, ERR_SCRIPT and ERR_PROGRAM for commands, ERR_FILE_WRITE, and what connecting to the

@@ -1,13 +1,34 @@
 /** What the builders make: an image that is ready to be read. */
 import { Readable } from "node:stream";
 import type { Compressor } from "../compress/compress.js";
+import type { Descriptor } from "../image/blob.js";
 import type { Image } from "../image/image.js";
-import type { Layer } from "../image/layer.js";
+import type { Digest, Encoding, Layer, LayerDigest } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
+import { layoutImage } from "../transports/ociLayout/contents.js";
+import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
+import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
+import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import type { BuildOptions } from "./buildOptions.js";
+import { digestCacheOf } from "./layerTools.js";
 import type { ImageParts, PlannedLayer } from "./plan.js";
 import type { ResolvedSpec } from "./spec.js";
+
+/** `docker load` takes the first; skopeo, podman and what else knows OCI layouts take the second. */
+export type ArchiveFormat = "docker-archive" | "oci-archive";
+
+export interface ReadOptions extends Pick<BuildOptions, "signal" | "onProgress"> {
+  /** Threads that compress layers, at the most; as the image was built with unless given. */
+  readonly jobs?: number | undefined;
+}
+
+export interface PiecesOptions extends ReadOptions {
+  /** A docker-archive unless given. */
+  readonly format?: ArchiveFormat | undefined;
+  /** Called before the end of an oci-archive with the digest of the image's manifest. */
+  readonly onDigest?: (digest: Digest) => void;
+}
 
 /** An image that is ready to be read. It holds its store paths against the garbage collector until it is closed. */
 export class BuiltImage implements AsyncDisposable {
@@ -19,6 +40,9 @@ export class BuiltImage implements AsyncDisposable {
   readonly passthru: Readonly<Record<string, unknown>>;
   /** How a file with its archive is to be compressed, as the spec says. */
   readonly compressor: Compressor;
+  /** How its layers are compressed in OCI layouts, as the spec says. */
+  readonly layerCompression: Encoding;
+  readonly #level: number | undefined;
   readonly #mtime: number;
   readonly #parts: ImageParts;
   readonly #options: BuildOptions;
@@ -40,37 +64,90 @@ export class BuiltImage implements AsyncDisposable {
     this.layers = made.layers;
     this.passthru = made.spec.passthru;
     this.compressor = made.spec.compressor;
+    this.layerCompression = made.spec.layerCompression;
+    this.#level = made.spec.layerCompressionLevel ?? undefined;
     this.#mtime = made.mtime;
     this.#parts = made.parts;
     this.#options = made.options;
   }
 
+  /** `name:tag`. */
+  get reference(): string {
+    return `${this.imageName}:${this.imageTag}`;
+  }
+
   /**
-   * The docker-archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it
-   * before its manifest, so that half an archive is never taken for a whole one.
-   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID
+   * The archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it before
+   * its manifest or index, so that half an archive is never taken for a whole one.
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID; for an oci-archive
+   *   ERR_UNSUPPORTED where there is no zstd, and ERR_FILE_WRITE for temporary files
    */
-  pieces(options: Pick<BuildOptions, "signal" | "onProgress"> = {}): AsyncGenerator<Uint8Array> {
-    const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
-    const { layers } = this.image;
+  pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
+    if (options.format === "oci-archive") {
+      return writeOciArchive([layoutImage(this.image, [this.reference])], {
+        ...this.#layoutOptions(options),
+        mtime: this.#mtime,
+        onTargets: ([target]) => {
+          if (target) options.onDigest?.(target.digest);
+        },
+      });
+    }
+    const { signal = this.#options.signal } = options;
     return writeDockerArchive(this.image, {
       signal,
-      references: [`${this.imageName}:${this.imageTag}`],
+      references: [this.reference],
       mtime: this.#mtime,
       baseLayers: "normal",
       onLayer: (index, digest) => {
-        const { kind, sources } = layers[index] as Layer;
-        onProgress?.({ type: "layer", index, count: layers.length, kind, sources, ...digest });
+        this.#tell(options, this.image.layers[index], index, digest);
       },
-      beforeManifest: async () => {
-        for (const roots of this.#parts.roots) await roots.check({ signal });
-      },
+      beforeManifest: () => this.#check(signal),
     });
   }
 
-  /** The docker-archive as a stream whose pieces may be kept. */
-  stream(options: Pick<BuildOptions, "signal" | "onProgress"> = {}): Readable {
+  /** The archive as a stream whose pieces may be kept. */
+  stream(options: PiecesOptions = {}): Readable {
     return Readable.from(copied(this.pieces(options)), { objectMode: false });
+  }
+
+  /**
+   * Writes the image into the folder of an OCI layout. A new folder is there whole or not at all; to a layout that is
+   * there already the image is added, in place of one of the same name.
+   * @returns the manifest's digest, and the bytes of the image's blobs together
+   * @throws {LaminixError} ERR_FILE_WRITE, also where something else than a layout is there; and as reading the image does
+   */
+  async writeLayout(
+    folder: string,
+    options: ReadOptions = {},
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    const image = layoutImage(this.image, [this.reference]);
+    const { targets, size } = await writeOciFolder(folder, [image], this.#layoutOptions(options));
+    const [target] = targets as readonly [Descriptor];
+    return { digest: target.digest, size };
+  }
+
+  #layoutOptions(options: ReadOptions): LayoutWriteOptions {
+    const { signal = this.#options.signal, jobs = this.#options.jobs } = options;
+    return {
+      ...{ signal, jobs },
+      encoding: this.layerCompression,
+      level: this.#level,
+      cache: digestCacheOf(this.#options),
+      onLayer: ({ layer }, digest, index) => {
+        this.#tell(options, layer, index, digest);
+      },
+      beforeIndex: () => this.#check(signal),
+    };
+  }
+
+  #tell(options: ReadOptions, layer: Layer | undefined, index: number, digest: LayerDigest): void {
+    const { onProgress = this.#options.onProgress } = options;
+    const { kind, sources } = layer ?? { kind: "base", sources: [] };
+    onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
+  }
+
+  async #check(signal: AbortSignal | undefined): Promise<void> {
+    for (const roots of this.#parts.roots) await roots.check({ signal });
   }
 
   /** Lets the garbage collector have the store paths. May be called again. */

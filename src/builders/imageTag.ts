@@ -26,7 +26,10 @@ export async function tagOf(
   const { base, closure, customisation } = parts;
   const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
   // The pipeline decides through the layers that it makes.
-  const { contents: ______, copyToRoot: _______, layeringPipeline: ________, ...deciding } = rest;
+  const { contents: ______, copyToRoot: _______, layeringPipeline: ________, annotations, ...others } = rest;
+  // Neither has a say in what is in the layers, nor in a docker-archive.
+  const { layerCompression: _________, layerCompressionLevel: __________, ...image } = others;
+  const deciding = Object.keys(annotations).length === 0 ? image : { ...image, annotations };
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
   const config = formatJson(deciding.config);
   const root = await rootFacts(customisation, closure);

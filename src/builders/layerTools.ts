@@ -8,10 +8,14 @@ export interface LayerTools {
   readonly cache: DigestCache | undefined;
 }
 
+export function digestCacheOf({ cache }: Pick<BuildOptions, "cache">): DigestCache | undefined {
+  return cache === false ? undefined : (cache ?? new DigestCache());
+}
+
 /** Without a cache that could know them all the layers will be hashed, so the threads for it are started at once. */
 export function layerTools({ cache, jobs }: Pick<BuildOptions, "cache" | "jobs">): LayerTools {
   const pool = new TarPool(jobs);
-  const digests = cache === false ? undefined : (cache ?? new DigestCache());
+  const digests = digestCacheOf({ cache });
   if (!digests || digests.isEmpty) pool.warmUp();
   return { pool, cache: digests };
 }

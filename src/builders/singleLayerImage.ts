@@ -1,4 +1,5 @@
 /** An image with everything in one layer on top of its base: dockerTools' `buildImage`. */
+import { imageAnnotations } from "../image/annotations.js";
 import { inheritConfig, inheritHistory } from "../image/inherit.js";
 import { TreeLayer } from "../image/treeLayer.js";
 import { parseTime } from "../image/time.js";
@@ -50,6 +51,7 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
         variant: resolved.variant,
         created: created.iso,
         inherited: base && inheritHistory(base.image.configFile, base.image.layers, created.iso),
+        annotations: imageAnnotations({ created: created.iso, base: base?.manifest }, resolved.annotations),
         layers: [...(base?.image.layers ?? []), layer],
       },
       imageTag: resolved.tag ?? (await tagOf(resolved, [paths], parts, { created: created.iso, mtime })),

@@ -22,6 +22,11 @@ const REPOSITORY =
 const entry = z.union([text, pieceEntrySchema]);
 const entries = z.union([z.array(entry).readonly(), entry.transform((one) => [one])]).nullable();
 
+function unknownCompressor({ input }: { readonly input?: unknown }): string {
+  const given = typeof input === "string" ? JSON.stringify(input) : `a value of type ${typeof input}`;
+  return `${given} is not a compressor; there are ${COMPRESSORS.join(", ")}`;
+}
+
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
   specVersion: z.literal(1).optional().describe("The version of this format."),
@@ -119,14 +124,22 @@ export const specSchema = z.strictObject({
       "Store paths that the image names and does not have, such as those that are built in a container.",
     ),
   compressor: z
-    .enum(COMPRESSORS, {
-      error: ({ input }) => {
-        const given = typeof input === "string" ? JSON.stringify(input) : `a value of type ${typeof input}`;
-        return `${given} is not a compressor; there are ${COMPRESSORS.join(", ")}`;
-      },
-    })
+    .enum(COMPRESSORS, { error: unknownCompressor })
     .default("gz")
     .describe("How an archive in a file is compressed."),
+  layerCompression: z
+    .enum(COMPRESSORS, { error: unknownCompressor })
+    .default("gz")
+    .describe("How layers are compressed where they are blobs of their own: in OCI layouts and registries."),
+  layerCompressionLevel: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe("Of layerCompression: 0 to 9 for gz, 6 unless given; 1 to 19 for zstd, 3 unless given."),
+  annotations: z
+    .record(z.string().min(1), z.string())
+    .default({})
+    .describe("Of the image's manifest, which OCI layouts and registries have, by key."),
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
 });
 
@@ -161,6 +174,7 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const result = specSchema.safeParse({ ...spec, contents, copyToRoot, config: {} });
   if (result.success) {
     const { data } = result;
+    checkLevel(data);
     const architecture = data.architecture ?? hostArchitecture();
     return { ...data, contents: contents ?? [], copyToRoot: copyToRoot ?? [], config: json, architecture };
   }
@@ -171,6 +185,23 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   const key = issue?.path.join(".") ?? "";
   const missing = issue?.code === "invalid_type" && !(key in spec);
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
+}
+
+/** What zlib takes, and zstd without a window larger than all decoders have memory for. */
+const LEVELS = { gz: [0, 9], zstd: [1, 19] } as const;
+
+function checkLevel({
+  layerCompression,
+  layerCompressionLevel: level,
+}: Pick<z.output<typeof specSchema>, "layerCompression" | "layerCompressionLevel">): void {
+  if (level === null) return;
+  const key = "layerCompressionLevel";
+  if (layerCompression === "none")
+    throw invalid(key, `${key}: there is no level where layerCompression is none`);
+  const [least, most] = LEVELS[layerCompression];
+  if (level >= least && level <= most) return;
+  const range = `${String(least)} to ${String(most)}`;
+  throw invalid(key, `${key}: ${String(level)} is not a level of ${layerCompression}, which are ${range}`);
 }
 
 /** Pieces in place of what stands for them. */

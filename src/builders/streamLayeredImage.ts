@@ -1,4 +1,5 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
+import { imageAnnotations } from "../image/annotations.js";
 import { inheritConfig, inheritHistory } from "../image/inherit.js";
 import type { Image } from "../image/image.js";
 import type { Layer } from "../image/layer.js";
@@ -43,6 +44,7 @@ export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions 
       variant: resolved.variant,
       created: created.iso,
       inherited: base && inheritHistory(base.image.configFile, base.image.layers, created.iso),
+      annotations: imageAnnotations({ created: created.iso, base: base?.manifest }, resolved.annotations),
       layers: [
         ...(base?.image.layers ?? []),
         ...storeLayers(resolved, plan, parts, store, mtime, options),

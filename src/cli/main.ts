@@ -28,6 +28,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     inspect: async () => (await import("./commands/inspect.js")).inspect,
     export: async () => (await import("./commands/export.js")).exportCommand,
     merge: async () => (await import("./commands/merge.js")).merge,
+    index: async () => (await import("./commands/index.js")).index,
     pull: async () => (await import("./commands/pull.js")).pull,
   },
   "The Nix store:": {

@@ -7,7 +7,7 @@ import type { CompressOptions } from "./compress.js";
 const CHUNK = 1 << 19;
 /** How far back deflate can refer. */
 const WINDOW = 1 << 15;
-const LEVEL = 6;
+export const GZIP_LEVEL = 6;
 
 /** No name, no time, and no word on the operating system. */
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
@@ -17,7 +17,7 @@ const lastBlock = [3, 0];
 /** @throws whatever `pieces` throws */
 export async function* gzip(
   pieces: AsyncIterable<Uint8Array>,
-  { level = LEVEL, signal, jobs }: CompressOptions,
+  { level = GZIP_LEVEL, signal, jobs }: CompressOptions,
 ): AsyncGenerator<Uint8Array> {
   let checksum = 0;
   let length = 0;

@@ -15,18 +15,18 @@ import { filter, type FilterProgram } from "./program.js";
 
 /** Twice the window of the usual level: a frame knows nothing of the one before it. */
 const FRAME = 1 << 22;
-const LEVEL = 3;
+export const ZSTD_LEVEL = 3;
 
 /** @throws {LaminixError} ERR_UNSUPPORTED, ERR_PROGRAM; and whatever `pieces` throws */
 export function zstd(pieces: AsyncIterable<Uint8Array>, options: CompressOptions): AsyncIterable<Uint8Array> {
   if (!zstdOfNode()) return byProgram(pieces, options);
-  const { level = LEVEL, signal, jobs } = options;
+  const { level = ZSTD_LEVEL, signal, jobs } = options;
   return encodeChunks(pieces, { format: "zstd", level, size: FRAME, ahead: 1, dictionary: 0, signal, jobs });
 }
 
 async function* byProgram(
   pieces: AsyncIterable<Uint8Array>,
-  { level = LEVEL, signal, jobs = availableParallelism() }: CompressOptions,
+  { level = ZSTD_LEVEL, signal, jobs = availableParallelism() }: CompressOptions,
 ): AsyncGenerator<Uint8Array> {
   const program: FilterProgram = {
     program: "zstd",

@@ -1,6 +1,6 @@
 /** An image as a value: what is in it, not what it is called or where it goes. */
 import { type Json, type JsonObject, formatJson } from "./json.js";
-import type { Layer, LayerDigest } from "./layer.js";
+import type { Annotations, Digest, Layer } from "./layer.js";
 import { reprList } from "./python.js";
 
 export interface Image {
@@ -15,6 +15,8 @@ export interface Image {
   readonly layers: readonly Layer[];
   /** What is known of the lowest layers. */
   readonly inherited?: Inherited | undefined;
+  /** What a manifest says of it; the configuration, and with it a docker-archive, says nothing of them. */
+  readonly annotations?: Annotations | undefined;
 }
 
 /** The history of a base image. */
@@ -29,7 +31,7 @@ export interface Inherited {
  * The image's configuration file: key for key and byte for byte what nixpkgs' image builder writes.
  * Format: Docker image specification 1.3, "Image JSON Description".
  */
-export function configFile(image: Image, digests: readonly LayerDigest[]): string {
+export function configFile(image: Image, diffIds: readonly Digest[]): string {
   const { inherited = { history: [], layers: 0 } } = image;
   const history = image.layers
     .slice(inherited.layers)
@@ -41,7 +43,7 @@ export function configFile(image: Image, digests: readonly LayerDigest[]): strin
       ...(image.variant !== undefined && { variant: image.variant }),
       os: "linux",
       config: image.config,
-      rootfs: object({ diff_ids: digests.map(({ diffId }) => diffId), type: "layers" }),
+      rootfs: object({ diff_ids: diffIds, type: "layers" }),
       history: [...inherited.history, ...history],
     }),
     4,

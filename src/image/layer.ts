@@ -1,5 +1,6 @@
 /** What a layer is to everything that carries images: a file system tree whose tar is made when asked for. */
 import { createHash } from "node:crypto";
+import { COMPRESSORS, type Compressor } from "../compress/compress.js";
 import type { RandomAccess } from "../files/randomAccess.js";
 import type { StorePath } from "../store/storePath.js";
 
@@ -27,6 +28,29 @@ export interface StoredOptions extends LayerOptions {
   readonly trusted?: boolean;
 }
 
+/** How a layer's tar is packed: as it is, with gzip, or with zstd. */
+export type Encoding = Compressor;
+export const ENCODINGS: readonly Encoding[] = COMPRESSORS;
+
+/** By key. Format: OCI image-spec 1.1, annotations.md. */
+export type Annotations = ReadonlyMap<string, string>;
+
+/** A layer that lies packed somewhere. */
+export interface PackedLayer {
+  readonly diffId: Digest;
+  /** Of the packed bytes. */
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Those of its descriptor. */
+  readonly annotations?: Annotations | undefined;
+  /**
+   * The packed bytes; a piece is good until the next one is asked for.
+   * @throws {LaminixError} ERR_DIGEST at the end, when they are not those of the digest
+   */
+  open(options?: LayerOptions): AsyncIterable<Uint8Array>;
+}
+
 export type LayerKind = "store" | "contents" | "base";
 
 export interface Layer {
@@ -44,6 +68,8 @@ export interface Layer {
   open(options?: LayerOptions): AsyncIterable<Uint8Array>;
   /** The uncompressed tar where it lies already, to be read anywhere; absent where it is made when it is asked for. */
   stored?(options?: StoredOptions): Promise<RandomAccess>;
+  /** The layer where it lies in that encoding already; `undefined` where it does not. */
+  packed?(encoding: Encoding): PackedLayer | undefined;
 }
 
 export interface StorePathHash {

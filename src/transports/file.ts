@@ -66,7 +66,8 @@ export async function writeFileWhole(
   }
 }
 
-async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
+/** A piece, to where the file has been written to. */
+export async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
   for (let done = 0; done < piece.length;) done += (await file.write(piece, done)).bytesWritten;
 }
 

@@ -12,8 +12,8 @@ import { openPlain } from "./unpack.js";
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Chosen where an image is there for several; this machine's, on Linux, unless given. */
-  readonly platform?: Platform | undefined;
+  /** Chosen where an image is there for several, or all of them; this machine's, on Linux, unless given. */
+  readonly platform?: Platform | "all" | undefined;
 }
 
 /**

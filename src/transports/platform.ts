@@ -1,14 +1,20 @@
-/** What an image runs on (OCI image-spec, image-index.md, "platform"). */
+/** The platform that is wanted, and those that there are. */
+import type { JsonObject } from "../image/json.js";
+import { normalVariant, type Platform } from "../image/platform.js";
 
-export interface Platform {
-  readonly os: string;
-  /** By Go's name. */
-  readonly architecture: string;
-  readonly variant?: string | undefined;
-}
+export { type Platform, platformName } from "../image/platform.js";
 
-export function platformName({ os, architecture, variant }: Platform): string {
-  return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
+/** The one that a configuration or a descriptor tells of; `unknown` where it does not. */
+export function platformOf(object: JsonObject): Platform {
+  const text = (key: string): string | undefined => {
+    const value = object.get(key);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  return {
+    os: text("os") ?? "unknown",
+    architecture: text("architecture") ?? "unknown",
+    variant: text("variant"),
+  };
 }
 
 /**
@@ -29,11 +35,6 @@ export function forPlatform<T extends { readonly platform: Platform }>(
   const variants = [...new Set(matching.map(variantOf))].sort();
   const best = variants.includes("") ? "" : variants.at(-1);
   return matching.filter((item) => variantOf(item) === best);
-}
-
-/** v8 is what every arm64 is. */
-function normalVariant({ architecture, variant = "" }: Platform): string {
-  return architecture === "arm64" && variant === "v8" ? "" : variant;
 }
 
 /** This machine's architecture by Go's name. */

@@ -2,7 +2,17 @@
 import type { Compression } from "../compress/decompress.js";
 import { LaminixError } from "../errors.js";
 import type { RandomAccess } from "../files/randomAccess.js";
-import type { Digest, Layer, LayerDigest, LayerKind, LayerOptions, StoredOptions } from "../image/layer.js";
+import type {
+  Annotations,
+  Digest,
+  Encoding,
+  Layer,
+  LayerDigest,
+  LayerKind,
+  LayerOptions,
+  PackedLayer,
+  StoredOptions,
+} from "../image/layer.js";
 import { PIECE } from "../tar/archive.js";
 import type { Turns } from "../tar/turns.js";
 import { Digester, requireDigest } from "./digest.js";
@@ -27,6 +37,8 @@ export interface StoredLayerOptions {
   /** Of the bytes as they are stored, where a manifest tells it. */
   readonly digest?: Digest;
   readonly mediaType?: string;
+  /** Those of its descriptor. */
+  readonly annotations?: Annotations;
   readonly member?: ArchiveMember;
   /** Shared by an image's layers, so that they are unpacked one after the other. */
   readonly turns: Turns;
@@ -49,6 +61,8 @@ const suffixes: Readonly<Record<Compression, string>> = {
   bzip2: ".bzip2",
   br: ".br",
 };
+
+const compressions: Readonly<Record<Encoding, Compression>> = { none: "none", gz: "gzip", zstd: "zstd" };
 
 export class StoredLayer implements Layer {
   readonly kind: LayerKind;
@@ -89,6 +103,34 @@ export class StoredLayer implements Layer {
   /** The bytes as they are stored, unchecked. */
   openStored({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
     return regionPieces(this.#options.stored, { signal, buffer: Buffer.allocUnsafeSlow(PIECE) });
+  }
+
+  /** The layer as it lies, where a manifest vouches for its bytes. */
+  get asStored(): PackedLayer | undefined {
+    const { stored, digest, annotations } = this.#options;
+    if (digest === undefined) return undefined;
+    const { size } = stored;
+    return {
+      diffId: this.expected,
+      digest,
+      size,
+      annotations,
+      open: (options) => this.#verified(digest, options),
+    };
+  }
+
+  packed(encoding: Encoding): PackedLayer | undefined {
+    const { asStored } = this;
+    return asStored && compressionOf(this.#options.stored) === compressions[encoding] ? asStored : undefined;
+  }
+
+  async *#verified(digest: Digest, options: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    const digester = new Digester();
+    for await (const piece of this.openStored(options)) {
+      digester.update(piece);
+      yield piece;
+    }
+    requireDigest(this.#name, digest, digester.digest());
   }
 
   /**

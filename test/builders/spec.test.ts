@@ -34,6 +34,9 @@ describe("an image's spec", () => {
       gname: "root",
       includeStorePaths: true,
       compressor: "gz",
+      layerCompression: "gz",
+      layerCompressionLevel: null,
+      annotations: {},
       namedOnly: [],
       passthru: {},
     });

@@ -467,16 +467,52 @@ describe("laminix inspect", () => {
   });
 });
 
+describe("laminix build in OCI formats", () => {
+  test("refuses flags that have no effect, and levels that there are not", async () => {
+    const output = folder.join("refused");
+    for (const [flags, code, message] of [
+      [["--layer-compression", "gz"], 2, /--layer-compression is of no use in a docker-archive/],
+      [["--annotation", "a=b"], 2, /--annotation is of no use/],
+      [["--format", "oci-dir", "--annotation", "a"], 2, /not of the form KEY=VALUE/],
+      [["--format", "oci-dir", "--compress", "gz"], 2, /oci-dir is a folder/],
+      [["--format", "oci"], 2, /docker-archive, oci-archive, oci-dir/],
+      [["--format", "oci-dir", "--layer-compression", "xz"], 2, /none, gz, zstd/],
+      [
+        ["--format", "oci-dir", "--layer-compression-level", "11"],
+        1,
+        /11 is not a level of gz, which are 0 to 9/,
+      ],
+    ] as const) {
+      const result = await runMain(["build", program, ...graph, "-o", output, ...flags]);
+      expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(message)]);
+    }
+    expect(readdirSync(folder.path)).not.toContain("refused");
+  });
+
+  test("compresses the archive as a whole only when it is told to", async () => {
+    const archives = await Promise.all(
+      [[], ["--compress", "gz"]].map(async (flags, i) => {
+        const output = folder.join(`oci${i}.tar.gz`);
+        const args = ["--format", "oci-archive", "-o", output, "--layer-compression", "none", ...flags];
+        const { code, stderr } = await runMain(["build", program, ...graph, ...args]);
+        expect([code, stderr]).toEqual([0, expect.any(String)]);
+        return readFileSync(output);
+      }),
+    );
+    expect(gunzipSync(archives[1]!).equals(archives[0]!)).toBe(true);
+  });
+});
+
 describe("laminix cache", () => {
   test("tells its place and what is in it, and is emptied when asked", async () => {
     // A graph in a file vouches for nothing, so no digest is kept for its hashes.
     const facts = async (...flags: string[]): Promise<unknown> =>
       JSON.parse((await runMain(["cache", "--json", ...flags])).stdout.toString());
-    expect(await facts()).toEqual({ path: cache.path, entries: 0, size: 0 });
+    expect(await facts()).toEqual({ path: cache.path, entries: 0, compressed: 0, size: 0 });
     mkdirSync(cache.join("digests/ab"), { recursive: true });
     writeFileSync(cache.join("digests/ab/cd"), "12345");
-    expect(await facts()).toEqual({ path: cache.path, entries: 1, size: 5 });
+    expect(await facts()).toEqual({ path: cache.path, entries: 1, compressed: 0, size: 5 });
     expect((await runMain(["cache"])).stdout.toString()).toBe(`${cache.path}: 1 layer, 5 B\n`);
-    expect(await facts("--clear")).toEqual({ path: cache.path, entries: 0, size: 0 });
+    expect(await facts("--clear")).toEqual({ path: cache.path, entries: 0, compressed: 0, size: 0 });
   });
 });

@@ -4,7 +4,18 @@ import { projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
 
-const images = ["stream", "build", "build-image", "nix-shell", "layers", "inspect", "export", "merge"];
+const images = [
+  "stream",
+  "build",
+  "build-image",
+  "nix-shell",
+  "layers",
+  "inspect",
+  "export",
+  "merge",
+  "pull",
+  "index",
+];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
 const steps = ["stream-conf", "conf", "customise"];
 const commands = [...images, ...questions, ...steps, "store", "eval", "realise", "cache"];

@@ -12,7 +12,7 @@ import {
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { defaultCacheDir, DigestCache } from "../../src/image/digestCache.js";
+import { type BlobDigest, defaultCacheDir, DigestCache } from "../../src/image/digestCache.js";
 import { hashOf, type LayerDigest } from "../../src/image/layer.js";
 import { testWith } from "../support/requirements.js";
 import { mustRun, projectRoot } from "../support/run.js";
@@ -35,6 +35,27 @@ describe("the digest cache", () => {
     expect(cache.get(key(1))).toEqual(digest(1));
     expect(new DigestCache(folder.join("cache")).get(key(2))?.size).toBe(999_999_999_999_999);
     expect(cache.get(key(3))).toBeUndefined();
+  });
+
+  test("knows a layer by each encoder that compressed it, apart from the layer itself", async () => {
+    await using folder = await temporaryFolder();
+    const cache = new DigestCache(folder.path);
+    const blob = (n: number): BlobDigest => ({ digest: digest(n).diffId, size: n });
+    cache.put(key(1), digest(1));
+    cache.putCompressed(key(1), "gz 6", blob(2));
+    cache.putCompressed(key(1), "gz 9", blob(3));
+    expect(cache.get(key(1))).toEqual(digest(1));
+    expect(["gz 6", "gz 9", "zstd"].map((encoder) => cache.compressed(key(1), encoder))).toEqual([
+      blob(2),
+      blob(3),
+      undefined,
+    ]);
+    expect(cache.compressed(key(2), "gz 6")).toBeUndefined();
+    expect(cache.summary()).toMatchObject({ entries: 3, compressed: 2 });
+    cache.removeCompressed(key(1), "gz 6");
+    expect(cache.compressed(key(1), "gz 6")).toBeUndefined();
+    cache.clear();
+    expect(cache.summary()).toMatchObject({ entries: 0, compressed: 0 });
   });
 
   test("forgets what is removed, and may be asked to twice", async () => {
@@ -101,12 +122,12 @@ describe("the digest cache", () => {
   test("sums up its entries and their bytes, and clears them and nothing else", async () => {
     await using folder = await temporaryFolder();
     const cache = new DigestCache(folder.path);
-    expect(cache.summary()).toEqual({ path: folder.path, entries: 0, size: 0 });
+    expect(cache.summary()).toEqual({ path: folder.path, entries: 0, compressed: 0, size: 0 });
     for (let n = 0; n < 10; n++) cache.put(key(n), digest(n));
     const size = Array.from({ length: 10 }, (_, n) => statSync(fileOf(cache, key(n))).size).reduce(
       (a, b) => a + b,
     );
-    expect(cache.summary()).toEqual({ path: folder.path, entries: 10, size });
+    expect(cache.summary()).toEqual({ path: folder.path, entries: 10, compressed: 0, size });
     writeFileSync(folder.join("mine"), "");
     cache.clear();
     cache.clear();
@@ -122,7 +143,7 @@ describe("the digest cache", () => {
       expect(() => cache.put(key(1), digest(1))).not.toThrow();
       expect(cache.get(key(1))).toBeUndefined();
       expect(() => cache.remove(key(1))).not.toThrow();
-      expect(cache.summary()).toEqual({ path: place, entries: 0, size: 0 });
+      expect(cache.summary()).toEqual({ path: place, entries: 0, compressed: 0, size: 0 });
       expect(() => cache.clear()).not.toThrow();
     }
   });

@@ -16,8 +16,8 @@ export function cache(io: Io): Command {
       if (options.clear) digests.clear();
       const summary = digests.summary();
       if (options.json) return io.stdout.write(`${JSON.stringify(summary)}\n`);
-      await io.stdout.write(
-        `${summary.path}: ${counted(summary.entries, "layer")}, ${bytes(summary.size)}\n`,
-      );
+      const { path, entries, compressed, size } = summary;
+      const packed = compressed === 0 ? "" : `, ${counted(compressed, "compressed layer")}`;
+      await io.stdout.write(`${path}: ${counted(entries - compressed, "layer")}${packed}, ${bytes(size)}\n`);
     });
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { compressorFor, printArchive } from "../archiveOutput.js";
+import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
+import { archiveCompression, type FormatFlags, withFormatFlags, withFormatKeys } from "../formatFlags.js";
 import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
@@ -28,32 +29,24 @@ export function stream(io: Io): Command {
     });
 }
 
-interface BuildOptions extends Options {
-  readonly output: string;
-  readonly compress?: string;
-}
+type BuildOptions = Options & FormatFlags;
 
 export function build(io: Io): Command {
-  const own = command("build", "an image as a docker-archive in a file")
-    .requiredOption("-o, --output <FILE>", "where to write it")
-    .option(
-      "--compress <HOW>",
-      "none, gz or zstd; unless given, the spec's, or what the file's name ends in",
-    );
+  const own = withFormatFlags(command("build", "an image in a file, or as an OCI layout"));
   return withLayerFlags(withImageFlags(own))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: BuildOptions) => {
-      const { buildLayeredImage } = await import("../../builders/buildLayeredImage.js");
-      const { output, jobs } = options;
+      const { writeImageFile } = await import("../../builders/imageFile.js");
+      const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+      const { output, format, jobs } = options;
+      const { signal } = io;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
-        const spec = await specFrom(args, options, store, io);
-        const compressor = await compressorFor(spec, options);
-        const { imageName, imageTag, size } = await buildLayeredImage(
-          { ...spec, compressor },
-          { store, signal: io.signal, jobs, onProgress, output },
-        );
-        finish(`${imageName}:${imageTag}  ${output}  ${bytes(size)}`);
+        const spec = withFormatKeys(await specFrom(args, options, store, io), options);
+        const compression = archiveCompression(options, spec);
+        await using image = await streamLayeredImage(spec, { store, signal, jobs, onProgress });
+        const { size } = await writeImageFile(image, { output, format, signal, jobs }, compression);
+        finish(`${image.reference}  ${output}  ${bytes(size)}`);
       });
     });
 }

@@ -8,6 +8,7 @@ import { Turns } from "../../tar/turns.js";
 import { ArchiveFiles } from "../archiveFiles.js";
 import { digestOf } from "../digest.js";
 import { ImageJson } from "../imageJson.js";
+import { platformOf } from "../platform.js";
 import type { StoredFile } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
 import { StoredLayer } from "../storedLayer.js";
@@ -88,6 +89,7 @@ class ManifestReader {
       configFile,
       configBytes,
       layers: diffIds.map((diffId, i) => this.#layer(names[i] ?? "", diffId)),
+      platform: platformOf(configFile),
     };
   }
 

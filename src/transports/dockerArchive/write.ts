@@ -7,8 +7,7 @@ import { createHash } from "node:crypto";
 import { configFile, type Image } from "../../image/image.js";
 import { formatJson, type Json } from "../../image/json.js";
 import type { Digest, Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
-import { endOfArchive } from "../../tar/archive.js";
-import { HeaderEncoder, padded } from "../../tar/header.js";
+import { OuterArchive } from "../outerArchive.js";
 import { StoredLayer } from "../storedLayer.js";
 
 interface CommonOptions {
@@ -43,7 +42,7 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
   const config = Buffer.from(
     configFile(
       image,
-      written.map(({ digest }) => digest),
+      written.map(({ digest }) => digest.diffId),
     ),
   );
   yield* writer.end([{ references, config, layers: written.map(({ name }) => name) }]);
@@ -83,12 +82,11 @@ interface WrittenLayer {
 
 class Writer {
   readonly #options: CommonOptions;
-  readonly #headers: HeaderEncoder;
-  #total = 0;
+  readonly #archive: OuterArchive;
 
   constructor(options: CommonOptions) {
     this.#options = options;
-    this.#headers = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, options.mtime);
+    this.#archive = new OuterArchive(options.mtime);
   }
 
   /** The bytes of one layer after the other, and after each what it was. */
@@ -106,14 +104,9 @@ class Writer {
       signal?.throwIfAborted();
       const digest = await (pending[index] ?? ask(layer));
       onLayer?.(index, digest);
-      const member = memberOf(layer, digest, baseLayers);
-      yield this.#counted(member.header ?? this.#header(member.name, member.size));
-      if (member.size > 0) {
-        for await (const piece of member.open({ signal })) yield this.#counted(piece);
-        const padding = padded(member.size) - member.size;
-        if (padding > 0) yield this.#counted(Buffer.alloc(padding));
-      }
-      yield { layer, digest, name: member.name };
+      const { name, size, header, open } = memberOf(layer, digest, baseLayers);
+      yield* this.#archive.member(name, size, () => open({ signal }), header);
+      yield { layer, digest, name };
     }
   }
 
@@ -128,7 +121,7 @@ class Writer {
     const manifest: Json[] = [];
     for (const { references, config, layers } of images) {
       const name = `${sha256(config)}.json`;
-      yield this.#counted(this.#file(name, config));
+      yield this.#archive.file(name, config);
       manifest.push(
         new Map<string, Json>([
           ["Config", name],
@@ -139,22 +132,8 @@ class Writer {
     }
     this.#options.signal?.throwIfAborted();
     await this.#options.beforeManifest?.();
-    yield this.#counted(this.#file("manifest.json", Buffer.from(formatJson(manifest, 4))));
-    yield Buffer.alloc(endOfArchive(this.#total));
-  }
-
-  #counted(piece: Uint8Array): Uint8Array {
-    this.#total += piece.length;
-    return piece;
-  }
-
-  #header(name: string, size: number): Buffer {
-    return this.#headers.encode({ type: "file", name, mode: 0o644, size, linkname: "" });
-  }
-
-  #file(name: string, body: Buffer): Buffer {
-    const header = this.#header(name, body.length);
-    return Buffer.concat([header, body, Buffer.alloc(padded(body.length) - body.length)]);
+    yield this.#archive.file("manifest.json", Buffer.from(formatJson(manifest, 4)));
+    yield this.#archive.end();
   }
 }
 

@@ -5,11 +5,12 @@
  */
 import { LaminixError } from "../../errors.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../../image/json.js";
-import type { Digest } from "../../image/layer.js";
+import type { Annotations, Digest } from "../../image/layer.js";
+import { MEDIA_TYPES } from "../../image/mediaTypes.js";
 import { Turns } from "../../tar/turns.js";
 import { digestOf, isDigest, requireDigest } from "../digest.js";
 import { ImageJson } from "../imageJson.js";
-import { forPlatform, type Platform, platformName } from "../platform.js";
+import { forPlatform, type Platform, platformName, platformOf } from "../platform.js";
 import type { Region } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
 import { StoredLayer } from "../storedLayer.js";
@@ -37,6 +38,8 @@ interface Descriptor {
 /** A manifest that an entry of `index.json` leads to. */
 interface Leaf {
   readonly reference: string | undefined;
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
   readonly manifest: JsonObject;
   readonly platform: Platform;
 }
@@ -53,10 +56,10 @@ export class OciLayout implements StoredImages {
 
   /**
    * @param files closed with the layout
-   * @param wanted which image it is where there are several platforms
+   * @param wanted which image it is where there are several platforms; every one where it is `all`
    * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED, ERR_FILE_READ
    */
-  static in(files: LayoutFiles, wanted: Platform): OciLayout {
+  static in(files: LayoutFiles, wanted: Platform | "all"): OciLayout {
     return new OciLayout(files, new LayoutReader(files, wanted).images());
   }
 
@@ -73,11 +76,11 @@ export class OciLayout implements StoredImages {
 class LayoutReader {
   readonly #files: LayoutFiles;
   readonly #json: ImageJson;
-  readonly #wanted: Platform;
+  readonly #wanted: Platform | "all";
   readonly #turns = new Turns(1);
   #seen = 0;
 
-  constructor(files: LayoutFiles, wanted: Platform) {
+  constructor(files: LayoutFiles, wanted: Platform | "all") {
     this.#files = files;
     this.#json = new ImageJson(files.path, "an OCI layout");
     this.#wanted = wanted;
@@ -97,15 +100,17 @@ class LayoutReader {
   }
 
   #chosen(leaves: readonly Leaf[]): readonly Leaf[] {
+    const wanted = this.#wanted;
+    if (wanted === "all") return leaves;
     const platforms = [...new Set(leaves.map(({ platform }) => platformName(platform)))];
     if (platforms.length === 1) return leaves;
-    const chosen = forPlatform(leaves, this.#wanted);
+    const chosen = forPlatform(leaves, wanted);
     if (chosen.length > 0) return chosen;
     throw new LaminixError(
       "ERR_ARCHIVE",
-      `${this.#files.path} has no image for ${platformName(this.#wanted)}, only for ${platforms.join(", ")}`,
+      `${this.#files.path} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
       {
-        details: { path: this.#files.path, wanted: platformName(this.#wanted), platforms },
+        details: { path: this.#files.path, wanted: platformName(wanted), platforms },
         hint: "name one of these as the image's architecture",
       },
     );
@@ -117,7 +122,8 @@ class LayoutReader {
     if (depth > MAX_DEPTH) throw this.#json.damaged("its indexes lie in one another too deep");
     if (isAttestation(descriptor)) return [];
     const { digest, mediaType } = descriptor;
-    const document = this.#parse(this.#blob(descriptor), digest);
+    const bytes = this.#blob(descriptor);
+    const document = this.#parse(bytes, digest);
     if (INDEX.test(mediaType) || (mediaType === "" && document.has("manifests"))) {
       return this.#entries(document, digest).flatMap((entry) => this.#leaves(entry, reference, depth + 1));
     }
@@ -127,10 +133,10 @@ class LayoutReader {
       });
     }
     const platform = descriptor.platform ?? platformOf(this.#config(document).file);
-    return [{ reference, manifest: document, platform }];
+    return [{ reference, descriptor, bytes, manifest: document, platform }];
   }
 
-  #image({ manifest, reference }: Leaf): StoredImage {
+  #image({ manifest, reference, descriptor: own, bytes: manifestBytes, platform }: Leaf): StoredImage {
     const { descriptor, bytes, file } = this.#config(manifest);
     const layers = this.#descriptors(manifest.get("layers"), "layers");
     const diffIds = this.#json.diffIds(file, layers.length);
@@ -140,11 +146,19 @@ class LayoutReader {
       configFile: file,
       configBytes: bytes,
       layers: layers.map((layer, i) => this.#layer(layer, diffIds[i] ?? layer.digest)),
+      platform,
+      manifest: {
+        mediaType: own.mediaType === "" ? MEDIA_TYPES.oci.manifest : own.mediaType,
+        digest: own.digest,
+        bytes: manifestBytes,
+        configType: descriptor.mediaType,
+        layerTypes: layers.map(({ mediaType }) => mediaType),
+      },
     };
   }
 
   #layer(descriptor: Descriptor, diffId: Digest): StoredLayer {
-    const { digest, mediaType } = descriptor;
+    const { digest, mediaType, annotations } = descriptor;
     if (!LAYER.test(mediaType)) {
       throw new LaminixError("ERR_UNSUPPORTED", `${this.#files.path} has a layer of type ${mediaType}`, {
         details: { path: this.#files.path, digest, mediaType },
@@ -158,6 +172,7 @@ class LayoutReader {
       stored: this.#region(descriptor),
       digest,
       mediaType,
+      annotations: texts(annotations),
       turns: this.#turns,
     });
   }
@@ -239,6 +254,12 @@ class LayoutReader {
   }
 }
 
+function texts(annotations: JsonObject): Annotations {
+  return new Map(
+    [...annotations].flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
+  );
+}
+
 /** What builders say of an image's making is listed beside it, as a manifest for no platform. */
 function isAttestation({ annotations, platform }: Descriptor): boolean {
   return annotations.has("vnd.docker.reference.type") || platform?.architecture === "unknown";
@@ -249,16 +270,4 @@ function referenceOf({ annotations }: Descriptor): string | undefined {
   const name = annotations.get("io.containerd.image.name");
   const reference = annotations.get("org.opencontainers.image.ref.name");
   return typeof name === "string" ? name : typeof reference === "string" ? reference : undefined;
-}
-
-function platformOf(object: JsonObject): Platform {
-  const text = (key: string): string | undefined => {
-    const value = object.get(key);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
-  return {
-    os: text("os") ?? "unknown",
-    architecture: text("architecture") ?? "unknown",
-    variant: text("variant"),
-  };
 }

@@ -1,0 +1,171 @@
+/** One name for images of several platforms, as an OCI layout. */
+import {
+  checkGiven,
+  requireCount,
+  requireFunction,
+  requireOneOf,
+  requireOptions,
+  requireString,
+} from "../arguments.js";
+import { ArgumentError } from "../errors.js";
+import { DigestCache } from "../image/digestCache.js";
+import { imageIndex } from "../image/imageIndex.js";
+import { type Digest, type Encoding, ENCODINGS } from "../image/layer.js";
+import type { Platform } from "../image/platform.js";
+import { unixTime } from "../image/time.js";
+import { writeFileWhole } from "../transports/file.js";
+import {
+  type LayoutImage,
+  layoutImage,
+  type LayoutIndex,
+  storedLayoutImage,
+} from "../transports/ociLayout/contents.js";
+import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
+import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
+import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
+import { openImages } from "../transports/open.js";
+import { wholeReference } from "../transports/reference.js";
+import type { StoredImages } from "../transports/storedImage.js";
+import { BuiltImage } from "./builtImage.js";
+import type { BuildFileOptions, ImageFormat } from "./imageFile.js";
+import { digestCacheOf } from "./layerTools.js";
+
+const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "oci-archive"];
+
+export interface ImageIndexOptions extends Pick<
+  BuildFileOptions,
+  "signal" | "onProgress" | "jobs" | "cache"
+> {
+  /** The folder, or the file. */
+  readonly output: string;
+  /** The folder of a layout unless given. */
+  readonly format?: Exclude<ImageFormat, "docker-archive"> | undefined;
+  /** `name:tag` of the index; that of its images, where they all have the same one, unless given. */
+  readonly reference?: string | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Of layers that do not come from an OCI layout; gzip unless given. */
+  readonly layerCompression?: Encoding | undefined;
+  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  readonly layerCompressionLevel?: number | undefined;
+}
+
+export interface ImageIndexFile {
+  readonly path: string;
+  /** Bytes of the file; of a folder those of the index's blobs. */
+  readonly size: number;
+  /** Of the index. */
+  readonly digest: Digest;
+  readonly platforms: readonly Platform[];
+}
+
+/** When the archive's members were changed: always the same, so that the same images give the same bytes. */
+const MTIME = unixTime(1).seconds;
+
+/**
+ * Writes an index of images, each for another platform. An image that lies in an OCI layout goes into it as it is, its
+ * manifest and blobs unchanged; those of other archives, and images that were built here, become such images. A layer that
+ * several have is there once.
+ * @param images files, folders of OCI layouts, of which every platform is taken, or images that were built here
+ * @throws {LaminixError} ERR_INDEX where two are for one platform; ERR_FILE_WRITE, also where something else than a layout is
+ *   there; ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_JSON, ERR_PROGRAM, ERR_UNSUPPORTED
+ */
+export async function buildImageIndex(
+  images: readonly (string | BuiltImage)[],
+  options: ImageIndexOptions,
+): Promise<ImageIndexFile> {
+  checkArguments(images, options);
+  const { signal, output, format = "oci-dir", jobs, layerCompression = "gz" } = options;
+  const opened: StoredImages[] = [];
+  try {
+    const all: LayoutImage[] = [];
+    for (const image of images) {
+      if (typeof image === "string") {
+        const stored = await openImages(image, { signal, platform: "all" });
+        opened.push(stored);
+        all.push(...stored.images.map((each) => storedLayoutImage(each, each.references)));
+      } else all.push(layoutImage(image.image, [image.reference]));
+    }
+    const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
+    const entry: LayoutIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };
+    const writing = {
+      ...{ signal, jobs, encoding: layerCompression },
+      level: options.layerCompressionLevel,
+      cache: digestCacheOf(options),
+      onLayer: tellTo(options),
+    };
+    const { digest, size } =
+      format === "oci-dir"
+        ? await intoFolder(output, entry, writing)
+        : await intoArchive(output, entry, writing);
+    const platforms = all.flatMap(({ platform }) => (platform ? [platform] : []));
+    return { path: output, size, digest, platforms };
+  } finally {
+    for (const each of opened) each.close();
+  }
+}
+
+interface Written {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+async function intoFolder(path: string, entry: LayoutIndex, options: LayoutWriteOptions): Promise<Written> {
+  const { targets, size } = await writeOciFolder(path, [entry], options);
+  return { size, digest: onlyOne(targets).digest };
+}
+
+async function intoArchive(path: string, entry: LayoutIndex, options: LayoutWriteOptions): Promise<Written> {
+  const { signal } = options;
+  let digests: readonly { readonly digest: Digest }[] = [];
+  const pieces = writeOciArchive([entry], {
+    ...options,
+    mtime: MTIME,
+    onTargets: (targets) => (digests = targets),
+  });
+  const size = await writeFileWhole(path, pieces, { compression: "none", signal });
+  return { size, digest: onlyOne(digests).digest };
+}
+
+function onlyOne<T>(items: readonly T[]): T {
+  const [item] = items as readonly [T];
+  return item;
+}
+
+function tellTo({ onProgress }: ImageIndexOptions): Required<LayoutWriteOptions>["onLayer"] {
+  return ({ layer: { kind, sources } }, digest, index, count) => {
+    onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
+  };
+}
+
+/** The name that all of them have, if they have but one. */
+function referencesOf(images: readonly LayoutImage[], asked: string | undefined): readonly string[] {
+  if (asked !== undefined) return [asked];
+  const all = new Set(images.flatMap(({ references }) => references.map(wholeReference)));
+  return all.size === 1 ? [...all] : [];
+}
+
+function checkArguments(images: readonly (string | BuiltImage)[], options: ImageIndexOptions): void {
+  if (!Array.isArray(images)) throw new ArgumentError("images", "an array", images);
+  for (const [i, image] of images.entries()) {
+    if (typeof image !== "string" && !(image instanceof BuiltImage))
+      throw new ArgumentError(`images[${String(i)}]`, "a path or a BuiltImage", image);
+  }
+  requireOptions(options);
+  requireString(options.output, "options.output");
+  checkGiven(options, "options", {
+    format: (value, argument) => {
+      requireOneOf(value, FORMATS, argument);
+    },
+    reference: requireString,
+    layerCompression: (value, argument) => {
+      requireOneOf(value, ENCODINGS, argument);
+    },
+    layerCompressionLevel: requireCount,
+    jobs: requireCount,
+    onProgress: requireFunction,
+    cache: (value, argument) => {
+      if (value !== false && !(value instanceof DigestCache))
+        throw new ArgumentError(argument, "a DigestCache or false", value);
+    },
+  });
+}

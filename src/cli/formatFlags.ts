@@ -1,0 +1,98 @@
+/** The flags that say what an image is written as. */
+import { type Command, Option } from "commander";
+import { IMAGE_FORMATS, type ImageFormat } from "../builders/imageFile.js";
+import type { ImageSpec } from "../builders/spec.js";
+import { LaminixError } from "../errors.js";
+import { type Encoding, ENCODINGS } from "../image/layer.js";
+import { compressionFor } from "../transports/file.js";
+import { repeated, whole } from "./options.js";
+
+export interface LayerFlags {
+  readonly layerCompression?: Encoding;
+  readonly layerCompressionLevel?: number;
+  readonly annotation?: readonly string[];
+}
+
+export interface FormatFlags extends LayerFlags {
+  readonly output: string;
+  readonly format?: ImageFormat;
+  readonly compress?: string;
+}
+
+export function withFormatFlags(command: Command): Command {
+  return withManifestFlags(command)
+    .requiredOption("-o, --output <PLACE>", "the file, or the folder of oci-dir")
+    .addOption(
+      new Option("--format <F>", "what to write (default: docker-archive)").choices([...IMAGE_FORMATS]),
+    )
+    .option(
+      "--compress <HOW>",
+      "of the archive: none, gz or zstd; unless given, the spec's, or what the file's name ends in",
+    );
+}
+
+/** Those that are about manifests and blobs. */
+export function withManifestFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--layer-compression <HOW>", "of each layer, in OCI formats (default: gz)").choices([
+        ...ENCODINGS,
+      ]),
+    )
+    .addOption(new Option("--layer-compression-level <N>", "0 to 9 of gz, 1 to 19 of zstd").argParser(whole))
+    .addOption(
+      new Option("--annotation <K=V>", "of the manifest, in OCI formats (repeatable)").argParser(repeated),
+    );
+}
+
+/**
+ * The keys of a spec that the flags stand for. Annotations are added to the spec's.
+ * @throws {LaminixError} ERR_USAGE for flags without effect
+ */
+export function withFormatKeys<S extends ImageSpec>(spec: S, flags: FormatFlags): S {
+  const { format = "docker-archive", layerCompression, layerCompressionLevel, annotation } = flags;
+  if (format === "docker-archive") {
+    const given = {
+      "layer-compression": layerCompression,
+      "layer-compression-level": layerCompressionLevel,
+      annotation,
+    };
+    const [useless] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
+    if (useless !== undefined) {
+      throw new LaminixError("ERR_USAGE", `--${useless} is of no use in a docker-archive`, {
+        hint: "name another format: --format oci-archive, or --format oci-dir",
+      });
+    }
+  }
+  return {
+    ...spec,
+    ...(layerCompression !== undefined && { layerCompression }),
+    ...(layerCompressionLevel !== undefined && { layerCompressionLevel }),
+    ...(annotation && { annotations: { ...spec.annotations, ...annotationsIn(annotation) } }),
+  };
+}
+
+/** @throws {LaminixError} ERR_USAGE */
+export function annotationsIn(flags: readonly string[]): Record<string, string> {
+  const pairs = flags.map((flag): [string, string] => {
+    const at = flag.indexOf("=");
+    if (at > 0) return [flag.slice(0, at), flag.slice(at + 1)];
+    throw new LaminixError("ERR_USAGE", `--annotation ${flag} is not of the form KEY=VALUE`);
+  });
+  return Object.fromEntries(pairs);
+}
+
+/**
+ * How the archive is compressed; `undefined` where the spec or the format decides.
+ * @throws {LaminixError} ERR_USAGE
+ */
+export function archiveCompression(flags: FormatFlags, spec: ImageSpec): Encoding | undefined {
+  const { format = "docker-archive", compress, output } = flags;
+  const isKnown = format !== "docker-archive" || spec.compressor !== undefined;
+  if (compress === undefined && isKnown) return undefined;
+  if (format === "docker-archive") return compressionFor(output, compress);
+  if (format === "oci-archive") return compressionFor(output, compress);
+  throw new LaminixError("ERR_USAGE", "--compress is for an archive; oci-dir is a folder", {
+    hint: "--layer-compression says how its layers are compressed",
+  });
+}

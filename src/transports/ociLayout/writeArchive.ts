@@ -1,0 +1,74 @@
+/**
+ * Writes a tar of an OCI layout: the blobs, then `index.json`, without which nobody takes it for a layout. The same
+ * images give the same bytes, as far as the encoder does.
+ */
+import { abortScope } from "../../abort.js";
+import type { Descriptor } from "../../image/blob.js";
+import { formatJson } from "../../image/json.js";
+import type { Digest } from "../../image/layer.js";
+import { isSmall, layersAtOnce } from "../layersAtOnce.js";
+import { OuterArchive } from "../outerArchive.js";
+import { blobName } from "./blobs.js";
+import { LayoutContents, type LayoutEntry, type WrittenLayer } from "./contents.js";
+import { LAYOUT_FILE, layoutIndex } from "./documents.js";
+import type { LayoutWriteOptions } from "./options.js";
+
+export interface ArchiveWriteOptions extends LayoutWriteOptions {
+  /** Unix seconds, of the archive's members. */
+  readonly mtime: number;
+  /** Called before the end with what each entry is. */
+  readonly onTargets?: (targets: readonly Descriptor[]) => void;
+}
+
+/**
+ * The archive in pieces; each is good until the next one is asked for. A member's size comes before its bytes, so that
+ * compressed layers wait in temporary files, unless their sizes are known.
+ * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
+ *   reading the layers throws
+ */
+export async function* writeOciArchive(
+  entries: readonly LayoutEntry[],
+  options: ArchiveWriteOptions,
+): AsyncGenerator<Uint8Array> {
+  const { jobs, onLayer } = options;
+  using contents = new LayoutContents(entries, options);
+  using scope = abortScope(options.signal);
+  const { signal } = scope;
+  const { blobs } = contents;
+  const ready = layersAtOnce(
+    blobs,
+    async (blob, plain, index): Promise<WrittenLayer> => {
+      onLayer?.(blob, plain, index, blobs.length);
+      const known = isSmall(plain) ? undefined : await blob.known({ signal });
+      if (!known) await blob.make({ signal });
+      return { diffId: plain.diffId, descriptor: known ?? (await blob.descriptor({ signal })) };
+    },
+    { signal, jobs },
+  );
+  try {
+    const archive = new OuterArchive(options.mtime);
+    yield archive.file("oci-layout", LAYOUT_FILE);
+    yield archive.folder("blobs");
+    yield archive.folder("blobs/sha256");
+    const names = new Set<Digest>();
+    const written: WrittenLayer[] = [];
+    for (const [i, blob] of blobs.entries()) {
+      const layer = (await ready[i]) as WrittenLayer;
+      const { digest, size } = layer.descriptor;
+      if (!names.has(digest)) yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
+      blob[Symbol.dispose]();
+      names.add(digest);
+      written.push(layer);
+    }
+    const { documents, entries: listed, targets } = contents.documents(written);
+    for (const { descriptor, bytes } of documents) yield archive.file(blobName(descriptor.digest), bytes);
+    await options.beforeIndex?.();
+    signal.throwIfAborted();
+    options.onTargets?.(targets);
+    yield archive.file("index.json", Buffer.from(formatJson(layoutIndex(listed))));
+    yield archive.end();
+  } finally {
+    scope[Symbol.dispose]();
+    await Promise.allSettled(ready);
+  }
+}

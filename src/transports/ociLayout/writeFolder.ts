@@ -1,0 +1,68 @@
+/** Writes images into the folder of an OCI layout, which is made where it is not there. */
+import { abortScope } from "../../abort.js";
+import type { Descriptor } from "../../image/blob.js";
+import { layersAtOnce } from "../layersAtOnce.js";
+import { LayoutContents, type LayoutEntry, type WrittenLayer } from "./contents.js";
+import { LayoutFolder } from "./layoutFolder.js";
+import type { LayoutWriteOptions } from "./options.js";
+
+export interface WrittenLayout {
+  /** What each entry is. */
+  readonly targets: readonly Descriptor[];
+  /** Bytes of the blobs, those that were there before among them. */
+  readonly size: number;
+}
+
+/**
+ * Adds to a layout that is there, and keeps what is in it; an image of the same name is replaced. Blobs that are there
+ * are not written again. A new folder is there whole or not at all.
+ * @throws {LaminixError} ERR_FILE_WRITE where it cannot be written or something else is there, ERR_UNSUPPORTED where there is
+ *   no zstd, ERR_DIGEST, and what reading the layers throws
+ */
+export async function writeOciFolder(
+  folder: string,
+  entries: readonly LayoutEntry[],
+  options: LayoutWriteOptions,
+): Promise<WrittenLayout> {
+  options.signal?.throwIfAborted();
+  await using layout = await LayoutFolder.at(folder);
+  using contents = new LayoutContents(entries, options);
+  using scope = abortScope(options.signal);
+  const { signal } = scope;
+  const { blobs } = contents;
+  const writing = layersAtOnce(
+    blobs,
+    async (blob, plain, index): Promise<WrittenLayer> => {
+      options.onLayer?.(blob, plain, index, blobs.length);
+      const known = await blob.known({ signal });
+      if (!known || !(await layout.has(known.digest, known.size))) {
+        await layout.add(blob.open({ signal }), async () => (await blob.descriptor({ signal })).digest);
+      }
+      return { diffId: plain.diffId, descriptor: await blob.descriptor({ signal }) };
+    },
+    { signal, jobs: options.jobs },
+  );
+  let written: readonly WrittenLayer[];
+  try {
+    written = await Promise.all(writing);
+  } catch (error) {
+    scope.abort(error);
+    await Promise.allSettled(writing);
+    throw error;
+  }
+  const { documents, entries: listed, targets } = contents.documents(written);
+  for (const { descriptor, bytes } of documents) {
+    const { digest, size } = descriptor;
+    if (!(await layout.has(digest, size))) await layout.add(once(bytes), () => Promise.resolve(digest));
+  }
+  await options.beforeIndex?.();
+  signal.throwIfAborted();
+  await layout.commit(listed);
+  const descriptors = [...written, ...documents].map(({ descriptor }) => descriptor);
+  const sizes = new Map(descriptors.map(({ digest, size }) => [digest, size]));
+  return { targets, size: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}
