@@ -30,7 +30,9 @@ export function storePathsOf(contents: readonly Content[]): StorePath[] {
 
 function plainFolder(path: string, storeDir: string): string {
   const folder = resolve(path);
-  if (storeDirOf(folder) === undefined && isFolder(folder)) return folder;
+  // The whole store is nothing that anybody wants copied.
+  const hasStore = `${storeDir}/`.startsWith(folder === "/" ? folder : `${folder}/`);
+  if (storeDirOf(folder) === undefined && !hasStore && isFolder(folder)) return folder;
   throw new LaminixError(
     "ERR_OUTSIDE_STORE",
     `${path} is not in the Nix store ${storeDir}, and no folder outside of it`,
