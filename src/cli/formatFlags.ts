@@ -21,7 +21,7 @@ export interface FormatFlags extends LayerFlags {
 
 export function withFormatFlags(command: Command): Command {
   return withManifestFlags(command)
-    .requiredOption("-o, --output <PLACE>", "the file, or the folder of oci-dir")
+    .requiredOption("-o, --output <FILE>", "where to write it; of oci-dir, a folder")
     .addOption(
       new Option("--format <F>", "what to write (default: docker-archive)").choices([...IMAGE_FORMATS]),
     )
