@@ -3,7 +3,7 @@ import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../im
 import type { Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 import type { ImageJson } from "./imageJson.js";
-import type { Platform } from "./platform.js";
+import { type Platform, platformOf } from "./platform.js";
 
 export const INDEX =
   /^application\/vnd\.(?:oci\.image\.index\.v1|docker\.distribution\.manifest\.list\.v2)\+json$/;
@@ -43,21 +43,8 @@ export function readDescriptor(json: ImageJson, value: Json | undefined, what: s
     mediaType: json.text(object.get("mediaType") ?? "", "mediaType"),
     digest,
     size: size.value,
-    platform: isObject(platform) ? readPlatform(platform) : undefined,
+    platform: isObject(platform) ? platformOf(platform) : undefined,
     annotations: isObject(annotations) ? annotations : new Map<string, Json>(),
-  };
-}
-
-/** The platform that a configuration or a descriptor tells of; `unknown` where it does not. */
-export function readPlatform(object: JsonObject): Platform {
-  const text = (key: string): string | undefined => {
-    const value = object.get(key);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
-  return {
-    os: text("os") ?? "unknown",
-    architecture: text("architecture") ?? "unknown",
-    variant: text("variant"),
   };
 }
 

@@ -4,11 +4,21 @@
  * schema 2, which differ in their media types only.
  */
 import { LaminixError } from "../../errors.js";
-import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../../image/json.js";
+import type { JsonObject } from "../../image/json.js";
 import type { Annotations, Digest } from "../../image/layer.js";
 import { MEDIA_TYPES } from "../../image/mediaTypes.js";
 import { Turns } from "../../tar/turns.js";
-import { digestOf, isDigest, requireDigest } from "../digest.js";
+import {
+  CONFIG,
+  type Descriptor,
+  INDEX,
+  isAttestation,
+  LAYER,
+  MANIFEST,
+  readDescriptor,
+  readDescriptors,
+} from "../descriptor.js";
+import { digestOf, requireDigest } from "../digest.js";
 import { ImageJson } from "../imageJson.js";
 import { forPlatform, type Platform, platformName, platformOf } from "../platform.js";
 import type { Region } from "../storedFile.js";
@@ -20,20 +30,6 @@ import { blobName, type LayoutFiles } from "./blobs.js";
 const MAX_DEPTH = 8;
 /** Descriptors that are looked at, at the most. */
 const MAX_DESCRIPTORS = 10_000;
-
-const INDEX = /^application\/vnd\.(?:oci\.image\.index\.v1|docker\.distribution\.manifest\.list\.v2)\+json$/;
-const MANIFEST = /^application\/vnd\.(?:oci\.image\.manifest\.v1|docker\.distribution\.manifest\.v2)\+json$/;
-const CONFIG = /^application\/vnd\.(?:oci\.image\.config\.v1|docker\.container\.image\.v1)\+json$/;
-const LAYER =
-  /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[+.](?:gzip|zstd))?$/;
-
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  readonly size: number;
-  readonly platform: Platform | undefined;
-  readonly annotations: JsonObject;
-}
 
 /** A manifest that an entry of `index.json` leads to. */
 interface Leaf {
@@ -138,7 +134,7 @@ class LayoutReader {
 
   #image({ manifest, reference, descriptor: own, bytes: manifestBytes, platform }: Leaf): StoredImage {
     const { descriptor, bytes, file } = this.#config(manifest);
-    const layers = this.#descriptors(manifest.get("layers"), "layers");
+    const layers = readDescriptors(this.#json, manifest.get("layers"), "layers");
     const diffIds = this.#json.diffIds(file, layers.length);
     return {
       references: reference === undefined ? [] : [reference],
@@ -182,7 +178,7 @@ class LayoutReader {
     readonly bytes: Buffer;
     readonly file: JsonObject;
   } {
-    const descriptor = this.#descriptor(manifest.get("config"), "config");
+    const descriptor = readDescriptor(this.#json, manifest.get("config"), "config");
     if (!CONFIG.test(descriptor.mediaType)) {
       throw new LaminixError(
         "ERR_UNSUPPORTED",
@@ -195,31 +191,7 @@ class LayoutReader {
   }
 
   #entries(index: JsonObject, name: string): Descriptor[] {
-    return this.#descriptors(index.get("manifests"), `${name}'s manifests`);
-  }
-
-  #descriptors(value: Json | undefined, what: string): Descriptor[] {
-    if (isArray(value)) return value.map((entry) => this.#descriptor(entry, what));
-    throw this.#json.damaged(`its ${what} is not a list`);
-  }
-
-  #descriptor(value: Json | undefined, what: string): Descriptor {
-    const object = this.#json.object(value, what);
-    const digest = this.#json.text(object.get("digest"), "digest");
-    if (!isDigest(digest)) throw this.#json.damaged(`${JSON.stringify(digest)} is not a digest it can have`);
-    const size = object.get("size");
-    if (!(size instanceof JsonNumber) || !Number.isSafeInteger(size.value) || size.value < 0) {
-      throw this.#json.damaged(`the size of ${digest} is not a number of bytes`);
-    }
-    const platform = object.get("platform");
-    const annotations = object.get("annotations");
-    return {
-      mediaType: this.#json.text(object.get("mediaType") ?? "", "mediaType"),
-      digest,
-      size: size.value,
-      platform: isObject(platform) ? platformOf(platform) : undefined,
-      annotations: isObject(annotations) ? annotations : new Map<string, Json>(),
-    };
+    return readDescriptors(this.#json, index.get("manifests"), `${name}'s manifests`);
   }
 
   /** Checked. */
@@ -258,11 +230,6 @@ function texts(annotations: JsonObject): Annotations {
   return new Map(
     [...annotations].flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
   );
-}
-
-/** What builders say of an image's making is listed beside it, as a manifest for no platform. */
-function isAttestation({ annotations, platform }: Descriptor): boolean {
-  return annotations.has("vnd.docker.reference.type") || platform?.architecture === "unknown";
 }
 
 /** The whole name if there is one: by itself `ref.name` is often a tag and no more. */

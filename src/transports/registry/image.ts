@@ -11,10 +11,9 @@ import {
   MANIFEST,
   readDescriptor,
   readDescriptors,
-  readPlatform,
 } from "../descriptor.js";
 import { ImageJson } from "../imageJson.js";
-import { forPlatform, hostArchitecture, type Platform, platformName } from "../platform.js";
+import { forPlatform, hostArchitecture, type Platform, platformName, platformOf } from "../platform.js";
 import { formatReference, type ImageReference } from "../reference.js";
 import { fetchBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
@@ -112,7 +111,7 @@ class ImageReader {
       } else {
         const manifest = await this.#described(entry);
         const { file } = await this.#config(this.#parse(manifest));
-        candidates.push({ platform: readPlatform(file), manifest: () => Promise.resolve(manifest) });
+        candidates.push({ platform: platformOf(file), manifest: () => Promise.resolve(manifest) });
       }
     }
     return candidates;
@@ -133,7 +132,7 @@ class ImageReader {
     if (!MANIFEST.test(type))
       throw this.#unsupported(`is a ${type === "" ? "manifest of no type" : type}`, type);
     const { descriptor, bytes, file } = await this.#config(document);
-    const platform = readPlatform(file);
+    const platform = platformOf(file);
     const { platform: wanted } = this.#options;
     if (!index && wanted && forPlatform([{ platform }], wanted).length === 0)
       throw this.#otherPlatform(wanted, [{ platform }]);
