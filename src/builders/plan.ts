@@ -54,7 +54,7 @@ export interface PlanOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
   /** Of what is copied to the root; root unless given. */
-  readonly owner?: Owner;
+  readonly owner?: Owner | undefined;
   /** Holds the store paths against the garbage collector. */
   readonly hold: boolean;
 }
