@@ -24,7 +24,7 @@ const rooms = {
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tar", ...ground],
-  cli: ["builders", "evaluator", "transports", "image", "store", "errors"],
+  cli: ["builders", "evaluator", "transports", "image", "store", "files", "errors"],
 };
 
 const source = path.resolve(import.meta.dirname, "src");

@@ -12,7 +12,7 @@ import { DigestCache } from "../image/digestCache.js";
 import { imageIndex } from "../image/imageIndex.js";
 import { type Digest, type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Platform } from "../image/platform.js";
-import { unixTime } from "../image/time.js";
+import { STORE_TIME } from "../image/time.js";
 import { writeFileWhole } from "../transports/file.js";
 import {
   type LayoutImage,
@@ -57,9 +57,6 @@ export interface ImageIndexFile {
   readonly digest: Digest;
   readonly platforms: readonly Platform[];
 }
-
-/** When the archive's members were changed: always the same, so that the same images give the same bytes. */
-const MTIME = unixTime(1).seconds;
 
 /**
  * Writes an index of images, each for another platform. An image that lies in an OCI layout goes into it as it is, its
@@ -119,7 +116,7 @@ async function intoArchive(path: string, entry: LayoutIndex, options: LayoutWrit
   let digests: readonly { readonly digest: Digest }[] = [];
   const pieces = writeOciArchive([entry], {
     ...options,
-    mtime: MTIME,
+    mtime: STORE_TIME,
     onTargets: (targets) => (digests = targets),
   });
   const size = await writeFileWhole(path, pieces, { compression: "none", signal });

@@ -1,6 +1,6 @@
 /** What the builders make: an image that is ready to be read. */
 import { Readable } from "node:stream";
-import type { Compressor } from "../compress/compress.js";
+import type { Compressor } from "../compress/compressors.js";
 import type { Descriptor } from "../image/blob.js";
 import type { Image } from "../image/image.js";
 import type { Digest, Encoding, Layer, LayerDigest } from "../image/layer.js";

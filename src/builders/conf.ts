@@ -2,10 +2,10 @@
  * The `conf.json` of an image that Nix builds: what nixpkgs' `streamLayeredImage` writes for its script. It is made in
  * a derivation's builder, from the derivation's attributes and nothing else.
  */
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { readText } from "../files/readText.js";
 import { inheritConfig } from "../image/inherit.js";
 import { formatJson, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import { unixTime, parseTime } from "../image/time.js";
@@ -139,12 +139,4 @@ function readJsonObject(file: string): JsonObject {
   const json = parseJson(readText(file), file);
   if (isObject(json)) return json;
   throw new LaminixError("ERR_SPEC", `${file} is not an object`, { details: { path: file } });
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
-  }
 }

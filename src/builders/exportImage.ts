@@ -2,6 +2,7 @@
 import { requireOptions, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import type { Image } from "../image/image.js";
+import { STORE_TIME } from "../image/time.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import { writeFileWhole } from "../transports/file.js";
 import { openImages } from "../transports/open.js";
@@ -58,7 +59,7 @@ async function* rootPieces(
   };
   try {
     const root = await imageRoot(image, { signal, adopt });
-    yield* treePieces(root, { mtime: 1, signal, fingerprint: new Fingerprint() });
+    yield* treePieces(root, { mtime: STORE_TIME, signal, fingerprint: new Fingerprint() });
   } finally {
     for (const resource of resources) resource[Symbol.dispose]();
   }

@@ -1,7 +1,7 @@
 /** Images in files. */
 import { ArgumentError } from "../errors.js";
 import { requireOneOf, requireOptions, requireString } from "../arguments.js";
-import type { Compressor } from "../compress/compress.js";
+import type { Compressor } from "../compress/compressors.js";
 import { writeFileWhole } from "../transports/file.js";
 import type { Digest } from "../image/layer.js";
 import type { BuildOptions } from "./buildOptions.js";

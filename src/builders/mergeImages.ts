@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
 import { copied } from "../image/pieces.js";
-import { unixTime } from "../image/time.js";
+import { STORE_TIME } from "../image/time.js";
 import { type FinishedImage, writeImages } from "../transports/dockerArchive/write.js";
 import { openImages } from "../transports/open.js";
 import { isTagged, wholeReference } from "../transports/reference.js";
@@ -14,9 +14,6 @@ export interface MergeOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
 }
-
-/** When the archive's members were changed: always the same, so that the same images give the same bytes. */
-const MTIME = unixTime(1).seconds;
 
 /** Images that are ready to be read as one archive, until they are closed. */
 export class MergedImages implements AsyncDisposable {
@@ -64,7 +61,7 @@ export class MergedImages implements AsyncDisposable {
     const layers = this.#layers;
     return writeImages(this.#finished, {
       signal,
-      mtime: MTIME,
+      mtime: STORE_TIME,
       onLayer: (index, digest) => {
         layers[index - 1]?.close(); // what was unpacked of it takes room on the disk
         const { kind, sources } = layers[index] ?? { kind: "base", sources: [] };

@@ -9,7 +9,7 @@ import { TemporaryFolder } from "../files/temporaryFolder.js";
 import { run } from "../process/run.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import { baseName, type StorePath } from "../store/storePath.js";
-import { cannotWrite } from "../transports/file.js";
+import { cannotWrite } from "../files/cannotWrite.js";
 import { derivationBytes } from "./nixShell/readDerivation.js";
 import type { StoreSource } from "./source.js";
 

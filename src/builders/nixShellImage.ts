@@ -2,10 +2,10 @@
  * dockerTools' `streamNixShellImage` and `buildNixShellImage`: an image with a shell in which a derivation can be built
  * by hand, in the environment that Nix would build it in.
  */
-import { readFile } from "node:fs/promises";
 import { requireOneOf, requireString } from "../arguments.js";
-import { type Compressor, COMPRESSORS } from "../compress/compress.js";
+import { type Compressor, COMPRESSORS } from "../compress/compressors.js";
 import { ArgumentError, LaminixError } from "../errors.js";
+import { readText } from "../files/readText.js";
 import { nixStore } from "../store/defaultStore.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
@@ -74,13 +74,7 @@ export async function buildNixShellImage(
  */
 export async function readCapturedEnvironment(file: string): Promise<ShellDerivation> {
   requireString(file, "file");
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
-  }
-  return parseCapturedEnvironment(text, file);
+  return Promise.resolve(parseCapturedEnvironment(readText(file), file));
 }
 
 function requireShellDerivation(value: unknown): asserts value is ShellDerivation {

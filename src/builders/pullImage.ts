@@ -4,7 +4,7 @@ import { abortScope } from "../abort.js";
 import { checkGiven, requireBoolean, requireFunction, requireOptions, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import type { Digest } from "../image/layer.js";
-import { unixTime } from "../image/time.js";
+import { STORE_TIME } from "../image/time.js";
 import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeFileWhole } from "../transports/file.js";
 import { hostArchitecture } from "../transports/platform.js";
@@ -55,9 +55,6 @@ export interface PulledImage {
   readonly arch: string;
   readonly variant?: string;
 }
-
-/** When the archive's members were changed: always the same, so that the same image gives the same bytes. */
-const MTIME = unixTime(1).seconds;
 
 /**
  * Fetches an image and writes it as an uncompressed docker-archive: the same bytes for the same manifest and final
@@ -126,7 +123,7 @@ function archive(
   const distinct = [...new Set(layers)];
   return writeImages([{ references: [finalReference], config, layers }], {
     signal,
-    mtime: MTIME,
+    mtime: STORE_TIME,
     onLayer: (index, digest) => {
       distinct[index - 1]?.close(); // what was fetched of it takes room on the disk
       const { kind, sources } = distinct[index] ?? { kind: "base", sources: [] };

@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
-import { COMPRESSORS } from "../compress/compress.js";
+import { COMPRESSORS } from "../compress/compressors.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";

@@ -13,6 +13,7 @@ import { StoreLayer } from "../image/storeLayer.js";
 import { parseTime } from "../image/time.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { toByteString } from "../files/byteString.js";
+import { readText } from "../files/readText.js";
 import { HeaderEncoder } from "../tar/header.js";
 import { Turns } from "../tar/turns.js";
 import type { DockerArchive } from "../transports/dockerArchive/read.js";
@@ -108,13 +109,7 @@ interface Conf {
 }
 
 function readConf(file: string): Conf {
-  let source: string;
-  try {
-    source = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
-  }
-  const conf = parseJson(source, file);
+  const conf = parseJson(readText(file), file);
   if (!isObject(conf)) throw malformed(file, "it is not an object");
   const fail = (key: string, what: string): never => {
     throw malformed(file, `${key} is not ${what}`);

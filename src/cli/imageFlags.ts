@@ -6,8 +6,9 @@ import type { StoreSource } from "../builders/source.js";
 import type { ImageSpec } from "../builders/spec.js";
 import { parseSpec } from "../builders/specFile.js";
 import { LaminixError } from "../errors.js";
+import { readText } from "../files/readText.js";
 import type { Io } from "./io.js";
-import { readText, repeated, whole } from "./options.js";
+import { repeated, whole } from "./options.js";
 import { followed, isPlainFolder, isSpec, requireArguments, storePaths } from "./paths.js";
 
 export interface ImageFlags {

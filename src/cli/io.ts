@@ -1,6 +1,6 @@
 /** What a command line talks to. The program gives its own; tests give theirs. */
 import { fstatSync, writeSync } from "node:fs";
-import { cannotWrite } from "../transports/file.js";
+import { cannotWrite } from "../files/cannotWrite.js";
 
 export interface Io {
   readonly stdout: DataOutput;

@@ -1,5 +1,4 @@
 /** Options that several commands have. */
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { StoreSource } from "../builders/source.js";
 import { LaminixError } from "../errors.js";
@@ -104,14 +103,5 @@ async function closing<S extends { close(): Promise<void> }, T>(
     return await use(store);
   } finally {
     await store.close();
-  }
-}
-
-/** @throws {LaminixError} ERR_FILE_READ */
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
   }
 }

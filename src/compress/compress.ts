@@ -1,11 +1,8 @@
 /** Encoders: plain bytes in, compressed bytes out, made on several cores. */
 import { untilAborted } from "../abort.js";
+import type { Compressor } from "./compressors.js";
 import { gzip } from "./gzip.js";
 import { zstd } from "./zstd.js";
-
-/** By the names that dockerTools gives them. */
-export const COMPRESSORS = ["none", "gz", "zstd"] as const;
-export type Compressor = (typeof COMPRESSORS)[number];
 
 export interface CompressOptions {
   /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */

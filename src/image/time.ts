@@ -44,6 +44,9 @@ export function parseTime(text: string, name: string): Time {
   };
 }
 
+/** Unix seconds: the time that files in a Nix store have, and here all that has no time of its own. */
+export const STORE_TIME = 1;
+
 /** @param seconds Unix seconds */
 export function unixTime(seconds: number): Time {
   return { iso: new Date(seconds * 1000).toISOString().replace(/\.000Z$/, "+00:00"), seconds };

@@ -1,7 +1,8 @@
 /** A reference graph in a file, in place of a daemon. */
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { requireString, requireStrings } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { readText } from "../files/readText.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { parseSha256, toSri } from "./sha256.js";
 import { closureColumns } from "./sorted.js";
@@ -28,13 +29,7 @@ export class GraphStore {
    */
   static read(file: string): GraphStore {
     requireString(file, "file");
-    let text: string;
-    try {
-      text = readFileSync(file, "utf8");
-    } catch (cause) {
-      throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
-    }
-    return GraphStore.parse(text, file);
+    return GraphStore.parse(readText(file), file);
   }
 
   /** @throws {LaminixError} ERR_GRAPH */

@@ -1,8 +1,10 @@
 /** A file that is there whole or not at all, compressed as wanted. */
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { compress, COMPRESSORS, type Compressor } from "../compress/compress.js";
+import { compress } from "../compress/compress.js";
+import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import { LaminixError } from "../errors.js";
+import { cannotWrite } from "../files/cannotWrite.js";
 
 /**
  * How a file is to be compressed.
@@ -69,25 +71,4 @@ export async function writeFileWhole(
 /** A piece, to where the file has been written to. */
 export async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
   for (let done = 0; done < piece.length;) done += (await file.write(piece, done)).bytesWritten;
-}
-
-/** The coded error for a file, or standard output, that a system call could not write. */
-export function cannotWrite(what: string, cause: unknown): LaminixError {
-  const { code = "unknown" } = cause as NodeJS.ErrnoException;
-  const reasons: Record<string, string> = {
-    ENOSPC: "no space left on the disk",
-    EDQUOT: "the disk quota is used up",
-    EACCES: "permission denied",
-    EROFS: "the file system is read-only",
-    ENOENT: "its folder does not exist",
-    ENOTDIR: "its folder is a file",
-    EISDIR: "it is a folder",
-    EEXIST: "it is there already",
-    ENOTEMPTY: "it is there already",
-  };
-  return new LaminixError("ERR_FILE_WRITE", `${what} cannot be written: ${reasons[code] ?? code}`, {
-    cause,
-    details: { path: what, errno: code },
-    ...(code === "ENOSPC" && { hint: "free some space, or write elsewhere" }),
-  });
 }

@@ -9,7 +9,8 @@ import path from "node:path";
 import { LaminixError } from "../../errors.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
-import { cannotWrite, writeAll } from "../file.js";
+import { cannotWrite } from "../../files/cannotWrite.js";
+import { writeAll } from "../file.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 
