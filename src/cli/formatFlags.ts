@@ -90,8 +90,7 @@ export function archiveCompression(flags: FormatFlags, spec: ImageSpec): Encodin
   const { format = "docker-archive", compress, output } = flags;
   const isKnown = format !== "docker-archive" || spec.compressor !== undefined;
   if (compress === undefined && isKnown) return undefined;
-  if (format === "docker-archive") return compressionFor(output, compress);
-  if (format === "oci-archive") return compressionFor(output, compress);
+  if (format !== "oci-dir") return compressionFor(output, compress);
   throw new LaminixError("ERR_USAGE", "--compress is for an archive; oci-dir is a folder", {
     hint: "--layer-compression says how its layers are compressed",
   });

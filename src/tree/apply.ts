@@ -7,6 +7,7 @@ import { decode } from "../files/byteString.js";
 import type { RandomAccess } from "../files/randomAccess.js";
 import type { PaxRecords } from "../tar/header.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
+import { MAX_LINKS, nodeAt } from "./lookup.js";
 import { type Attributes, type FolderNode, folderNode, partsOf, rootOwned, type TreeNode } from "./node.js";
 
 const WHITEOUT = ".wh.";
@@ -68,8 +69,7 @@ class LayerOn {
   takeAway(member: TarMember): void {
     const { parts, last } = this.#split(member);
     if (!last.startsWith(WHITEOUT)) return;
-    let folder: TreeNode | undefined = this.#root;
-    for (const part of parts) folder = folder?.type === "directory" ? folder.children.get(part) : undefined;
+    const folder = nodeAt(this.#root, parts);
     if (folder?.type !== "directory") return;
     if (last === OPAQUE) folder.children.clear();
     else if (!last.startsWith(AUFS)) folder.children.delete(last.slice(WHITEOUT.length));
@@ -116,16 +116,14 @@ class LayerOn {
 
   #linked(member: TarMember): TreeNode {
     const { parts, last } = this.#split(member, member.linkname);
-    let node: TreeNode | undefined = last === "" ? undefined : this.#root;
-    for (const part of [...parts, last])
-      node = node?.type === "directory" ? node.children.get(part) : undefined;
+    const node = last === "" ? undefined : nodeAt(this.#root, [...parts, last]);
     if (node && node.type !== "directory") return node;
     throw this.#refused(member, `is a hard link to ${decode(member.linkname)}, which is no file there`);
   }
 
   /** Folders that the layer does not list are made. */
   #folder(parts: readonly string[]): FolderNode {
-    let links = 40;
+    let links = MAX_LINKS;
     const pending = [...parts].reverse();
     const path: FolderNode[] = [this.#root];
     for (let part = pending.pop(); part !== undefined; part = pending.pop()) {

@@ -1,9 +1,9 @@
 /**
  * Store paths and plain folders joined into one root.
  *
- * `linkContents` is nixpkgs' `symlinkJoin`, which is `lndir`: folders are merged, and in them are links to the files; a
- * link among the files is copied as it is, and what is there already stays. It goes beyond that where a link to a folder
- * meets a folder, or another such link: what both hold is merged, where lndir would lose the second.
+ * `LinkJoin` does what nixpkgs' `symlinkJoin` does, which is `lndir`: folders are merged, and in them are links to the
+ * files; a link among the files is copied as it is, and what is there already stays. It goes beyond that where a link to
+ * a folder meets a folder, or another such link: what both hold is merged, where lndir would lose the second.
  *
  * `copyContents` is what nixpkgs' `buildImage` does with `rsync`: real copies, of which the last stays.
  */

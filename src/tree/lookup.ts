@@ -2,7 +2,7 @@
 import { type FolderNode, partsOf, type TreeNode } from "./node.js";
 
 /** As many links as Linux follows (path_resolution(7)). */
-const MAX_LINKS = 40;
+export const MAX_LINKS = 40;
 
 /**
  * Where a path leads: the parts of the same place without links on the way to it. What is at the place itself is not

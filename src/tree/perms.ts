@@ -1,5 +1,6 @@
 /** Modes and owners that a spec declares, by path and pattern. */
 import { decode, toByteString } from "../files/byteString.js";
+import { nodeAt } from "./lookup.js";
 import { type Attributes, type FolderNode, partsOf, type TreeNode } from "./node.js";
 
 export interface PermsRule {
@@ -22,8 +23,7 @@ export function applyPerms(root: FolderNode, rules: readonly PermsRule[]): Perms
 
 function applyRule(root: FolderNode, rule: PermsRule): boolean {
   const below = partsOf(rule.path === undefined ? "" : toByteString(rule.path));
-  let node: TreeNode | undefined = root;
-  for (const part of below) node = node?.type === "directory" ? node.children.get(part) : undefined;
+  const node = nodeAt(root, below);
   return node !== undefined && change(node, below.map((part) => `/${part}`).join(""), rule);
 }
 

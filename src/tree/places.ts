@@ -4,6 +4,7 @@ import { decode, toByteString } from "../files/byteString.js";
 import { type PathFiles, requireNarHash } from "../nar/source.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { list, listDisk, type Listed, type ListedFolder, type ListOptions } from "./listing.js";
+import { MAX_LINKS } from "./lookup.js";
 import { partsOf } from "./node.js";
 
 export type Locate = (path: StorePath) => PathFiles | Promise<PathFiles>;
@@ -30,9 +31,6 @@ interface Step {
 
 /** How it is told that a store path is not there. */
 const NOT_THERE = ["ERR_PATH_NOT_VALID", "ERR_PATH_NOT_ON_DISK", "ERR_FILE_CHANGED"];
-
-/** As many links as Linux follows (path_resolution(7)). */
-const MAX_LINKS = 40;
 
 export class Places {
   readonly #options: PlacesOptions;

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
-import { archiveCompression, type FormatFlags, withFormatFlags, withFormatKeys } from "../formatFlags.js";
+import { withFormatFlags } from "../formatFlags.js";
 import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
+import { type OutputOptions, writeImage } from "../imageOutput.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
@@ -24,29 +25,17 @@ export function stream(io: Io): Command {
         const spec = await specFrom(args, options, store, io);
         await using image = await streamLayeredImage(spec, { store, signal: io.signal, jobs, onProgress });
         const size = await printArchive(io, image.pieces());
-        finish(`${image.imageName}:${image.imageTag}  ${bytes(size)}`);
+        finish(`${image.reference}  ${bytes(size)}`);
       });
     });
 }
-
-type BuildOptions = Options & FormatFlags;
 
 export function build(io: Io): Command {
   const own = withFormatFlags(command("build", "an image in a file, or as an OCI layout"));
   return withLayerFlags(withImageFlags(own))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
-    .action(async (args: string[], options: BuildOptions) => {
-      const { writeImageFile } = await import("../../builders/imageFile.js");
+    .action(async (args: string[], options: OutputOptions) => {
       const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
-      const { output, format, jobs } = options;
-      const { signal } = io;
-      const { onProgress, finish } = progress(io, options);
-      await withStore(options, async (store) => {
-        const spec = withFormatKeys(await specFrom(args, options, store, io), options);
-        const compression = archiveCompression(options, spec);
-        await using image = await streamLayeredImage(spec, { store, signal, jobs, onProgress });
-        const { size } = await writeImageFile(image, { output, format, signal, jobs }, compression);
-        finish(`${image.reference}  ${output}  ${bytes(size)}`);
-      });
+      await writeImage(io, args, options, streamLayeredImage);
     });
 }

@@ -49,26 +49,22 @@ export function nixShell(io: Io): Command {
       }
       const { readCapturedEnvironment, streamNixShellImage } =
         await import("../../builders/nixShellImage.js");
-      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
+      const { writeImageFile } = await import("../../builders/imageFile.js");
+      const { compressionFor } = await import("../../transports/file.js");
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const derivation = isSpec([argument])
           ? await readCapturedEnvironment(argument)
           : (await storePaths([argument], store, signal)).join();
         const wanted = { ...shellOptions(options), store, signal, jobs, onProgress };
-        const image = await streamNixShellImage(derivation, wanted);
-        try {
-          const name = `${image.imageName}:${image.imageTag}`;
-          if (output === undefined) {
-            finish(`${name}  ${bytes(await printArchive(io, image.pieces()))}`);
-            return;
-          }
-          const compression = compressionFor(output, compress);
-          const size = await writeFileWhole(output, image.pieces(), { compression, signal });
-          finish(`${name}  ${output}  ${bytes(size)}`);
-        } finally {
-          await image.close();
+        await using image = await streamNixShellImage(derivation, wanted);
+        if (output === undefined) {
+          finish(`${image.reference}  ${bytes(await printArchive(io, image.pieces()))}`);
+          return;
         }
+        const compression = compressionFor(output, compress);
+        const { size } = await writeImageFile(image, { output, signal, jobs }, compression);
+        finish(`${image.reference}  ${output}  ${bytes(size)}`);
       });
     });
 }

@@ -1,0 +1,35 @@
+/** Images that commands write to a place of the user's choice. */
+import type { BuildOptions } from "../builders/buildOptions.js";
+import type { BuiltImage } from "../builders/builtImage.js";
+import type { ImageSpec } from "../builders/spec.js";
+import { bytes } from "./format.js";
+import { archiveCompression, type FormatFlags, withFormatKeys } from "./formatFlags.js";
+import { type ImageFlags, specFrom } from "./imageFlags.js";
+import type { Io } from "./io.js";
+import { type CommonOptions, withStore } from "./options.js";
+import { progress } from "./progress.js";
+
+export type OutputOptions = CommonOptions & ImageFlags & FormatFlags;
+
+/**
+ * @param args a spec's file, or paths
+ * @param make the builder
+ */
+export async function writeImage(
+  io: Io,
+  args: readonly string[],
+  options: OutputOptions,
+  make: (spec: ImageSpec, options: BuildOptions) => Promise<BuiltImage>,
+): Promise<void> {
+  const { writeImageFile } = await import("../builders/imageFile.js");
+  const { output, format, jobs } = options;
+  const { signal } = io;
+  const { onProgress, finish } = progress(io, options);
+  await withStore(options, async (store) => {
+    const spec = withFormatKeys(await specFrom(args, options, store, io), options);
+    const compression = archiveCompression(options, spec);
+    await using image = await make(spec, { store, signal, jobs, onProgress });
+    const { size } = await writeImageFile(image, { output, format, signal, jobs }, compression);
+    finish(`${image.reference}  ${output}  ${bytes(size)}`);
+  });
+}
