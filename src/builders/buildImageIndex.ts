@@ -15,11 +15,11 @@ import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeFileWhole } from "../transports/file.js";
 import {
-  type LayoutImage,
-  layoutImage,
-  type LayoutIndex,
-  storedLayoutImage,
-} from "../transports/ociLayout/contents.js";
+  type CarriedImage,
+  carriedImage,
+  type CarriedIndex,
+  carriedAsStored,
+} from "../transports/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
@@ -74,16 +74,16 @@ export async function buildImageIndex(
   const { signal, output, format = "oci-dir", jobs, layerCompression = "gz" } = options;
   const opened: StoredImages[] = [];
   try {
-    const all: LayoutImage[] = [];
+    const all: CarriedImage[] = [];
     for (const image of images) {
       if (typeof image === "string") {
         const stored = await openImages(image, { signal, platform: "all" });
         opened.push(stored);
-        all.push(...stored.images.map((each) => storedLayoutImage(each, each.references)));
-      } else all.push(layoutImage(image.image, [image.reference]));
+        all.push(...stored.images.map((each) => carriedAsStored(each, each.references, ["oci"])));
+      } else all.push(carriedImage(image.image, [image.reference]));
     }
     const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
-    const entry: LayoutIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };
+    const entry: CarriedIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };
     const writing = {
       ...{ signal, jobs, encoding: layerCompression },
       level: options.layerCompressionLevel,
@@ -106,12 +106,12 @@ interface Written {
   readonly size: number;
 }
 
-async function intoFolder(path: string, entry: LayoutIndex, options: LayoutWriteOptions): Promise<Written> {
+async function intoFolder(path: string, entry: CarriedIndex, options: LayoutWriteOptions): Promise<Written> {
   const { targets, size } = await writeOciFolder(path, [entry], options);
   return { size, digest: onlyOne(targets).digest };
 }
 
-async function intoArchive(path: string, entry: LayoutIndex, options: LayoutWriteOptions): Promise<Written> {
+async function intoArchive(path: string, entry: CarriedIndex, options: LayoutWriteOptions): Promise<Written> {
   const { signal } = options;
   let digests: readonly { readonly digest: Digest }[] = [];
   const pieces = writeOciArchive([entry], {
@@ -135,7 +135,7 @@ function tellTo({ onProgress }: ImageIndexOptions): Required<LayoutWriteOptions>
 }
 
 /** The name that all of them have, if they have but one. */
-function referencesOf(images: readonly LayoutImage[], asked: string | undefined): readonly string[] {
+function referencesOf(images: readonly CarriedImage[], asked: string | undefined): readonly string[] {
   if (asked !== undefined) return [asked];
   const all = new Set(images.flatMap(({ references }) => references.map(wholeReference)));
   return all.size === 1 ? [...all] : [];

@@ -6,7 +6,7 @@ import type { Image } from "../image/image.js";
 import type { Digest, Encoding, Layer, LayerDigest } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
-import { layoutImage } from "../transports/ociLayout/contents.js";
+import { carriedImage } from "../transports/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
@@ -84,7 +84,7 @@ export class BuiltImage implements AsyncDisposable {
    */
   pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
     if (options.format === "oci-archive") {
-      return writeOciArchive([layoutImage(this.image, [this.reference])], {
+      return writeOciArchive([carriedImage(this.image, [this.reference])], {
         ...this.#layoutOptions(options),
         mtime: this.#mtime,
         onTargets: ([target]) => {
@@ -120,7 +120,7 @@ export class BuiltImage implements AsyncDisposable {
     folder: string,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
-    const image = layoutImage(this.image, [this.reference]);
+    const image = carriedImage(this.image, [this.reference]);
     const { targets, size } = await writeOciFolder(folder, [image], this.#layoutOptions(options));
     const [target] = targets as readonly [Descriptor];
     return { digest: target.digest, size };

@@ -13,6 +13,7 @@ import type {
   Layer,
   LayerDigest,
   LayerOptions,
+  Origin,
   PackedLayer,
 } from "./layer.js";
 import { type ManifestFormat, layerMediaType } from "./mediaTypes.js";
@@ -39,6 +40,8 @@ export interface Blob {
 
 export interface LayerBlob extends Blob, Disposable {
   readonly layer: Layer;
+  /** The repository that holds it, where one does. */
+  readonly origin?: Origin | undefined;
   /** Of the tar in it; its size is that of the packed bytes where the layer lies packed and nobody has to unpack it. */
   plain(options?: DigestOptions): Promise<LayerDigest>;
   /** The descriptor where nothing has to be compressed for it. */
@@ -75,11 +78,12 @@ export function layerBlob(layer: Layer, encoding: Encoding, options: BlobOptions
 
 /** A layer that is passed on as it lies. */
 export function packedBlob(layer: Layer, packed: PackedLayer, mediaType: string): LayerBlob {
-  const { diffId, digest, size, annotations } = packed;
+  const { diffId, digest, size, annotations, origin } = packed;
   const descriptor = { mediaType, digest, size, annotations };
   return {
     layer,
     mediaType,
+    origin,
     plain: () => Promise.resolve({ diffId, size }),
     known: () => Promise.resolve(descriptor),
     descriptor: () => Promise.resolve(descriptor),
@@ -233,7 +237,7 @@ class CompressedBlob implements LayerBlob {
     { readonly cache: DigestCache; readonly key: string; readonly encoder: string } | undefined
   > {
     const { cache, level } = this.#options;
-    const key = this.layer.contentKey;
+    const key = this.layer.contentKey ?? this.layer.expected;
     if (!cache || key === undefined) return undefined;
     const encoder = await encoderName(this.#encoding, { level });
     return encoder === undefined ? undefined : { cache, key, encoder };

@@ -41,3 +41,10 @@ export function layerMediaType(encoding: Encoding, format: ManifestFormat = "oci
     hint: "use gz, or OCI's manifests",
   });
 }
+
+/** How a layer of that type is packed; `undefined` where its type does not tell. */
+export function encodingOf(mediaType: string): Encoding | undefined {
+  if (mediaType.endsWith(".tar")) return "none";
+  if (/\.tar[+.]gzip$/.test(mediaType)) return "gz";
+  return mediaType.endsWith(".tar+zstd") ? "zstd" : undefined;
+}

@@ -27,14 +27,14 @@ export async function openImages(path: string, options: OpenOptions = {}): Promi
   signal?.throwIfAborted();
   if (isFolder(path)) {
     if (!existsSync(join(path, "index.json"))) throw neither(path);
-    return opened(new FolderFiles(path), (files) => OciLayout.in(files, platform));
+    return opened(new FolderFiles(path), (files) => OciLayout.in(files, { platform }));
   }
   const file = await openPlain(path, { signal });
   try {
     const files = await ArchiveFiles.index(file, { signal });
     // Docker writes both; its own manifest has the images' names.
     if (files.has("manifest.json")) return DockerArchive.in(files);
-    if (files.has("index.json")) return OciLayout.in(new ArchivedFiles(files), platform);
+    if (files.has("index.json")) return await OciLayout.in(new ArchivedFiles(files), { platform });
     throw neither(path);
   } catch (error) {
     file.close();
@@ -42,9 +42,12 @@ export async function openImages(path: string, options: OpenOptions = {}): Promi
   }
 }
 
-function opened<F extends Disposable>(files: F, read: (files: F) => StoredImages): StoredImages {
+async function opened<F extends Disposable>(
+  files: F,
+  read: (files: F) => Promise<StoredImages>,
+): Promise<StoredImages> {
   try {
-    return read(files);
+    return await read(files);
   } catch (error) {
     files[Symbol.dispose]();
     throw error;
