@@ -90,7 +90,7 @@ export async function pullImage(reference: string, options: PullOptions): Promis
     ...{ signal, platform, strict: platform !== undefined },
     onFetch: fetching.onFetch,
   });
-  const { root, isIndex } = images;
+  const { digest, isIndex } = images;
   const [image] = images.images as readonly [StoredImage];
   fetching.begin(image.layers);
   try {
@@ -102,8 +102,8 @@ export async function pullImage(reference: string, options: PullOptions): Promis
       path: output,
       size,
       imageName,
-      imageDigest: image.manifest?.digest ?? root.digest,
-      ...(isIndex && { indexDigest: root.digest }),
+      imageDigest: image.manifest?.digest ?? digest,
+      ...(isIndex && { indexDigest: digest }),
       hash: `sha256-${hash.digest("base64")}`,
       finalImageName,
       finalImageTag,

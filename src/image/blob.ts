@@ -20,6 +20,8 @@ import { type ManifestFormat, layerMediaType } from "./mediaTypes.js";
 
 /** Names the key by which a layer of an image can be known without being read. */
 export const CONTENT_KEY = "dev.laminix.content-key";
+/** Says of a layer that the store paths that its image's history tells of are in it, each where it belongs. */
+export const LAYER_KIND = "dev.laminix.layer-kind";
 
 /** OCI image-spec 1.1, descriptor.md. */
 export interface Descriptor {
@@ -42,6 +44,8 @@ export interface LayerBlob extends Blob, Disposable {
   readonly layer: Layer;
   /** The repository that holds it, where one does. */
   readonly origin?: Origin | undefined;
+  /** Whether its bytes are passed on as they lie, are those of the tar, or have to be compressed. */
+  readonly kind: "packed" | "plain" | "compressed";
   /** Of the tar in it; its size is that of the packed bytes where the layer lies packed and nobody has to unpack it. */
   plain(options?: DigestOptions): Promise<LayerDigest>;
   /** The descriptor where nothing has to be compressed for it. */
@@ -84,6 +88,7 @@ export function packedBlob(layer: Layer, packed: PackedLayer, mediaType: string)
     layer,
     mediaType,
     origin,
+    kind: "packed",
     plain: () => Promise.resolve({ diffId, size }),
     known: () => Promise.resolve(descriptor),
     descriptor: () => Promise.resolve(descriptor),
@@ -94,6 +99,7 @@ export function packedBlob(layer: Layer, packed: PackedLayer, mediaType: string)
 }
 
 class PlainBlob implements LayerBlob {
+  readonly kind = "plain";
   readonly layer: Layer;
   readonly mediaType: string;
 
@@ -129,6 +135,7 @@ class PlainBlob implements LayerBlob {
 }
 
 class CompressedBlob implements LayerBlob {
+  readonly kind = "compressed";
   readonly layer: Layer;
   readonly mediaType: string;
   readonly #encoding: Exclude<Encoding, "none">;
@@ -244,6 +251,11 @@ class CompressedBlob implements LayerBlob {
   }
 }
 
-function annotationsOf({ contentKey }: Layer): Annotations | undefined {
-  return contentKey === undefined ? undefined : new Map([[CONTENT_KEY, contentKey]]);
+/** What a manifest says of a layer that was made here. */
+export function annotationsOf({ contentKey, kind }: Layer): Annotations | undefined {
+  const annotations = new Map([
+    ...(contentKey === undefined ? [] : [[CONTENT_KEY, contentKey] as const]),
+    ...(kind === "store" ? [[LAYER_KIND, kind] as const] : []),
+  ]);
+  return annotations.size === 0 ? undefined : annotations;
 }

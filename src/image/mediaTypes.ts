@@ -6,7 +6,8 @@ import { LaminixError } from "../errors.js";
 import type { Encoding } from "./layer.js";
 
 /** Whose manifests: readers take the types of one or the other, not both in one manifest. */
-export type ManifestFormat = "oci" | "docker";
+export const MANIFEST_FORMATS = ["oci", "docker"] as const;
+export type ManifestFormat = (typeof MANIFEST_FORMATS)[number];
 
 const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 

@@ -53,6 +53,8 @@ export interface StoredImage {
 /** Images that can be read until they are closed. */
 export interface StoredImages extends Disposable {
   readonly images: readonly StoredImage[];
+  /** What the reference to a registry leads to: a manifest, or an index of several. */
+  readonly digest?: Digest | undefined;
   /** May be called again. */
   close(): void;
 }

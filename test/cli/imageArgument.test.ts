@@ -43,7 +43,7 @@ function named(args: readonly string[], flags: Readonly<Record<string, unknown>>
     io,
     args,
     { ...options, ...flags },
-    () => undefined,
+    {},
     (image) => Promise.resolve(typeof image === "string" ? `path ${image}` : `image ${image.imageName}`),
   );
 }
@@ -93,7 +93,7 @@ describe("the image that arguments name", () => {
       io,
       [program],
       { ...options, fromImage: archive },
-      () => undefined,
+      {},
       async (image) => {
         layer = (image as BuiltImage).image.layers[0]!;
         await bytesOf(layer.open());

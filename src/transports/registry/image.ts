@@ -17,8 +17,8 @@ export interface RemoteImageOptions extends ManifestReaderOptions {
 }
 
 export interface RemoteImages extends StoredImages {
-  /** What the reference leads to: a manifest, or an index of several. */
-  readonly root: Manifest;
+  readonly digest: Digest;
+  /** Whether that is the digest of an index. */
   readonly isIndex: boolean;
 }
 
@@ -47,11 +47,13 @@ export async function openRemoteImages(
     ...{ mediaType, digest: root.digest, size: root.bytes.length },
     ...{ platform: undefined, annotations: new Map<string, string>() },
   };
-  const images = await reader.images([{ descriptor, reference: formatReference({ ...reference, digest }) }]);
+  const isTagged = reference.tag !== undefined || digest === undefined;
+  const name = isTagged ? formatReference({ ...reference, tag, digest: undefined }) : undefined;
+  const images = await reader.images([{ descriptor, reference: name }]);
   const close = (): void => {
     for (const layer of images.flatMap(({ layers }) => layers)) layer.close();
   };
-  return { root, isIndex: INDEX.test(mediaType), images, close, [Symbol.dispose]: close };
+  return { images, digest: root.digest, isIndex: INDEX.test(mediaType), close, [Symbol.dispose]: close };
 }
 
 class RemotePlace implements ManifestPlace {
