@@ -25,6 +25,8 @@ export interface SeenRequest {
 export class FaultyProxy implements AsyncDisposable {
   readonly seen: SeenRequest[] = [];
   misbehave: Misbehaviour = () => false;
+  /** Bytes of the bodies that it was sent. */
+  received = 0;
   readonly #server;
   readonly #target: string;
 
@@ -34,6 +36,7 @@ export class FaultyProxy implements AsyncDisposable {
       const { method = "", url = "", headers } = request;
       this.seen.push({ method, url, headers });
       request.on("error", () => undefined);
+      request.on("data", (piece: Buffer) => (this.received += piece.length)).pause();
       response.on("error", () => undefined);
       void Promise.resolve(this.misbehave(request, response, this)).then((handled) => {
         if (!handled) this.pass(request, response);
