@@ -1,5 +1,6 @@
 /** What every push does: opens the images, and reads what is at its destination before. */
 import { LaminixError } from "../errors.js";
+import type { DigestCache } from "../image/digestCache.js";
 import { MANIFEST_FORMATS } from "../image/mediaTypes.js";
 import type { Carried, CarriedImage } from "../transports/imageContents.js";
 import { type ImageReference, parseReference } from "../transports/reference.js";
@@ -37,9 +38,10 @@ export async function pushing<T>(
   try {
     using carried = await CarriedImages.of(images, openingOf(asked, registries));
     const entry = entryOf(carried.images);
-    const previous = await previousLayers(reference, tags, registries, asked);
-    const { onProgress, verify, manifestFormat: format } = asked;
     const carrying = carryingOf(images, asked);
+    const { cache } = carrying;
+    const previous = await previousLayers(reference, tags, registries, { ...asked, cache });
+    const { onProgress, verify, manifestFormat: format } = asked;
     const options: PushOptions = {
       ...{ ...carrying, previous, verify, format, tags },
       client: await registries.client(reference.registry),
@@ -79,7 +81,13 @@ async function previousLayers(
   { registry, repository }: ImageReference,
   tags: readonly string[],
   registries: Registries,
-  { registryCache = true, cacheFrom = [], signal, onProgress }: PushImageOptions,
+  {
+    registryCache = true,
+    cacheFrom = [],
+    cache,
+    signal,
+    onProgress,
+  }: Omit<PushImageOptions, "cache"> & { readonly cache: DigestCache | undefined },
 ): Promise<PreviousLayers | undefined> {
   const others = cacheFrom.map(parseReference);
   if (!registryCache) return undefined;
@@ -90,7 +98,7 @@ async function previousLayers(
   }));
   const { PreviousLayers: Previous } = await import("../transports/registry/previous.js");
   return Previous.of(await Promise.all(images), {
-    signal,
+    ...{ signal, cache },
     onUseless: (message) => {
       onProgress?.({ type: "warning", message });
     },
