@@ -1,5 +1,7 @@
 /** How images are pushed: what the pushing of one image and of an index have in common. */
 import { checkGiven, requireBoolean, requireCount, requireOneOf, requireStrings } from "../arguments.js";
+import { otherLevels } from "../compress/levels.js";
+import { ArgumentError } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../image/mediaTypes.js";
 import type { Platform } from "../image/platform.js";
@@ -40,4 +42,10 @@ export function checkPushOptions(options: PushImageOptions): void {
     registryCache: requireBoolean,
     verify: requireBoolean,
   });
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireLevel(level: number | undefined, encoding: Encoding): void {
+  const levels = level === undefined ? undefined : otherLevels(encoding, level);
+  if (levels !== undefined) throw new ArgumentError("options.layerCompressionLevel", levels, level);
 }

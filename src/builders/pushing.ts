@@ -10,7 +10,7 @@ import { Registries } from "../transports/registry/registries.js";
 import { BuiltImage } from "./builtImage.js";
 import { CarriedImages, type CarriedImagesOptions } from "./carriedImages.js";
 import { digestCacheOf } from "./layerTools.js";
-import type { PushImageOptions } from "./pushOptions.js";
+import { type PushImageOptions, requireLevel } from "./pushOptions.js";
 
 export interface Pushing {
   readonly entry: Carried;
@@ -73,6 +73,7 @@ function carryingOf(images: readonly (string | BuiltImage)[], asked: PushImageOp
   const { layerCompression: encoding = built?.encoding ?? "gz" } = asked;
   const ownLevel = encoding === built?.encoding ? built.level : undefined;
   const { layerCompressionLevel: level = ownLevel } = asked;
+  requireLevel(level, encoding);
   const cache = asked.cache === undefined && built ? built.cache : digestCacheOf(asked);
   return { signal, jobs, encoding, level, cache };
 }

@@ -15,7 +15,6 @@ import {
   startPushScene,
 } from "./scene.js";
 
-const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const COPY = ["copy", "--quiet", "--preserve-digests", "--src-tls-verify=false"];
 
 describeWith(
