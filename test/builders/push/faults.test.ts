@@ -70,8 +70,11 @@ describeWith(
     let scene: PushScene;
     let repository: string;
     let name: string;
+    /** The digest of what is pushed over a good line. */
+    let expected: string;
     beforeAll(async () => {
       scene = await startPushScene();
+      expected = (await scene.push(`${scene.registry.host}/it/expected:1`)).digest;
     });
     afterAll(() => scene[Symbol.asyncDispose]());
     beforeEach(() => {
@@ -100,15 +103,14 @@ describeWith(
       ["uploads that are forgotten", 2, /PATCH/, answering(404)],
       ["bytes that arrive changed", 1, UPLOAD, changed],
     ])("gets by with %s", async (_, times, what, how) => {
-      const expected = await scene.push(`${scene.registry.host}/${scene.repository()}:1`);
       await scene.push(`${scene.registry.host}/${repository}:1`, {
         contents: [],
         config: { Env: ["OLD=1"] },
       });
       scene.proxy.first(times, what, how);
       const pushed = await scene.push(`${name}:1`);
-      expect(pushed.digest).toBe(expected.digest);
-      expect(tagsIn(scene.registry.storage)[`${repository}:1`]).toBe(expected.digest);
+      expect(pushed.digest).toBe(expected);
+      expect(tagsIn(scene.registry.storage)[`${repository}:1`]).toBe(expected);
     });
 
     test.each<[string, RegExp, Misbehaviour, string]>([
@@ -188,7 +190,9 @@ describeWith(
       await using storage = await Proxy.start(registry.host);
       // As registries do that keep blobs elsewhere; what the registry asks for is allowed there by the query alone.
       let bearer = "";
+      const brought: (string | undefined)[] = [];
       storage.misbehave = (request, response, proxy) => {
+        brought.push(request.headers.authorization);
         request.headers.authorization = bearer;
         proxy.pass(request, response);
         return true;
@@ -227,7 +231,7 @@ describeWith(
       );
       expect(fatesOf(mounted)).toEqual(["mounted", "mounted", "mounted", "mounted"]);
       expect(led.length).toBeGreaterThan(0);
-      expect(storage.seen.map(({ headers }) => headers.authorization)).toEqual(led.map(() => undefined));
+      expect(brought).toEqual(led.map(() => undefined));
       expect(tokens.tokens.length).toBeGreaterThan(2);
       tokens.refuse = () => ({ status: 401, text: `no, ${tokens.tokens[0]!}` });
       await using strangers = new Registries({ environment });

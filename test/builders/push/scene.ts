@@ -28,7 +28,7 @@ export interface PushScene extends AsyncDisposable {
   readonly nix: NixStore;
   readonly store: Awaited<ReturnType<typeof openStore>>;
   readonly folder: TemporaryFolder;
-  /** Two megabytes that cannot be compressed. */
+  /** More than a megabyte that cannot be compressed, which goes as a stream. */
   readonly library: string;
   /** Refers to the library. */
   readonly program: string;
@@ -52,8 +52,8 @@ export async function startPushScene(): Promise<PushScene> {
   const nix = await startNixStore();
   const library = await nix.addTree("library", (at) => {
     mkdirSync(at);
-    writeFileSync(`${at}/noise`, new Random(5).bytes(2_000_000));
-    writeFileSync(`${at}/text`, "some text ".repeat(150_000));
+    writeFileSync(`${at}/noise`, new Random(5).bytes(1_200_000));
+    writeFileSync(`${at}/text`, "some text ".repeat(20_000));
   });
   const program = await nix.addTree(
     "program",
