@@ -9,6 +9,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 /** Answers in place of the server, or spoils its answer; `false` where it leaves the request alone. */
 export type Misbehaviour = (
@@ -71,7 +72,8 @@ export class FaultyProxy implements AsyncDisposable {
     sent: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Buffer> = (pieces) => pieces,
   ): void {
     const onward = this.#onward(request);
-    Readable.from(sent(request)).pipe(onward);
+    // A line that breaks on one side is broken on the other.
+    void pipeline(Readable.from(sent(request)), onward).catch(() => undefined);
     onward.on("error", () => response.destroy());
     onward.on("response", (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);

@@ -14,6 +14,7 @@ import { formatReference, type ImageReference } from "../reference.js";
 import type { ReadyLayer, StoredImage } from "../storedImage.js";
 import type { RegistryClient } from "./client.js";
 import { openRemoteImages, type RemoteImages } from "./image.js";
+import { passes } from "./retry.js";
 
 export interface PreviousImage {
   readonly client: RegistryClient;
@@ -129,5 +130,6 @@ async function openedIfUseful(
 /** What is there is no image, or nobody's business; not: the registry does not answer. */
 function isUseless({ code, details }: LaminixError): boolean {
   const codes = ["ERR_ARCHIVE", "ERR_DIGEST", "ERR_JSON", "ERR_UNSUPPORTED", "ERR_REGISTRY_AUTH"];
-  return codes.includes(code) || (code === "ERR_REGISTRY" && details.status === 404);
+  const { status } = details;
+  return codes.includes(code) || (code === "ERR_REGISTRY" && !(typeof status === "number" && passes(status)));
 }

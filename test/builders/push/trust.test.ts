@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildLayeredImage, DigestCache, pushImage, type PushImageOptions } from "../../../dist/index.js";
+import { answering } from "../../support/faultyProxy.js";
 import { failureOf } from "../../support/failure.js";
 import { configOf, layerOf, OCI, sha256 } from "../../support/images.js";
 import { putBlob, putManifest } from "../../support/rawRegistry.js";
@@ -175,6 +176,24 @@ describeWith(["docker-registry", "openssl", "nix-daemon", "linux"], "what is the
       expect([how, fatesOf(pushed)]).toEqual([how, ["sent", "there", "there", "there"]]);
       // The lost blob's own link is there in other repositories, but not its bytes.
       if (how !== "lost") expectSound(scene.registry.storage);
+    }
+  });
+
+  test("is of no use, and no obstacle, where the registry does not hand it out", async () => {
+    for (const [status, said] of [
+      [404, []],
+      [400, [/answers 400/]],
+      [403, [/does not let pull/]],
+      [406, [/answers 406/]],
+    ] as const) {
+      const name = `${scene.proxy.host}/${scene.repository()}:1`;
+      scene.proxy.first(1, /GET .*manifests/, answering(status));
+      const { pushed, warnings } = await warned(name);
+      expect([status, pushed.tags, warnings]).toEqual([
+        status,
+        ["1"],
+        said.map((each) => expect.stringMatching(each)),
+      ]);
     }
   });
 
