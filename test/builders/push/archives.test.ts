@@ -162,6 +162,31 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman"], "an image that 
     expect(Object.keys(tagsIn(registry.storage))).not.toContain(`${repository}:1`);
   });
 
+  test("is told of options that are wrong before anything is asked", async () => {
+    const image = await archive("one.tar", one);
+    const wrong: readonly [string, unknown][] = [
+      ["tags", "1"],
+      ["platform", "linux/amd64"],
+      ["platform", { os: "linux" }],
+      ["manifestFormat", "v1"],
+      ["layerCompression", "xz"],
+      ["layerCompressionLevel", 10],
+      ["cacheFrom", [1]],
+      ["registryCache", "no"],
+      ["verify", 1],
+    ];
+    for (const [key, value] of wrong) {
+      const error = await failureOf(push(image, `${name}:1`, { [key]: value }));
+      expect([key, error.code, error.message]).toEqual([
+        key,
+        "ERR_ARGUMENT",
+        expect.stringContaining(`options.${key}`),
+      ]);
+    }
+    expect(await failureOf(push(5 as never, `${name}:1`))).toMatchObject({ code: "ERR_ARGUMENT" });
+    expect(await failureOf(push(image, undefined as never))).toMatchObject({ code: "ERR_ARGUMENT" });
+  });
+
   test("is planned without anything being changed", async () => {
     const image = await archive("one.tar", one);
     const ask = () => planPush(image, `${name}:1`, { registries, cache: false });

@@ -179,6 +179,28 @@ describeWith(["docker-registry", "openssl", "nix-daemon", "linux"], "what is the
     }
   });
 
+  test("is believed whole where it is the very image; what it lacks is sent to a push that believes nothing", async () => {
+    const repository = scene.repository();
+    const first = await scene.push(`${host}/${repository}:1`);
+    unlinkBlob(scene.registry.storage, repository, first.layers[0]!.digest!);
+    expect(await scene.push(`${host}/${repository}:1`)).toMatchObject({ sent: 0 });
+    const repaired = await scene.push(`${host}/${repository}:1`, {}, { registryCache: false });
+    expect(fatesOf(repaired)).toEqual(["sent", "there", "there", "there"]);
+    expectSound(scene.registry.storage);
+  });
+
+  test("is looked for where a registry has words of its own for a blob that is missing", async () => {
+    const repository = scene.repository();
+    const first = await scene.push(`${host}/${repository}:1`, { config: { Env: ["OWN=1"] } });
+    unlinkBlob(scene.registry.storage, repository, first.layers[0]!.digest!);
+    scene.proxy.first(1, /PUT .*manifests/, answering(400));
+    const { pushed } = await warned(`${scene.proxy.host}/${repository}:1`);
+    expect(fatesOf(pushed)).toEqual(["sent", "there", "there", "there"]);
+    // The configuration was sent before, and the first layer now.
+    expect(pushed.sent).toBeGreaterThan(pushed.layers[0]!.size);
+    expectSound(scene.registry.storage);
+  });
+
   test("is of no use, and no obstacle, where the registry does not hand it out", async () => {
     for (const [status, said] of [
       [404, []],
