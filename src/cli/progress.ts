@@ -54,7 +54,7 @@ export function progress(
         pushed.tell(event);
         if (stderr.isTerminal) draw(pushed.bar(event));
         else if (event.fate === "sent") line(plainPush(event));
-      } else if (fetched.size > 0) {
+      } else if (fetched.size > 0 && event.kind === "base") {
         // What was fetched has been told of already.
       } else if (stderr.isTerminal) {
         const before = begun;
