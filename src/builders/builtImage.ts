@@ -101,7 +101,7 @@ export class BuiltImage implements AsyncDisposable {
       onLayer: (index, digest) => {
         this.#tell(options, this.image.layers[index], index, digest);
       },
-      beforeManifest: () => this.#check(signal),
+      beforeManifest: () => this.checkRoots(signal),
     });
   }
 
@@ -136,7 +136,7 @@ export class BuiltImage implements AsyncDisposable {
       onLayer: ({ layer }, digest, index) => {
         this.#tell(options, layer, index, digest);
       },
-      beforeIndex: () => this.#check(signal),
+      beforeIndex: () => this.checkRoots(signal),
     };
   }
 
@@ -146,7 +146,11 @@ export class BuiltImage implements AsyncDisposable {
     onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
   }
 
-  async #check(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Rejects where its store paths have been held against the garbage collector no longer.
+   * @internal
+   */
+  async checkRoots(signal: AbortSignal | undefined): Promise<void> {
     for (const roots of this.#parts.roots) await roots.check({ signal });
   }
 

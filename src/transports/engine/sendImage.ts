@@ -1,0 +1,125 @@
+/** One image on its way into an engine: what the engine lacks of it, and its names. */
+import { abortScope } from "../../abort.js";
+import { LaminixError } from "../../errors.js";
+import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
+import { STORE_TIME } from "../../image/time.js";
+import { digestOf } from "../digest.js";
+import { writeImages } from "../dockerArchive/write.js";
+import type { LayoutImage } from "../ociLayout/contents.js";
+import { manifestDigest } from "../ociLayout/manifestDigest.js";
+import { writeOciArchive } from "../ociLayout/writeArchive.js";
+import { StoredLayer } from "../storedLayer.js";
+import type { EngineClient } from "./client.js";
+import { inspectImage, tagImage } from "./images.js";
+import { loadArchive } from "./load.js";
+import { presentLayers } from "./presentLayers.js";
+import type { EngineWay } from "./ways.js";
+
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called before the end of an archive; what it rejects with keeps the image from being loaded. */
+  readonly beforeEnd?: (() => Promise<void>) | undefined;
+  /** Called when a layer begins to be sent. */
+  readonly onLayer?: (layer: Layer, digest: LayerDigest, index: number, count: number) => void;
+  /** Called with what is good to know. */
+  readonly onNote?: (message: string) => void;
+}
+
+export interface SentImage {
+  readonly id: string;
+  /** As the engine lists them. */
+  readonly references: readonly string[];
+  /** Bytes. */
+  readonly sent: number;
+  /** Layers that are the same count once. */
+  readonly layers: number;
+  readonly layersSent: number;
+}
+
+/** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE, and what reading the image throws */
+export async function sendImage(
+  client: EngineClient,
+  way: EngineWay,
+  image: LayoutImage,
+  options: SendOptions = {},
+): Promise<SentImage> {
+  const { signal, onNote } = options;
+  const diffIds = await diffIdsOf(image.layers, signal);
+  const id =
+    way.id === "manifest"
+      ? await manifestDigest(image, { encoding: "none", signal })
+      : digestOf(image.config(diffIds));
+  const references = image.references.map(way.listed);
+  const { size: layers } = new Set(diffIds);
+  let sent = 0;
+  let layersSent = 0;
+  let there = await inspectImage(client, id, { signal });
+  if (there) {
+    onNote?.(`${way.name} has ${references[0] ?? id} already: nothing is sent`);
+  } else {
+    const present = await presentLayers(client, way, diffIds, { reference: references[0], signal });
+    if (way.reuses === "none") onNote?.(`${way.name} takes whole images only: all layers are sent`);
+    if (present.size > 0)
+      onNote?.(`${way.name} has ${String(present.size)} of ${String(layers)} layers already`);
+    const send = async (leaveOut: ReadonlySet<Digest>): Promise<void> => {
+      const archive = archiveOf(image, { ...options, way, diffIds, references, leaveOut });
+      layersSent = layers - leaveOut.size;
+      await loadArchive(client, archive, { signal, onSent: (bytes) => (sent += bytes) });
+    };
+    try {
+      await send(present);
+    } catch (error) {
+      // Images may have been removed since they were looked at.
+      if (present.size === 0 || !(error instanceof LaminixError) || error.code !== "ERR_ENGINE") throw error;
+      onNote?.(`${way.name} does not take it without these layers: all are sent`);
+      await send(new Set());
+    }
+    there = await inspectImage(client, id, { signal });
+    if (!there) throw client.refusal(`it has taken ${references[0] ?? id} and does not have it`, { id });
+  }
+  for (const reference of references) {
+    if (!there.references.includes(reference)) await tagImage(client, there.id, reference, { signal });
+  }
+  return { id: there.id, references, sent, layers, layersSent };
+}
+
+/** Those of layers that lie in archives are known without unpacking them. */
+async function diffIdsOf(layers: readonly Layer[], signal: AbortSignal | undefined): Promise<Digest[]> {
+  using scope = abortScope(signal);
+  return await Promise.all(
+    layers.map(async (layer) =>
+      layer instanceof StoredLayer ? layer.expected : (await layer.diffId({ signal: scope.signal })).diffId,
+    ),
+  );
+}
+
+interface ArchiveOptions extends SendOptions {
+  readonly way: EngineWay;
+  readonly diffIds: readonly Digest[];
+  readonly references: readonly string[];
+  readonly leaveOut: ReadonlySet<Digest>;
+}
+
+/** podman takes an archive of a layout for one image only if it has one name; it gets the others later. */
+function archiveOf(image: LayoutImage, options: ArchiveOptions): AsyncGenerator<Uint8Array> {
+  const { way, diffIds, references, leaveOut, signal, onLayer, beforeEnd } = options;
+  const common = { signal, mtime: STORE_TIME, leaveOut };
+  if (way.archive === "oci-archive") {
+    return writeOciArchive([{ ...image, references: references.slice(0, 1) }], {
+      ...common,
+      encoding: "none",
+      ...(beforeEnd && { beforeIndex: beforeEnd }),
+      onLayer: ({ layer }, digest, index, count) => onLayer?.(layer, digest, index, count),
+    });
+  }
+  const layers = [...new Set(image.layers)];
+  return writeImages([{ references, config: image.config(diffIds), layers: image.layers }], {
+    ...common,
+    ...(beforeEnd && { beforeManifest: beforeEnd }),
+    onLayer: (index, digest) => {
+      const [layer, before] = [layers[index], layers[index - 1]];
+      if (before instanceof StoredLayer) before.close(); // what was unpacked of it takes room on the disk
+      if (layer) onLayer?.(layer, digest, index, layers.length);
+    },
+  });
+}
