@@ -1,0 +1,299 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+// Threads are started from compiled files.
+import { type LoadedImages, loadImage, type LoadOptions, streamLayeredImage } from "../../dist/index.js";
+import { storeOf } from "../builders/graphStore.js";
+import { runMain } from "../cli/commandLine.js";
+import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
+import { sayingImage, sayingLayer } from "../support/engineImages.js";
+import { failureOf } from "../support/failure.js";
+import { answering, drop, FaultyProxy } from "../support/faultyProxy.js";
+import { archiveOf, configOf, Layout, named, sha256 } from "../support/images.js";
+import { type PodmanEngine, startPodmanEngine } from "../support/podmanEngine.js";
+import { describeWith } from "../support/requirements.js";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
+
+let folder: TemporaryFolder;
+beforeAll(async () => {
+  folder = await temporaryFolder("load");
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+let files = 0;
+function file(bytes: Buffer): string {
+  const path = folder.join(`image-${files++}.tar`);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+/** An archive of one image with these layers above a shell. */
+async function saying(tags: readonly string[], ...texts: readonly string[]): Promise<string> {
+  const layers = await Promise.all(texts.map((text) => sayingLayer(text)));
+  return file(await archiveOf(await sayingImage(tags, ...layers)));
+}
+
+/** What was sent in the bodies of loads, which pass through here on their way to an engine. */
+class Counted implements AsyncDisposable {
+  readonly proxy: FaultyProxy;
+  loads = 0;
+  bytes = 0;
+
+  constructor(proxy: FaultyProxy) {
+    this.proxy = proxy;
+    proxy.misbehave = (request, response) => {
+      if (request.url?.startsWith("/images/load")) {
+        this.loads++;
+        request.on("data", (piece: Buffer) => (this.bytes += piece.length));
+      }
+      proxy.pass(request, response);
+      return true;
+    };
+  }
+
+  get host(): string {
+    return `http://${this.proxy.host}`;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.proxy[Symbol.asyncDispose]();
+  }
+}
+
+/** The notes that a load gives, and what came of it. */
+async function noted(
+  image: Parameters<typeof loadImage>[0],
+  options: LoadOptions,
+): Promise<LoadedImages & { readonly notes: readonly string[] }> {
+  const notes: string[] = [];
+  const loaded = await loadImage(image, {
+    ...options,
+    onProgress: (event) => {
+      options.onProgress?.(event);
+      if (event.type === "note") notes.push(event.message);
+    },
+  });
+  return { ...loaded, notes };
+}
+
+describeWith(["dockerd", "busybox"], "loading into Docker", () => {
+  let engine: DockerEngine;
+  let line: Counted;
+  beforeAll(async () => {
+    engine = await startDockerEngine();
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    line = new Counted(await FaultyProxy.start(engine.socket));
+  });
+  afterEach(async () => {
+    await line[Symbol.asyncDispose]();
+    const { stdout } = await engine.docker(["images", "--quiet", "--no-trunc"]);
+    const ids = [...new Set(stdout.toString().split("\n").filter(Boolean))];
+    if (ids.length > 0) await engine.docker(["rmi", "--force", ...ids]);
+  });
+
+  const load = (image: Parameters<typeof noted>[0], options: LoadOptions = {}): ReturnType<typeof noted> =>
+    noted(image, { host: line.host, ...options });
+  const run = async (image: string): Promise<string> =>
+    (await engine.docker(["run", "--rm", "--network", "none", image])).stdout.toString().trim();
+  const listed = async (): Promise<string[]> => {
+    const { stdout } = await engine.docker(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    return stdout.toString().split("\n").filter(Boolean).sort();
+  };
+
+  test("an archive's image runs there, under its names", async () => {
+    const archive = await saying(["hello:1", "registry.example/team/hello:2"], "hello");
+    const { references, imageIds, sent, layers, layersSent } = await load(archive);
+    expect(references).toEqual(["hello:1", "registry.example/team/hello:2"]);
+    expect([layers, layersSent, sent]).toEqual([2, 2, line.bytes]);
+    for (const name of [...references, ...imageIds]) expect(await run(name)).toBe("hello");
+    const { stdout } = await engine.docker(["image", "inspect", "--format", "{{.Id}}", "hello:1"]);
+    expect(imageIds).toEqual([stdout.toString().trim()]);
+  });
+
+  test("nothing is sent of an image that is there, and a name that it lacks is given to it", async () => {
+    const archive = await saying(["docker.io/library/hello:1", "other:2"], "hello");
+    await load(archive);
+    const again = await load(archive);
+    expect(again).toMatchObject({ sent: 0, layers: 2, layersSent: 0, references: ["hello:1", "other:2"] });
+    expect(again.notes).toEqual(["Docker has hello:1 already: nothing is sent"]);
+    await engine.docker(["tag", "hello:1", "kept:1"]);
+    await engine.docker(["rmi", "hello:1", "other:2"]);
+    await load(archive);
+    expect(await listed()).toEqual(["hello:1", "kept:1", "other:2"]);
+    expect(line.loads).toBe(1);
+    expect(line.proxy.count(/\/tag/)).toBe(2);
+  });
+
+  test("of an image with another uppermost layer only that is sent", async () => {
+    await load(await saying(["hello:1"], "a", "b", "c"));
+    line.bytes = 0;
+    const next = await load(await saying(["hello:2"], "a", "b", "d"));
+    expect(next).toMatchObject({ layers: 4, layersSent: 1, sent: line.bytes });
+    expect(next.notes).toEqual(["Docker has 3 of 4 layers already"]);
+    expect(line.bytes).toBeLessThan(20_000);
+    expect([await run("hello:2"), await run("hello:1")]).toEqual(["d", "c"]);
+  });
+
+  test("a layer that Docker has on top of others is sent where it is to lie on these", async () => {
+    await load(await saying(["hello:1"], "a", "b", "c"));
+    const next = await load(await saying(["hello:2"], "a", "x", "c"));
+    expect(next.layersSent).toBe(2);
+    expect(await run("hello:2")).toBe("c");
+    // The same layer at the bottom and further up.
+    expect((await load(await saying(["hello:3"], "a", "x", "a"))).layersSent).toBe(1);
+    expect(await run("hello:3")).toBe("a");
+  });
+
+  test("an image that is removed meanwhile is sent whole", async () => {
+    await load(await saying(["hello:1"], "a", "b"));
+    line.loads = line.bytes = 0;
+    const next = await load(await saying(["hello:2"], "a", "c"), {
+      onProgress: ({ type }) => {
+        if (type === "note")
+          execFileSync("docker", ["rmi", "--force", "hello:1"], {
+            env: { ...process.env, ...engine.env },
+            stdio: "ignore",
+          });
+      },
+    });
+    expect(next.layersSent).toBe(3);
+    expect(next.sent).toBe(line.bytes);
+    expect(next.notes.at(-1)).toContain("all are sent");
+    expect([await run("hello:2"), line.loads]).toEqual(["c", 2]);
+  });
+
+  test("compressed archives, layouts and images that were built here are loaded too", async () => {
+    const part = await sayingImage(["packed:1"], await sayingLayer("packed"));
+    expect((await load(file(gzipSync(await archiveOf(part))))).references).toEqual(["packed:1"]);
+    expect(await run("packed:1")).toBe("packed");
+
+    const layout = new Layout(folder.join("layout"));
+    const other = await sayingImage([], await sayingLayer("laid out"));
+    layout.index([
+      named(
+        layout.image(other, (layer) => gzipSync(layer), "+gzip"),
+        "laid:1",
+      ),
+    ]);
+    // The shell is there already.
+    expect(await load(layout.folder)).toMatchObject({ references: ["laid:1"], layers: 2, layersSent: 1 });
+    expect(await run("laid:1")).toBe("laid out");
+
+    const contents = folder.join("contents");
+    mkdirSync(contents);
+    writeFileSync(`${contents}/says`, "built\n");
+    const spec = {
+      ...{ name: "built", tag: "1", contents: [contents], includeStorePaths: false },
+      ...{ fromImage: file(await archiveOf(part)), config: { Cmd: ["/bin/busybox", "cat", "/says"] } },
+    };
+    await using built = await streamLayeredImage(spec, { store: storeOf([]) });
+    expect(await load(built)).toMatchObject({ references: ["built:1"], layers: 3, layersSent: 1 });
+    expect(await run("built:1")).toBe("built");
+  });
+
+  test("the command line prints the names, or the IDs of images without any, and tells what it sends", async () => {
+    const situation = { environment: { DOCKER_HOST: engine.host } };
+    const archive = await saying(["hello:1", "hello:2"], "hello");
+    const first = await runMain(["load", archive], situation);
+    expect([first.code, first.stdout.toString()]).toEqual([0, "hello:1\nhello:2\n"]);
+    const lines = first.stderr.trimEnd().split("\n");
+    expect(lines).toHaveLength(3);
+    expect(lines[2]).toMatch(/^2 of 2 layers {2}\S+ MB sent$/);
+    const again = await runMain(["load", archive, "--json"], situation);
+    expect(JSON.parse(again.stdout.toString())).toEqual({
+      references: ["hello:1", "hello:2"],
+      imageIds: [expect.stringMatching(/^sha256:[0-9a-f]{64}$/)],
+      ...{ sent: 0, layers: 2, layersSent: 0 },
+    });
+    expect(again.stderr).toBe("Docker has hello:1 already: nothing is sent\n0 of 2 layers  0 B sent\n");
+
+    const untagged = await runMain(["load", await saying([], "no name"), "--quiet"], situation);
+    const [id = ""] = untagged.stdout.toString().split("\n");
+    expect([id, untagged.stderr]).toEqual([expect.stringMatching(/^sha256:/), ""]);
+    expect(await run(id)).toBe("no name");
+  });
+
+  test("the command line makes an image of folders and loads it", async () => {
+    const contents = folder.join("Contents");
+    mkdirSync(contents);
+    writeFileSync(`${contents}/says`, "folder\n");
+    writeFileSync(folder.join("graph.json"), "[]");
+    const base = await saying(["base:1"]);
+    const args = ["load", contents, "--from-image", base, "--graph", folder.join("graph.json"), "--tag", "1"];
+    const { code, stdout, stderr } = await runMain([...args, "--host", engine.host]);
+    expect([code, stdout.toString()], stderr).toEqual([0, "contents:1\n"]);
+    expect(await run("contents:1")).toBe("folder");
+  });
+
+  test("an image whose bytes turn out to be wrong is not loaded, and the error is that of its reading", async () => {
+    const part = await sayingImage(["wrong:1"], await sayingLayer("wrong"));
+    const archive = await archiveOf(part);
+    archive[archive.indexOf("padding-wrong") + 600]! ^= 1;
+    const error = await failureOf(load(file(archive)));
+    expect(error.code).toBe("ERR_DIGEST");
+    expect(await listed()).toEqual([]);
+  });
+
+  test("an abort ends a load in its middle, and nothing of the image is there", async () => {
+    const layers = [await sayingLayer("long", 30_000_000), await sayingLayer("longer", 30_000_000)];
+    const archive = file(await archiveOf(await sayingImage(["long:1"], ...layers)));
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    let begun = 0;
+    const loading = load(archive, {
+      signal: controller.signal,
+      onProgress: ({ type }) => {
+        if (type === "layer" && ++begun === 3) controller.abort(reason);
+      },
+    });
+    await expect(loading).rejects.toBe(reason);
+    expect(await listed()).toEqual([]);
+    expect((await load(archive)).layersSent).toBe(3);
+    await expect(load(archive, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  test("a line that breaks in the middle is an error", async () => {
+    const archive = file(await archiveOf(await sayingImage(["cut:1"], await sayingLayer("cut", 20_000_000))));
+    let received = 0;
+    line.proxy.first(1, /images\/load/, (request, response) => {
+      request.on("data", (piece: Buffer) => {
+        received += piece.length;
+        if (received > 5_000_000) drop(request, response);
+      });
+      return true;
+    });
+    expect(await failureOf(load(archive))).toMatchObject({
+      code: "ERR_ENGINE_UNREACHABLE",
+      message: expect.stringContaining("the line broke"),
+      hint: expect.stringContaining("log"),
+    });
+    expect(await listed()).toEqual([]);
+  });
+
+  test("what Docker answers to an image that it does not take is told", async () => {
+    const archive = await saying(["refused:1"], "refused");
+    const refusals: [number, string, string][] = [
+      [500, '{"message":"no space left on device"}', "no space left on device"],
+      [
+        200,
+        '{"stream":"Loading"}\r\n{"errorDetail":{"message":"no"},"error":"no space left on device"}\r\n',
+        "no space",
+      ],
+      [503, "<html>", "it answers 503 to POST /images/load"],
+      [200, "", "does not have it"],
+    ];
+    for (const [status, body, message] of refusals) {
+      line.proxy.first(1, /images\/load/, answering(status, {}, body));
+      expect(await failureOf(load(archive))).toMatchObject({
+        code: "ERR_ENGINE",
+        message: expect.stringContaining(message),
+      });
+    }
+  });
+});
