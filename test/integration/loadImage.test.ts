@@ -6,7 +6,13 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 // Threads are started from compiled files.
-import { type LoadedImages, loadImage, type LoadOptions, streamLayeredImage } from "../../dist/index.js";
+import {
+  exportImage,
+  type LoadedImages,
+  loadImage,
+  type LoadOptions,
+  streamLayeredImage,
+} from "../../dist/index.js";
 import { storeOf } from "../builders/graphStore.js";
 import { runMain } from "../cli/commandLine.js";
 import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
@@ -136,7 +142,7 @@ describeWith(["dockerd", "busybox"], "loading into Docker", () => {
     const next = await load(await saying(["hello:2"], "a", "b", "d"));
     expect(next).toMatchObject({ layers: 4, layersSent: 1, sent: line.bytes });
     expect(next.notes).toEqual(["Docker has 3 of 4 layers already"]);
-    expect(line.bytes).toBeLessThan(20_000);
+    expect(line.bytes).toBeLessThan(30_000);
     expect([await run("hello:2"), await run("hello:1")]).toEqual(["d", "c"]);
   });
 
@@ -247,6 +253,7 @@ describeWith(["dockerd", "busybox"], "loading into Docker", () => {
     const reason = new Error("enough");
     let begun = 0;
     const loading = load(archive, {
+      host: engine.host,
       signal: controller.signal,
       onProgress: ({ type }) => {
         if (type === "layer" && ++begun === 3) controller.abort(reason);
@@ -294,6 +301,165 @@ describeWith(["dockerd", "busybox"], "loading into Docker", () => {
         code: "ERR_ENGINE",
         message: expect.stringContaining(message),
       });
+    }
+  });
+});
+
+describeWith(["podman", "busybox"], "loading into podman", () => {
+  let engine: PodmanEngine;
+  let line: Counted;
+  beforeAll(async () => {
+    engine = await startPodmanEngine();
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    line = new Counted(await FaultyProxy.start(engine.socket));
+  });
+  afterEach(async () => {
+    await line[Symbol.asyncDispose]();
+    await engine.podman(["rmi", "--all", "--force"]);
+  });
+
+  const load = (image: Parameters<typeof noted>[0], options: LoadOptions = {}): ReturnType<typeof noted> =>
+    noted(image, { engine: "podman", host: line.host, ...options });
+  /** What a container of it would say. */
+  const says = async (image: string): Promise<string> => {
+    const saved = folder.join(`saved-${files++}.tar`);
+    await engine.podman(["save", "--output", saved, image]);
+    const exported = folder.join(`exported-${files++}.tar`);
+    await exportImage(saved, { output: exported });
+    return execFileSync("tar", ["-xOf", exported, "./says"]).toString().trim();
+  };
+
+  test("an archive's image is there under its names, and the second time nothing is sent", async () => {
+    const archive = await saying(["hello:1", "registry.example/team/hello:2"], "hello");
+    const first = await load(archive);
+    expect(first.references).toEqual(["localhost/hello:1", "registry.example/team/hello:2"]);
+    expect([first.layers, first.layersSent, first.sent]).toEqual([2, 2, line.bytes]);
+    for (const name of [...first.references, "hello:1"]) expect(await says(name)).toBe("hello");
+    const { stdout } = await engine.podman(["image", "inspect", "--format", "{{.Id}}", "hello:1"]);
+    expect(first.imageIds).toEqual([`sha256:${stdout.toString().trim()}`]);
+
+    await engine.podman(["untag", "hello:1", "localhost/hello:1"]);
+    const again = await load(archive);
+    expect(again).toMatchObject({ sent: 0, layersSent: 0, references: first.references });
+    expect(again.notes).toEqual(["podman has localhost/hello:1 already: nothing is sent"]);
+    expect(await says("localhost/hello:1")).toBe("hello");
+    expect(line.loads).toBe(1);
+  });
+
+  test("only layers that it lacks are sent, wherever they lie", async () => {
+    await load(await saying(["hello:1"], "a", "b", "c"));
+    line.bytes = 0;
+    const next = await load(await saying(["hello:2"], "c", "x", "a"));
+    expect(next).toMatchObject({ layers: 4, layersSent: 1, sent: line.bytes });
+    expect(next.notes).toEqual(["podman has 3 of 4 layers already"]);
+    expect(line.bytes).toBeLessThan(30_000);
+    expect([await says("hello:2"), await says("hello:1")]).toEqual(["a", "c"]);
+  });
+
+  test("an image that is removed meanwhile is sent whole", async () => {
+    await load(await saying(["hello:1"], "a", "b"));
+    line.proxy.first(1, /images\/load/, async () => {
+      await engine.podman(["rmi", "--force", "hello:1"]);
+      return false;
+    });
+    const next = await load(await saying(["hello:2"], "a", "c"));
+    expect(next.layersSent).toBe(3);
+    expect(next.notes.at(-1)).toContain("all are sent");
+    expect(await says("hello:2")).toBe("c");
+  });
+
+  test("several images of an archive are loaded, and those without a name", async () => {
+    const parts = [
+      await sayingImage(["one:1"], await sayingLayer("one")),
+      await sayingImage([], await sayingLayer("nameless")),
+    ];
+    const { references, imageIds, layers, layersSent } = await load(
+      file(gzipSync(await archiveOf(...parts))),
+    );
+    expect(references).toEqual(["localhost/one:1"]);
+    // The shell is sent with the first.
+    expect([layers, layersSent]).toEqual([4, 3]);
+    expect(imageIds).toEqual(parts.map((part) => `sha256:${sha256(configOf(part))}`));
+    for (const [i, text] of ["one", "nameless"].entries()) expect(await says(imageIds[i]!)).toBe(text);
+  });
+
+  test("what podman says where it does not take an image is told", async () => {
+    const answer = '{"cause":"x","message":"failed to load image"}';
+    line.proxy.first(1, /images\/load/, answering(500, {}, answer));
+    expect(await failureOf(load(await saying(["refused:1"], "refused")))).toMatchObject({
+      code: "ERR_ENGINE",
+      message: expect.stringMatching(/podman at .* refuses: failed to load image/),
+    });
+  });
+});
+
+describe("an engine that is not there", () => {
+  test.each([
+    ["docker", "there is no such socket", "DOCKER_HOST"],
+    ["podman", "there is no such socket", "CONTAINER_HOST"],
+  ] as const)("is an error with a hint: %s", async (engine, reason, hint) => {
+    const archive = await saying(["a:1"], "a");
+    const host = `unix://${folder.join("absent.sock")}`;
+    expect(await failureOf(loadImage(archive, { engine, host }))).toMatchObject({
+      code: "ERR_ENGINE_UNREACHABLE",
+      message: expect.stringContaining(reason),
+      hint: expect.stringContaining(hint),
+      details: { engine, host },
+    });
+  });
+
+  test("or is something else is an error too", async () => {
+    const archive = await saying(["a:1"], "a");
+    let answer: string | undefined;
+    const server = createServer((_request, response) => {
+      if (answer === undefined) response.destroy();
+      else response.end(answer);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const host = `tcp://127.0.0.1:${port}`;
+    try {
+      expect((await failureOf(loadImage(archive, { host }))).message).toContain("the line broke");
+      for (const [body, message] of [
+        ["<html>", "its answer is not JSON"],
+        ["{}", "it does not say which image"],
+      ] as const) {
+        answer = body;
+        expect(await failureOf(loadImage(archive, { host }))).toMatchObject({
+          code: "ERR_ENGINE",
+          message: expect.stringContaining(message),
+        });
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    expect(await failureOf(loadImage(archive, { host }))).toMatchObject({
+      code: "ERR_ENGINE_UNREACHABLE",
+      message: expect.stringContaining("nothing listens there"),
+    });
+  });
+
+  test("is not asked for what is no image here", async () => {
+    const host = `unix://${folder.join("absent.sock")}`;
+    expect(await failureOf(loadImage(folder.join("absent.tar"), { host }))).toMatchObject({
+      code: "ERR_FILE_READ",
+    });
+    expect(await failureOf(loadImage("docker://nginx:1", { host }))).toMatchObject({
+      code: "ERR_UNSUPPORTED",
+      hint: expect.stringContaining("docker pull nginx:1"),
+    });
+    for (const [image, options] of [
+      [1, {}],
+      ["a", { engine: "containerd" }],
+      ["a", { host: 1 }],
+      ["a", { environment: 1 }],
+    ]) {
+      const wrong = loadImage as (image: unknown, options: unknown) => Promise<unknown>;
+      expect(await failureOf(wrong(image, options))).toMatchObject({ code: "ERR_ARGUMENT" });
     }
   });
 });
