@@ -20,6 +20,7 @@ import { sayingImage, sayingLayer } from "../support/engineImages.js";
 import { failureOf } from "../support/failure.js";
 import { answering, drop, FaultyProxy } from "../support/faultyProxy.js";
 import { archiveOf, configOf, Layout, named, sha256 } from "../support/images.js";
+import { startNewerDocker } from "../support/newerDocker.js";
 import { type PodmanEngine, startPodmanEngine } from "../support/podmanEngine.js";
 import { describeWith } from "../support/requirements.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
@@ -84,6 +85,14 @@ async function noted(
     },
   });
   return { ...loaded, notes };
+}
+
+/** What a container of an image would say, by what the engine saves of it. */
+async function saidBy(save: (file: string) => Promise<unknown>): Promise<string> {
+  const [saved, exported] = [folder.join(`saved-${files++}.tar`), folder.join(`exported-${files++}.tar`)];
+  await save(saved);
+  await exportImage(saved, { output: exported });
+  return execFileSync("tar", ["-xOf", exported, "./says"]).toString().trim();
 }
 
 describeWith(["dockerd", "busybox"], "loading into Docker", () => {
@@ -322,14 +331,8 @@ describeWith(["podman", "busybox"], "loading into podman", () => {
 
   const load = (image: Parameters<typeof noted>[0], options: LoadOptions = {}): ReturnType<typeof noted> =>
     noted(image, { engine: "podman", host: line.host, ...options });
-  /** What a container of it would say. */
-  const says = async (image: string): Promise<string> => {
-    const saved = folder.join(`saved-${files++}.tar`);
-    await engine.podman(["save", "--output", saved, image]);
-    const exported = folder.join(`exported-${files++}.tar`);
-    await exportImage(saved, { output: exported });
-    return execFileSync("tar", ["-xOf", exported, "./says"]).toString().trim();
-  };
+  const says = (image: string): Promise<string> =>
+    saidBy((saved) => engine.podman(["save", "--output", saved, image]));
 
   test("an archive's image is there under its names, and the second time nothing is sent", async () => {
     const archive = await saying(["hello:1", "registry.example/team/hello:2"], "hello");
@@ -392,6 +395,56 @@ describeWith(["podman", "busybox"], "loading into podman", () => {
       code: "ERR_ENGINE",
       message: expect.stringMatching(/podman at .* refuses: failed to load image/),
     });
+  });
+});
+
+describeWith(["dockerTrixie", "busybox"], "loading into Docker with containerd's image store", () => {
+  let engine: DockerEngine;
+  beforeAll(async () => {
+    engine = await startNewerDocker("containerd");
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+
+  const load = (image: Parameters<typeof noted>[0]): ReturnType<typeof noted> =>
+    noted(image, { host: engine.host });
+
+  test("an image is sent whole, which is said, and nothing of one that is there", async () => {
+    const archive = await saying(["hello:1", "registry.example/team/hello:2"], "a", "b");
+    const first = await load(archive);
+    expect(first).toMatchObject({ layers: 3, layersSent: 3 });
+    expect(first.references).toEqual(["hello:1", "registry.example/team/hello:2"]);
+    expect(first.notes).toEqual([
+      "Docker with containerd's image store takes whole images only: all layers are sent",
+    ]);
+    await engine.docker(["rmi", "hello:1"]);
+    const again = await load(archive);
+    expect(again).toMatchObject({ sent: 0, layersSent: 0, references: first.references });
+    const { stdout } = await engine.docker(["image", "inspect", "--format", "{{.Id}}", ...first.references]);
+    const [id = ""] = first.imageIds;
+    expect(stdout.toString()).toBe(`${id}\n${id}\n`);
+  });
+
+  test("an image has all that saving it takes, whatever the engine had of it", async () => {
+    await load(await saying(["hello:3"], "a", "b"));
+    expect(await load(await saying(["hello:4"], "a", "c"))).toMatchObject({ layers: 3, layersSent: 3 });
+    expect(await saidBy((saved) => engine.docker(["save", "--output", saved, "hello:4"]))).toBe("c");
+  });
+});
+
+describeWith(["dockerTrixie", "busybox"], "loading into a newer Docker with its own image store", () => {
+  let engine: DockerEngine;
+  beforeAll(async () => {
+    engine = await startNewerDocker("docker");
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+
+  test("only what it lacks is sent, and nothing the second time", async () => {
+    const load = (image: string): ReturnType<typeof noted> => noted(image, { host: engine.host });
+    const archive = await saying(["hello:1"], "a", "b");
+    expect(await load(archive)).toMatchObject({ layers: 3, layersSent: 3 });
+    expect(await load(archive)).toMatchObject({ sent: 0, layersSent: 0 });
+    expect(await load(await saying(["hello:2"], "a", "c"))).toMatchObject({ layers: 3, layersSent: 1 });
+    expect(await saidBy((saved) => engine.docker(["save", "--output", saved, "hello:2"]))).toBe("c");
   });
 });
 
