@@ -8,12 +8,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 // Threads are started from compiled files.
 import {
   exportImage,
+  GraphStore,
   type LoadedImages,
   loadImage,
   type LoadOptions,
   streamLayeredImage,
 } from "../../dist/index.js";
-import { storeOf } from "../builders/graphStore.js";
 import { runMain } from "../cli/commandLine.js";
 import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
 import { sayingImage, sayingLayer } from "../support/engineImages.js";
@@ -85,6 +85,25 @@ async function noted(
     },
   });
   return { ...loaded, notes };
+}
+
+/** Aborts a load when its last layer begins to be sent, and one that has not begun. */
+async function abortedLoad(options: LoadOptions): Promise<string> {
+  const layers = [await sayingLayer("long", 20_000_000), await sayingLayer("longer", 20_000_000)];
+  const archive = file(await archiveOf(await sayingImage(["long:1"], ...layers)));
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  let begun = 0;
+  const loading = loadImage(archive, {
+    ...options,
+    signal: controller.signal,
+    onProgress: ({ type }) => {
+      if (type === "layer" && ++begun === layers.length + 1) controller.abort(reason);
+    },
+  });
+  await expect(loading).rejects.toBe(reason);
+  await expect(loadImage(archive, { ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  return archive;
 }
 
 /** What a container of an image would say, by what the engine saves of it. */
@@ -207,7 +226,7 @@ describeWith(["dockerd", "busybox"], "loading into Docker", () => {
       ...{ name: "built", tag: "1", contents: [contents], includeStorePaths: false },
       ...{ fromImage: file(await archiveOf(part)), config: { Cmd: ["/bin/busybox", "cat", "/says"] } },
     };
-    await using built = await streamLayeredImage(spec, { store: storeOf([]) });
+    await using built = await streamLayeredImage(spec, { store: GraphStore.parse("[]", "graph.json") });
     expect(await load(built)).toMatchObject({ references: ["built:1"], layers: 3, layersSent: 1 });
     expect(await run("built:1")).toBe("built");
   });
@@ -256,22 +275,9 @@ describeWith(["dockerd", "busybox"], "loading into Docker", () => {
   });
 
   test("an abort ends a load in its middle, and nothing of the image is there", async () => {
-    const layers = [await sayingLayer("long", 30_000_000), await sayingLayer("longer", 30_000_000)];
-    const archive = file(await archiveOf(await sayingImage(["long:1"], ...layers)));
-    const controller = new AbortController();
-    const reason = new Error("enough");
-    let begun = 0;
-    const loading = load(archive, {
-      host: engine.host,
-      signal: controller.signal,
-      onProgress: ({ type }) => {
-        if (type === "layer" && ++begun === 3) controller.abort(reason);
-      },
-    });
-    await expect(loading).rejects.toBe(reason);
+    const archive = await abortedLoad({ host: engine.host });
     expect(await listed()).toEqual([]);
     expect((await load(archive)).layersSent).toBe(3);
-    await expect(load(archive, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
   test("a line that breaks in the middle is an error", async () => {
@@ -388,6 +394,12 @@ describeWith(["podman", "busybox"], "loading into podman", () => {
     for (const [i, text] of ["one", "nameless"].entries()) expect(await says(imageIds[i]!)).toBe(text);
   });
 
+  test("an abort ends a load in its middle, and nothing of the image is there", async () => {
+    const archive = await abortedLoad({ engine: "podman", host: engine.host });
+    expect((await engine.podman(["images", "--quiet"])).stdout.toString()).toBe("");
+    expect((await load(archive)).layersSent).toBe(3);
+  });
+
   test("what podman says where it does not take an image is told", async () => {
     const answer = '{"cause":"x","message":"failed to load image"}';
     line.proxy.first(1, /images\/load/, answering(500, {}, answer));
@@ -407,6 +419,11 @@ describeWith(["dockerTrixie", "busybox"], "loading into Docker with containerd's
 
   const load = (image: Parameters<typeof noted>[0]): ReturnType<typeof noted> =>
     noted(image, { host: engine.host });
+
+  test("an abort ends a load in its middle, and nothing of the image is there", async () => {
+    await abortedLoad({ host: engine.host });
+    expect((await engine.docker(["images", "--quiet"])).stdout.toString()).toBe("");
+  });
 
   test("an image is sent whole, which is said, and nothing of one that is there", async () => {
     const archive = await saying(["hello:1", "registry.example/team/hello:2"], "a", "b");
