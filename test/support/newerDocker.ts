@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { startInBackground } from "./background.js";
-import type { DockerEngine } from "./dockerEngine.js";
-import { mustRun, projectRoot, run } from "./run.js";
+import { dockerCommand, type DockerEngine } from "./dockerEngine.js";
+import { projectRoot, run } from "./run.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** Runs the Docker engine of another Debian release, which the set-up script unpacks. */
@@ -45,8 +45,7 @@ export async function startNewerDocker(store: "docker" | "containerd"): Promise<
     host,
     socket,
     env,
-    docker: (args, options = {}) =>
-      mustRun("docker", args, { timeout: 300_000, ...options, env: { ...env, ...options.env } }),
+    docker: dockerCommand(env),
     [Symbol.asyncDispose]: async () => {
       await engine.stop();
       await folder[Symbol.asyncDispose]();

@@ -124,11 +124,14 @@ export class EngineClient implements AsyncDisposable {
   unreachable(cause: unknown): LaminixError {
     const { engine, name } = this.host;
     const { code = "", message } = cause as NodeJS.ErrnoException;
-    return new LaminixError(
-      "ERR_ENGINE_UNREACHABLE",
-      `${engine} at ${name} cannot be reached: ${reasons[code] ?? `the line failed (${code === "" ? message : code})`}`,
-      { cause, details: { engine, host: name }, hint: hintFor(engine, code) },
-    );
+    const why = UNTRUSTED.test(code)
+      ? `its certificate is not trusted (${code})`
+      : (reasons[code] ?? `the line failed (${code === "" ? message : code})`);
+    return new LaminixError("ERR_ENGINE_UNREACHABLE", `${engine} at ${name} cannot be reached: ${why}`, {
+      cause,
+      details: { engine, host: name },
+      hint: hintFor(engine, code),
+    });
   }
 
   /** Connections are cut. May be called again. */
@@ -136,6 +139,9 @@ export class EngineClient implements AsyncDisposable {
     await this.#agent.destroy();
   }
 }
+
+/** Codes of certificates that prove nothing. */
+const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_|_ISSUER/;
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket",
@@ -153,6 +159,7 @@ const reasons: Readonly<Record<string, string>> = {
 function hintFor(engine: EngineHost["engine"], code: string): string {
   if (code === "EACCES")
     return engine === "docker" ? "be in the group docker, or root" : "is it another user's engine?";
+  if (UNTRUSTED.test(code)) return "put its authority's certificate into DOCKER_CERT_PATH, as ca.pem";
   if (["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(code)) return "the engine's log may tell why";
   const start =
     engine === "docker"

@@ -9,8 +9,8 @@ import type { EngineWay } from "./ways.js";
 const MAX_LOOKS = 100;
 
 export interface PresentLayersOptions {
-  /** Images of the same repository are looked at first, then the newest. */
-  readonly reference: string | undefined;
+  /** `name:tag` as the engine lists it: images of the same repository are looked at first, then the newest. */
+  readonly near: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,24 +21,22 @@ export interface PresentLayersOptions {
  */
 export async function presentLayers(
   client: EngineClient,
-  { reuses, listed }: Pick<EngineWay, "reuses" | "listed">,
+  reuses: EngineWay["reuses"],
   diffIds: readonly Digest[],
-  { reference, signal }: PresentLayersOptions,
+  { near, signal }: PresentLayersOptions,
 ): Promise<ReadonlySet<Digest>> {
   const present = new Set<Digest>();
   const { size: all } = new Set(diffIds);
   const turns = new Turns(PARALLEL);
   const images = reuses === "none" ? [] : await listImages(client, { signal });
   await Promise.all(
-    inOrder(images, reference && repositoryOf(listed(reference))).map(({ id }) =>
+    inOrder(images, near && repositoryOf(near)).map(({ id }) =>
       turns.take(async () => {
         if (present.size === all) return;
         // It may have been removed since it was listed.
         const { layers = [] } = (await inspectImage(client, id, { signal })) ?? {};
-        for (const diffId of reuses === "chain"
-          ? chainIn(diffIds, layers)
-          : layers.filter((each) => diffIds.includes(each)))
-          present.add(diffId);
+        const reused = reuses === "chain" ? chainIn(diffIds, layers) : commonTo(diffIds, layers);
+        for (const diffId of reused) present.add(diffId);
       }),
     ),
   );
@@ -51,6 +49,11 @@ function inOrder(images: readonly ListedImage[], repository: string | undefined)
   return [...images]
     .sort((one, other) => Number(isNear(other)) - Number(isNear(one)) || other.created - one.created)
     .slice(0, MAX_LOOKS);
+}
+
+function commonTo(diffIds: readonly Digest[], theirs: readonly Digest[]): Digest[] {
+  const has = new Set(theirs);
+  return diffIds.filter((digest) => has.has(digest));
 }
 
 /** The layers that both have at the bottom. One that is needed again further up has to be there for that. */

@@ -50,37 +50,50 @@ export async function sendImage(
       ? await manifestDigest(image, { encoding: "none", signal })
       : digestOf(image.config(diffIds));
   const references = image.references.map(way.listed);
-  const { size: layers } = new Set(diffIds);
-  let sent = 0;
-  let layersSent = 0;
-  let there = await inspectImage(client, id, { signal });
-  if (there) {
-    onNote?.(`${way.name} has ${references[0] ?? id} already: nothing is sent`);
-  } else {
-    const present = await presentLayers(client, way, diffIds, { reference: references[0], signal });
-    if (way.reuses === "none") onNote?.(`${way.name} takes whole images only: all layers are sent`);
-    if (present.size > 0)
-      onNote?.(`${way.name} has ${String(present.size)} of ${String(layers)} layers already`);
-    const send = async (leaveOut: ReadonlySet<Digest>): Promise<void> => {
-      const archive = archiveOf(image, { ...options, way, diffIds, references, leaveOut });
-      layersSent = layers - leaveOut.size;
-      await loadArchive(client, archive, { signal, onSent: (bytes) => (sent += bytes) });
-    };
-    try {
-      await send(present);
-    } catch (error) {
-      // Images may have been removed since they were looked at.
-      if (present.size === 0 || !(error instanceof LaminixError) || error.code !== "ERR_ENGINE") throw error;
-      onNote?.(`${way.name} does not take it without these layers: all are sent`);
-      await send(new Set());
-    }
-    there = await inspectImage(client, id, { signal });
-    if (!there) throw client.refusal(`it has taken ${references[0] ?? id} and does not have it`, { id });
-  }
+  const [name = id] = references;
+  const before = await inspectImage(client, id, { signal });
+  if (before) onNote?.(`${way.name} has ${name} already: nothing is sent`);
+  const sending = { ...options, client, way, image, diffIds, references };
+  const { sent, layersSent } = before ? { sent: 0, layersSent: 0 } : await sendLacking(sending);
+  const there = before ?? (await inspectImage(client, id, { signal }));
+  if (!there) throw client.refusal(`it has taken ${name} and does not have it`, { id });
   for (const reference of references) {
     if (!there.references.includes(reference)) await tagImage(client, there.id, reference, { signal });
   }
-  return { id: there.id, references, sent, layers, layersSent };
+  return { id: there.id, references, sent, layers: new Set(diffIds).size, layersSent };
+}
+
+interface Sending extends SendOptions {
+  readonly client: EngineClient;
+  readonly way: EngineWay;
+  readonly image: LayoutImage;
+  readonly diffIds: readonly Digest[];
+  /** As the engine lists them. */
+  readonly references: readonly string[];
+}
+
+/** Sends what the engine seems to lack; all, where it turns out to lack more. */
+async function sendLacking(sending: Sending): Promise<Pick<SentImage, "sent" | "layersSent">> {
+  const { client, way, diffIds, references, signal, onNote } = sending;
+  const { size: layers } = new Set(diffIds);
+  let sent = 0;
+  const send = async (leaveOut: ReadonlySet<Digest>): Promise<number> => {
+    const archive = archiveOf(sending, leaveOut);
+    await loadArchive(client, archive, { signal, onSent: (bytes) => (sent += bytes) });
+    return layers - leaveOut.size;
+  };
+  const present = await presentLayers(client, way.reuses, diffIds, { near: references[0], signal });
+  if (way.reuses === "none") onNote?.(`${way.name} takes whole images only: all layers are sent`);
+  if (present.size === 0) return { layersSent: await send(present), sent };
+  onNote?.(`${way.name} has ${String(present.size)} of ${String(layers)} layers already`);
+  try {
+    return { layersSent: await send(present), sent };
+  } catch (error) {
+    // Images may have been removed since they were looked at.
+    if (!(error instanceof LaminixError) || error.code !== "ERR_ENGINE") throw error;
+    onNote?.(`${way.name} does not take it without these layers: all are sent`);
+    return { layersSent: await send(new Set()), sent };
+  }
 }
 
 /** Those of layers that lie in archives are known without unpacking them. */
@@ -93,16 +106,9 @@ async function diffIdsOf(layers: readonly Layer[], signal: AbortSignal | undefin
   );
 }
 
-interface ArchiveOptions extends SendOptions {
-  readonly way: EngineWay;
-  readonly diffIds: readonly Digest[];
-  readonly references: readonly string[];
-  readonly leaveOut: ReadonlySet<Digest>;
-}
-
 /** podman takes an archive of a layout for one image only if it has one name; it gets the others later. */
-function archiveOf(image: LayoutImage, options: ArchiveOptions): AsyncGenerator<Uint8Array> {
-  const { way, diffIds, references, leaveOut, signal, onLayer, beforeEnd } = options;
+function archiveOf(sending: Sending, leaveOut: ReadonlySet<Digest>): AsyncGenerator<Uint8Array> {
+  const { way, image, diffIds, references, signal, onLayer, beforeEnd } = sending;
   const common = { signal, mtime: STORE_TIME, leaveOut };
   if (way.archive === "oci-archive") {
     return writeOciArchive([{ ...image, references: references.slice(0, 1) }], {
