@@ -1,15 +1,14 @@
 /** Images in container engines. */
 import { checkGiven, requireFunction, requireOneOf, requireOptions, requireString } from "../arguments.js";
-import { ArgumentError, LaminixError } from "../errors.js";
+import { ArgumentError } from "../errors.js";
 import { EngineClient } from "../transports/engine/client.js";
 import { type Engine, engineHost, ENGINES } from "../transports/engine/host.js";
 import { sendImage, type SentImage } from "../transports/engine/sendImage.js";
 import { engineWay } from "../transports/engine/ways.js";
-import { layoutImage, type LayoutImage, storedLayoutImage } from "../transports/ociLayout/contents.js";
-import { openImages } from "../transports/open.js";
+import type { CarriedImage } from "../transports/imageContents.js";
 import { isTagged } from "../transports/reference.js";
-import type { StoredImage } from "../transports/storedImage.js";
 import { BuiltImage } from "./builtImage.js";
+import { CarriedImages } from "./carriedImages.js";
 import type { OnProgress } from "./progress.js";
 
 export interface LoadOptions {
@@ -17,7 +16,7 @@ export interface LoadOptions {
   readonly engine?: Engine | undefined;
   /** `unix:///path/to/socket`, `tcp://host:port` or `https://host`; where the environment says unless given. */
   readonly host?: string | undefined;
-  /** `DOCKER_HOST`, `CONTAINER_HOST` and so on; this process's unless given. */
+  /** `DOCKER_HOST`, `CONTAINER_HOST` and so on, and where credentials for registries are; this process's unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -39,8 +38,8 @@ export interface LoadedImages {
 /**
  * Loads an image into Docker or podman, over the socket that the engine listens on. An engine that has it is sent
  * nothing; otherwise the layers that it has are left out where it can do without them, and a `note` tells where it cannot.
- * @param image an image that was built here; or a docker-archive or an OCI layout on this disk, compressed or not, of
- *   which all images are loaded
+ * @param image one that was built, or what `openImages` opens, of which all images are loaded: a docker-archive, an OCI
+ *   layout, `docker://…`, of which only layers are fetched that the engine lacks
  * @throws {LaminixError} ERR_ENGINE_HOST, ERR_ENGINE_UNREACHABLE, ERR_ENGINE where the engine refuses, and what reading
  *   the image throws
  */
@@ -49,31 +48,19 @@ export async function loadImage(
   options: LoadOptions = {},
 ): Promise<LoadedImages> {
   checkArguments(image, options);
-  const { signal, engine, host, environment = process.env } = options;
+  const { signal, engine, host, environment = process.env, onProgress } = options;
   await using client = new EngineClient(engineHost({ engine, host, environment }));
-  if (typeof image !== "string") {
-    const check = (): Promise<void> => image.checkRoots(signal);
-    return await loaded(client, [layoutImage(image.image, [image.reference])], options, check);
-  }
-  refuseRegistry(image);
-  using stored = await openImages(image, { signal });
-  const images = stored.images.map((each) => withoutManifest(each, options));
-  return await loaded(client, images, options);
-}
-
-async function loaded(
-  client: EngineClient,
-  images: readonly LayoutImage[],
-  { signal, onProgress }: LoadOptions,
-  beforeEnd?: () => Promise<void>,
-): Promise<LoadedImages> {
+  const { Registries } = await import("../transports/registry/registries.js");
+  await using registries = new Registries({ environment });
+  // Layers go into an engine plain, so that no manifest can be kept.
+  using carried = await CarriedImages.of([image], { signal, registries, kept: [] });
   const way = await engineWay(client, { signal });
   const all: SentImage[] = [];
   // One after the other: what one has brought need not be sent for the next.
-  for (const image of images) {
-    const sent = await sendImage(client, way, image, {
+  for (const each of carried.images) {
+    const sent = await sendImage(client, way, withTags(each, options), {
       signal,
-      beforeEnd,
+      beforeEnd: () => carried.check(signal),
       onNote: (message) => onProgress?.({ type: "note", message }),
       onLayer: ({ kind, sources }, digest, index, count) => {
         onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
@@ -92,23 +79,15 @@ async function loaded(
   };
 }
 
-/** Layers go into an engine plain, so that the manifest of a layout is not theirs. */
-function withoutManifest(image: StoredImage, { onProgress }: LoadOptions): LayoutImage {
+/** A layout's names may be others than engines take. */
+function withTags(image: CarriedImage, { onProgress }: LoadOptions): CarriedImage {
   const references = image.references.filter((reference) => {
     if (isTagged(reference)) return true;
     const message = `${reference} is no name with a tag; the image goes without it`;
     onProgress?.({ type: "warning", message });
     return false;
   });
-  return { ...storedLayoutImage(image, references), manifest: undefined };
-}
-
-function refuseRegistry(image: string): void {
-  const [, name] = /^docker:\/\/(.*)$/.exec(image) ?? [];
-  if (name === undefined) return;
-  throw new LaminixError("ERR_UNSUPPORTED", `${image} is in a registry`, {
-    hint: `the engine fetches it by itself, as with docker pull ${name}`,
-  });
+  return { ...image, references };
 }
 
 function checkArguments(image: string | BuiltImage, options: LoadOptions): void {

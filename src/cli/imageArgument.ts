@@ -2,8 +2,9 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import type { BuildOptions } from "../builders/buildOptions.js";
 import type { BuiltImage } from "../builders/builtImage.js";
-import type { OnProgress } from "../builders/progress.js";
+import type { ImageSpec } from "../builders/spec.js";
 import { LaminixError } from "../errors.js";
 import { storeDirOf } from "../store/storePath.js";
 import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
@@ -16,6 +17,11 @@ export const SPEC_OR_PATHS_OR_ARCHIVE =
 
 const REGISTRY = "docker://";
 
+export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | "registries"> {
+  /** Adds to the spec what more flags say. */
+  readonly describe?: (spec: ImageSpec) => ImageSpec;
+}
+
 /**
  * The image that arguments name, for as long as `use` runs.
  * @param args a spec's file, or paths; or one archive or folder of an OCI layout, or `docker://` and the name of an image
@@ -27,7 +33,7 @@ export async function withImage<T>(
   io: Io,
   args: readonly string[],
   options: CommonOptions & ImageFlags,
-  onProgress: OnProgress,
+  { onProgress, registries, describe = (spec) => spec }: ImageArgumentOptions,
   use: (image: string | BuiltImage) => Promise<T>,
 ): Promise<T> {
   const finished = finishedImage(args);
@@ -38,8 +44,9 @@ export async function withImage<T>(
   const { streamLayeredImage } = await import("../builders/streamLayeredImage.js");
   const { jobs } = options;
   return withStore(options, async (store) => {
-    const spec = await specFrom(args, options, store, io);
-    await using image = await streamLayeredImage(spec, { store, signal: io.signal, jobs, onProgress });
+    const spec = describe(await specFrom(args, options, store, io));
+    const { signal } = io;
+    await using image = await streamLayeredImage(spec, { store, signal, jobs, onProgress, registries });
     return await use(image);
   });
 }

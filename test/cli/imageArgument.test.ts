@@ -39,12 +39,8 @@ const io: Io = {
 
 /** What arguments name: a path as it was given, or the name of an image that was made for it. */
 function named(args: readonly string[], flags: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  return withImage(
-    io,
-    args,
-    { ...options, ...flags },
-    () => undefined,
-    (image) => Promise.resolve(typeof image === "string" ? `path ${image}` : `image ${image.imageName}`),
+  return withImage(io, args, { ...options, ...flags }, {}, (image) =>
+    Promise.resolve(typeof image === "string" ? `path ${image}` : `image ${image.imageName}`),
   );
 }
 
@@ -89,17 +85,11 @@ describe("the image that arguments name", () => {
 
   test("is closed when it has been used, whatever comes of it", async () => {
     let layer: Layer | undefined;
-    const use = withImage(
-      io,
-      [program],
-      { ...options, fromImage: archive },
-      () => undefined,
-      async (image) => {
-        layer = (image as BuiltImage).image.layers[0]!;
-        await bytesOf(layer.open());
-        throw new Error("it was of no use");
-      },
-    );
+    const use = withImage(io, [program], { ...options, fromImage: archive }, {}, async (image) => {
+      layer = (image as BuiltImage).image.layers[0]!;
+      await bytesOf(layer.open());
+      throw new Error("it was of no use");
+    });
     await expect(use).rejects.toThrow("it was of no use");
     expect(await failureOf(bytesOf(layer!.open()))).toMatchObject({ code: "ERR_CLOSED" });
   });

@@ -20,6 +20,7 @@ import { sayingImage, sayingLayer } from "../support/engineImages.js";
 import { failureOf } from "../support/failure.js";
 import { answering, drop, FaultyProxy } from "../support/faultyProxy.js";
 import { archiveOf, configOf, Layout, named, sha256 } from "../support/images.js";
+import { startImageRegistry } from "../support/imageRegistry.js";
 import { startNewerDocker } from "../support/newerDocker.js";
 import { type PodmanEngine, startPodmanEngine } from "../support/podmanEngine.js";
 import { describeWith } from "../support/requirements.js";
@@ -114,7 +115,7 @@ async function saidBy(save: (file: string) => Promise<unknown>): Promise<string>
   return execFileSync("tar", ["-xOf", exported, "./says"]).toString().trim();
 }
 
-describeWith(["dockerd", "busybox"], "loading into Docker", () => {
+describeWith(["dockerd", "busybox", "docker-registry", "openssl", "skopeo"], "loading into Docker", () => {
   let engine: DockerEngine;
   let line: Counted;
   beforeAll(async () => {
@@ -229,6 +230,20 @@ describeWith(["dockerd", "busybox"], "loading into Docker", () => {
     await using built = await streamLayeredImage(spec, { store: GraphStore.parse("[]", "graph.json") });
     expect(await load(built)).toMatchObject({ references: ["built:1"], layers: 3, layersSent: 1 });
     expect(await run("built:1")).toBe("built");
+  });
+
+  test("of an image in a registry only layers are fetched that Docker lacks", async () => {
+    await using registry = await startImageRegistry({ plain: true });
+    await using requests = await FaultyProxy.start(registry.host);
+    const archive = await saying(["hello:1"], "a", "b");
+    await registry.push(archive, "hello:1");
+    await load(await saying(["hello:0"], "a"));
+    const { references, layers, layersSent } = await load(`docker://${requests.host}/hello:1`);
+    expect(references).toEqual([`${requests.host}/hello:1`]);
+    expect([layers, layersSent]).toEqual([3, 1]);
+    expect(await run(references[0]!)).toBe("b");
+    // The configuration, and the one layer.
+    expect(requests.count(/GET .*\/blobs\//)).toBe(2);
   });
 
   test("the command line prints the names, or the IDs of images without any, and tells what it sends", async () => {
@@ -518,10 +533,7 @@ describe("an engine that is not there", () => {
     expect(await failureOf(loadImage(folder.join("absent.tar"), { host }))).toMatchObject({
       code: "ERR_FILE_READ",
     });
-    expect(await failureOf(loadImage("docker://nginx:1", { host }))).toMatchObject({
-      code: "ERR_UNSUPPORTED",
-      hint: expect.stringContaining("docker pull nginx:1"),
-    });
+    expect(await failureOf(loadImage("docker://nginx:", { host }))).toMatchObject({ code: "ERR_REFERENCE" });
     for (const [image, options] of [
       [1, {}],
       ["a", { engine: "containerd" }],

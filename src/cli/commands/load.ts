@@ -25,7 +25,7 @@ export function load(io: Io): Command {
       const { engine, host, json } = options;
       const { environment, signal } = io;
       const { onProgress, finish } = progress(io, options);
-      const loaded = await withImage(io, args, options, onProgress, (image) =>
+      const loaded = await withImage(io, args, options, { onProgress }, (image) =>
         loadImage(image, { engine, host, environment, signal, onProgress }),
       );
       const { references, imageIds, sent, layers, layersSent } = loaded;

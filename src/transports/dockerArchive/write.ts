@@ -100,13 +100,17 @@ class Writer {
     // All are asked for at once, so that later layers are hashed while earlier ones are written; but those that have to
     // be unpacked for it are not, so that they need not all lie on the disk.
     const ask = (layer: Layer): Promise<LayerDigest> => layer.diffId({ signal, thenRead: true });
-    const pending = layers.map((layer) => (layer instanceof StoredLayer ? undefined : ask(layer)));
+    const isLeftOut = ({ expected }: Layer): boolean =>
+      expected !== undefined && leaveOut?.has(expected) === true;
+    const pending = layers.map((layer) =>
+      layer instanceof StoredLayer || isLeftOut(layer) ? undefined : ask(layer),
+    );
     for (const each of pending) each?.catch(() => undefined);
     for (const [index, layer] of layers.entries()) {
       signal?.throwIfAborted();
       const asked = pending[index];
-      // What is left out need not be unpacked either.
-      const diffId = layer instanceof StoredLayer ? layer.expected : (await (asked ?? ask(layer))).diffId;
+      // What is left out need be neither unpacked nor fetched.
+      const diffId = layer.expected ?? (await (asked ?? ask(layer))).diffId;
       if (leaveOut?.has(diffId)) {
         yield { layer, diffId, name: memberName(diffId) };
         continue;

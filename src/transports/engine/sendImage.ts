@@ -5,10 +5,10 @@ import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
 import { STORE_TIME } from "../../image/time.js";
 import { digestOf } from "../digest.js";
 import { writeImages } from "../dockerArchive/write.js";
-import type { LayoutImage } from "../ociLayout/contents.js";
-import { manifestDigest } from "../ociLayout/manifestDigest.js";
+import type { CarriedImage } from "../imageContents.js";
+import { manifestDigest } from "../manifestDigest.js";
 import { writeOciArchive } from "../ociLayout/writeArchive.js";
-import { StoredLayer } from "../storedLayer.js";
+import type { ReadyLayer } from "../storedImage.js";
 import type { EngineClient } from "./client.js";
 import { inspectImage, tagImage } from "./images.js";
 import { loadArchive } from "./load.js";
@@ -40,7 +40,7 @@ export interface SentImage {
 export async function sendImage(
   client: EngineClient,
   way: EngineWay,
-  image: LayoutImage,
+  image: CarriedImage,
   options: SendOptions = {},
 ): Promise<SentImage> {
   const { signal, onNote } = options;
@@ -66,7 +66,7 @@ export async function sendImage(
 interface Sending extends SendOptions {
   readonly client: EngineClient;
   readonly way: EngineWay;
-  readonly image: LayoutImage;
+  readonly image: CarriedImage;
   readonly diffIds: readonly Digest[];
   /** As the engine lists them. */
   readonly references: readonly string[];
@@ -100,9 +100,7 @@ async function sendLacking(sending: Sending): Promise<Pick<SentImage, "sent" | "
 async function diffIdsOf(layers: readonly Layer[], signal: AbortSignal | undefined): Promise<Digest[]> {
   using scope = abortScope(signal);
   return await Promise.all(
-    layers.map(async (layer) =>
-      layer instanceof StoredLayer ? layer.expected : (await layer.diffId({ signal: scope.signal })).diffId,
-    ),
+    layers.map(async (layer) => layer.expected ?? (await layer.diffId({ signal: scope.signal })).diffId),
   );
 }
 
@@ -124,8 +122,12 @@ function archiveOf(sending: Sending, leaveOut: ReadonlySet<Digest>): AsyncGenera
     ...(beforeEnd && { beforeManifest: beforeEnd }),
     onLayer: (index, digest) => {
       const [layer, before] = [layers[index], layers[index - 1]];
-      if (before instanceof StoredLayer) before.close(); // what was unpacked of it takes room on the disk
+      if (isReady(before)) before.close(); // what was unpacked of it takes room on the disk
       if (layer) onLayer?.(layer, digest, index, layers.length);
     },
   });
+}
+
+function isReady(layer: Layer | undefined): layer is ReadyLayer {
+  return layer?.expected !== undefined;
 }
