@@ -47,7 +47,7 @@ export class FaultyProxy implements AsyncDisposable {
     });
   }
 
-  /** @param target `host:port` that speaks plain HTTP */
+  /** @param target `host:port` that speaks plain HTTP, or the path of a socket that does */
   static async start(target: string): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(target);
     proxy.#server.listen(0, "127.0.0.1");
@@ -99,7 +99,8 @@ export class FaultyProxy implements AsyncDisposable {
 
   #onward({ method, url, headers }: IncomingMessage): ClientRequest {
     const [host = "", port = ""] = this.#target.split(":");
-    return httpRequest({ host, port, method, path: url, headers });
+    const to = this.#target.startsWith("/") ? { socketPath: this.#target } : { host, port };
+    return httpRequest({ ...to, method, path: url, headers });
   }
 
   /** Misbehaves the first so many times that a request matches, `METHOD URL`. */
@@ -136,11 +137,15 @@ export function drop(_request: IncomingMessage, response: ServerResponse): true 
   return true;
 }
 
-/** An answer without a body. */
-export function answering(status: number, headers: Readonly<Record<string, string>> = {}): Misbehaviour {
+/** An answer, without a body unless given. */
+export function answering(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+  body = "",
+): Misbehaviour {
   return async (request, response) => {
     for await (const _ of request);
-    response.writeHead(status, headers).end();
+    response.writeHead(status, headers).end(body);
     return true;
   };
 }
