@@ -9,10 +9,15 @@ import { graph } from "./graph.js";
 import { hashing } from "./hashing.js";
 import { nar } from "./nar.js";
 import { planning } from "./planning.js";
+import { push } from "./push.js";
+import { pushLarge } from "./pushLarge.js";
 import { ssh } from "./ssh.js";
 import { stream } from "./stream.js";
 
-const benches = { stream, hashing, compress, export: exporting, closure, graph, nar, ssh, planning };
+const benches = {
+  ...{ stream, hashing, compress, export: exporting, push, "push-large": pushLarge },
+  ...{ closure, graph, nar, ssh, planning },
+};
 const wanted = process.argv.slice(2);
 for (const [name, bench] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
