@@ -60,7 +60,7 @@ export async function assemble(
   const { signal, store = nixStore, onProgress, registries } = options;
   const { iso: created } = parseTime(asked.created, "created");
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
-  const base = await Base.of(asked, { signal, registries });
+  const base = await Base.of(asked, { signal, registries, onProgress });
   const spec = base?.platformFor(asked, given) ?? asked;
   let parts: ImageParts | undefined;
   try {

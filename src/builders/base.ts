@@ -8,11 +8,12 @@ import { isObject, type JsonObject } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { baseName } from "../store/storePath.js";
 import { isTagged, wholeReference } from "../transports/reference.js";
-import type { Registries } from "../transports/registry/registries.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
+import type { BuildOptions } from "./buildOptions.js";
+import { Fetching } from "./fetching.js";
 import type { ImageSpec, ResolvedSpec } from "./spec.js";
 
 export class Base implements Disposable {
@@ -35,18 +36,14 @@ export class Base implements Disposable {
    */
   static async of(
     { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
-    {
-      signal,
-      registries,
-    }: {
-      readonly signal?: AbortSignal | undefined;
-      readonly registries?: Registries | undefined;
-    },
+    { signal, registries, onProgress }: Pick<BuildOptions, "signal" | "registries" | "onProgress">,
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
     const { openImages, DOCKER } = await import("../transports/open.js");
+    const fetching = new Fetching(onProgress);
+    const { onFetch } = fetching;
     const platform = { os: "linux", architecture, variant };
-    const images = await openImages(fromImage, { signal, platform, registries });
+    const images = await openImages(fromImage, { signal, platform, registries, onFetch });
     const [image] = images.images as readonly [StoredImage];
     const isShallow = fromImage.startsWith(DOCKER);
     try {
@@ -56,6 +53,7 @@ export class Base implements Disposable {
       images.close();
       throw error;
     }
+    fetching.begin(image.layers);
     return new Base(images, image, isShallow);
   }
 

@@ -9,8 +9,8 @@ import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeFileWhole } from "../transports/file.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
-import type { FetchEvent } from "../transports/registry/layer.js";
-import type { ReadyLayer, StoredImage } from "../transports/storedImage.js";
+import type { StoredImage } from "../transports/storedImage.js";
+import { Fetching } from "./fetching.js";
 import type { OnProgress } from "./progress.js";
 
 export interface PullOptions {
@@ -131,33 +131,6 @@ function archive(
       onProgress?.({ type: "layer", index, count: distinct.length, kind, sources, ...digest });
     },
   });
-}
-
-/** Tells of the bytes that come, and which layer of how many they are of. */
-class Fetching {
-  readonly #onProgress: OnProgress | undefined;
-  #order: readonly Digest[] = [];
-  #total = 0;
-
-  constructor(onProgress: OnProgress | undefined) {
-    this.#onProgress = onProgress;
-  }
-
-  begin(layers: readonly ReadyLayer[]): void {
-    const blobs = [...new Set(layers)].flatMap(({ asStored = [] }) => asStored);
-    this.#order = blobs.map(({ digest }) => digest);
-    this.#total = blobs.reduce((sum, { size }) => sum + size, 0);
-  }
-
-  readonly onFetch = (event: FetchEvent): void => {
-    this.#onProgress?.({
-      type: "fetch",
-      ...event,
-      index: this.#order.indexOf(event.digest),
-      count: this.#order.length,
-      total: this.#total,
-    });
-  };
 }
 
 async function* hashed(

@@ -35,6 +35,7 @@ export function progress(
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "note") line(event.message);
       else if (event.type === "log") line(`${event.script}> ${event.line}`);
       else if (event.type === "closure") {
         expected = event.narSize;
@@ -54,7 +55,7 @@ export function progress(
         pushed.tell(event);
         if (stderr.isTerminal) draw(pushed.bar(event));
         else if (event.fate === "sent") line(plainPush(event));
-      } else if (fetched.size > 0) {
+      } else if (fetched.size > 0 && event.kind === "base") {
         // What was fetched has been told of already.
       } else if (stderr.isTerminal) {
         const before = begun;

@@ -8,12 +8,15 @@ import { ArchivedFiles, FolderFiles } from "./ociLayout/blobs.js";
 import { OciLayout } from "./ociLayout/read.js";
 import type { ManifestReaderOptions } from "./manifestReader.js";
 import { parseReference } from "./reference.js";
+import type { FetchEvent } from "./registry/layer.js";
 import type { Registries } from "./registry/registries.js";
 import type { StoredImages } from "./storedImage.js";
 import { openPlain } from "./unpack.js";
 
 export interface OpenOptions extends ManifestReaderOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Called when bytes of a layer have come from a registry. */
+  readonly onFetch?: ((event: FetchEvent) => void) | undefined;
   /** How registries are asked; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
 }

@@ -30,8 +30,8 @@ export class PreviousLayers {
   readonly #layers = new Map<string, ReadyLayer[]>();
   /** What references lead to, by their whole names. */
   readonly #targets = new Map<string, Digest>();
-  /** Manifests and configurations, by repository and digest. */
-  readonly #documents = new Set<string>();
+  /** Manifests, configurations and layers, by repository and digest. */
+  readonly #blobs = new Set<string>();
 
   /**
    * An image that is not there has nothing; neither has one that is no image, or that may not be read.
@@ -68,9 +68,9 @@ export class PreviousLayers {
     return this.#targets.get(formatReference(reference)) === digest;
   }
 
-  /** Whether the manifest, or the configuration, is in the repository. */
+  /** Whether the manifest, the configuration or the layer is in the repository. */
   has({ registry, repository }: ImageReference, digest: Digest): boolean {
-    return this.#documents.has(`${registry}/${repository}@${digest}`);
+    return this.#blobs.has(`${registry}/${repository}@${digest}`);
   }
 
   #add(reference: ImageReference, { images, digest }: RemoteImages): void {
@@ -78,8 +78,9 @@ export class PreviousLayers {
     this.#targets.set(formatReference(reference), digest);
     for (const image of images) {
       this.#addLayers(image);
-      for (const each of [digest, image.manifest?.digest, image.configDigest])
-        if (each) this.#documents.add(`${registry}/${repository}@${each}`);
+      const layers = image.layers.map((layer) => layer.asStored?.digest);
+      for (const each of [digest, image.manifest?.digest, image.configDigest, ...layers])
+        if (each) this.#blobs.add(`${registry}/${repository}@${each}`);
     }
   }
 

@@ -5,7 +5,7 @@
 import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import type { Descriptor } from "../../image/blob.js";
-import type { Layer, LayerDigest } from "../../image/layer.js";
+import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
 import { Turns } from "../../tar/turns.js";
 import { INDEX, MANIFEST } from "../descriptor.js";
 import { type Carried, type ContentsOptions, ImageContents } from "../imageContents.js";
@@ -109,9 +109,10 @@ class Push {
     const { client, repository, jobs, onPush } = this.#options;
     const { signal } = scope;
     const uploads = new Turns(UPLOADS);
+    const isThere = (digest: Digest): boolean => this.#previous.has(this.#here, digest);
     const senders = blobs.map((blob, index) => {
       const tell = (event: PushEvent): void => onPush?.(event, index, blobs.length);
-      return new LayerSender(blob, { client, repository, uploads, signal, onPush: tell });
+      return new LayerSender(blob, { client, repository, isThere, uploads, signal, onPush: tell });
     });
     const working = layersAtOnce(
       blobs,

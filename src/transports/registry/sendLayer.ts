@@ -36,6 +36,8 @@ export interface PushEvent {
 export interface LayerSenderOptions {
   readonly client: RegistryClient;
   readonly repository: string;
+  /** Whether an image that was there before has it. */
+  readonly isThere: (digest: Digest) => boolean;
   /** Of blobs that need not be compressed, and are sent beside one another. */
   readonly uploads: Turns;
   /** Nothing is sent or mounted. */
@@ -95,16 +97,15 @@ export class LayerSender {
   }
 
   async #look(): Promise<LayerFate | undefined> {
-    const { client, repository, dryRun, signal } = this.#options;
+    const { client, repository, isThere, dryRun, signal } = this.#options;
     const { origin } = this.#blob;
     const known = await this.#blob.known({ signal });
     if (!known) return undefined;
-    const isSameRegistry = origin?.registry === client.registry;
-    if (isSameRegistry && origin.repository === repository) return "unread";
     const { digest } = known;
+    if (isThere(digest)) return "unread";
     if (await hasBlob(client, repository, digest, { signal })) return "there";
-    if (!isSameRegistry) return undefined;
-    const from = origin.repository;
+    const from = origin?.registry === client.registry ? origin.repository : repository;
+    if (from === repository) return undefined;
     return dryRun || (await mountBlob(client, repository, { digest, from }, { signal }))
       ? "mounted"
       : undefined;

@@ -33,9 +33,12 @@ export async function wouldPush(
     find: (layer, encoding) => previous?.find(layer, encoding),
   });
   const uploads = new Turns(1);
+  const isThere = (digest: Digest): boolean =>
+    previous?.has({ registry: client.registry, repository }, digest) ?? false;
   return await Promise.all(
     contents.blobs.map(async (blob) => {
-      const sender = new LayerSender(blob, { client, repository, uploads, dryRun: true, signal });
+      const how = { client, repository, isThere, uploads, dryRun: true, signal };
+      const sender = new LayerSender(blob, how);
       const plain = await blob.plain({ signal });
       const fate = (await sender.look()) ?? "sent";
       const known = await blob.known({ signal });
