@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
+import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 /** Answers in place of the server, or spoils its answer; `false` where it leaves the request alone. */
@@ -68,11 +68,23 @@ export class FaultyProxy implements AsyncDisposable {
     response: ServerResponse,
     body: (pieces: AsyncIterable<Buffer>, response: ServerResponse) => AsyncIterable<Buffer> = (pieces) =>
       pieces,
-    sent: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Buffer> = (pieces) => pieces,
+    sent?: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Buffer>,
   ): void {
     const onward = this.#onward(request);
+    // Both listen at once, so that nothing is missed where others listen too.
+    const counted = request.pipe(
+      new Transform({
+        transform: (piece: Buffer, _, done) => {
+          this.received += piece.length;
+          done(null, piece);
+        },
+      }),
+    );
+    request.on("close", () => {
+      if (!request.complete) counted.destroy();
+    });
     // A line that breaks on one side is broken on the other.
-    void pipeline(Readable.from(sent(this.#counted(request))), onward).catch(() => undefined);
+    void pipeline(sent ? Readable.from(sent(counted)) : counted, onward).catch(() => undefined);
     onward.on("error", () => response.destroy());
     onward.on("response", (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
@@ -81,13 +93,6 @@ export class FaultyProxy implements AsyncDisposable {
         response.end();
       })().catch(() => response.destroy());
     });
-  }
-
-  async *#counted(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const piece of pieces) {
-      this.received += piece.length;
-      yield piece;
-    }
   }
 
   /** Passes the beginning of a request's body on, and then no more. */
