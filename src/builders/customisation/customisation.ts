@@ -3,12 +3,14 @@ import { hashOf } from "../../image/layer.js";
 import { TreeLayer } from "../../image/treeLayer.js";
 import type { Closure } from "../../store/closure.js";
 import { ReferenceScan } from "../../store/referenceScan.js";
-import { hashPart, type StorePath } from "../../store/storePath.js";
+import { baseName, hashPart, type StorePath } from "../../store/storePath.js";
 import type { Owner } from "../../tar/header.js";
 import { graft } from "../../tree/graft.js";
-import type { FolderNode } from "../../tree/node.js";
+import { emptyRoot } from "../../tree/apply.js";
+import type { FolderNode, TreeNode } from "../../tree/node.js";
 import { overBase } from "../../tree/overBase.js";
 import { applyPerms } from "../../tree/perms.js";
+import type { RootScriptOptions, RootScriptSpec, RunOptions } from "../../vm/rootScript.js";
 import { permsRules } from "../permsSpec.js";
 import type { Base } from "../base.js";
 import type { OnProgress } from "../progress.js";
@@ -29,6 +31,8 @@ export interface CustomisationParts {
   readonly owner: Owner;
   /** What is known to be in the image. */
   readonly closure: Closure;
+  /** What is in the store while a script runs as root. */
+  readonly visible?: Closure | undefined;
   /** SRI of the NAR of a store path in contents or copies, where somebody vouches for it. */
   readonly narHash: (path: StorePath) => string | undefined;
   /** Paths that the garbage collector of a Nix in the image is to keep. */
@@ -43,6 +47,8 @@ export interface CustomisationOptions {
   readonly mtime: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** How a script that runs as root is run. */
+  readonly runAsRoot?: RootScriptOptions | undefined;
 }
 
 export class Customisation implements Disposable {
@@ -60,6 +66,7 @@ export class Customisation implements Disposable {
       kind: "contents",
       sources: storePathsOf([...contents, ...parts.copies]),
       contentKey: contentKeyOf(parts, options.mtime),
+      hardLinks: parts.spec.runAsRoot ? "keep" : "copy",
       mtime: options.mtime,
       signal: options.signal,
       tree: ({ signal }) => this.root(signal),
@@ -75,8 +82,9 @@ export class Customisation implements Disposable {
   /** Whether what is in the layer, or what it refers to, is not known before it has been made. */
   get mustBeMade(): boolean {
     const { spec, contents, copies } = this.#parts;
-    const { extraCommands, fakeRootCommands } = spec;
+    const { extraCommands, fakeRootCommands, runAsRoot } = spec;
     return (
+      runAsRoot !== undefined ||
       extraCommands !== "" ||
       fakeRootCommands !== "" ||
       [...contents, ...copies].some((content) => content.kind !== "store")
@@ -143,6 +151,7 @@ export class Customisation implements Disposable {
       },
     );
     if (spec.includeNixDB) graft(root, await this.#database(signal), { keep: "first" });
+    if (spec.runAsRoot) root = await this.#afterRoot(root, spec.runAsRoot, { signal, adopt });
     if (spec.extraCommands !== "" || spec.fakeRootCommands !== "") {
       const { rootAfter } = await import("./commands.js");
       root = await rootAfter(root, spec, {
@@ -160,7 +169,34 @@ export class Customisation implements Disposable {
       warn(
         `a rule of perms is for nothing in the image's root: ${JSON.stringify({ path: rule.path, regex: rule.regex?.source })}`,
       );
-    return base && root.children.size > 0 ? overBase(root, await base.root(signal)) : root;
+    // A script that ran over the base has left what goes on top of it.
+    if (!base || spec.runAsRoot || root.children.size === 0) return root;
+    return overBase(root, await base.root(signal));
+  }
+
+  async #afterRoot(
+    root: FolderNode,
+    script: RootScriptSpec,
+    { signal, adopt }: Pick<RunOptions, "signal" | "adopt">,
+  ): Promise<FolderNode> {
+    const { storeDir, visible, base } = this.#parts;
+    const { source, mtime, onProgress, runAsRoot: how } = this.#options;
+    const { runAsRoot } = await import("../../vm/run.js");
+    const below = await base?.root(signal);
+    const store = new Map<string, TreeNode>();
+    for (const path of visible?.paths ?? [])
+      store.set(baseName(path), { type: "store", files: await source.open(path) });
+    const lower = below ?? emptyRoot();
+    const upper = below ? overBase(root, below) : root;
+    return runAsRoot(
+      { ...script, lower, upper, store, storeDir, mtime },
+      {
+        ...how,
+        signal,
+        adopt,
+        onLine: (line) => onProgress?.({ type: "log", script: "runAsRoot", line }),
+      },
+    );
   }
 
   async #database(signal: AbortSignal | undefined): Promise<FolderNode> {
@@ -189,7 +225,7 @@ function contentKeyOf(parts: CustomisationParts, mtime: number): string | undefi
   const { spec, contents, copies, owner, narHash, base } = parts;
   const { extraCommands, fakeRootCommands, includeNixDB, keepContentsDirlinks, perms } = spec;
   // What commands make is not known from the commands.
-  if (extraCommands !== "" || fakeRootCommands !== "" || includeNixDB) return undefined;
+  if (extraCommands !== "" || fakeRootCommands !== "" || spec.runAsRoot || includeNixDB) return undefined;
   const all = [...contents, ...copies];
   if (all.some((content) => content.kind !== "store" || narHash(content.path) === undefined))
     return undefined;
