@@ -4,9 +4,11 @@ import { LaminixError } from "../errors.js";
 /** Lines that an error tells. */
 const LAST_LINES = 10;
 /** Characters of a line that an error tells. */
-const MAX_LINE = 2000;
+const MAX_LINE = 500;
 /** Characters of all lines together. */
-const MAX_OUTPUT = 64 << 20;
+const MAX_OUTPUT = 32 << 20;
+/** Characters that a line counts for at the least: passing it on costs as much. */
+const LEAST = 64;
 
 export class ScriptLog {
   readonly last: string[] = [];
@@ -19,7 +21,7 @@ export class ScriptLog {
 
   /** @throws {LaminixError} ERR_SCRIPT_OUTPUT */
   readonly add = (line: string): void => {
-    this.#length += line.length + 1;
+    this.#length += Math.max(line.length + 1, LEAST);
     if (this.#length > MAX_OUTPUT) {
       throw new LaminixError(
         "ERR_SCRIPT_OUTPUT",

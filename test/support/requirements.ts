@@ -1,14 +1,15 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestFunction } from "vitest";
+import { vmKernelPath } from "./vm.js";
 import { node24Path } from "./node24.js";
 import { nixPrograms } from "./nixes.js";
 
 /**
- * `root`, `linux`, `node24`, the Nix of another Debian release, or the name of a program; `dockerd` includes being root,
+ * `root`, `linux`, `node24`, the Nix of another Debian release, `vm` (QEMU, and a kernel for it), or the name of a program; `dockerd` includes being root,
  * as it runs only then.
  */
-export type Requirement = "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | (string & {});
+export type Requirement = "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | "vm" | (string & {});
 
 const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
 
@@ -22,6 +23,8 @@ function hasProgram(name: string): boolean {
     }
   });
 }
+
+const qemu = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -37,6 +40,8 @@ function isMet(requirement: Requirement): boolean {
       return existsSync(nixPrograms("trixie"));
     case "nixSid":
       return existsSync(nixPrograms("sid"));
+    case "vm":
+      return existsSync(vmKernelPath()) && hasProgram(qemu) && hasProgram("busybox");
     case "dockerd":
       return isRoot() && hasProgram("dockerd") && hasProgram("docker");
     default:

@@ -5,6 +5,7 @@ import type { Closure } from "../../store/closure.js";
 import { ReferenceScan } from "../../store/referenceScan.js";
 import { baseName, hashPart, type StorePath } from "../../store/storePath.js";
 import type { Owner } from "../../tar/header.js";
+import { carryOver } from "../../tree/carryOver.js";
 import { graft } from "../../tree/graft.js";
 import { emptyRoot } from "../../tree/apply.js";
 import type { FolderNode, TreeNode } from "../../tree/node.js";
@@ -154,6 +155,7 @@ export class Customisation implements Disposable {
     if (spec.runAsRoot) root = await this.#afterRoot(root, spec.runAsRoot, { signal, adopt });
     if (spec.extraCommands !== "" || spec.fakeRootCommands !== "") {
       const { rootAfter } = await import("./commands.js");
+      const before = root;
       root = await rootAfter(root, spec, {
         storeDir,
         realStoreDir: await this.#realStoreDir(),
@@ -161,6 +163,7 @@ export class Customisation implements Disposable {
         adopt,
         onLine: (script, line) => onProgress?.({ type: "log", script, line }),
       });
+      if (spec.runAsRoot) carryOver(root, before);
     }
     // Nothing but fakeRootCommands knows better whose the files are.
     const { uid, gid } = owner;

@@ -99,6 +99,6 @@ function tooSmall(size: number, needed: number): LaminixError {
   return new LaminixError(
     "ERR_MACHINE_DISK",
     "what is copied to the image's root does not fit on the virtual machine's disk",
-    { details: { size, needed }, hint: `make diskSize larger: more than ${String(have)} (MiB)` },
+    { details: { size, needed }, hint: `make diskSize larger: that alone takes ${String(have)} MiB` },
   );
 }
