@@ -52,6 +52,7 @@ export { buildLayeredImage } from "./builders/buildLayeredImage.js";
 export type { BuildFileOptions, ImageFile, ImageFormat } from "./builders/imageFile.js";
 export { buildImageIndex, type ImageIndexFile, type ImageIndexOptions } from "./builders/buildImageIndex.js";
 export { exportImage, type ExportOptions } from "./builders/exportImage.js";
+export type { Acceleration, Isolation, RootScriptOptions } from "./builders/runAsRoot.js";
 export type { SingleLayerSpec } from "./builders/singleLayerSpec.js";
 export { streamLayeredImage } from "./builders/streamLayeredImage.js";
 export {

@@ -24,7 +24,10 @@ const file = (text: string | Buffer, attributes = rootOwned(0o644)): FileNode =>
   ...{ type: "file", attributes },
   body: { bytes: Buffer.from(text) },
 });
-const folderOf = (children: Readonly<Record<string, TreeNode>>, attributes = rootOwned(0o755)): FolderNode => ({
+const folderOf = (
+  children: Readonly<Record<string, TreeNode>>,
+  attributes = rootOwned(0o755),
+): FolderNode => ({
   ...{ type: "directory", attributes },
   children: new Map(Object.entries(children)),
 });
@@ -67,7 +70,9 @@ const everything = (): FolderNode =>
   disk({
     ...{ ping, again: ping, empty: file("") },
     many: folderOf(
-      Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`a file with a longer name ${String(i)}`, file(String(i))])),
+      Object.fromEntries(
+        Array.from({ length: 3000 }, (_, i) => [`a file with a longer name ${String(i)}`, file(String(i))]),
+      ),
       rootOwned(0o1777),
     ),
     ...{ short: linkNode("x".repeat(59)), long: linkNode("y".repeat(60)), odd: linkNode("\xff/\xe9") },
@@ -92,14 +97,18 @@ describeWith(["e2fsck", "debugfs"], "a disk of ext4", () => {
     expect([...root.children.keys()].sort()).toEqual([...everything().children.keys()].sort());
     for (const name of ["null", "disk", "pipe", "short", "long", "odd"]) {
       const { attributes, ...node } = root.children.get(name) as Exclude<TreeNode, { type: "store" }>;
-      const { attributes: given, ...expected } = everything().children.get(name) as typeof node & { attributes: object };
+      const { attributes: given, ...expected } = everything().children.get(name) as typeof node & {
+        attributes: object;
+      };
       expect(node).toEqual(expected);
       expect(attributes).toMatchObject(given);
     }
     expect(root.children.get("again")).toBe(root.children.get("ping"));
     expect((root.children.get("ping") as FileNode).attributes).toEqual(ping.attributes);
     expect(bytesAt(root, "ping")).toEqual(Buffer.from("x".repeat(5000)));
-    expect(bytesAt(root.children.get("many") as FolderNode, "a file with a longer name 2999").toString()).toBe("2999");
+    expect(
+      bytesAt(root.children.get("many") as FolderNode, "a file with a longer name 2999").toString(),
+    ).toBe("2999");
   });
 
   test("is the same, byte for byte, for the same tree", async () => {
@@ -127,7 +136,11 @@ describeWith(["e2fsck", "debugfs"], "a disk of ext4", () => {
         return length;
       },
     };
-    const large: FileNode = { type: "file", attributes: rootOwned(0o644), body: { source: zeros, offset: 0, size } };
+    const large: FileNode = {
+      type: "file",
+      attributes: rootOwned(0o644),
+      body: { source: zeros, offset: 0, size },
+    };
     const path = await written("large", disk({ large, after: file("after") }));
     expect(reads).toBeGreaterThan(600);
     await mustRun("e2fsck", ["-fn", path]);
@@ -171,5 +184,7 @@ test("a damaged disk is read, or refused with ERR_MACHINE_DISK_DAMAGED, and noth
   }
   expect(refused).toBeGreaterThan(20);
   writeFileSync(folder.join("short"), bytes.subarray(0, 3000));
-  expect(() => read(folder.join("short"))).toThrow(expect.objectContaining({ code: "ERR_MACHINE_DISK_DAMAGED" }) as Error);
+  expect(() => read(folder.join("short"))).toThrow(
+    expect.objectContaining({ code: "ERR_MACHINE_DISK_DAMAGED" }) as Error,
+  );
 });

@@ -12,16 +12,14 @@ export function buildImage(io: Io): Command {
     .addOption(new Option("--uid <N>", "owner of what is copied to the root").argParser(whole))
     .addOption(new Option("--gid <N>", "group of what is copied to the root").argParser(whole))
     .optionsGroup("Options for runAsRoot:")
-    .addOption(
-      new Option("--isolation <KIND>", "where it runs; a machine unless given").choices(ISOLATIONS),
-    )
+    .addOption(new Option("--isolation <KIND>", "where it runs; a machine unless given").choices(ISOLATIONS))
     .option("--kernel <FILE>", "the machine's kernel, or the folder that its package was unpacked into")
     .addOption(
-      new Option("--acceleration <KIND>", "how the machine runs; tried out unless given").choices(ACCELERATIONS),
+      new Option("--acceleration <KIND>", "how the machine runs; tried out unless given").choices(
+        ACCELERATIONS,
+      ),
     )
-    .addOption(
-      new Option("--time-limit <SECONDS>", "how long it may take (default: 3600)").argParser(count),
-    )
+    .addOption(new Option("--time-limit <SECONDS>", "how long it may take (default: 3600)").argParser(count))
     .option("--network", "give it the network")
     .argument("<SPEC>", "a spec in JSON, with copyToRoot")
     .action(async (file: string, options: OutputOptions & RootScriptOptions) => {

@@ -87,6 +87,7 @@ class FileSystem {
     const type = (Object.keys(FORMATS) as Format[]).find((each) => FORMATS[each] === format);
     const attributes = this.#attributes(inode);
     const size = inode.readUInt32LE(4) + inode.readUInt32LE(108) * 2 ** 32;
+    if (!Number.isSafeInteger(size)) throw damaged();
     const bytes = (): Buffer => {
       if (size > MAX_WHOLE) throw damaged();
       return this.#file(inode, size).whole();
