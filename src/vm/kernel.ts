@@ -18,9 +18,20 @@ const HINT =
 /**
  * The kernel that is named, or else one that this machine has: NixOS's, or one in `/boot`, the running one first.
  * @param named a kernel's file, or a folder with `boot/` and `lib/modules/` in it, as a package is unpacked
+ * @param modules their folder, or the one that it is in, where they are somewhere else
  * @throws {LaminixError} ERR_MACHINE
  */
-export function findKernel(named: string | undefined): Kernel {
+export function findKernel(named: string | undefined, modules: string | undefined): Kernel {
+  const kernel = namedOrOwn(named);
+  if (modules === undefined) return kernel;
+  const folder = [modules, ...onlyIn(modules)].find(isModules);
+  if (folder !== undefined) return { ...kernel, modules: folder };
+  throw new LaminixError("ERR_MACHINE", `there are no modules of a kernel in ${modules}`, {
+    details: { modules },
+  });
+}
+
+function namedOrOwn(named: string | undefined): Kernel {
   if (named !== undefined) {
     const found = kernelAt(named);
     if (found) return found;

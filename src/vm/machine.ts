@@ -59,7 +59,10 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
 
 async function prepareBoot(script: RootScript, options: RunOptions, file: string): Promise<Boot> {
   const { signal, network = false } = options;
-  const kernel = findKernel(options.kernel ?? process.env.LAMINIX_VM_KERNEL);
+  const kernel = findKernel(
+    options.kernel ?? process.env.LAMINIX_VM_KERNEL,
+    options.kernel === undefined ? process.env.LAMINIX_VM_MODULES : undefined,
+  );
   const busybox = findBusybox(options.busybox ?? process.env.LAMINIX_VM_BUSYBOX);
   const modules = await modulesOf(kernel, [...MODULES, ...(network ? NETWORK_MODULES : [])], signal);
   const settings: StageSettings = {
