@@ -34,5 +34,7 @@ export function initramfs({ busybox, modules, settings, script }: InitramfsParts
     text("tools/settings", assignments(settings)),
     text("tools/stage", `. /tools/settings\n${STAGE}`),
     text("tools/script", script),
+    // QEMU's own (its manual, "Using the user mode network stack").
+    text("tools/resolv.conf", "nameserver 10.0.2.3\n"),
   ]);
 }

@@ -80,6 +80,7 @@ function prepare(script: RootScript, { place, busybox, binds, network, overlayOp
   mkdirSync(place("tools/bin"), { recursive: true });
   copyFileSync(busybox, place("tools/bin/busybox"));
   writeFileSync(place("tools/script"), script.text);
+  writeFileSync(place("tools/resolv.conf"), textOf("/etc/resolv.conf"));
   writeFileSync(place("tools/stage"), `${assignments(settings)}${STAGE}`);
   writeFileSync(place("tools/main"), MAIN);
   writeFileSync(

@@ -13,7 +13,7 @@ export interface StageSettings {
   /** A folder of store paths, and where the script finds it; empty where there are none. */
   readonly store: string;
   readonly storeDir: string;
-  /** Has busybox's programs, and `script`. */
+  /** Has busybox's programs, `script`, and `resolv.conf` where there is a network. */
   readonly tools: string;
   /** What runs the script: a program of the image's with arguments. */
   readonly shell: readonly string[];
@@ -98,6 +98,13 @@ if [ -n "$store" ]; then
   mount -o remount,bind,ro "$root$storeDir" 2>/dev/null
 fi
 
+resolver=
+if [ "$network" = true ] && [ -d "$root/etc" ] && [ ! -L "$root/etc/resolv.conf" ]; then
+  resolver=$root/etc/resolv.conf
+  if [ ! -e "$resolver" ]; then : > "$resolver"; made="$resolver $made"; fi
+  mount --bind "$tools/resolv.conf" "$resolver"
+fi
+
 # The first process of the script's namespace; what is left when it ends goes with it.
 cat > "$tools/first" <<'END'
 hostname localhost
@@ -147,7 +154,10 @@ fi
 
 umount -l "$root/dev" "$root/sys"
 if [ -n "$store" ]; then umount -l "$root$storeDir"; fi
-for each in $made; do rmdir "$each" 2>/dev/null; done
+if [ -n "$resolver" ]; then umount -l "$resolver"; fi
+for each in $made; do
+  if [ -d "$each" ]; then rmdir "$each" 2>/dev/null; else rm "$each"; fi
+done
 if [ "$before" -gt 0 ] && [ "$(others)" = 0 ]; then tell emptied 1; fi
 umount "$root" || umount -l "$root"
 tell code "$code"

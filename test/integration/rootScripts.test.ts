@@ -1,4 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { buildImage, GraphStore, type RootScriptOptions, type SingleLayerSpec } from "laminix";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -163,6 +166,25 @@ describeWith(["vm"], "a script in a virtual machine", () => {
     expect(await started.ended).toEqual([130, null]);
     expect(readdirSync(temporary)).toEqual([]);
     expect(await machines()).toEqual([]);
+  });
+
+  test("has the network where that is asked for", async () => {
+    const server = createServer((_, response) => response.end("from the network\n"));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    const text = (host: string): string =>
+      `cat /etc/resolv.conf > /seen; wget -qO- http://${host}:${String(port)}/`;
+    try {
+      expect(await script(text("10.0.2.2"), {}, { network: true })).toEqual(["from the network"]);
+      expect(await script(text("127.0.0.1"), {}, { network: true, isolation: "namespace" })).toEqual([
+        "from the network",
+      ]);
+    } finally {
+      server.close();
+    }
+    const { stdout } = await mustRun("tar", ["-xOf", folder.join("image.tar"), "--wildcards", "*/layer.tar"]);
+    expect(stdout.includes("./seen")).toBe(true);
+    expect(stdout.includes("resolv.conf")).toBe(false);
   });
 
   test("runs in an image of nothing, with what its first line names where there is one", async () => {
