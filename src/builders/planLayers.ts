@@ -18,13 +18,13 @@ export interface LayersPlan {
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(
   spec: ImageSpec,
-  options: Pick<BuildOptions, "store" | "signal" | "onProgress"> = {},
+  options: Pick<BuildOptions, "store" | "signal" | "onProgress" | "registries"> = {},
 ): Promise<LayersPlan> {
   checkBuildOptions(options);
   const { store = nixStore, signal, onProgress } = options;
   const asked = resolveSpec(spec);
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
-  using base = await Base.of(asked, { signal });
+  using base = await Base.of(asked, options);
   const resolved = base?.platformFor(asked, spec) ?? asked;
   const layering = await layeringOf(resolved, base?.image.layers.length ?? 0, { signal, onProgress });
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });

@@ -29,6 +29,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     export: async () => (await import("./commands/export.js")).exportCommand,
     merge: async () => (await import("./commands/merge.js")).merge,
     index: async () => (await import("./commands/index.js")).index,
+    push: async () => (await import("./commands/push.js")).push,
     pull: async () => (await import("./commands/pull.js")).pull,
   },
   "The Nix store:": {

@@ -3,12 +3,11 @@ import { hashOf } from "../../image/layer.js";
 import { TreeLayer } from "../../image/treeLayer.js";
 import type { Closure } from "../../store/closure.js";
 import { ReferenceScan } from "../../store/referenceScan.js";
-import { baseName, hashPart, type StorePath } from "../../store/storePath.js";
+import { hashPart, type StorePath } from "../../store/storePath.js";
 import type { Owner } from "../../tar/header.js";
 import { carryOver } from "../../tree/carryOver.js";
 import { graft } from "../../tree/graft.js";
-import { emptyRoot } from "../../tree/apply.js";
-import type { FolderNode, TreeNode } from "../../tree/node.js";
+import type { FolderNode } from "../../tree/node.js";
 import { overBase } from "../../tree/overBase.js";
 import { applyPerms } from "../../tree/perms.js";
 import type { RootScriptOptions, RootScriptSpec, RunOptions } from "../../vm/rootScript.js";
@@ -152,7 +151,11 @@ export class Customisation implements Disposable {
       },
     );
     if (spec.includeNixDB) graft(root, await this.#database(signal), { keep: "first" });
-    if (spec.runAsRoot) root = await this.#afterRoot(root, spec.runAsRoot, { signal, adopt });
+    if (spec.runAsRoot) {
+      const onLine = (line: string): void => onProgress?.({ type: "log", script: "runAsRoot", line });
+      const how = { ...this.#options.runAsRoot, signal, adopt, onLine };
+      root = await this.#afterScript(root, spec.runAsRoot, how);
+    }
     if (spec.extraCommands !== "" || spec.fakeRootCommands !== "") {
       const { rootAfter } = await import("./commands.js");
       const before = root;
@@ -174,32 +177,19 @@ export class Customisation implements Disposable {
       );
     // A script that ran over the base has left what goes on top of it.
     if (!base || spec.runAsRoot || root.children.size === 0) return root;
-    return overBase(root, await base.root(signal));
+    if (!base.isShallow) return overBase(root, await base.root(signal));
+    warn(
+      "the base is in a registry and is not looked into: where it has a link by the name of a folder of the image's root, the folder takes its place; pull it and build upon the archive to have the link followed",
+    );
+    return root;
   }
 
-  async #afterRoot(
-    root: FolderNode,
-    script: RootScriptSpec,
-    { signal, adopt }: Pick<RunOptions, "signal" | "adopt">,
-  ): Promise<FolderNode> {
+  async #afterScript(root: FolderNode, script: RootScriptSpec, options: RunOptions): Promise<FolderNode> {
     const { storeDir, visible, base } = this.#parts;
-    const { source, mtime, onProgress, runAsRoot: how } = this.#options;
-    const { runAsRoot } = await import("../../vm/run.js");
-    const below = await base?.root(signal);
-    const store = new Map<string, TreeNode>();
-    for (const path of visible?.paths ?? [])
-      store.set(baseName(path), { type: "store", files: await source.open(path) });
-    const lower = below ?? emptyRoot();
-    const upper = below ? overBase(root, below) : root;
-    return runAsRoot(
-      { ...script, lower, upper, store, storeDir, mtime },
-      {
-        ...how,
-        signal,
-        adopt,
-        onLine: (line) => onProgress?.({ type: "log", script: "runAsRoot", line }),
-      },
-    );
+    const { source, mtime } = this.#options;
+    const { rootAfterScript } = await import("./rootScript.js");
+    const below = await base?.root(options.signal);
+    return rootAfterScript({ script, root, base: below, storeDir, visible, mtime }, source, options);
   }
 
   async #database(signal: AbortSignal | undefined): Promise<FolderNode> {
@@ -233,5 +223,14 @@ function contentKeyOf(parts: CustomisationParts, mtime: number): string | undefi
   if (all.some((content) => content.kind !== "store" || narHash(content.path) === undefined))
     return undefined;
   const facts = [contents, copies].map((each) => storePathsOf(each).map((path) => [path, narHash(path)]));
-  return hashOf(["contents", FORMAT, mtime, facts, owner, keepContentsDirlinks, perms, base?.diffIds ?? []]);
+  return hashOf([
+    "contents",
+    FORMAT,
+    mtime,
+    facts,
+    owner,
+    keepContentsDirlinks,
+    perms,
+    base && !base.isShallow ? base.diffIds : [],
+  ]);
 }

@@ -6,11 +6,11 @@ import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../image/blob.js";
 import { formatJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
+import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
 import { OuterArchive } from "../outerArchive.js";
 import { blobName } from "./blobs.js";
-import { LayoutContents, type LayoutEntry, type WrittenLayer } from "./contents.js";
-import { LAYOUT_FILE, layoutIndex } from "./documents.js";
+import { LAYOUT_FILE, layoutEntries, layoutIndex } from "./documents.js";
 import type { LayoutWriteOptions } from "./options.js";
 
 export interface ArchiveWriteOptions extends LayoutWriteOptions {
@@ -27,11 +27,11 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
  *   reading the layers throws
  */
 export async function* writeOciArchive(
-  entries: readonly LayoutEntry[],
+  entries: readonly Carried[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
   const { jobs, onLayer } = options;
-  using contents = new LayoutContents(entries, options);
+  using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const { blobs } = contents;
@@ -60,12 +60,12 @@ export async function* writeOciArchive(
       names.add(digest);
       written.push(layer);
     }
-    const { documents, entries: listed, targets } = contents.documents(written);
-    for (const { descriptor, bytes } of documents) yield archive.file(blobName(descriptor.digest), bytes);
+    const { all, targets } = contents.documents(written);
+    for (const { descriptor, bytes } of all) yield archive.file(blobName(descriptor.digest), bytes);
     await options.beforeIndex?.();
     signal.throwIfAborted();
     options.onTargets?.(targets);
-    yield archive.file("index.json", Buffer.from(formatJson(layoutIndex(listed))));
+    yield archive.file("index.json", Buffer.from(formatJson(layoutIndex(layoutEntries(targets, entries)))));
     yield archive.end();
   } finally {
     scope[Symbol.dispose]();
