@@ -11,8 +11,9 @@ import { nar } from "./nar.js";
 import { planning } from "./planning.js";
 import { ssh } from "./ssh.js";
 import { stream } from "./stream.js";
+import { vm } from "./vm.js";
 
-const benches = { stream, hashing, compress, export: exporting, closure, graph, nar, ssh, planning };
+const benches = { stream, hashing, compress, export: exporting, closure, graph, nar, ssh, planning, vm };
 const wanted = process.argv.slice(2);
 for (const [name, bench] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -45,6 +45,8 @@ for i in $(seq 100); do
 done
 mount -t ext4 -o ro,noatime /dev/vda /in || end
 mount -t ext4 -o noatime /dev/vdb /out || end
+echo begun=1 > ${IN_MACHINE.status}
+sync
 if [ -d /sys/class/net/eth0 ]; then
   ip addr add 10.0.2.15/24 dev eth0
   ip link set eth0 up

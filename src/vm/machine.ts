@@ -50,7 +50,9 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
   adopt(disk);
   const root = rootOn(disk);
   const told = toldIn(textOf(root?.children.get("status")));
-  const failure = failureOf({ told, panic: panicIn(files.console), output: log.last, memory, diskSize });
+  const panic = panicIn(files.console);
+  if (!told.has("begun") && panic === undefined) throw notBegun(boot, files.console);
+  const failure = failureOf({ told, panic, output: log.last, memory, diskSize });
   if (failure) throw failure;
   const upper = root?.children.get("upper");
   if (upper?.type === "directory") return upper;
@@ -103,6 +105,19 @@ function rootOn(disk: OpenArchive): FolderNode | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A machine that has ended before it could run anything. */
+function notBegun({ kernel, memory }: Boot, console: string): LaminixError {
+  const said = readFileSync(console, "latin1").slice(-LAST_WORDS).trim().split(/\r?\n/).slice(-10);
+  return new LaminixError(
+    "ERR_MACHINE",
+    `a virtual machine of ${String(memory)} MiB does not come up with ${kernel}`,
+    {
+      details: { kernel, memory, console: said },
+      hint: "is buildVMMemorySize too small, or the kernel without virtio, ext4 and overlay?",
+    },
+  );
 }
 
 /** Why the kernel could not go on, where it could not. */

@@ -241,6 +241,10 @@ describeWith(["vm"], "a script in a virtual machine", () => {
       code: "ERR_MACHINE",
       details: { module: "virtio_pci" },
     });
+    expect(await failureOf(script("true", { buildVMMemorySize: 32 }))).toMatchObject({
+      code: "ERR_MACHINE",
+      hint: expect.stringContaining("buildVMMemorySize") as string,
+    });
     expect(await failureOf(script("true", {}, { busybox: process.execPath }))).toMatchObject({
       code: "ERR_MACHINE",
       hint: expect.stringContaining("busybox-static") as string,

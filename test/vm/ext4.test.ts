@@ -159,6 +159,16 @@ test("what does not fit on a disk is refused with how large it has to be", async
   });
 });
 
+test("names and links that Linux has no room for are refused", async () => {
+  for (const children of [{ ["n".repeat(256)]: file("") }, { link: linkNode("t".repeat(4096)) }])
+    expect(
+      await failureOf(written(`long ${Object.keys(children)[0]!.slice(0, 9)}`, disk(children))),
+    ).toMatchObject({ code: "ERR_UNSUPPORTED" });
+  expect(
+    read(await written("longest", disk({ ["n".repeat(255)]: linkNode("t".repeat(4095)) }))).children.size,
+  ).toBe(2);
+});
+
 test("a damaged disk is read, or refused with ERR_MACHINE_DISK_DAMAGED, and nothing else", async () => {
   const path = await written("whole", disk({ a: ping, b: folderOf({ c: linkNode("z".repeat(100)) }) }));
   const whole = new OpenArchive(openSync(path, "r"));

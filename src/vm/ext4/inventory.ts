@@ -1,5 +1,6 @@
 /** What a tree needs on a disk: a number for each of its nodes, and how many blocks. */
 import { lstatSync } from "node:fs";
+import { LaminixError } from "../../errors.js";
 import { fsPath } from "../../files/byteString.js";
 import { Pauses } from "../../files/pauses.js";
 import { reading } from "../../files/walk.js";
@@ -51,6 +52,10 @@ export async function inventoryOf(root: FolderNode, options: StoreFilesOptions):
     if (pauses.isDue()) await pauses.take();
     const children: (readonly [string, Item])[] = [];
     const names = node.type === "directory" ? [...node.children.keys()].sort() : [];
+    const tooLong = names.find((name) => name.length > MAX_NAME);
+    if (tooLong !== undefined) throw tooLarge(`a name of ${String(tooLong.length)} bytes`);
+    if (node.type === "symlink" && node.target.length >= BLOCK_SIZE)
+      throw tooLarge(`a link with a target of ${String(node.target.length)} bytes`);
     const size =
       node.type === "directory"
         ? folderBlocks(names) * BLOCK_SIZE
@@ -88,6 +93,13 @@ export async function inventoryOf(root: FolderNode, options: StoreFilesOptions):
   };
   await add(root, ROOT_INODE, ROOT_INODE);
   return { items, blocks, last: next - 1 };
+}
+
+/** Bytes of a name in Linux (NAME_MAX). */
+const MAX_NAME = 255;
+
+function tooLarge(what: string): LaminixError {
+  return new LaminixError("ERR_UNSUPPORTED", `the image has ${what}, which no disk of Linux has room for`);
 }
 
 function sizeOf(body: Body): number {
