@@ -49,6 +49,7 @@ export { type LayersPlan, planLayers } from "./builders/planLayers.js";
 export type { OnProgress, ProgressEvent } from "./builders/progress.js";
 export type { HeldRoots, StoreSource } from "./builders/source.js";
 export type { ImageSpec } from "./builders/spec.js";
+export { type LoadedImages, loadImage, type LoadOptions } from "./builders/loadImage.js";
 export { type MergedImages, mergeImages, type MergeOptions } from "./builders/mergeImages.js";
 export { type PulledImage, pullImage, type PullOptions } from "./builders/pullImage.js";
 export { streamConf, type StreamConfOptions } from "./builders/streamConf.js";

@@ -49,6 +49,8 @@ export type ProgressEvent =
     }
   /** A script of the spec prints a line. */
   | { readonly type: "log"; readonly script: ScriptName; readonly line: string }
+  /** Something that is as it should be, and good to know. */
+  | { readonly type: "note"; readonly message: string }
   /** Something that works, but perhaps not as was meant. */
   | { readonly type: "warning"; readonly message: string };
 

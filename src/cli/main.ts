@@ -22,6 +22,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
   "Images:": {
     stream: async () => (await import("./commands/image.js")).stream,
     build: async () => (await import("./commands/image.js")).build,
+    load: async () => (await import("./commands/load.js")).load,
     "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
     "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
     layers: async () => (await import("./commands/layers.js")).layers,

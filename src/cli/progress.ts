@@ -35,6 +35,7 @@ export function progress(
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "note") line(event.message);
       else if (event.type === "log") line(`${event.script}> ${event.line}`);
       else if (event.type === "closure") {
         expected = event.narSize;

@@ -41,7 +41,7 @@ export class FaultyProxy implements AsyncDisposable {
     });
   }
 
-  /** @param target `host:port` that speaks plain HTTP */
+  /** @param target `host:port` that speaks plain HTTP, or the path of a socket that does */
   static async start(target: string): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(target);
     proxy.#server.listen(0, "127.0.0.1");
@@ -63,7 +63,8 @@ export class FaultyProxy implements AsyncDisposable {
   ): void {
     const { method, url, headers } = request;
     const [host = "", port = ""] = this.#target.split(":");
-    const onward = httpRequest({ host, port, method, path: url, headers });
+    const to = this.#target.startsWith("/") ? { socketPath: this.#target } : { host, port };
+    const onward = httpRequest({ ...to, method, path: url, headers });
     request.pipe(onward);
     onward.on("error", () => response.destroy());
     onward.on("response", (answer) => {
@@ -109,11 +110,15 @@ export function drop(_request: IncomingMessage, response: ServerResponse): true 
   return true;
 }
 
-/** An answer without a body. */
-export function answering(status: number, headers: Readonly<Record<string, string>> = {}): Misbehaviour {
+/** An answer, without a body unless given. */
+export function answering(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+  body = "",
+): Misbehaviour {
   return async (request, response) => {
     for await (const _ of request);
-    response.writeHead(status, headers).end();
+    response.writeHead(status, headers).end(body);
     return true;
   };
 }

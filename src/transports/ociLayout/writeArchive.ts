@@ -16,6 +16,8 @@ import type { LayoutWriteOptions } from "./options.js";
 export interface ArchiveWriteOptions extends LayoutWriteOptions {
   /** Unix seconds, of the archive's members. */
   readonly mtime: number;
+  /** Layers, by diffID, that whoever reads the archive has: its manifests name them, and their blobs are not there. */
+  readonly leaveOut?: ReadonlySet<Digest> | undefined;
   /** Called before the end with what each entry is. */
   readonly onTargets?: (targets: readonly Descriptor[]) => void;
 }
@@ -30,7 +32,7 @@ export async function* writeOciArchive(
   entries: readonly Carried[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { jobs, onLayer } = options;
+  const { jobs, onLayer, leaveOut = new Set<Digest>() } = options;
   using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
   const { signal } = scope;
@@ -38,7 +40,7 @@ export async function* writeOciArchive(
   const ready = layersAtOnce(
     blobs,
     async (blob, plain, index): Promise<WrittenLayer> => {
-      onLayer?.(blob, plain, index, blobs.length);
+      if (!leaveOut.has(plain.diffId)) onLayer?.(blob, plain, index, blobs.length);
       const known = isSmall(plain) ? undefined : await blob.known({ signal });
       if (!known) await blob.make({ signal });
       return { diffId: plain.diffId, descriptor: known ?? (await blob.descriptor({ signal })) };
@@ -55,7 +57,8 @@ export async function* writeOciArchive(
     for (const [i, blob] of blobs.entries()) {
       const layer = (await ready[i]) as WrittenLayer;
       const { digest, size } = layer.descriptor;
-      if (!names.has(digest)) yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
+      if (!names.has(digest) && !leaveOut.has(layer.diffId))
+        yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
       blob[Symbol.dispose]();
       names.add(digest);
       written.push(layer);
