@@ -44,9 +44,9 @@ function quoted(text: string): string {
 }
 
 /**
- * The script's output goes to the descriptor 3. Writes to the status file, a line each: `problem` where the script could not be run, or `code`, its exit status;
- * `killed`, `forks` and `full`, whether it came to the end of memory, processes and disk; `emptied`, whether nothing
- * is left of the image's root.
+ * The script's output goes to the descriptor 3. What is told in the status file, a line each: `problem`, where the script
+ * could not be run, or `code`, its exit status; `killed`, `forks` and `full` where it came to the end of memory, processes
+ * and disk; `emptied` where nothing is left of the image's root.
  */
 export const STAGE = String.raw`
 tell() { echo "$1=$2" >> "$status"; }
