@@ -83,9 +83,9 @@ describeWith([...enginePrograms, "vm"], "dockerTools: runAsRoot", () => {
         },
         { isolation },
       );
-    const a = await on("a", bash.file, "machine");
-    const b = await on("b", a.file, "namespace");
-    const c = await on("c", b.file, "machine");
+    const a = await on("a", bash.file, "namespace");
+    const b = await on("b", a.file, "machine");
+    const c = await on("c", b.file, "namespace");
     expect(await tools.runMade(c, sh("cat /layer-order"))).toBe("abc");
   });
 
