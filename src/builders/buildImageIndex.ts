@@ -23,6 +23,7 @@ import type { BuiltImage } from "./builtImage.js";
 import { CarriedImages, checkImages } from "./carriedImages.js";
 import type { BuildFileOptions, ImageFormat } from "./imageFile.js";
 import { digestCacheOf } from "./layerTools.js";
+import { requireLevel } from "./pushOptions.js";
 
 const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "oci-archive"];
 
@@ -67,6 +68,7 @@ export async function buildImageIndex(
 ): Promise<ImageIndexFile> {
   checkArguments(images, options);
   const { signal, output, format = "oci-dir", jobs, layerCompression = "gz", registries } = options;
+  requireLevel(options.layerCompressionLevel, layerCompression);
   using carried = await CarriedImages.of(images, { signal, platform: "all", kept: ["oci"], registries });
   const all = carried.images;
   const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));

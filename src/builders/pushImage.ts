@@ -2,8 +2,9 @@
 import { requireString } from "../arguments.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 import type { Digest, LayerKind } from "../image/layer.js";
-import { platformName } from "../image/platform.js";
+import { type Platform, platformName } from "../image/platform.js";
 import type { CarriedImage } from "../transports/imageContents.js";
+import { forPlatform } from "../transports/platform.js";
 import { formatReference, type ImageReference } from "../transports/reference.js";
 import type { Pushed } from "../transports/registry/push.js";
 import type { LayerFate } from "../transports/registry/sendLayer.js";
@@ -60,7 +61,8 @@ export async function pushImage(
   options: PushImageOptions = {},
 ): Promise<PushedImage> {
   checkArguments(image, reference, options);
-  return pushing([image], onlyOne, reference, options, async ({ entry, reference: target, options: how }) => {
+  const only = (images: readonly CarriedImage[]): CarriedImage => onlyOne(images, options.platform);
+  return pushing([image], only, reference, options, async ({ entry, reference: target, options: how }) => {
     // Loaded for those who need it: most of a short program's time is loading.
     const { push } = await import("../transports/registry/push.js");
     return pushedImage(target, how.tags, await push(entry, how));
@@ -77,7 +79,8 @@ export async function planPush(
   options: PushImageOptions = {},
 ): Promise<PushPlan> {
   checkArguments(image, reference, options);
-  return pushing([image], onlyOne, reference, options, async ({ entry, options: how }) => {
+  const only = (images: readonly CarriedImage[]): CarriedImage => onlyOne(images, options.platform);
+  return pushing([image], only, reference, options, async ({ entry, options: how }) => {
     const { wouldPush } = await import("../transports/registry/wouldPush.js");
     const expected = await wouldPush(entry, how);
     const layers = expected.map(({ layer: { kind, sources }, ...rest }) => ({ kind, sources, ...rest }));
@@ -100,25 +103,35 @@ export function pushedImage(
   };
 }
 
-/** @throws {LaminixError} ERR_ARCHIVE */
-function onlyOne(images: readonly CarriedImage[]): CarriedImage {
-  const [image, ...others] = images as readonly [CarriedImage, ...CarriedImage[]];
-  if (others.length === 0) return image;
-  const names = images.flatMap(({ references }) => references);
-  const platforms = images.flatMap(({ platform }) => (platform ? [platformName(platform)] : []));
-  const several = new Set(platforms).size === images.length;
-  throw new LaminixError(
-    "ERR_ARCHIVE",
-    several
-      ? `there are images for ${platforms.join(", ")}, and one is pushed`
-      : `there are ${String(images.length)} images, and one is pushed: ${names.join(", ")}`,
-    {
-      details: { references: names, platforms },
-      hint: several
-        ? "name the platform, or push all of them as an index: laminix index IMAGE --push REF"
-        : "put each into a file of its own",
-    },
-  );
+/**
+ * @param platform which of them; an image for another one is none
+ * @throws {LaminixError} ERR_ARCHIVE
+ */
+function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): CarriedImage {
+  const platforms = all.flatMap(({ platform: each }) => (each ? [platformName(each)] : []));
+  const images = platform ? forPlatform(all, platform) : all;
+  const [image, ...others] = images;
+  if (image && others.length === 0) return image;
+  const references = images.flatMap((each) => each.references);
+  const details = { references, platforms };
+  if (platform && !image) {
+    const wanted = platformName(platform);
+    throw new LaminixError(
+      "ERR_ARCHIVE",
+      `there is no image for ${wanted}, only for ${platforms.join(", ")}`,
+      {
+        details: { ...details, wanted },
+      },
+    );
+  }
+  if (new Set(platforms).size === images.length) {
+    throw new LaminixError("ERR_ARCHIVE", `there are images for ${platforms.join(", ")}, and one is pushed`, {
+      details,
+      hint: "name the platform, or push all of them as an index: laminix index IMAGE --push REF",
+    });
+  }
+  const message = `there are ${String(images.length)} images, and one is pushed: ${references.join(", ")}`;
+  throw new LaminixError("ERR_ARCHIVE", message, { details, hint: "put each into a file of its own" });
 }
 
 function checkArguments(image: unknown, reference: unknown, options: PushImageOptions): void {

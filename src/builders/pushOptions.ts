@@ -1,5 +1,15 @@
 /** How images are pushed: what the pushing of one image and of an index have in common. */
-import { checkGiven, requireBoolean, requireCount, requireOneOf, requireStrings } from "../arguments.js";
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireOneOf,
+  requireOptions,
+  requireString,
+  requireStrings,
+} from "../arguments.js";
+import { otherLevels } from "../compress/levels.js";
+import { ArgumentError } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../image/mediaTypes.js";
 import type { Platform } from "../image/platform.js";
@@ -29,6 +39,7 @@ export function checkPushOptions(options: PushImageOptions): void {
   checkBuildOptions(options);
   checkGiven(options, "options", {
     tags: requireStrings,
+    platform: requirePlatform,
     manifestFormat: (value, argument) => {
       requireOneOf(value, MANIFEST_FORMATS, argument);
     },
@@ -40,4 +51,19 @@ export function checkPushOptions(options: PushImageOptions): void {
     registryCache: requireBoolean,
     verify: requireBoolean,
   });
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+function requirePlatform(value: unknown, argument: string): void {
+  requireOptions(value, argument);
+  const { os, architecture, variant } = value as Readonly<Record<string, unknown>>;
+  requireString(os, `${argument}.os`);
+  requireString(architecture, `${argument}.architecture`);
+  if (variant !== undefined) requireString(variant, `${argument}.variant`);
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireLevel(level: number | undefined, encoding: Encoding): void {
+  const levels = level === undefined ? undefined : otherLevels(encoding, level);
+  if (levels !== undefined) throw new ArgumentError("options.layerCompressionLevel", levels, level);
 }

@@ -1,5 +1,6 @@
 /** What every push does: opens the images, and reads what is at its destination before. */
 import { LaminixError } from "../errors.js";
+import type { DigestCache } from "../image/digestCache.js";
 import { MANIFEST_FORMATS } from "../image/mediaTypes.js";
 import type { Carried, CarriedImage } from "../transports/imageContents.js";
 import { type ImageReference, parseReference } from "../transports/reference.js";
@@ -9,7 +10,7 @@ import { Registries } from "../transports/registry/registries.js";
 import { BuiltImage } from "./builtImage.js";
 import { CarriedImages, type CarriedImagesOptions } from "./carriedImages.js";
 import { digestCacheOf } from "./layerTools.js";
-import type { PushImageOptions } from "./pushOptions.js";
+import { type PushImageOptions, requireLevel } from "./pushOptions.js";
 
 export interface Pushing {
   readonly entry: Carried;
@@ -37,9 +38,10 @@ export async function pushing<T>(
   try {
     using carried = await CarriedImages.of(images, openingOf(asked, registries));
     const entry = entryOf(carried.images);
-    const previous = await previousLayers(reference, tags, registries, asked);
-    const { onProgress, verify, manifestFormat: format } = asked;
     const carrying = carryingOf(images, asked);
+    const { cache } = carrying;
+    const previous = await previousLayers(reference, tags, registries, { ...asked, cache });
+    const { onProgress, verify, manifestFormat: format } = asked;
     const options: PushOptions = {
       ...{ ...carrying, previous, verify, format, tags },
       client: await registries.client(reference.registry),
@@ -71,6 +73,7 @@ function carryingOf(images: readonly (string | BuiltImage)[], asked: PushImageOp
   const { layerCompression: encoding = built?.encoding ?? "gz" } = asked;
   const ownLevel = encoding === built?.encoding ? built.level : undefined;
   const { layerCompressionLevel: level = ownLevel } = asked;
+  requireLevel(level, encoding);
   const cache = asked.cache === undefined && built ? built.cache : digestCacheOf(asked);
   return { signal, jobs, encoding, level, cache };
 }
@@ -79,7 +82,13 @@ async function previousLayers(
   { registry, repository }: ImageReference,
   tags: readonly string[],
   registries: Registries,
-  { registryCache = true, cacheFrom = [], signal, onProgress }: PushImageOptions,
+  {
+    registryCache = true,
+    cacheFrom = [],
+    cache,
+    signal,
+    onProgress,
+  }: Omit<PushImageOptions, "cache"> & { readonly cache: DigestCache | undefined },
 ): Promise<PreviousLayers | undefined> {
   const others = cacheFrom.map(parseReference);
   if (!registryCache) return undefined;
@@ -90,7 +99,7 @@ async function previousLayers(
   }));
   const { PreviousLayers: Previous } = await import("../transports/registry/previous.js");
   return Previous.of(await Promise.all(images), {
-    signal,
+    ...{ signal, cache },
     onUseless: (message) => {
       onProgress?.({ type: "warning", message });
     },

@@ -7,6 +7,7 @@ import type { BuiltImage } from "../builders/builtImage.js";
 import type { ImageSpec } from "../builders/spec.js";
 import { LaminixError } from "../errors.js";
 import { storeDirOf } from "../store/storePath.js";
+import type { LayerFlags } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
@@ -32,7 +33,7 @@ export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | 
 export async function withImage<T>(
   io: Io,
   args: readonly string[],
-  options: CommonOptions & ImageFlags,
+  options: CommonOptions & ImageFlags & Pick<LayerFlags, "annotation">,
   { onProgress, registries, describe = (spec) => spec }: ImageArgumentOptions,
   use: (image: string | BuiltImage) => Promise<T>,
 ): Promise<T> {
@@ -89,10 +90,10 @@ function firstBytes(path: string, count: number): string {
 }
 
 /** An image that is there already is carried as it is. */
-function refuseImageFlags(image: string, flags: ImageFlags): void {
-  const { options } = withLayerFlags(withImageFlags(new Command()));
+function refuseImageFlags(image: string, flags: object): void {
+  const { options } = withLayerFlags(withImageFlags(new Command())).option("--annotation <K=V>");
   const useless = options.find((flag) => {
-    const given: unknown = flags[flag.attributeName() as keyof ImageFlags];
+    const given: unknown = flags[flag.attributeName() as keyof typeof flags];
     return given !== undefined && flag.negate === (given === false);
   });
   if (!useless) return;

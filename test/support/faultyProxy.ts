@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import {
+  type ClientRequest,
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -7,6 +8,8 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 /** Answers in place of the server, or spoils its answer; `false` where it leaves the request alone. */
 export type Misbehaviour = (
@@ -25,6 +28,8 @@ export interface SeenRequest {
 export class FaultyProxy implements AsyncDisposable {
   readonly seen: SeenRequest[] = [];
   misbehave: Misbehaviour = () => false;
+  /** Bytes of the bodies that it was sent. */
+  received = 0;
   readonly #server;
   readonly #target: string;
 
@@ -34,6 +39,7 @@ export class FaultyProxy implements AsyncDisposable {
       const { method = "", url = "", headers } = request;
       this.seen.push({ method, url, headers });
       request.on("error", () => undefined);
+      request.on("data", (piece: Buffer) => (this.received += piece.length)).pause();
       response.on("error", () => undefined);
       void Promise.resolve(this.misbehave(request, response, this)).then((handled) => {
         if (!handled) this.pass(request, response);
@@ -54,18 +60,20 @@ export class FaultyProxy implements AsyncDisposable {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** @param body changes the answer's pieces on their way; unless given they stay as they are */
+  /**
+   * @param body changes the answer's pieces on their way; unless given they stay as they are
+   * @param sent the same for the request's
+   */
   pass(
     request: IncomingMessage,
     response: ServerResponse,
     body: (pieces: AsyncIterable<Buffer>, response: ServerResponse) => AsyncIterable<Buffer> = (pieces) =>
       pieces,
+    sent: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Buffer> = (pieces) => pieces,
   ): void {
-    const { method, url, headers } = request;
-    const [host = "", port = ""] = this.#target.split(":");
-    const to = this.#target.startsWith("/") ? { socketPath: this.#target } : { host, port };
-    const onward = httpRequest({ ...to, method, path: url, headers });
-    request.pipe(onward);
+    const onward = this.#onward(request);
+    // A line that breaks on one side is broken on the other.
+    void pipeline(Readable.from(sent(request)), onward).catch(() => undefined);
     onward.on("error", () => response.destroy());
     onward.on("response", (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
@@ -74,6 +82,25 @@ export class FaultyProxy implements AsyncDisposable {
         response.end();
       })().catch(() => response.destroy());
     });
+  }
+
+  /** Passes the beginning of a request's body on, and then no more. */
+  async passPart(request: IncomingMessage, bytes: number): Promise<void> {
+    const onward = this.#onward(request);
+    onward.on("error", () => undefined);
+    let left = bytes;
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      await new Promise((resolve) => onward.write(piece.subarray(0, left), resolve));
+      left -= piece.length;
+      if (left <= 0) break;
+    }
+    onward.destroy();
+  }
+
+  #onward({ method, url, headers }: IncomingMessage): ClientRequest {
+    const [host = "", port = ""] = this.#target.split(":");
+    const to = this.#target.startsWith("/") ? { socketPath: this.#target } : { host, port };
+    return httpRequest({ ...to, method, path: url, headers });
   }
 
   /** Misbehaves the first so many times that a request matches, `METHOD URL`. */

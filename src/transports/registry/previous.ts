@@ -7,12 +7,14 @@
  */
 import { LaminixError } from "../../errors.js";
 import { annotationsOf, CONTENT_KEY } from "../../image/blob.js";
+import type { DigestCache } from "../../image/digestCache.js";
 import { isObject } from "../../image/json.js";
 import type { Digest, Encoding, Layer, PackedLayer } from "../../image/layer.js";
 import { formatReference, type ImageReference } from "../reference.js";
 import type { ReadyLayer, StoredImage } from "../storedImage.js";
 import type { RegistryClient } from "./client.js";
 import { openRemoteImages, type RemoteImages } from "./image.js";
+import { passes } from "./retry.js";
 
 export interface PreviousImage {
   readonly client: RegistryClient;
@@ -21,6 +23,8 @@ export interface PreviousImage {
 
 export interface PreviousOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Remembers diffIDs of layers by what they are made of. */
+  readonly cache?: DigestCache | undefined;
   /** Called for an image that is there and cannot be made use of. */
   readonly onUseless?: ((message: string) => void) | undefined;
 }
@@ -32,13 +36,18 @@ export class PreviousLayers {
   readonly #targets = new Map<string, Digest>();
   /** Manifests, configurations and layers, by repository and digest. */
   readonly #blobs = new Set<string>();
+  readonly #cache: DigestCache | undefined;
+
+  constructor({ cache }: Pick<PreviousOptions, "cache"> = {}) {
+    this.#cache = cache;
+  }
 
   /**
    * An image that is not there has nothing; neither has one that is no image, or that may not be read.
    * @throws {LaminixError} ERR_REGISTRY_UNREACHABLE, and ERR_REGISTRY where asking again has not helped
    */
   static async of(images: readonly PreviousImage[], options: PreviousOptions = {}): Promise<PreviousLayers> {
-    const previous = new PreviousLayers();
+    const previous = new PreviousLayers(options);
     const opened = await Promise.all(images.map((image) => openedIfUseful(image, options)));
     for (const [i, image] of images.entries()) {
       const there = opened[i];
@@ -53,14 +62,11 @@ export class PreviousLayers {
 
   /** The same layer in that encoding, where there is one. */
   find(layer: Layer, encoding: Encoding): PackedLayer | undefined {
-    for (const key of [layer.contentKey, layer.expected]) {
-      if (key === undefined) continue;
-      for (const there of this.#layers.get(key) ?? []) {
-        const packed = there.packed?.(encoding);
-        if (packed) return { ...packed, annotations: annotationsOf(layer) };
-      }
-    }
-    return undefined;
+    const { contentKey, expected } = layer;
+    const remembered = (): Digest | undefined =>
+      contentKey === undefined ? undefined : this.#cache?.get(contentKey)?.diffId;
+    const packed = this.#packed(contentKey, encoding) ?? this.#packed(expected ?? remembered(), encoding);
+    return packed && { ...packed, annotations: annotationsOf(layer) };
   }
 
   /** Whether the reference leads there. */
@@ -71,6 +77,14 @@ export class PreviousLayers {
   /** Whether the manifest, the configuration or the layer is in the repository. */
   has({ registry, repository }: ImageReference, digest: Digest): boolean {
     return this.#blobs.has(`${registry}/${repository}@${digest}`);
+  }
+
+  #packed(key: string | undefined, encoding: Encoding): PackedLayer | undefined {
+    for (const there of (key !== undefined && this.#layers.get(key)) || []) {
+      const packed = there.packed?.(encoding);
+      if (packed) return packed;
+    }
+    return undefined;
   }
 
   #add(reference: ImageReference, { images, digest }: RemoteImages): void {
@@ -116,5 +130,6 @@ async function openedIfUseful(
 /** What is there is no image, or nobody's business; not: the registry does not answer. */
 function isUseless({ code, details }: LaminixError): boolean {
   const codes = ["ERR_ARCHIVE", "ERR_DIGEST", "ERR_JSON", "ERR_UNSUPPORTED", "ERR_REGISTRY_AUTH"];
-  return codes.includes(code) || (code === "ERR_REGISTRY" && details.status === 404);
+  const { status } = details;
+  return codes.includes(code) || (code === "ERR_REGISTRY" && !(typeof status === "number" && passes(status)));
 }

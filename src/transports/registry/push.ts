@@ -50,30 +50,36 @@ export interface Pushed {
  */
 export async function push(entry: Carried, options: PushOptions): Promise<Pushed> {
   const { previous } = options;
+  const believing = new Push(entry, options);
   try {
-    return await new Push(entry, options).run();
+    return await believing.run();
   } catch (error) {
     // What an image that was there before names may be gone nevertheless.
-    if (!previous || previous.isEmpty || !isBlobMissing(error)) throw error;
-    return new Push(entry, { ...options, previous: undefined }).run();
+    if (!previous || previous.isEmpty || !mayBeMissing(error)) throw error;
+    const pushed = await new Push(entry, { ...options, previous: undefined }).run();
+    return { ...pushed, sent: pushed.sent + believing.sent };
   }
 }
 
-function isBlobMissing(error: unknown): boolean {
-  if (!(error instanceof LaminixError) || error.code !== "ERR_REGISTRY") return false;
-  const told = String(error.details.registryCode);
-  return ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"].includes(told);
+/** Registries have several codes for a manifest of which a blob is not there, but these statuses only. */
+function mayBeMissing(error: unknown): boolean {
+  return (
+    error instanceof LaminixError &&
+    error.code === "ERR_REGISTRY" &&
+    [400, 404].includes(Number(error.details.status))
+  );
 }
 
 /** Blobs that need not be compressed and are sent at once. */
 const UPLOADS = 4;
 
 class Push {
+  /** Bytes, so far. */
+  sent = 0;
   readonly #entry: Carried;
   readonly #options: PushOptions;
   readonly #here: ImageReference;
   readonly #previous: PreviousLayers;
-  #sent = 0;
 
   constructor(entry: Carried, options: PushOptions) {
     this.#entry = entry;
@@ -99,7 +105,7 @@ class Push {
     await this.#tag(root, scope.signal);
     const sizes = new Map([...layers, ...all].map(({ descriptor }) => [descriptor.digest, descriptor.size]));
     const size = [...sizes.values()].reduce((sum, each) => sum + each, 0);
-    return { target: root.descriptor, layers, size, sent: this.#sent };
+    return { target: root.descriptor, layers, size, sent: this.sent };
   }
 
   async #layers(
@@ -133,7 +139,7 @@ class Push {
       await Promise.allSettled(done);
       throw error;
     } finally {
-      this.#sent += senders.reduce((sum, { sent }) => sum + sent, 0);
+      this.sent += senders.reduce((sum, { sent }) => sum + sent, 0);
     }
   }
 
@@ -162,7 +168,7 @@ class Push {
       await putManifest(client, repository, digest, { mediaType, bytes }, { signal });
     else if (await hasBlob(client, repository, digest, { signal })) return;
     else await uploadBlob(client, repository, { digest, size, open: () => once(bytes) }, { signal });
-    this.#sent += size;
+    this.sent += size;
   }
 
   async #tag({ descriptor, bytes }: Document, signal: AbortSignal): Promise<void> {
@@ -171,7 +177,7 @@ class Push {
     for (const tag of tags) {
       if (this.#previous.leadsTo({ ...this.#here, tag }, digest)) continue;
       await putManifest(client, repository, tag, { mediaType, bytes }, { signal });
-      this.#sent += size;
+      this.sent += size;
     }
   }
 }

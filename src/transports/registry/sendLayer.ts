@@ -74,8 +74,16 @@ export class LayerSender {
     const fate = await this.look();
     if (fate) return () => this.#end(plain, fate);
     if (blob.kind === "compressed" && !isSmall(plain)) {
-      await this.#send(plain);
-      return () => this.#end(plain, "sent");
+      // The next one is compressed while the registry says that this one has arrived.
+      let sending = Promise.resolve();
+      await new Promise<void>((resolve, reject) => {
+        sending = this.#send(plain, resolve);
+        sending.then(resolve, reject);
+      });
+      return async () => {
+        await sending;
+        return this.#end(plain, "sent");
+      };
     }
     if (blob.kind === "compressed" && !(await blob.known({ signal }))) {
       await blob.make({ signal });
@@ -103,12 +111,13 @@ export class LayerSender {
       : undefined;
   }
 
-  async #send(plain: LayerDigest): Promise<void> {
+  /** @param onRead called when all bytes have been made, which is before the registry has said that they arrived */
+  async #send(plain: LayerDigest, onRead?: () => void): Promise<void> {
     const { client, repository, signal } = this.#options;
     const known = await this.#blob.known({ signal });
     const { digest, size } = known ?? {};
     const open = (options: { readonly signal?: AbortSignal | undefined }): AsyncGenerator<Uint8Array> =>
-      this.#counted(this.#blob.open(options), plain, known);
+      this.#counted(this.#blob.open(options), plain, known, onRead);
     await uploadBlob(client, repository, { digest, size, open }, { signal });
   }
 
@@ -116,6 +125,7 @@ export class LayerSender {
     pieces: AsyncIterable<Uint8Array>,
     plain: LayerDigest,
     known: Descriptor | undefined,
+    onRead: (() => void) | undefined,
   ): AsyncGenerator<Uint8Array> {
     let sent = 0;
     for await (const piece of pieces) {
@@ -124,6 +134,7 @@ export class LayerSender {
       this.sent += piece.length;
       this.#tell(plain, known, { sent });
     }
+    onRead?.();
   }
 
   async #end(plain: LayerDigest, fate: LayerFate): Promise<PushedLayer> {
