@@ -9,7 +9,7 @@ import { graph } from "./graph.js";
 import { hashing } from "./hashing.js";
 import { loading } from "./loading.js";
 import { nar } from "./nar.js";
-import { planning, vm } from "./planning.js";
+import { planning } from "./planning.js";
 import { push } from "./push.js";
 import { pushLarge } from "./pushLarge.js";
 import { ssh } from "./ssh.js";
