@@ -23,7 +23,7 @@ const rooms = {
   image: ["tree", "tar", "layering", "store", ...ground],
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
-  vm: ["tar", ...ground],
+  vm: ["tree", "tar", ...ground],
   cli: ["builders", "evaluator", "transports", "image", "store", "files", "errors"],
 };
 

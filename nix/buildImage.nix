@@ -5,6 +5,8 @@
   names,
   endingFor,
   withPassthru,
+  pkgs,
+  require,
 }:
 {
   name,
@@ -23,7 +25,7 @@
   uid ? 0,
   gid ? 0,
   runAsRoot ? null,
-  # Of the virtual machine for runAsRoot.
+  # Of the virtual machine for runAsRoot, in MiB.
   diskSize ? 1024,
   buildVMMemorySize ? 512,
   created ? "1970-01-01T00:00:01Z",
@@ -36,10 +38,14 @@ assert
   copyToRoot == null
   || contents == null
   || throw "laminix: buildImage of ${name} has both copyToRoot and contents, which is its old name; keep copyToRoot";
-assert
-  runAsRoot == null
-  || throw "laminix: buildImage of ${name} has runAsRoot, which is not there yet; fakeRootCommands of streamLayeredImage does most of it";
 let
+  # The script has the shell and the programs that it has in nixpkgs; behind them are those that the machine has.
+  shell = pkgs.runtimeShell or "${require pkgs "bashInteractive" "runAsRoot"}/bin/bash";
+  rootScript = ''
+    #!${shell}
+    export PATH=${require pkgs "coreutils" "runAsRoot"}/bin:/bin:$PATH
+    ${runAsRoot}
+  '';
   copied =
     if contents == null then
       copyToRoot
@@ -61,7 +67,10 @@ let
         gid
         created
         includeNixDB
+        diskSize
+        buildVMMemorySize
         ;
+      runAsRoot = if runAsRoot == null then null else rootScript;
     };
     arguments = ''--compress ${compressor} --tag "''${tag:-$hash}"'';
     attributes = {

@@ -111,6 +111,18 @@ export type ErrorCode =
   | "ERR_EVALUATION"
   | "ERR_BUILD"
   | "ERR_SCRIPT"
+  // scripts that run as root
+  | "ERR_SCRIPT_TIME"
+  | "ERR_SCRIPT_OUTPUT"
+  | "ERR_SCRIPT_ROOT"
+  | "ERR_MACHINE"
+  | "ERR_MACHINE_PANIC"
+  | "ERR_MACHINE_STOPPED"
+  | "ERR_MACHINE_MEMORY"
+  | "ERR_MACHINE_DISK"
+  | "ERR_MACHINE_DISK_DAMAGED"
+  | "ERR_MACHINE_PROCESSES"
+  | "ERR_NAMESPACE"
   // files
   | "ERR_FILE_CHANGED"
   | "ERR_FILE_READ"

@@ -27,8 +27,21 @@ let
     ++ forKey (hasScript "extraCommands" || hasRootScript) "gnutar" "extraCommands or fakeRootCommands"
     ++ forKey hasRootScript "fakeroot" "fakeRootCommands"
     ++ forKey (hasRootScript && spec.enableFakechroot) "proot" "enableFakechroot"
+    ++ forKey hasMachine "qemu_kvm" "runAsRoot"
     ++ forKey hasDatabase "nix" "includeNixDB"
     ++ forKey hasDatabase "sqlite" "includeNixDB";
+  # runAsRoot needs a virtual machine: with the processor's help where there is /dev/kvm, and without it elsewhere.
+  hasMachine = spec.runAsRoot or null != null;
+  kernel = require tools "linux" "runAsRoot";
+  machine =
+    if hasMachine then
+      {
+        LAMINIX_VM_KERNEL = "${kernel}";
+        LAMINIX_VM_MODULES = "${kernel.modules or kernel}/lib/modules";
+        LAMINIX_VM_BUSYBOX = "${require (require tools "pkgsStatic" "runAsRoot") "busybox" "runAsRoot"}/bin/busybox";
+      }
+    else
+      { };
   specFile = write.file "${name}-spec.json" (builtins.toJSON spec);
 in
 build {
@@ -38,9 +51,11 @@ build {
     preferLocalBuild = true;
     inherit specFile;
     exportReferencesGraph.graph = [ specFile ];
+    environment = builtins.attrValues (builtins.mapAttrs (name: value: "${name}=${value}") machine);
   }
   // attributes;
   script = ''
+    for variable in "''${environment[@]}"; do export "$variable"; done
     ${laminix} ${command} "$specFile" --graph "$attrs" "''${jobs[@]}" --output "$out" ${arguments}
   '';
 }

@@ -57,7 +57,7 @@ export async function assemble(
   { owner, begin }: Builder,
   options: BuildOptions,
 ): Promise<BuiltImage> {
-  const { signal, store = nixStore, onProgress, registries } = options;
+  const { signal, store = nixStore, onProgress, registries, runAsRoot } = options;
   const { iso: created } = parseTime(asked.created, "created");
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
   const base = await Base.of(asked, { signal, registries, onProgress });
@@ -65,7 +65,7 @@ export async function assemble(
   let parts: ImageParts | undefined;
   try {
     const make = await begin(spec, base?.image.layers.length ?? 0);
-    parts = await imageParts(spec, store, base, { mtime, signal, onProgress, owner, hold: true });
+    parts = await imageParts(spec, store, base, { mtime, signal, onProgress, owner, runAsRoot, hold: true });
     const { layers, plan, planned } = await make({ spec, parts, store, mtime });
     onProgress?.({ type: "closure", paths: parts.closure.size, narSize: parts.closure.narSize });
     return new BuiltImage({

@@ -1,7 +1,17 @@
 /** How an image is built, whichever it is. */
-import { checkGiven, requireCount, requireFunction, requireMethods, requireOptions } from "../arguments.js";
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireFunction,
+  requireMethods,
+  requireOneOf,
+  requireOptions,
+  requireString,
+} from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { DigestCache } from "../image/digestCache.js";
+import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../vm/rootScript.js";
 import type { OnProgress } from "./progress.js";
 import type { Registries } from "../transports/registry/registries.js";
 import type { StoreSource } from "./source.js";
@@ -17,6 +27,8 @@ export interface BuildOptions {
   readonly registries?: Registries | undefined;
   /** Remembers what layers hash to; `false` for none. */
   readonly cache?: DigestCache | false | undefined;
+  /** How a script that the spec has in `runAsRoot` is run. */
+  readonly runAsRoot?: RootScriptOptions | undefined;
 }
 
 /** @throws {ArgumentError} ERR_ARGUMENT */
@@ -30,6 +42,23 @@ export function checkBuildOptions(options: BuildOptions): void {
     jobs: (value, argument) => {
       requireCount(value, argument);
       if (value === 0) throw new ArgumentError(argument, "a whole number from 1 up", value);
+    },
+    runAsRoot: (value, argument) => {
+      requireOptions(value, argument);
+      checkGiven(value, argument, {
+        isolation: (given, at) => {
+          requireOneOf(given, ISOLATIONS, at);
+        },
+        timeLimit: (given, at) => {
+          requireCount(given, at);
+        },
+        network: requireBoolean,
+        kernel: requireString,
+        busybox: requireString,
+        acceleration: (given, at) => {
+          requireOneOf(given, ACCELERATIONS, at);
+        },
+      });
     },
     cache: (value, argument) => {
       if (value !== false && !(value instanceof DigestCache))

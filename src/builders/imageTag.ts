@@ -28,7 +28,9 @@ export async function tagOf(
   // The pipeline decides through the layers that it makes.
   const { contents: ______, copyToRoot: _______, layeringPipeline: ________, annotations, ...others } = rest;
   // Neither has a say in what is in the layers, nor in a docker-archive.
-  const { layerCompression: _________, layerCompressionLevel: __________, ...image } = others;
+  const { layerCompression: _________, layerCompressionLevel: __________, ...files } = others;
+  // A script decides through what it makes.
+  const { runAsRoot: ___________, ...image } = files;
   const deciding = Object.keys(annotations).length === 0 ? image : { ...image, annotations };
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
   const config = formatJson(deciding.config);

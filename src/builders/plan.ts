@@ -12,6 +12,7 @@ import {
   toStorePath,
 } from "../store/storePath.js";
 import type { Owner } from "../tar/header.js";
+import type { RootScriptOptions } from "../vm/rootScript.js";
 import type { Base } from "./base.js";
 import { contentsOf, storePathsOf } from "./customisation/contents.js";
 import { Customisation, type CustomisationParts } from "./customisation/customisation.js";
@@ -55,6 +56,8 @@ export interface PlanOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Of what is copied to the root; root unless given. */
   readonly owner?: Owner | undefined;
+  /** How a script that runs as root is run. */
+  readonly runAsRoot?: RootScriptOptions | undefined;
   /** Holds the store paths against the garbage collector. */
   readonly hold: boolean;
 }
@@ -98,16 +101,22 @@ export async function imageParts(
     const named = await Promise.all(
       storePathsIn(baseJson(spec), storeDir)
         .filter((path) => !namedOnly.has(hashPart(path)))
-        .map((path) => validPath(path, source, ask)),
+        .map((path) => validPath(path, "the config", source, ask)),
+    );
+    const inScript = await Promise.all(
+      storePathsIn(spec.runAsRoot?.text ?? "", storeDir).map((path) =>
+        validPath(path, "runAsRoot", source, ask),
+      ),
     );
     const copies = copied.length === 0 ? undefined : await source.closure(copied, ask);
     // A copy needs what it refers to, but not what it was copied from, unless Nix in the image is to know that.
     const behind = spec.includeNixDB ? copied : copied.flatMap((path) => copies?.references(path) ?? []);
     const needed = [...contents, ...named, ...behind];
     let closure = await source.closure(needed, ask);
-    await hold([...contents, ...named, ...copied]);
+    await hold([...contents, ...named, ...copied, ...inScript]);
+    const visible = spec.runAsRoot && (await source.closure([...needed, ...inScript], ask));
     const parts: CustomisationParts = {
-      ...{ spec, ...all, storeDir, owner, closure, base },
+      ...{ spec, ...all, storeDir, owner, closure, visible, base },
       gcRoots: [...contents, ...copied].filter((path) => closure.get(path) !== undefined),
       // Nobody vouches for the hashes in a file.
       narHash: (path) =>
@@ -170,12 +179,13 @@ async function pathsIn(
  */
 async function validPath(
   path: StorePath,
+  where: string,
   source: StoreSource,
   options: { readonly signal?: AbortSignal | undefined },
 ): Promise<StorePath> {
   const valid = await source.pathFromHashPart(hashPart(path), options);
   if (valid !== undefined && path.startsWith(valid)) return valid;
-  throw new LaminixError("ERR_PATH_NOT_VALID", `the config names ${path}, which is not valid in the store`, {
+  throw new LaminixError("ERR_PATH_NOT_VALID", `${where} names ${path}, which is not valid in the store`, {
     details: { path },
     hint: "build or fetch it first, for example with nix-store --realise",
   });

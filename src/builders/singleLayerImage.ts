@@ -18,7 +18,8 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
   checkBuildOptions(options);
   const asked = resolveSingleLayerSpec(spec, options.onProgress);
   const { uid, gid } = asked;
-  const owner = { uid, gid, uname: "", gname: "" };
+  // A script that runs as root says itself whose the files are.
+  const owner = asked.runAsRoot ? undefined : { uid, gid, uname: "", gname: "" };
   const make = (assembly: Assembly): Promise<OwnLayers> => Promise.resolve(oneLayer(assembly, options));
   return assemble(asked, spec, { owner, begin: () => Promise.resolve(make) }, options);
 }
@@ -30,6 +31,7 @@ function oneLayer({ spec, parts, store, mtime }: Assembly, { signal }: BuildOpti
     kind: "contents",
     sources: [...customisation.layer.sources, ...paths],
     mtime,
+    hardLinks: spec.runAsRoot ? "keep" : "copy",
     signal,
     tree: async ({ signal: aborting }) => withStore(await customisation.root(aborting), paths, parts, store),
   });

@@ -17,7 +17,7 @@ const machineSchema = z.strictObject({
 /** Keys of its own, beside those of `ImageSpec`; `contents` is another name for `copyToRoot` there. */
 export type SingleLayerSpec = ImageSpec & z.input<typeof machineSchema>;
 
-/** @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON; ERR_UNSUPPORTED for `runAsRoot` */
+/** @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON */
 export function resolveSingleLayerSpec(spec: SingleLayerSpec, onProgress?: OnProgress): ResolvedSpec {
   const { runAsRoot, diskSize, buildVMMemorySize, ...rest } = spec;
   const machine = machineSchema.safeParse(definedOf({ runAsRoot, diskSize, buildVMMemorySize }));
@@ -26,13 +26,12 @@ export function resolveSingleLayerSpec(spec: SingleLayerSpec, onProgress?: OnPro
     const key = issue?.path.join(".") ?? "";
     throw invalid(key, `${key}: ${issue?.message ?? "not valid"}`);
   }
-  if (machine.data.runAsRoot !== null) {
-    throw new LaminixError("ERR_UNSUPPORTED", "runAsRoot is not supported yet", {
-      details: { key: "runAsRoot" },
-      hint: "fakeRootCommands, with enableFakechroot where the script wants the image at /, does most of it",
-    });
-  }
-  return resolveSpec(withCopies(rest, onProgress));
+  const resolved = resolveSpec(withCopies(rest, onProgress));
+  const { runAsRoot: text, diskSize: size, buildVMMemorySize: memory } = machine.data;
+  if (text === null) return resolved;
+  if (resolved.fakeRootCommands !== "")
+    throw invalid("runAsRoot", "runAsRoot can do what fakeRootCommands does, and both are given");
+  return { ...resolved, runAsRoot: { text, diskSize: size, memory } };
 }
 
 /** dockerTools calls it by its old name still, with a warning. */

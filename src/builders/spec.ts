@@ -10,6 +10,7 @@ import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { permsSchema } from "./permsSpec.js";
+import type { RootScriptSpec } from "../vm/rootScript.js";
 import type { Piece } from "./pieces/piece.js";
 import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
 
@@ -159,6 +160,8 @@ export interface ResolvedSpec extends Omit<
   readonly copyToRoot: readonly ContentsEntry[];
   readonly config: JsonObject;
   readonly architecture: string;
+  /** Of an image of one layer. */
+  readonly runAsRoot?: RootScriptSpec;
 }
 
 /**

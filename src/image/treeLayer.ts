@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { LaminixError } from "../errors.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import type { FolderNode } from "../tree/node.js";
-import { treePieces } from "../tree/tar.js";
+import { type HardLinks, treePieces } from "../tree/tar.js";
 import type { Layer, LayerDigest, LayerKind, LayerOptions } from "./layer.js";
 
 export interface TreeLayerOptions {
@@ -13,6 +13,7 @@ export interface TreeLayerOptions {
   readonly contentKey?: string | undefined;
   /** Unix seconds. */
   readonly mtime: number;
+  readonly hardLinks?: HardLinks | undefined;
   /** Aborts what is asked for without a signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called each time that the layer is read. */
@@ -24,15 +25,17 @@ export class TreeLayer implements Layer {
   readonly sources: readonly string[];
   readonly contentKey: string | undefined;
   readonly #mtime: number;
+  readonly #hardLinks: HardLinks | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #tree: TreeLayerOptions["tree"];
   #hashed: (LayerDigest & { readonly fingerprint: number }) | undefined;
 
-  constructor({ kind, sources, contentKey, mtime, signal, tree }: TreeLayerOptions) {
+  constructor({ kind, sources, contentKey, mtime, hardLinks, signal, tree }: TreeLayerOptions) {
     this.kind = kind;
     this.sources = sources;
     this.contentKey = contentKey;
     this.#mtime = mtime;
+    this.#hardLinks = hardLinks;
     this.#signal = signal;
     this.#tree = tree;
   }
@@ -81,7 +84,8 @@ export class TreeLayer implements Layer {
     { signal = this.#signal }: LayerOptions,
   ): AsyncGenerator<Uint8Array> {
     const root = await this.#tree({ signal });
-    for await (const piece of treePieces(root, { mtime: this.#mtime, signal, fingerprint })) {
+    const options = { mtime: this.#mtime, hardLinks: this.#hardLinks, signal, fingerprint };
+    for await (const piece of treePieces(root, options)) {
       yield piece;
       await nextTurn(); // the rest of the process has its turn between two pieces
       signal?.throwIfAborted();

@@ -9,6 +9,8 @@ import { LineSplitter } from "./lines.js";
 export interface RunOptions {
   /** What the program reads on its standard input; nothing unless given. */
   readonly input?: string | Uint8Array;
+  /** For a program that ends, or does less, at the end of its standard input: there is none. */
+  readonly endlessInput?: true;
   /** Added to this process's environment; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
@@ -60,7 +62,7 @@ export async function run(
   try {
     // A program that reads no more is its own business, and shows in its exit code.
     child.stdin?.on("error", () => undefined);
-    child.stdin?.end(options.input);
+    if (!options.endlessInput) child.stdin?.end(options.input);
     const [exitCode, signal] = await ended(child, program, options, stop);
     output.end();
     if (stop.reason) throw stop.reason.value;
@@ -80,11 +82,12 @@ export async function run(
 }
 
 function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {
+  const hasInput = options.input !== undefined || options.endlessInput;
   try {
     return spawn(program, args, {
       detached: true,
       env: { ...process.env, ...options.env },
-      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
       ...(options.cwd !== undefined && { cwd: options.cwd }),
     });
   } catch (cause) {
@@ -129,6 +132,7 @@ class Stop {
   /** Ends what is left of the group, and waits no longer for pipes that somebody outside of it may hold. */
   finish(): void {
     if (this.#child.pid !== undefined) signalGroup(this.#child.pid, "SIGKILL");
+    this.#child.stdin?.destroy();
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
   }

@@ -18,10 +18,14 @@ import {
   type TreeNode,
 } from "./node.js";
 
+export type HardLinks = "copy" | "keep";
+
 export interface TreeTarOptions {
   /** Unix seconds, of what has no time of its own. */
   readonly mtime: number;
   readonly signal?: AbortSignal | undefined;
+  /** What becomes of a file that is in the tree several times: as many files unless given. */
+  readonly hardLinks?: HardLinks | undefined;
   /** Takes note of every file on the disk. */
   readonly fingerprint: Fingerprint;
 }
@@ -34,15 +38,19 @@ export async function* treePieces(root: FolderNode, options: TreeTarOptions): As
   const buffer = Buffer.allocUnsafeSlow(PIECE);
   const encoders = new Encoders(options.mtime);
   const archive = new ArchiveWriter(encoders.for(STORE), () => buffer);
+  const names = new Map<TreeNode, string>();
   for (const [name, node] of walk(root, ".")) {
     options.signal?.throwIfAborted();
+    const other = options.hardLinks === "keep" ? names.get(node) : undefined;
     if (node.type === "store") {
       archive.encoder = encoders.for(STORE);
       yield* storePieces(node, name, archive, options);
     } else {
       archive.encoder = encoders.for(node.attributes);
-      if (node.type === "file") yield* filePieces(node, name, archive, options.fingerprint);
+      if (other !== undefined) yield* archive.header(hardLink(name, other, node.attributes));
+      else if (node.type === "file") yield* filePieces(node, name, archive, options.fingerprint);
       else yield* archive.header(entryOf(node, name));
+      if (node.type !== "directory") names.set(node, name);
     }
   }
   yield* archive.end();
@@ -58,6 +66,10 @@ function* walk(node: TreeNode, name: string): Generator<readonly [string, TreeNo
     const inner = node.children.get(child);
     if (inner) yield* walk(inner, `${name}/${child}`);
   }
+}
+
+function hardLink(name: string, linkname: string, { mode }: Attributes): Entry {
+  return { type: "hardlink", name, mode, size: 0, linkname };
 }
 
 function entryOf(node: Exclude<TreeNode, FileNode | StoreNode>, name: string): Entry {

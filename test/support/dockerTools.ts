@@ -1,8 +1,8 @@
 /**
  * What the tests in test/integration/dockerTools share: packages in a store at /nix/store, and an engine to run images in.
  * Those tests are named after lines of nixpkgs' tests of dockerTools: the images of examples.nix, and what
- * nixos/tests/docker-tools.nix asserts of them. Lines on runAsRoot (redis, runAsRootExtraCommands, runAsRootParentImage,
- * layersUnpackOrder) and on images from a registry (nixFromDockerHub, pullImage) are not among them.
+ * nixos/tests/docker-tools.nix asserts of them. Lines on images from a registry (nixFromDockerHub, pullImage) are not among
+ * them.
  */
 import { chmodSync, cpSync, createWriteStream, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 // Threads are started from compiled files.
 import {
   buildImage,
+  type BuildOptions,
   DigestCache,
   type ImageSpec,
   type NixStore as Store,
@@ -22,6 +23,7 @@ import { type AtNixStore, atNixStore } from "./atNixStore.js";
 import { debianClosure, smallPackages } from "./debianStore.js";
 import { type DockerEngine, startDockerEngine } from "./dockerEngine.js";
 import { laminix, mustRun, type RunResult } from "./run.js";
+import { inMachine } from "./vm.js";
 import { type TemporaryFolder, temporaryFolder } from "./temporary.js";
 
 /** What `describeWith` is to ask for. */
@@ -65,7 +67,7 @@ export interface DockerTools extends AsyncDisposable {
   /** `laminix build`: `buildLayeredImage`. */
   build(spec: ImageSpec, flags?: readonly string[], file?: string): Promise<Made>;
   /** `buildImage`. */
-  single(spec: SingleLayerSpec): Promise<Made>;
+  single(spec: SingleLayerSpec, how?: BuildOptions["runAsRoot"]): Promise<Made>;
   /** Runs the command line on the store; its failure is the test's. */
   laminix(args: readonly string[]): Promise<RunResult>;
   engine(): DockerEngine;
@@ -134,10 +136,13 @@ export async function dockerTools({
       const warnings = lines.flatMap((line) => /^warning: (.*)/.exec(line)?.[1] ?? []);
       return { file, reference, warnings };
     },
-    single: async (spec) => {
+    single: async (spec, how) => {
       const { options, warnings } = building();
       const output = fileFor(`${spec.name}.tar`);
-      const { imageName, imageTag } = await buildImage(spec, { ...options, output });
+      const { imageName, imageTag } = await buildImage(spec, {
+        ...{ ...options, output },
+        runAsRoot: { ...inMachine, ...how },
+      });
       return { file: output, reference: `${imageName}:${imageTag}`, warnings };
     },
     engine: () => {

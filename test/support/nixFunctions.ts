@@ -1,6 +1,7 @@
 /** Expressions over `nix/`, evaluated and built with a small package set in a store of the test's own. */
 import path from "node:path";
 import { type NixStore, type NixStoreOptions, startNixStore } from "./nixStore.js";
+import { vmKernelPath } from "./vm.js";
 import { projectRoot, run, type RunResult } from "./run.js";
 
 export interface NixFunctions extends AsyncDisposable {
@@ -24,6 +25,7 @@ export async function nixFunctions(
     let
       pkgs = import ${file("test/support/nixPackages.nix")} {
         path = ${JSON.stringify(process.env["PATH"])};
+        kernel = ${JSON.stringify(vmKernelPath())};
         command = ${JSON.stringify(JSON.stringify(command))};
       };
       functions = import ${file("nix")};

@@ -6,6 +6,8 @@
   path,
   # What runs laminix, as words of a shell.
   command,
+  # A kernel, as its package was unpacked.
+  kernel,
 }:
 
 let
@@ -66,6 +68,12 @@ in
     chmod +x "$out/bin/fakeroot"
   '';
   proot = links "proot" [ "proot" ];
+  qemu_kvm = links "qemu" [ "qemu-system-${builtins.head (builtins.split "-" builtins.currentSystem)}" ];
+  # Modules have an output of their own.
+  linux = (build "linux" ''ln -s ${kernel}/boot "$out"'') // {
+    modules = build "linux-modules" ''mkdir "$out"; ln -s ${kernel}/lib "$out/lib"'';
+  };
+  pkgsStatic.busybox = links "busybox" [ "busybox" ];
   nix = links "nix" [ "nix-store" ];
   sqlite = links "sqlite" [ "sqlite3" ];
   zstd = links "zstd" [ "zstd" ];

@@ -1,16 +1,17 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestFunction } from "vitest";
+import { vmKernelPath } from "./vm.js";
 import { otherDockerd } from "./newerDocker.js";
 import { node24Path } from "./node24.js";
 import { nixPrograms } from "./nixes.js";
 
 /**
- * `root`, `linux`, `node24`, the Nix or the Docker of another Debian release, or the name of a program; `dockerd` and
- * `dockerTrixie` include being root, as they run only then.
+ * `root`, `linux`, `node24`, the Nix or the Docker of another Debian release, `vm` (QEMU, and a kernel for it), or the name
+ * of a program; `dockerd` and `dockerTrixie` include being root, as they run only then.
  */
 export type Requirement =
-  "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | "dockerTrixie" | (string & {});
+  "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | "dockerTrixie" | "vm" | (string & {});
 
 const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
 
@@ -24,6 +25,8 @@ function hasProgram(name: string): boolean {
     }
   });
 }
+
+const qemu = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -39,6 +42,8 @@ function isMet(requirement: Requirement): boolean {
       return existsSync(nixPrograms("trixie"));
     case "nixSid":
       return existsSync(nixPrograms("sid"));
+    case "vm":
+      return existsSync(vmKernelPath()) && hasProgram(qemu) && hasProgram("busybox");
     case "dockerTrixie":
       return isRoot() && existsSync(otherDockerd) && hasProgram("docker");
     case "dockerd":

@@ -5,10 +5,12 @@ import type { Closure } from "../../store/closure.js";
 import { ReferenceScan } from "../../store/referenceScan.js";
 import { hashPart, type StorePath } from "../../store/storePath.js";
 import type { Owner } from "../../tar/header.js";
+import { carryOver } from "../../tree/carryOver.js";
 import { graft } from "../../tree/graft.js";
 import type { FolderNode } from "../../tree/node.js";
 import { overBase } from "../../tree/overBase.js";
 import { applyPerms } from "../../tree/perms.js";
+import type { RootScriptOptions, RootScriptSpec, RunOptions } from "../../vm/rootScript.js";
 import { permsRules } from "../permsSpec.js";
 import type { Base } from "../base.js";
 import type { OnProgress } from "../progress.js";
@@ -29,6 +31,8 @@ export interface CustomisationParts {
   readonly owner: Owner;
   /** What is known to be in the image. */
   readonly closure: Closure;
+  /** What is in the store while a script runs as root. */
+  readonly visible?: Closure | undefined;
   /** SRI of the NAR of a store path in contents or copies, where somebody vouches for it. */
   readonly narHash: (path: StorePath) => string | undefined;
   /** Paths that the garbage collector of a Nix in the image is to keep. */
@@ -43,6 +47,8 @@ export interface CustomisationOptions {
   readonly mtime: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** How a script that runs as root is run. */
+  readonly runAsRoot?: RootScriptOptions | undefined;
 }
 
 export class Customisation implements Disposable {
@@ -60,6 +66,7 @@ export class Customisation implements Disposable {
       kind: "contents",
       sources: storePathsOf([...contents, ...parts.copies]),
       contentKey: contentKeyOf(parts, options.mtime),
+      hardLinks: parts.spec.runAsRoot ? "keep" : "copy",
       mtime: options.mtime,
       signal: options.signal,
       tree: ({ signal }) => this.root(signal),
@@ -75,8 +82,9 @@ export class Customisation implements Disposable {
   /** Whether what is in the layer, or what it refers to, is not known before it has been made. */
   get mustBeMade(): boolean {
     const { spec, contents, copies } = this.#parts;
-    const { extraCommands, fakeRootCommands } = spec;
+    const { extraCommands, fakeRootCommands, runAsRoot } = spec;
     return (
+      runAsRoot !== undefined ||
       extraCommands !== "" ||
       fakeRootCommands !== "" ||
       [...contents, ...copies].some((content) => content.kind !== "store")
@@ -143,8 +151,14 @@ export class Customisation implements Disposable {
       },
     );
     if (spec.includeNixDB) graft(root, await this.#database(signal), { keep: "first" });
+    if (spec.runAsRoot) {
+      const onLine = (line: string): void => onProgress?.({ type: "log", script: "runAsRoot", line });
+      const how = { ...this.#options.runAsRoot, signal, adopt, onLine };
+      root = await this.#afterScript(root, spec.runAsRoot, how);
+    }
     if (spec.extraCommands !== "" || spec.fakeRootCommands !== "") {
       const { rootAfter } = await import("./commands.js");
+      const before = root;
       root = await rootAfter(root, spec, {
         storeDir,
         realStoreDir: await this.#realStoreDir(),
@@ -152,6 +166,7 @@ export class Customisation implements Disposable {
         adopt,
         onLine: (script, line) => onProgress?.({ type: "log", script, line }),
       });
+      if (spec.runAsRoot) carryOver(root, before);
     }
     // Nothing but fakeRootCommands knows better whose the files are.
     const { uid, gid } = owner;
@@ -160,12 +175,21 @@ export class Customisation implements Disposable {
       warn(
         `a rule of perms is for nothing in the image's root: ${JSON.stringify({ path: rule.path, regex: rule.regex?.source })}`,
       );
-    if (!base || root.children.size === 0) return root;
+    // A script that ran over the base has left what goes on top of it.
+    if (!base || spec.runAsRoot || root.children.size === 0) return root;
     if (!base.isShallow) return overBase(root, await base.root(signal));
     warn(
       "the base is in a registry and is not looked into: where it has a link by the name of a folder of the image's root, the folder takes its place; pull it and build upon the archive to have the link followed",
     );
     return root;
+  }
+
+  async #afterScript(root: FolderNode, script: RootScriptSpec, options: RunOptions): Promise<FolderNode> {
+    const { storeDir, visible, base } = this.#parts;
+    const { source, mtime } = this.#options;
+    const { rootAfterScript } = await import("./rootScript.js");
+    const below = await base?.root(options.signal);
+    return rootAfterScript({ script, root, base: below, storeDir, visible, mtime }, source, options);
   }
 
   async #database(signal: AbortSignal | undefined): Promise<FolderNode> {
@@ -194,7 +218,7 @@ function contentKeyOf(parts: CustomisationParts, mtime: number): string | undefi
   const { spec, contents, copies, owner, narHash, base } = parts;
   const { extraCommands, fakeRootCommands, includeNixDB, keepContentsDirlinks, perms } = spec;
   // What commands make is not known from the commands.
-  if (extraCommands !== "" || fakeRootCommands !== "" || includeNixDB) return undefined;
+  if (extraCommands !== "" || fakeRootCommands !== "" || spec.runAsRoot || includeNixDB) return undefined;
   const all = [...contents, ...copies];
   if (all.some((content) => content.kind !== "store" || narHash(content.path) === undefined))
     return undefined;

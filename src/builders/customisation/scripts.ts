@@ -4,7 +4,7 @@ import { LaminixError } from "../../errors.js";
 import { run, type RunOptions } from "../../process/run.js";
 
 /** The key of the spec that holds a script. */
-export type ScriptName = "extraCommands" | "fakeRootCommands";
+export type ScriptName = "extraCommands" | "fakeRootCommands" | "runAsRoot";
 
 export interface ScriptOptions {
   readonly signal?: AbortSignal | undefined;

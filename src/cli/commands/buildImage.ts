@@ -2,17 +2,30 @@ import { type Command, Option } from "commander";
 import { withFormatFlags } from "../formatFlags.js";
 import { withImageFlags } from "../imageFlags.js";
 import { type OutputOptions, writeImage } from "../imageOutput.js";
+import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../../builders/runAsRoot.js";
 import type { Io } from "../io.js";
-import { command, whole } from "../options.js";
+import { command, count, whole } from "../options.js";
 
 export function buildImage(io: Io): Command {
   const own = withFormatFlags(command("build-image", "an image with everything in one layer"));
   return withImageFlags(own)
     .addOption(new Option("--uid <N>", "owner of what is copied to the root").argParser(whole))
     .addOption(new Option("--gid <N>", "group of what is copied to the root").argParser(whole))
+    .optionsGroup("Options for runAsRoot:")
+    .addOption(new Option("--isolation <KIND>", "where it runs; a machine unless given").choices(ISOLATIONS))
+    .option("--kernel <FILE>", "the machine's kernel, or the folder that its package was unpacked into")
+    .addOption(
+      new Option("--acceleration <KIND>", "how the machine runs; tried out unless given").choices(
+        ACCELERATIONS,
+      ),
+    )
+    .addOption(new Option("--time-limit <SECONDS>", "how long it may take (default: 3600)").argParser(count))
+    .option("--network", "give it the network")
     .argument("<SPEC>", "a spec in JSON, with copyToRoot")
-    .action(async (file: string, options: OutputOptions) => {
+    .action(async (file: string, options: OutputOptions & RootScriptOptions) => {
       const { singleLayerImage } = await import("../../builders/singleLayerImage.js");
-      await writeImage(io, [file], options, singleLayerImage);
+      const { isolation, kernel, acceleration, timeLimit, network } = options;
+      const runAsRoot = { isolation, kernel, acceleration, timeLimit, network };
+      await writeImage(io, [file], options, (spec, how) => singleLayerImage(spec, { ...how, runAsRoot }));
     });
 }

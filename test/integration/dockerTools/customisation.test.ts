@@ -308,14 +308,6 @@ describeWith(programs, "dockerTools: the image's root", () => {
     expect(await tools.runMade(made, ["/bin/cat", "/done", "/fake"])).toBe("done\nfake");
   });
 
-  test("runAsRoot is refused with what does most of it", async () => {
-    const spec = { name: "root", copyToRoot: [tools.busybox], runAsRoot: "true" };
-    await expect(tools.single(spec)).rejects.toMatchObject({
-      code: "ERR_UNSUPPORTED",
-      hint: expect.stringContaining("fakeRootCommands") as string,
-    });
-  });
-
   test("umoci unpacks owners and modes as the commands left them", async () => {
     const made = await tools.build(
       {

@@ -1,0 +1,86 @@
+/** Whose files there can be in namespaces: those of all where the caller is root, else those of subordinate ids. */
+import { accessSync, constants, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { LaminixError } from "../errors.js";
+import { decode } from "../files/byteString.js";
+import type { FolderNode, TreeNode } from "../tree/node.js";
+
+export interface Mapping {
+  readonly kind: "root" | "subordinate" | "alone";
+  /** For `unshare`. */
+  readonly arguments: readonly string[];
+  readonly overlayOptions: string;
+}
+
+export function mappingOf(): Mapping {
+  if (process.geteuid?.() === 0)
+    return {
+      kind: "root",
+      arguments: [],
+      overlayOptions: "redirect_dir=off,index=off,metacopy=off,xino=off",
+    };
+  const overlayOptions = "userxattr,index=off,xino=off";
+  const map = ["--user", "--map-root-user"];
+  return hasSubordinates()
+    ? { kind: "subordinate", arguments: [...map, "--map-auto"], overlayOptions }
+    : { kind: "alone", arguments: map, overlayOptions };
+}
+
+/** subuid(5), subgid(5). */
+function hasSubordinates(): boolean {
+  const { username, uid } = userInfo();
+  const listed = (file: string): boolean =>
+    textOf(file)
+      .split("\n")
+      .some((line) => [username, String(uid)].includes(line.split(":")[0] ?? ""));
+  return listed("/etc/subuid") && listed("/etc/subgid") && ["newuidmap", "newgidmap"].every(isInPath);
+}
+
+/**
+ * @throws {LaminixError} ERR_NAMESPACE for a file that would be somebody else's than in the image, and for a device, which
+ *   only root can make
+ */
+export function requireMapped({ kind }: Mapping, trees: readonly FolderNode[]): void {
+  if (kind === "root") return;
+  for (const tree of trees) check(tree, "");
+
+  function check(node: TreeNode, at: string): void {
+    if (node.type === "store") return;
+    const { uid, gid } = node.attributes;
+    if (kind === "alone" && uid + gid > 0) throw foreign(at, `belongs to ${String(uid)}:${String(gid)}`);
+    if (node.type === "character" || node.type === "block") throw foreign(at, "is a device");
+    if (node.type === "directory") for (const [name, child] of node.children) check(child, `${at}/${name}`);
+  }
+}
+
+function foreign(at: string, how: string): LaminixError {
+  const path = decode(at === "" ? "/" : at);
+  return new LaminixError(
+    "ERR_NAMESPACE",
+    `${path} of the image ${how}, which there cannot be in a namespace of this user`,
+    {
+      details: { path },
+      hint: 'give the user subordinate ids (subuid(5), newuidmap), or use isolation "machine"',
+    },
+  );
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function isInPath(program: string): boolean {
+  return (process.env.PATH ?? "").split(":").some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,101 @@
+/** How a script that ran as root came to its end, and the error that tells of it. */
+import { LaminixError } from "../errors.js";
+
+export interface Ending {
+  /** What the stage told, by its words. */
+  readonly told: ReadonlyMap<string, string>;
+  /** Where nothing is told: what the kernel said as its last word. */
+  readonly panic?: string | undefined;
+  /** The script's last lines. */
+  readonly output: readonly string[];
+  /** MiB. */
+  readonly memory: number;
+  /** MiB. */
+  readonly diskSize: number;
+}
+
+/** @param text lines `WORD=VALUE` */
+export function toldIn(text: string): Map<string, string> {
+  return new Map(
+    text.split("\n").flatMap((line) => {
+      const at = line.indexOf("=");
+      return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
+    }),
+  );
+}
+
+/** What `reboot` in a namespace of its own ends the namespace's first process with: SIGHUP, SIGINT. */
+const STOPPED = ["129", "130"];
+const NO_MEMORY = /Cannot allocate memory|[Oo]ut of memory/;
+const NO_SPACE = /No space left on device/;
+
+/** @returns nothing where the script has done what it should */
+export function failureOf(ending: Ending): LaminixError | undefined {
+  const { told, output, memory, diskSize } = ending;
+  const code = told.get("code");
+  const problem = told.get("problem");
+  if (problem !== undefined)
+    return new LaminixError("ERR_UNSUPPORTED", `runAsRoot cannot be run: ${problem}`, {
+      details: { problem },
+    });
+  if (told.has("emptied")) {
+    return failed(ending, "ERR_SCRIPT_ROOT", "runAsRoot has deleted all that was in the image's root");
+  }
+  if (code === "0") return undefined;
+  if (told.has("forks")) {
+    return failed(
+      ending,
+      "ERR_MACHINE_PROCESSES",
+      "runAsRoot started more processes than the machine has room for",
+      {
+        hint: `a script that needs as many needs more memory: buildVMMemorySize is ${String(memory)} (MiB)`,
+      },
+    );
+  }
+  if (told.has("killed") || output.some((line) => NO_MEMORY.test(line))) {
+    return failed(ending, "ERR_MACHINE_MEMORY", `runAsRoot needs more memory than ${String(memory)} MiB`, {
+      hint: "make buildVMMemorySize larger",
+    });
+  }
+  if (told.has("full") || output.some((line) => NO_SPACE.test(line))) {
+    return failed(
+      ending,
+      "ERR_MACHINE_DISK",
+      `runAsRoot needs more room than a disk of ${String(diskSize)} MiB has`,
+      {
+        hint: "make diskSize larger",
+      },
+    );
+  }
+  if (code === undefined) return ended(ending);
+  if (STOPPED.includes(code)) return stopped(ending);
+  return failed(ending, "ERR_SCRIPT", `runAsRoot failed with exit code ${code}`);
+}
+
+function ended(ending: Ending): LaminixError {
+  const { panic } = ending;
+  if (panic === undefined) return stopped(ending);
+  return failed(ending, "ERR_MACHINE_PANIC", `the virtual machine's kernel could not go on: ${panic}`);
+}
+
+function stopped(ending: Ending): LaminixError {
+  return failed(
+    ending,
+    "ERR_MACHINE_STOPPED",
+    "runAsRoot has stopped or restarted the machine before it was done",
+  );
+}
+
+function failed(
+  { told, output }: Ending,
+  code: ConstructorParameters<typeof LaminixError>[0],
+  message: string,
+  { hint }: { readonly hint?: string } = {},
+): LaminixError {
+  const said = output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
+  const exitCode = told.get("code");
+  return new LaminixError(code, `${message}${said}`, {
+    ...(hint !== undefined && { hint }),
+    details: { script: "runAsRoot", exitCode: exitCode === undefined ? null : Number(exitCode), output },
+  });
+}
