@@ -25,10 +25,17 @@ export async function tagOf(
 ): Promise<string> {
   const { base, closure, customisation } = parts;
   const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
-  // The pipeline decides through the layers that it makes.
-  const { contents: ______, copyToRoot: _______, layeringPipeline: ________, annotations, ...others } = rest;
+  // These decide through the layers that are made by them.
+  const {
+    layeringPipeline: ______,
+    previous: _______,
+    history: ________,
+    volatility: _________,
+    ...planned
+  } = rest;
+  const { contents: __________, copyToRoot: ___________, annotations, ...others } = planned;
   // Neither has a say in what is in the layers, nor in a docker-archive.
-  const { layerCompression: _________, layerCompressionLevel: __________, ...image } = others;
+  const { layerCompression: ____________, layerCompressionLevel: _____________, ...image } = others;
   const deciding = Object.keys(annotations).length === 0 ? image : { ...image, annotations };
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
   const config = formatJson(deciding.config);
