@@ -4,7 +4,6 @@ import { explain, type Explanation } from "../layering/explain.js";
 import { graphOf } from "../layering/graph.js";
 import type { StorePath } from "../store/storePath.js";
 import { weighing } from "./balancedLayering.js";
-import { layeringOf } from "./layering.js";
 import { type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
 import { type PlanningOptions, withPlanning } from "./planLayers.js";
 import type { ImageSpec } from "./spec.js";
@@ -28,9 +27,8 @@ export async function explainLayer(
   path: string,
   options: PlanningOptions = {},
 ): Promise<LayerExplanation> {
-  return withPlanning(spec, options, async ({ spec: resolved, parts, baseLayers }) => {
+  return withPlanning(spec, options, async ({ spec: resolved, parts, layering }) => {
     const { closure, inBase } = parts;
-    const layering = await layeringOf(resolved, baseLayers, options);
     const plan = await planLayersOf(resolved, parts, layering);
     const graph = graphOf(closure, [], inBase);
     const found = closure.get(path);

@@ -1,9 +1,9 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
-import { layerBudget, type Strategy } from "../layering/plan.js";
+import type { Strategy } from "../layering/plan.js";
 import { nixStore } from "../store/defaultStore.js";
 import { parseTime } from "../image/time.js";
 import { Base } from "./base.js";
-import { layeringOf } from "./layering.js";
+import { type Layering, layeringOf } from "./layering.js";
 import { type ImageParts, imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
 import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
@@ -23,12 +23,13 @@ export interface Planning {
   readonly parts: ImageParts;
   /** Layers of the base image. */
   readonly baseLayers: number;
+  /** As the spec has it. */
+  readonly layering: Layering;
 }
 
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(spec: ImageSpec, options: PlanningOptions = {}): Promise<LayersPlan> {
-  return withPlanning(spec, options, async ({ spec: resolved, parts, baseLayers }) => {
-    const layering = await layeringOf(resolved, baseLayers, options);
+  return withPlanning(spec, options, async ({ spec: resolved, parts, layering }) => {
     const layers = await planLayersOf(resolved, parts, layering);
     const strategy = resolved.layeringPipeline === null ? resolved.strategy : "pipeline";
     return { strategy, layers: plannedLayers(layers, parts.closure) };
@@ -51,8 +52,7 @@ export async function withPlanning<T>(
   using base = await Base.of(asked, { signal });
   const resolved = base?.platformFor(asked, spec) ?? asked;
   const baseLayers = base?.image.layers.length ?? 0;
-  // A plan that cannot be is told before the store is asked.
-  if (resolved.layeringPipeline === null) layerBudget(resolved.maxLayers, baseLayers);
+  const layering = await layeringOf(resolved, baseLayers, { signal, onProgress });
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });
-  return await use({ spec: resolved, parts, baseLayers });
+  return await use({ spec: resolved, parts, baseLayers, layering });
 }
