@@ -17,8 +17,8 @@ export const volatilitySchema = z.array(
 );
 export type Hints = z.output<typeof volatilitySchema>;
 
-/** Changes that each package is taken to have been seen to have, beside those that it had; in parts of the mean. */
-const PRIOR = 1;
+/** How many times more each package is taken to have been seen, having changed as often as all do on average. */
+const PRIOR = 2;
 
 export interface Evidence {
   readonly hints: Hints;

@@ -120,6 +120,19 @@ export async function specFrom(
   };
 }
 
+/**
+ * The specs that several files describe, each with the flags.
+ * @throws {LaminixError} ERR_USAGE, ERR_SPEC, ERR_JSON
+ */
+export async function specsFrom(
+  files: readonly string[],
+  flags: ImageFlags,
+  store: StoreSource,
+  io: Io,
+): Promise<ImageSpec[]> {
+  return Promise.all(files.map((file) => specFrom([file], flags, store, io)));
+}
+
 async function fromPaths(
   args: readonly string[],
   store: StoreSource,

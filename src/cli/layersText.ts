@@ -3,6 +3,7 @@ import type { LayersComparison } from "../builders/compareLayers.js";
 import type { LayerExplanation } from "../builders/explainLayer.js";
 import type { PlannedLayer } from "../builders/plan.js";
 import type { LayersPlan } from "../builders/planLayers.js";
+import type { PlanTogether } from "../builders/planTogether.js";
 import { bytes, counted, namesOf } from "./format.js";
 
 export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): string[] {
@@ -17,6 +18,19 @@ export function layersSummary({ layers, strategy }: LayersPlan): string {
   const total = layers.reduce((sum, { narSize }) => sum + narSize, 0);
   const how = strategy === "pipeline" ? "layeringPipeline" : `strategy ${strategy}`;
   return `${counted(layers.length, "layer")} by ${how}, ${bytes(total)}\n`;
+}
+
+export function togetherText({ images }: PlanTogether): string {
+  return images.map(({ name, layers }) => `${name}\n${layerLines({ layers }).join("")}`).join("");
+}
+
+export function togetherSummary({ images }: PlanTogether): string {
+  const all = images.flatMap(({ layers }) => layers);
+  const different = new Map(all.map((layer) => [layer.paths.join(), layer]));
+  const size = (layers: Iterable<PlannedLayer>): number =>
+    [...layers].reduce((sum, { narSize }) => sum + narSize, 0);
+  const layers = counted(different.size, "different layer");
+  return `${layers}, ${bytes(size(different.values()))}; one by one the images are ${bytes(size(all))}\n`;
 }
 
 /** The best first. */

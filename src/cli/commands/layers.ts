@@ -1,8 +1,24 @@
 import type { Command } from "commander";
-import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
+import { LaminixError } from "../../errors.js";
+import {
+  type ImageFlags,
+  SPEC_OR_PATHS,
+  specFrom,
+  specsFrom,
+  withImageFlags,
+  withLayerFlags,
+} from "../imageFlags.js";
 import type { Io } from "../io.js";
-import { comparisonTable, explanationText, layerLines, layersSummary } from "../layersText.js";
+import {
+  comparisonTable,
+  explanationText,
+  layerLines,
+  layersSummary,
+  togetherSummary,
+  togetherText,
+} from "../layersText.js";
 import { command, type CommonOptions, withStore } from "../options.js";
+import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
 import type { ImageSpec } from "../../builders/spec.js";
 import type { PlanningOptions } from "../../builders/planLayers.js";
@@ -16,14 +32,17 @@ export function layers(io: Io): Command {
   return withLayerFlags(
     withImageFlags(command("layers", "how an image's store paths would be put into layers")),
   )
-    .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
+    .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .option("--compare", "what each strategy would move again when a path changes")
     .option("--explain <PATH>", "which layer a store path would be in, and why")
     .action(async (args: string[], options: LayersOptions) => {
       const { onProgress } = progress(io, options);
       const answer = await withStore(options, async (store) => {
+        const planning = { store, signal: io.signal, onProgress };
+        if (args.length > 1 && args.every((arg) => isSpec([arg])))
+          return answerTogether(options, await specsFrom(args, options, store, io), planning);
         const spec = await specFrom(args, options, store, io);
-        return answerTo(options, spec, { store, signal: io.signal, onProgress });
+        return answerTo(options, spec, planning);
       });
       if (options.json) return io.stdout.write(`${JSON.stringify(answer.facts)}\n`);
       await io.stdout.write(answer.text);
@@ -35,6 +54,22 @@ interface Answer {
   readonly facts: object;
   readonly text: string;
   readonly summary?: string;
+}
+
+async function answerTogether(
+  { compare, explain, strategy, pipeline, previous }: LayersOptions,
+  specs: readonly ImageSpec[],
+  options: PlanningOptions,
+): Promise<Answer> {
+  const isOther = strategy !== undefined && strategy !== "balanced";
+  if (compare || isOther || [explain, pipeline, previous].some((flag) => flag !== undefined))
+    throw new LaminixError(
+      "ERR_USAGE",
+      "several images are planned together by balanced alone: --compare, --explain, --pipeline and --previous take one",
+    );
+  const { planTogether } = await import("../../builders/planTogether.js");
+  const facts = await planTogether(specs, options);
+  return { facts, text: togetherText(facts), summary: togetherSummary(facts) };
 }
 
 async function answerTo(
