@@ -7,12 +7,13 @@ import { compress } from "./compress.js";
 import { exporting } from "./export.js";
 import { graph } from "./graph.js";
 import { hashing } from "./hashing.js";
+import { layers } from "./layers.js";
 import { nar } from "./nar.js";
 import { planning } from "./planning.js";
 import { ssh } from "./ssh.js";
 import { stream } from "./stream.js";
 
-const benches = { stream, hashing, compress, export: exporting, closure, graph, nar, ssh, planning };
+const benches = { stream, hashing, compress, export: exporting, closure, graph, nar, ssh, planning, layers };
 const wanted = process.argv.slice(2);
 for (const [name, bench] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

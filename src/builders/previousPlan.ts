@@ -8,8 +8,8 @@ import type { StorePath } from "../store/storePath.js";
 import { storeDirOf } from "../store/storePath.js";
 import { keyOf } from "./volatility.js";
 
-export const planSchema = z.looseObject({
-  layers: z.array(z.looseObject({ paths: z.array(z.string()) })),
+export const planSchema = z.object({
+  layers: z.array(z.object({ paths: z.array(z.string()).readonly() })).readonly(),
 });
 
 /**
@@ -25,7 +25,7 @@ export async function readPlan(
 ): Promise<StorePath[][]> {
   const where = typeof given === "string" ? given : key;
   const result = planSchema.safeParse(await jsonOf(given, key, options));
-  const layers = result.data?.layers.map(({ paths }) => paths as StorePath[]);
+  const layers = result.data?.layers.map(({ paths }) => [...paths] as StorePath[]);
   const wrong = layers?.flat().find((path) => storeDirOf(path) === undefined);
   if (layers && wrong === undefined) return layers;
   const what = wrong === undefined ? "it has no layers with paths" : `${wrong} is no store path`;
