@@ -1,6 +1,6 @@
 /**
- * What laminix costs, each figure beside that of a peer measured in the same run. `npm run bench` measures all;
- * `npm run bench -- stream` one of them.
+ * What laminix costs, each figure beside that of a peer measured in the same run. `npm run bench` measures all but
+ * `push-large`; `npm run bench -- stream` one of them.
  */
 import { closure } from "./closure.js";
 import { compress } from "./compress.js";
@@ -8,14 +8,22 @@ import { exporting } from "./export.js";
 import { graph } from "./graph.js";
 import { hashing } from "./hashing.js";
 import { layers } from "./layers.js";
+import { loading } from "./loading.js";
 import { nar } from "./nar.js";
 import { planning } from "./planning.js";
+import { push } from "./push.js";
+import { pushLarge } from "./pushLarge.js";
 import { ssh } from "./ssh.js";
 import { stream } from "./stream.js";
 
-const benches = { stream, hashing, compress, export: exporting, closure, graph, nar, ssh, planning, layers };
-const wanted = process.argv.slice(2);
+const benches = {
+  ...{ stream, hashing, compress, export: exporting, push, "push-large": pushLarge },
+  ...{ closure, graph, loading, nar, ssh, planning, layers },
+};
+/** What takes much room is measured only when it is asked for. */
+const usual = Object.keys(benches).filter((name) => name !== "push-large");
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : usual;
 for (const [name, bench] of Object.entries(benches)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (!wanted.includes(name)) continue;
   console.log(`\n${await bench()}`);
 }

@@ -133,4 +133,8 @@ export type ErrorCode =
   | "ERR_REGISTRY"
   | "ERR_REGISTRY_AUTH"
   | "ERR_REGISTRY_UNREACHABLE"
+  // container engines
+  | "ERR_ENGINE"
+  | "ERR_ENGINE_HOST"
+  | "ERR_ENGINE_UNREACHABLE"
   | "ERR_INTERNAL";

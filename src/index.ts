@@ -30,6 +30,13 @@ export type { Image } from "./image/image.js";
 export { type Json, JsonNumber, type JsonObject } from "./image/json.js";
 export type { Annotations, Digest, Encoding, Layer, LayerDigest, PackedLayer } from "./image/layer.js";
 export type { Platform } from "./image/platform.js";
+export type { ManifestFormat } from "./image/mediaTypes.js";
+export type { LayerFate } from "./transports/registry/sendLayer.js";
+export {
+  Registries,
+  type RegistriesOptions,
+  type RegistryExceptions,
+} from "./transports/registry/registries.js";
 export { binSh } from "./builders/pieces/binSh.js";
 export { caCertificates } from "./builders/pieces/caCertificates.js";
 export { fakeNss, type FakeNssOptions } from "./builders/pieces/fakeNss.js";
@@ -45,6 +52,7 @@ export { type LayersPlan, planLayers } from "./builders/planLayers.js";
 export type { OnProgress, ProgressEvent } from "./builders/progress.js";
 export type { HeldRoots, StoreSource } from "./builders/source.js";
 export type { ImageSpec } from "./builders/spec.js";
+export { type LoadedImages, loadImage, type LoadOptions } from "./builders/loadImage.js";
 export { type MergedImages, mergeImages, type MergeOptions } from "./builders/mergeImages.js";
 export { type PulledImage, pullImage, type PullOptions } from "./builders/pullImage.js";
 export { streamConf, type StreamConfOptions } from "./builders/streamConf.js";
@@ -54,6 +62,15 @@ export { buildImage } from "./builders/buildImage.js";
 export { buildLayeredImage } from "./builders/buildLayeredImage.js";
 export type { BuildFileOptions, ImageFile, ImageFormat } from "./builders/imageFile.js";
 export { buildImageIndex, type ImageIndexFile, type ImageIndexOptions } from "./builders/buildImageIndex.js";
+export {
+  planPush,
+  type PushedImage,
+  type PushedLayer,
+  pushImage,
+  type PushPlan,
+} from "./builders/pushImage.js";
+export { pushImageIndex, type PushImageIndexOptions } from "./builders/pushImageIndex.js";
+export type { PushImageOptions } from "./builders/pushOptions.js";
 export { exportImage, type ExportOptions } from "./builders/exportImage.js";
 export type { SingleLayerSpec } from "./builders/singleLayerSpec.js";
 export { streamLayeredImage } from "./builders/streamLayeredImage.js";

@@ -12,6 +12,8 @@ export interface LargeImage {
   readonly conf: string;
   /** The store's URL, served by a daemon. */
   readonly store: string;
+  /** What the closure is of. */
+  readonly roots: readonly string[];
   readonly paths: number;
 }
 
@@ -41,5 +43,11 @@ export async function withLargeImage<T>(use: (image: LargeImage) => Promise<T>):
     gname: "root",
   };
   await writeFile(conf, JSON.stringify(document));
-  return await use({ folder: folder.path, conf, store: daemon.uri, paths: closure.paths.length });
+  return await use({
+    folder: folder.path,
+    conf,
+    store: daemon.uri,
+    roots: closure.roots,
+    paths: closure.paths.length,
+  });
 }

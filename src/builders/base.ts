@@ -1,41 +1,60 @@
-/** The image that another is built upon. */
+/**
+ * The image that another is built upon. Of one in a registry only the manifest and the configuration are fetched: what it
+ * has is known from its history, and what goes on top of it goes there unseen.
+ */
 import { LaminixError } from "../errors.js";
+import { storePathsInHistory } from "../image/inherit.js";
 import { isObject, type JsonObject } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
+import { baseName } from "../store/storePath.js";
 import { isTagged, wholeReference } from "../transports/reference.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
+import type { BuildOptions } from "./buildOptions.js";
+import { Fetching } from "./fetching.js";
 import type { ImageSpec, ResolvedSpec } from "./spec.js";
 
 export class Base implements Disposable {
   readonly image: StoredImage;
+  /** Whether it is in a registry, its layers not looked into. */
+  readonly isShallow: boolean;
   readonly #images: StoredImages;
   #root: Promise<FolderNode> | undefined;
 
-  private constructor(images: StoredImages, image: StoredImage) {
+  private constructor(images: StoredImages, image: StoredImage, isShallow: boolean) {
     this.#images = images;
     this.image = image;
+    this.isShallow = isShallow;
   }
 
   /**
    * The spec's base, where it has one. The reader is loaded for those who need it: most images have none.
-   * @throws {LaminixError} as `openImages`; ERR_UNSUPPORTED when the base is for another system than Linux
+   * @throws {LaminixError} as `openImages`; ERR_UNSUPPORTED when the base is for another system than Linux; ERR_REFERENCE
+   *   for an image of a registry that is not told by its digest
    */
   static async of(
     { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
-    { signal }: { readonly signal?: AbortSignal | undefined },
+    { signal, registries, onProgress }: Pick<BuildOptions, "signal" | "registries" | "onProgress">,
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
-    const { openImages } = await import("../transports/open.js");
-    const images = await openImages(fromImage, { signal, platform: { os: "linux", architecture, variant } });
+    const { openImages, DOCKER } = await import("../transports/open.js");
+    const fetching = new Fetching(onProgress);
+    const { onFetch } = fetching;
+    const platform = { os: "linux", architecture, variant };
+    const images = await openImages(fromImage, { signal, platform, registries, onFetch });
     const [image] = images.images as readonly [StoredImage];
-    const os = image.configFile.get("os") ?? "linux";
-    if (os === "linux") return new Base(images, image);
-    images.close();
-    const found = typeof os === "string" ? os : "another system";
-    throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${found}; images here are for linux`);
+    const isShallow = fromImage.startsWith(DOCKER);
+    try {
+      if (isShallow) requirePinned(fromImage, images.digest);
+      requireLinux(image);
+    } catch (error) {
+      images.close();
+      throw error;
+    }
+    fetching.begin(image.layers);
+    return new Base(images, image, isShallow);
   }
 
   /** What the layers are told by. */
@@ -66,6 +85,10 @@ export class Base implements Disposable {
 
   /** Names in the store's directory: what the image has there already. */
   async storeNames(storeDir: string, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+    if (this.isShallow) {
+      const { configFile, layers } = this.image;
+      return new Set(storePathsInHistory(configFile, layers, storeDir).map(baseName));
+    }
     const folder = folderAt(await this.root(signal), storeDir)?.folder;
     return new Set(folder?.children.keys());
   }
@@ -100,4 +123,20 @@ export class Base implements Disposable {
     }
     return root;
   }
+}
+
+/** A tag may lead to another image tomorrow, and the same input makes the same image. */
+function requirePinned(fromImage: string, digest: Digest | undefined): void {
+  if (fromImage.includes("@")) return;
+  throw new LaminixError("ERR_REFERENCE", `${fromImage} does not say which image it is for good`, {
+    details: { reference: fromImage, digest },
+    ...(digest !== undefined && { hint: `pin it by its digest: ${fromImage}@${digest}` }),
+  });
+}
+
+function requireLinux({ configFile }: StoredImage): void {
+  const os = configFile.get("os") ?? "linux";
+  if (os === "linux") return;
+  const found = typeof os === "string" ? os : "another system";
+  throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${found}; images here are for linux`);
 }

@@ -14,27 +14,22 @@ import { type Digest, type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeFileWhole } from "../transports/file.js";
-import {
-  type LayoutImage,
-  layoutImage,
-  type LayoutIndex,
-  storedLayoutImage,
-} from "../transports/ociLayout/contents.js";
+import type { CarriedImage, CarriedIndex } from "../transports/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
-import { openImages } from "../transports/open.js";
 import { wholeReference } from "../transports/reference.js";
-import type { StoredImages } from "../transports/storedImage.js";
-import { BuiltImage } from "./builtImage.js";
+import type { BuiltImage } from "./builtImage.js";
+import { CarriedImages, checkImages } from "./carriedImages.js";
 import type { BuildFileOptions, ImageFormat } from "./imageFile.js";
 import { digestCacheOf } from "./layerTools.js";
+import { requireLevel } from "./pushOptions.js";
 
 const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "oci-archive"];
 
 export interface ImageIndexOptions extends Pick<
   BuildFileOptions,
-  "signal" | "onProgress" | "jobs" | "cache"
+  "signal" | "onProgress" | "jobs" | "cache" | "registries"
 > {
   /** The folder, or the file. */
   readonly output: string;
@@ -62,7 +57,8 @@ export interface ImageIndexFile {
  * Writes an index of images, each for another platform. An image that lies in an OCI layout goes into it as it is, its
  * manifest and blobs unchanged; those of other archives, and images that were built here, become such images. A layer that
  * several have is there once.
- * @param images files, folders of OCI layouts, of which every platform is taken, or images that were built here
+ * @param images files, folders of OCI layouts and references such as `docker://nginx:1`, of which every platform is taken,
+ *   or images that were built here
  * @throws {LaminixError} ERR_INDEX where two are for one platform; ERR_FILE_WRITE, also where something else than a layout is
  *   there; ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_JSON, ERR_PROGRAM, ERR_UNSUPPORTED
  */
@@ -71,34 +67,25 @@ export async function buildImageIndex(
   options: ImageIndexOptions,
 ): Promise<ImageIndexFile> {
   checkArguments(images, options);
-  const { signal, output, format = "oci-dir", jobs, layerCompression = "gz" } = options;
-  const opened: StoredImages[] = [];
-  try {
-    const all: LayoutImage[] = [];
-    for (const image of images) {
-      if (typeof image === "string") {
-        const stored = await openImages(image, { signal, platform: "all" });
-        opened.push(stored);
-        all.push(...stored.images.map((each) => storedLayoutImage(each, each.references)));
-      } else all.push(layoutImage(image.image, [image.reference]));
-    }
-    const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
-    const entry: LayoutIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };
-    const writing = {
-      ...{ signal, jobs, encoding: layerCompression },
-      level: options.layerCompressionLevel,
-      cache: digestCacheOf(options),
-      onLayer: tellTo(options),
-    };
-    const { digest, size } =
-      format === "oci-dir"
-        ? await intoFolder(output, entry, writing)
-        : await intoArchive(output, entry, writing);
-    const platforms = all.flatMap(({ platform }) => (platform ? [platform] : []));
-    return { path: output, size, digest, platforms };
-  } finally {
-    for (const each of opened) each.close();
-  }
+  const { signal, output, format = "oci-dir", jobs, layerCompression = "gz", registries } = options;
+  requireLevel(options.layerCompressionLevel, layerCompression);
+  using carried = await CarriedImages.of(images, { signal, platform: "all", kept: ["oci"], registries });
+  const all = carried.images;
+  const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
+  const entry: CarriedIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };
+  const writing = {
+    ...{ signal, jobs, encoding: layerCompression },
+    level: options.layerCompressionLevel,
+    cache: digestCacheOf(options),
+    onLayer: tellTo(options),
+    beforeIndex: () => carried.check(signal),
+  };
+  const { digest, size } =
+    format === "oci-dir"
+      ? await intoFolder(output, entry, writing)
+      : await intoArchive(output, entry, writing);
+  const platforms = all.flatMap(({ platform }) => (platform ? [platform] : []));
+  return { path: output, size, digest, platforms };
 }
 
 interface Written {
@@ -106,12 +93,12 @@ interface Written {
   readonly size: number;
 }
 
-async function intoFolder(path: string, entry: LayoutIndex, options: LayoutWriteOptions): Promise<Written> {
+async function intoFolder(path: string, entry: CarriedIndex, options: LayoutWriteOptions): Promise<Written> {
   const { targets, size } = await writeOciFolder(path, [entry], options);
   return { size, digest: onlyOne(targets).digest };
 }
 
-async function intoArchive(path: string, entry: LayoutIndex, options: LayoutWriteOptions): Promise<Written> {
+async function intoArchive(path: string, entry: CarriedIndex, options: LayoutWriteOptions): Promise<Written> {
   const { signal } = options;
   let digests: readonly { readonly digest: Digest }[] = [];
   const pieces = writeOciArchive([entry], {
@@ -135,18 +122,14 @@ function tellTo({ onProgress }: ImageIndexOptions): Required<LayoutWriteOptions>
 }
 
 /** The name that all of them have, if they have but one. */
-function referencesOf(images: readonly LayoutImage[], asked: string | undefined): readonly string[] {
+function referencesOf(images: readonly CarriedImage[], asked: string | undefined): readonly string[] {
   if (asked !== undefined) return [asked];
   const all = new Set(images.flatMap(({ references }) => references.map(wholeReference)));
   return all.size === 1 ? [...all] : [];
 }
 
 function checkArguments(images: readonly (string | BuiltImage)[], options: ImageIndexOptions): void {
-  if (!Array.isArray(images)) throw new ArgumentError("images", "an array", images);
-  for (const [i, image] of images.entries()) {
-    if (typeof image !== "string" && !(image instanceof BuiltImage))
-      throw new ArgumentError(`images[${String(i)}]`, "a path or a BuiltImage", image);
-  }
+  checkImages(images);
   requireOptions(options);
   requireString(options.output, "options.output");
   checkGiven(options, "options", {

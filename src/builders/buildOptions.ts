@@ -3,6 +3,7 @@ import { checkGiven, requireCount, requireFunction, requireMethods, requireOptio
 import { ArgumentError } from "../errors.js";
 import { DigestCache } from "../image/digestCache.js";
 import type { OnProgress } from "./progress.js";
+import type { Registries } from "../transports/registry/registries.js";
 import type { StoreSource } from "./source.js";
 
 export interface BuildOptions {
@@ -12,6 +13,8 @@ export interface BuildOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Threads that hash layers, at the most; one for each core unless given. */
   readonly jobs?: number | undefined;
+  /** How registries are asked, of a base in one; by this process's environment unless given. */
+  readonly registries?: Registries | undefined;
   /** Remembers what layers hash to; `false` for none. */
   readonly cache?: DigestCache | false | undefined;
 }

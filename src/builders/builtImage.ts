@@ -6,7 +6,7 @@ import type { Image } from "../image/image.js";
 import type { Digest, Encoding, Layer, LayerDigest } from "../image/layer.js";
 import { copied } from "../image/pieces.js";
 import { writeDockerArchive } from "../transports/dockerArchive/write.js";
-import { layoutImage } from "../transports/ociLayout/contents.js";
+import { carriedImage, type ContentsOptions } from "../transports/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
@@ -29,6 +29,11 @@ export interface PiecesOptions extends ReadOptions {
   /** Called before the end of an oci-archive with the digest of the image's manifest. */
   readonly onDigest?: (digest: Digest) => void;
 }
+
+/** How layers are carried to where manifests lead to them. */
+export type Carrying = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jobs"> & {
+  readonly signal: AbortSignal | undefined;
+};
 
 /** An image that is ready to be read. It holds its store paths against the garbage collector until it is closed. */
 export class BuiltImage implements AsyncDisposable {
@@ -84,7 +89,7 @@ export class BuiltImage implements AsyncDisposable {
    */
   pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
     if (options.format === "oci-archive") {
-      return writeOciArchive([layoutImage(this.image, [this.reference])], {
+      return writeOciArchive([carriedImage(this.image, [this.reference])], {
         ...this.#layoutOptions(options),
         mtime: this.#mtime,
         onTargets: ([target]) => {
@@ -101,7 +106,7 @@ export class BuiltImage implements AsyncDisposable {
       onLayer: (index, digest) => {
         this.#tell(options, this.image.layers[index], index, digest);
       },
-      beforeManifest: () => this.#check(signal),
+      beforeManifest: () => this.check(signal),
     });
   }
 
@@ -120,23 +125,38 @@ export class BuiltImage implements AsyncDisposable {
     folder: string,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
-    const image = layoutImage(this.image, [this.reference]);
+    const image = carriedImage(this.image, [this.reference]);
     const { targets, size } = await writeOciFolder(folder, [image], this.#layoutOptions(options));
     const [target] = targets as readonly [Descriptor];
     return { digest: target.digest, size };
   }
 
-  #layoutOptions(options: ReadOptions): LayoutWriteOptions {
+  /**
+   * How its layers are carried, as it was built.
+   * @internal
+   */
+  carrying(options: ReadOptions = {}): Carrying {
     const { signal = this.#options.signal, jobs = this.#options.jobs } = options;
+    const cache = digestCacheOf(this.#options);
+    return { signal, jobs, cache, encoding: this.layerCompression, level: this.#level };
+  }
+
+  /**
+   * Rejects when store paths may have been collected meanwhile.
+   * @internal
+   */
+  async check(signal: AbortSignal | undefined = this.#options.signal): Promise<void> {
+    for (const roots of this.#parts.roots) await roots.check({ signal });
+  }
+
+  #layoutOptions(options: ReadOptions): LayoutWriteOptions {
+    const carrying = this.carrying(options);
     return {
-      ...{ signal, jobs },
-      encoding: this.layerCompression,
-      level: this.#level,
-      cache: digestCacheOf(this.#options),
+      ...carrying,
       onLayer: ({ layer }, digest, index) => {
         this.#tell(options, layer, index, digest);
       },
-      beforeIndex: () => this.#check(signal),
+      beforeIndex: () => this.check(carrying.signal),
     };
   }
 
@@ -144,10 +164,6 @@ export class BuiltImage implements AsyncDisposable {
     const { onProgress = this.#options.onProgress } = options;
     const { kind, sources } = layer ?? { kind: "base", sources: [] };
     onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
-  }
-
-  async #check(signal: AbortSignal | undefined): Promise<void> {
-    for (const roots of this.#parts.roots) await roots.check({ signal });
   }
 
   /** Lets the garbage collector have the store paths. May be called again. */

@@ -6,8 +6,7 @@ import { STORE_TIME } from "../image/time.js";
 import { type FinishedImage, writeImages } from "../transports/dockerArchive/write.js";
 import { openImages } from "../transports/open.js";
 import { isTagged, wholeReference } from "../transports/reference.js";
-import type { StoredImage, StoredImages } from "../transports/storedImage.js";
-import type { StoredLayer } from "../transports/storedLayer.js";
+import type { ReadyLayer, StoredImage, StoredImages } from "../transports/storedImage.js";
 import type { OnProgress } from "./progress.js";
 
 export interface MergeOptions {
@@ -20,7 +19,7 @@ export class MergedImages implements AsyncDisposable {
   /** In the order in which they were given; those that were given several times once. */
   readonly images: readonly { readonly references: readonly string[]; readonly configDigest: string }[];
   readonly #finished: readonly FinishedImage[];
-  readonly #layers: readonly StoredLayer[];
+  readonly #layers: readonly ReadyLayer[];
   readonly #sources: readonly StoredImages[];
   readonly #options: MergeOptions;
 
@@ -33,8 +32,8 @@ export class MergedImages implements AsyncDisposable {
     const distinct = [...new Map(all.map((image) => [image.configDigest, image])).values()];
     const tags = tagsOf(all, options.onProgress);
     const referencesOf = ({ configDigest }: StoredImage): readonly string[] => tags.get(configDigest) ?? [];
-    const layers = new Map<string, StoredLayer>();
-    const known = (layer: StoredLayer): StoredLayer => {
+    const layers = new Map<string, ReadyLayer>();
+    const known = (layer: ReadyLayer): ReadyLayer => {
       const first = layers.get(layer.expected) ?? layer;
       layers.set(layer.expected, first);
       return first;

@@ -15,7 +15,7 @@ export interface LayersPlan {
   readonly layers: readonly PlannedLayer[];
 }
 
-export type PlanningOptions = Pick<BuildOptions, "store" | "signal" | "onProgress">;
+export type PlanningOptions = Pick<BuildOptions, "store" | "signal" | "onProgress" | "registries">;
 
 /** What layers are planned from. */
 export interface Planning {
@@ -49,7 +49,7 @@ export async function withPlanning<T>(
   const { store = nixStore, signal, onProgress } = options;
   const asked = resolveSpec(spec);
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
-  using base = await Base.of(asked, { signal });
+  using base = await Base.of(asked, options);
   const resolved = base?.platformFor(asked, spec) ?? asked;
   const baseLayers = base?.image.layers.length ?? 0;
   const layering = await layeringOf(resolved, baseLayers, { signal, onProgress });

@@ -9,8 +9,8 @@ import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeFileWhole } from "../transports/file.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
-import type { RemoteImage } from "../transports/registry/image.js";
-import type { FetchEvent, RemoteLayer } from "../transports/registry/layer.js";
+import type { StoredImage } from "../transports/storedImage.js";
+import { Fetching } from "./fetching.js";
 import type { OnProgress } from "./progress.js";
 
 export interface PullOptions {
@@ -79,17 +79,19 @@ export async function pullImage(reference: string, options: PullOptions): Promis
   }
   // Loaded for those who need them: most of a short program's time is loading.
   const { RegistryClient } = await import("../transports/registry/client.js");
-  const { openRemoteImage } = await import("../transports/registry/image.js");
+  const { openRemoteImages } = await import("../transports/registry/image.js");
   await using client = new RegistryClient(wanted.registry, { tlsVerify, plainHttp, environment });
   // Layers that are still being fetched when something fails are to stop.
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const fetching = new Fetching(onProgress);
-  const image = await openRemoteImage(client, wanted, {
-    signal,
-    platform: platformIn(options),
+  const platform = platformIn(options);
+  using images = await openRemoteImages(client, wanted, {
+    ...{ signal, platform, strict: platform !== undefined },
     onFetch: fetching.onFetch,
   });
+  const { digest, isIndex } = images;
+  const [image] = images.images as readonly [StoredImage];
   fetching.begin(image.layers);
   try {
     const hash = createHash("sha256");
@@ -100,8 +102,8 @@ export async function pullImage(reference: string, options: PullOptions): Promis
       path: output,
       size,
       imageName,
-      imageDigest: image.manifest.digest,
-      ...(image.index && { indexDigest: image.index.digest }),
+      imageDigest: image.manifest?.digest ?? digest,
+      ...(isIndex && { indexDigest: digest }),
       hash: `sha256-${hash.digest("base64")}`,
       finalImageName,
       finalImageTag,
@@ -111,12 +113,11 @@ export async function pullImage(reference: string, options: PullOptions): Promis
     };
   } finally {
     scope.abort(undefined);
-    for (const layer of image.layers) layer.close();
   }
 }
 
 function archive(
-  { configBytes: config, layers }: RemoteImage,
+  { configBytes: config, layers }: StoredImage,
   finalReference: string,
   { signal, onProgress }: PullOptions,
 ): AsyncGenerator<Uint8Array> {
@@ -130,33 +131,6 @@ function archive(
       onProgress?.({ type: "layer", index, count: distinct.length, kind, sources, ...digest });
     },
   });
-}
-
-/** Tells of the bytes that come, and which layer of how many they are of. */
-class Fetching {
-  readonly #onProgress: OnProgress | undefined;
-  #order: readonly Digest[] = [];
-  #total = 0;
-
-  constructor(onProgress: OnProgress | undefined) {
-    this.#onProgress = onProgress;
-  }
-
-  begin(layers: readonly RemoteLayer[]): void {
-    const blobs = [...new Set(layers)].map(({ blob }) => blob);
-    this.#order = blobs.map(({ digest }) => digest);
-    this.#total = blobs.reduce((sum, { size }) => sum + size, 0);
-  }
-
-  readonly onFetch = (event: FetchEvent): void => {
-    this.#onProgress?.({
-      type: "fetch",
-      ...event,
-      index: this.#order.indexOf(event.digest),
-      count: this.#order.length,
-      total: this.#total,
-    });
-  };
 }
 
 async function* hashed(

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
 import { COMPRESSORS } from "../compress/compressors.js";
+import { otherLevels } from "../compress/levels.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../image/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
@@ -208,21 +209,14 @@ export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
 }
 
-/** What zlib takes, and zstd without a window larger than all decoders have memory for. */
-const LEVELS = { gz: [0, 9], zstd: [1, 19] } as const;
-
 function checkLevel({
   layerCompression,
   layerCompressionLevel: level,
 }: Pick<z.output<typeof specSchema>, "layerCompression" | "layerCompressionLevel">): void {
   if (level === null) return;
+  const levels = otherLevels(layerCompression, level);
   const key = "layerCompressionLevel";
-  if (layerCompression === "none")
-    throw invalid(key, `${key}: there is no level where layerCompression is none`);
-  const [least, most] = LEVELS[layerCompression];
-  if (level >= least && level <= most) return;
-  const range = `${String(least)} to ${String(most)}`;
-  throw invalid(key, `${key}: ${String(level)} is not a level of ${layerCompression}, which are ${range}`);
+  if (levels !== undefined) throw invalid(key, `${key}: ${String(level)} should be ${levels}`);
 }
 
 /** Pieces in place of what stands for them. */

@@ -49,7 +49,10 @@ export function withManifestFlags(command: Command): Command {
  * The keys of a spec that the flags stand for. Annotations are added to the spec's.
  * @throws {LaminixError} ERR_USAGE for flags without effect
  */
-export function withFormatKeys<S extends ImageSpec>(spec: S, flags: FormatFlags): S {
+export function withFormatKeys<S extends ImageSpec>(
+  spec: S,
+  flags: LayerFlags & Pick<FormatFlags, "format">,
+): S {
   const { format = "docker-archive", layerCompression, layerCompressionLevel, annotation } = flags;
   if (format === "docker-archive") {
     const given = {

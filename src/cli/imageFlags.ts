@@ -42,12 +42,16 @@ export interface ImageFlags {
 
 export const SPEC_OR_PATHS = "a spec in JSON, or store paths that become the contents";
 
-export function withImageFlags(command: Command): Command {
+/** @param having whether `--tag` is the image's own tag; it is, unless given */
+export function withImageFlags(command: Command, { tag = true } = {}): Command {
   const many = (flags: string, description: string): Option =>
     new Option(flags, description).argParser(repeated);
-  return command
-    .option("--name <NAME>", "the repository's name; the spec's, or the first path's, unless given")
-    .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
+  const named = command.option(
+    "--name <NAME>",
+    "the repository's name; the spec's, or the first path's, unless given",
+  );
+  if (tag) named.option("--tag <TAG>", "the tag; a hash of what is in the image unless given");
+  return named
     .addOption(many("--cmd <ARG>", "what a container runs, an argument a flag"))
     .addOption(many("--entrypoint <ARG>", "what a container always runs, an argument a flag"))
     .addOption(many("--env <K=V>", "an environment variable (repeatable)"))
@@ -56,7 +60,10 @@ export function withImageFlags(command: Command): Command {
     .addOption(many("--label <K=V>", "a label (repeatable)"))
     .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
     .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
-    .option("--from-image <ARCHIVE>", "a docker-archive or an OCI layout to build upon")
+    .option(
+      "--from-image <ARCHIVE>",
+      "what to build upon: a docker-archive, an OCI layout, or docker://NAME@DIGEST",
+    )
     .option("--created <T>", "when the image was made: ISO 8601, or now")
     .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
     .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")

@@ -22,6 +22,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
   "Images:": {
     stream: async () => (await import("./commands/image.js")).stream,
     build: async () => (await import("./commands/image.js")).build,
+    load: async () => (await import("./commands/load.js")).load,
     "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
     "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
     layers: async () => (await import("./commands/layers.js")).layers,
@@ -29,6 +30,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     export: async () => (await import("./commands/export.js")).exportCommand,
     merge: async () => (await import("./commands/merge.js")).merge,
     index: async () => (await import("./commands/index.js")).index,
+    push: async () => (await import("./commands/push.js")).push,
     pull: async () => (await import("./commands/pull.js")).pull,
   },
   "The Nix store:": {

@@ -31,9 +31,11 @@ export function progress(
   let expected: number | undefined;
   let begun = 0;
   const fetched = new Map<string, number>();
+  const pushed = new Pushing();
   return {
     onProgress: (event) => {
       if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "note") line(event.message);
       else if (event.type === "log") line(`${event.script}> ${event.line}`);
       else if (event.type === "closure") {
         expected = event.narSize;
@@ -49,7 +51,11 @@ export function progress(
             ),
           );
         else if (whole) line(plainFetch(event));
-      } else if (fetched.size > 0) {
+      } else if (event.type === "push") {
+        pushed.tell(event);
+        if (stderr.isTerminal) draw(pushed.bar(event));
+        else if (event.fate === "sent") line(plainPush(event));
+      } else if (fetched.size > 0 && event.kind === "base") {
         // What was fetched has been told of already.
       } else if (stderr.isTerminal) {
         const before = begun;
@@ -82,6 +88,30 @@ function fetchBar({ total, count }: FetchEvent, received: number): string {
   return `[${drawn(total === 0 ? 1 : received / total)}] ${bytes(received)} of ${bytes(total)}  ${counted(count, "layer")}`;
 }
 
+type PushEvent = Extract<ProgressEvent, { readonly type: "push" }>;
+
+/** Layers go to a registry several at once, and how many bytes there will be is not known before. */
+class Pushing {
+  readonly #done = new Set<number>();
+  readonly #sent = new Map<number, number>();
+
+  tell({ index, fate, sent }: PushEvent): void {
+    if (fate) this.#done.add(index);
+    this.#sent.set(index, sent);
+  }
+
+  bar({ count, ...event }: PushEvent): string {
+    const done = this.#done.size;
+    const sent = [...this.#sent.values()].reduce((sum, each) => sum + each, 0);
+    return `[${drawn(done / count)}] ${String(done)} of ${counted(count, "layer")}  ${bytes(sent)} sent  ${what(event)}`;
+  }
+}
+
+function plainPush(event: PushEvent): string {
+  const { index, count, digest = event.diffId, size } = event;
+  return `${position(index, count)}  ${digest.slice(0, 19)}  ${bytes(size).padStart(8)}  sent  ${what(event)}`;
+}
+
 type LayerEvent = Extract<ProgressEvent, { readonly type: "layer" }>;
 
 function plain(event: LayerEvent): string {
@@ -108,6 +138,6 @@ function drawn(part: number): string {
   return `${"#".repeat(done)}${".".repeat(WIDTH - done)}`;
 }
 
-function what({ kind, sources }: LayerEvent): string {
+function what({ kind, sources }: Pick<LayerEvent, "kind" | "sources">): string {
   return kind === "store" ? namesOf(sources) : kinds[kind];
 }

@@ -13,12 +13,15 @@ import type {
   Layer,
   LayerDigest,
   LayerOptions,
+  Origin,
   PackedLayer,
 } from "./layer.js";
 import { type ManifestFormat, layerMediaType } from "./mediaTypes.js";
 
 /** Names the key by which a layer of an image can be known without being read. */
 export const CONTENT_KEY = "dev.laminix.content-key";
+/** Says of a layer that the store paths that its image's history tells of are in it, each where it belongs. */
+export const LAYER_KIND = "dev.laminix.layer-kind";
 
 /** OCI image-spec 1.1, descriptor.md. */
 export interface Descriptor {
@@ -39,6 +42,10 @@ export interface Blob {
 
 export interface LayerBlob extends Blob, Disposable {
   readonly layer: Layer;
+  /** The repository that holds it, where one does. */
+  readonly origin?: Origin | undefined;
+  /** Whether its bytes are passed on as they lie, are those of the tar, or have to be compressed. */
+  readonly kind: "packed" | "plain" | "compressed";
   /** Of the tar in it; its size is that of the packed bytes where the layer lies packed and nobody has to unpack it. */
   plain(options?: DigestOptions): Promise<LayerDigest>;
   /** The descriptor where nothing has to be compressed for it. */
@@ -75,11 +82,13 @@ export function layerBlob(layer: Layer, encoding: Encoding, options: BlobOptions
 
 /** A layer that is passed on as it lies. */
 export function packedBlob(layer: Layer, packed: PackedLayer, mediaType: string): LayerBlob {
-  const { diffId, digest, size, annotations } = packed;
+  const { diffId, digest, size, annotations, origin } = packed;
   const descriptor = { mediaType, digest, size, annotations };
   return {
     layer,
     mediaType,
+    origin,
+    kind: "packed",
     plain: () => Promise.resolve({ diffId, size }),
     known: () => Promise.resolve(descriptor),
     descriptor: () => Promise.resolve(descriptor),
@@ -90,6 +99,7 @@ export function packedBlob(layer: Layer, packed: PackedLayer, mediaType: string)
 }
 
 class PlainBlob implements LayerBlob {
+  readonly kind = "plain";
   readonly layer: Layer;
   readonly mediaType: string;
 
@@ -125,6 +135,7 @@ class PlainBlob implements LayerBlob {
 }
 
 class CompressedBlob implements LayerBlob {
+  readonly kind = "compressed";
   readonly layer: Layer;
   readonly mediaType: string;
   readonly #encoding: Exclude<Encoding, "none">;
@@ -233,13 +244,18 @@ class CompressedBlob implements LayerBlob {
     { readonly cache: DigestCache; readonly key: string; readonly encoder: string } | undefined
   > {
     const { cache, level } = this.#options;
-    const key = this.layer.contentKey;
+    const key = this.layer.contentKey ?? this.layer.expected;
     if (!cache || key === undefined) return undefined;
     const encoder = await encoderName(this.#encoding, { level });
     return encoder === undefined ? undefined : { cache, key, encoder };
   }
 }
 
-function annotationsOf({ contentKey }: Layer): Annotations | undefined {
-  return contentKey === undefined ? undefined : new Map([[CONTENT_KEY, contentKey]]);
+/** What a manifest says of a layer that was made here. */
+export function annotationsOf({ contentKey, kind }: Layer): Annotations | undefined {
+  const annotations = new Map([
+    ...(contentKey === undefined ? [] : [[CONTENT_KEY, contentKey] as const]),
+    ...(kind === "store" ? [[LAYER_KIND, kind] as const] : []),
+  ]);
+  return annotations.size === 0 ? undefined : annotations;
 }

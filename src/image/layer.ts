@@ -35,6 +35,13 @@ export const ENCODINGS: readonly Encoding[] = COMPRESSORS;
 /** By key. Format: OCI image-spec 1.1, annotations.md. */
 export type Annotations = ReadonlyMap<string, string>;
 
+/** A repository of a registry. */
+export interface Origin {
+  /** As in references. */
+  readonly registry: string;
+  readonly repository: string;
+}
+
 /** A layer that lies packed somewhere. */
 export interface PackedLayer {
   readonly diffId: Digest;
@@ -44,6 +51,8 @@ export interface PackedLayer {
   readonly size: number;
   /** Those of its descriptor. */
   readonly annotations?: Annotations | undefined;
+  /** The repository that holds it: what makes a mount from there possible. */
+  readonly origin?: Origin | undefined;
   /**
    * The packed bytes; a piece is good until the next one is asked for.
    * @throws {LaminixError} ERR_DIGEST at the end, when they are not those of the digest
@@ -59,6 +68,10 @@ export interface Layer {
   readonly sources: readonly string[];
   /** Same key, same bytes: known without reading a file, for layers made of store paths with known hashes. */
   readonly contentKey?: string | undefined;
+  /** What somebody says that its diffID is, so that it can be told without being read; checked when it is read. */
+  readonly expected?: Digest | undefined;
+  /** The layer as it lies, in whatever encoding, where a manifest vouches for its bytes. */
+  readonly asStored?: PackedLayer | undefined;
   /** Hash and size; found out once. */
   diffId(options?: DigestOptions): Promise<LayerDigest>;
   /**

@@ -6,7 +6,8 @@ import { LaminixError } from "../errors.js";
 import type { Encoding } from "./layer.js";
 
 /** Whose manifests: readers take the types of one or the other, not both in one manifest. */
-export type ManifestFormat = "oci" | "docker";
+export const MANIFEST_FORMATS = ["oci", "docker"] as const;
+export type ManifestFormat = (typeof MANIFEST_FORMATS)[number];
 
 const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 
@@ -40,4 +41,11 @@ export function layerMediaType(encoding: Encoding, format: ManifestFormat = "oci
     details: { encoding, format },
     hint: "use gz, or OCI's manifests",
   });
+}
+
+/** How a layer of that type is packed; `undefined` where its type does not tell. */
+export function encodingOf(mediaType: string): Encoding | undefined {
+  if (mediaType.endsWith(".tar")) return "none";
+  if (/\.tar[+.]gzip$/.test(mediaType)) return "gz";
+  return mediaType.endsWith(".tar+zstd") ? "zstd" : undefined;
 }

@@ -13,7 +13,7 @@ export async function describeImages({ images }: StoredImages, options: Options 
 }
 
 async function describe(
-  { references, configDigest, configFile, layers }: StoredImage,
+  { references, configDigest, configFile, layers, manifest }: StoredImage,
   options: Options,
 ): Promise<Json> {
   const descriptors: Json[] = [];
@@ -25,6 +25,7 @@ async function describe(
   }
   return object({
     tags: references,
+    ...(manifest && { digest: manifest.digest }),
     configDigest,
     architecture: configFile.get("architecture") ?? null,
     os: configFile.get("os") ?? null,

@@ -1,6 +1,6 @@
 /** Descriptors and media types in manifests and indexes (OCI image-spec 1.1, descriptor.md; Docker's schema 2). */
-import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../image/json.js";
-import type { Digest } from "../image/layer.js";
+import { isArray, isObject, type Json, JsonNumber } from "../image/json.js";
+import type { Annotations, Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 import type { ImageJson } from "./imageJson.js";
 import { type Platform, platformOf } from "./platform.js";
@@ -20,7 +20,7 @@ export interface Descriptor {
   /** Bytes. */
   readonly size: number;
   readonly platform: Platform | undefined;
-  readonly annotations: JsonObject;
+  readonly annotations: Annotations;
 }
 
 /** @throws {LaminixError} ERR_ARCHIVE */
@@ -44,8 +44,13 @@ export function readDescriptor(json: ImageJson, value: Json | undefined, what: s
     digest,
     size: size.value,
     platform: isObject(platform) ? platformOf(platform) : undefined,
-    annotations: isObject(annotations) ? annotations : new Map<string, Json>(),
+    annotations: texts(annotations),
   };
+}
+
+function texts(annotations: Json | undefined): Annotations {
+  const entries = isObject(annotations) ? [...annotations] : [];
+  return new Map(entries.flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])));
 }
 
 /** What builders say of an image's making is listed beside it, as a manifest for no platform. */

@@ -6,35 +6,45 @@ import { ArchiveFiles } from "./archiveFiles.js";
 import { DockerArchive } from "./dockerArchive/read.js";
 import { ArchivedFiles, FolderFiles } from "./ociLayout/blobs.js";
 import { OciLayout } from "./ociLayout/read.js";
-import { hostArchitecture, type Platform } from "./platform.js";
+import type { ManifestReaderOptions } from "./manifestReader.js";
+import { parseReference } from "./reference.js";
+import type { FetchEvent } from "./registry/layer.js";
+import type { Registries } from "./registry/registries.js";
 import type { StoredImages } from "./storedImage.js";
 import { openPlain } from "./unpack.js";
 
-export interface OpenOptions {
+export interface OpenOptions extends ManifestReaderOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Chosen where an image is there for several, or all of them; this machine's, on Linux, unless given. */
-  readonly platform?: Platform | "all" | undefined;
+  /** Called when bytes of a layer have come from a registry. */
+  readonly onFetch?: ((event: FetchEvent) => void) | undefined;
+  /** How registries are asked; by this process's environment unless given. */
+  readonly registries?: Registries | undefined;
 }
+
+/** What begins with it is the name of an image in a registry. */
+export const DOCKER = "docker://";
 
 /**
  * @param path a docker-archive, an OCI layout's folder, or an archive of one; archives may be compressed with gzip,
- *   zstd, xz or bzip2
+ *   zstd, xz or bzip2. Or `docker://` and a reference to a registry, of which manifests and configurations are fetched,
+ *   and layers when they are read.
  * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_JSON, ERR_PROGRAM,
- *   ERR_UNSUPPORTED
+ *   ERR_UNSUPPORTED; for registries ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE too
  */
 export async function openImages(path: string, options: OpenOptions = {}): Promise<StoredImages> {
-  const { signal, platform = { os: "linux", architecture: hostArchitecture() } } = options;
+  const { signal } = options;
   signal?.throwIfAborted();
+  if (path.startsWith(DOCKER)) return openRemote(path.slice(DOCKER.length), options);
   if (isFolder(path)) {
     if (!existsSync(join(path, "index.json"))) throw neither(path);
-    return opened(new FolderFiles(path), (files) => OciLayout.in(files, platform));
+    return opened(new FolderFiles(path), (files) => OciLayout.in(files, options));
   }
   const file = await openPlain(path, { signal });
   try {
     const files = await ArchiveFiles.index(file, { signal });
     // Docker writes both; its own manifest has the images' names.
     if (files.has("manifest.json")) return DockerArchive.in(files);
-    if (files.has("index.json")) return OciLayout.in(new ArchivedFiles(files), platform);
+    if (files.has("index.json")) return await OciLayout.in(new ArchivedFiles(files), options);
     throw neither(path);
   } catch (error) {
     file.close();
@@ -42,9 +52,35 @@ export async function openImages(path: string, options: OpenOptions = {}): Promi
   }
 }
 
-function opened<F extends Disposable>(files: F, read: (files: F) => StoredImages): StoredImages {
+/** The client is loaded for those who need it. */
+async function openRemote(text: string, options: OpenOptions): Promise<StoredImages> {
+  const reference = parseReference(text);
+  const { openRemoteImages } = await import("./registry/image.js");
+  const { Registries } = await import("./registry/registries.js");
+  const registries = options.registries ?? new Registries();
+  const closeOwn = async (): Promise<void> => {
+    if (registries !== options.registries) await registries.close();
+  };
   try {
-    return read(files);
+    const client = await registries.client(reference.registry);
+    const remote = await openRemoteImages(client, reference, options);
+    const close = (): void => {
+      remote.close();
+      void closeOwn();
+    };
+    return { ...remote, close, [Symbol.dispose]: close };
+  } catch (error) {
+    await closeOwn();
+    throw error;
+  }
+}
+
+async function opened<F extends Disposable>(
+  files: F,
+  read: (files: F) => Promise<StoredImages>,
+): Promise<StoredImages> {
+  try {
+    return await read(files);
   } catch (error) {
     files[Symbol.dispose]();
     throw error;

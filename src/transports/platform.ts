@@ -21,13 +21,13 @@ export function platformOf(object: JsonObject): Platform {
  * Those that are for a platform. Where no variant is wanted and there are several, it is the plain one's turn, then
  * the newest's.
  */
-export function forPlatform<T extends { readonly platform: Platform }>(
+export function forPlatform<T extends { readonly platform?: Platform | undefined }>(
   items: readonly T[],
   wanted: Platform,
 ): T[] {
-  const variantOf = ({ platform }: T): string => normalVariant(platform);
+  const variantOf = ({ platform }: T): string => (platform ? normalVariant(platform) : "");
   const matching = items.filter(
-    ({ platform }) => platform.os === wanted.os && platform.architecture === wanted.architecture,
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
   );
   if (wanted.variant !== undefined) {
     return matching.filter((item) => variantOf(item) === normalVariant(wanted));

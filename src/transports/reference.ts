@@ -30,6 +30,17 @@ export function wholeReference(reference: string): string {
   return `${registry}/${rest}`;
 }
 
+/** The name as Docker tells it: without its Hub, which every name without a host is of. */
+export function familiarReference(reference: string): string {
+  return wholeReference(reference).replace(/^docker\.io\/(?:library\/(?=[^/]*$))?/, "");
+}
+
+/** Whether a name says which registry it is of. */
+export function namesRegistry(reference: string): boolean {
+  const [first = "", ...others] = reference.split("/");
+  return others.length > 0 && (/[.:]/.test(first) || first === "localhost");
+}
+
 /**
  * Reads a reference to a registry: `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`. Without a host it is one of Docker Hub.
  * @throws {LaminixError} ERR_REFERENCE
@@ -65,7 +76,7 @@ export function formatReference({ registry, repository, tag, digest }: ImageRefe
 
 function splitRegistry(reference: string): { readonly registry: string; readonly rest: string } {
   const [first = "", ...others] = reference.split("/");
-  const hasRegistry = others.length > 0 && (/[.:]/.test(first) || first === "localhost");
+  const hasRegistry = namesRegistry(reference);
   const registry = !hasRegistry || first === "index.docker.io" ? "docker.io" : first;
   const repository = hasRegistry ? others : [first, ...others];
   const official = registry === "docker.io" && repository.length === 1;

@@ -1,10 +1,29 @@
-/** An image as it lies on this disk. */
+/** An image that is somewhere already: on this disk, or in a registry. */
+import type { RandomAccess } from "../files/randomAccess.js";
 import type { JsonObject } from "../image/json.js";
-import type { Digest } from "../image/layer.js";
+import type { Digest, Layer, LayerOptions, PackedLayer, StoredOptions } from "../image/layer.js";
 import type { Platform } from "./platform.js";
-import type { StoredLayer } from "./storedLayer.js";
 
-/** A manifest as it lies in a layout. */
+/** A layer as it lies, in facts. */
+export interface StoredDescriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface ReadyLayer extends Layer {
+  /** What the image's configuration says. */
+  readonly expected: Digest;
+  readonly asStored: PackedLayer | undefined;
+  stored(options?: StoredOptions): Promise<RandomAccess>;
+  /** What a manifest says of it, or would. */
+  descriptor(options?: LayerOptions): Promise<StoredDescriptor>;
+  /** Lets go of what was unpacked or fetched. It is made again where that is needed. */
+  close(): void;
+}
+
+/** A manifest as it lies there. */
 export interface StoredManifest {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -24,7 +43,7 @@ export interface StoredImage {
   /** The same, byte for byte. */
   readonly configBytes: Buffer;
   /** Bottom first. */
-  readonly layers: readonly StoredLayer[];
+  readonly layers: readonly ReadyLayer[];
   /** What it runs on. */
   readonly platform: Platform;
   /** Absent where there is none, as in a docker-archive. */
@@ -34,6 +53,8 @@ export interface StoredImage {
 /** Images that can be read until they are closed. */
 export interface StoredImages extends Disposable {
   readonly images: readonly StoredImage[];
+  /** What the reference to a registry leads to: a manifest, or an index of several. */
+  readonly digest?: Digest | undefined;
   /** May be called again. */
   close(): void;
 }

@@ -6,7 +6,6 @@ import type {
   Annotations,
   Digest,
   Encoding,
-  Layer,
   LayerDigest,
   LayerKind,
   LayerOptions,
@@ -16,6 +15,7 @@ import type {
 import { PIECE } from "../tar/archive.js";
 import type { Turns } from "../tar/turns.js";
 import { Digester, requireDigest } from "./digest.js";
+import type { ReadyLayer, StoredDescriptor } from "./storedImage.js";
 import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
 import { compressionOf, spooled, unpackedPieces } from "./unpack.js";
 
@@ -44,14 +44,6 @@ export interface StoredLayerOptions {
   readonly turns: Turns;
 }
 
-/** The bytes as they are stored, in facts. */
-export interface StoredDescriptor {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-}
-
 const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 const suffixes: Readonly<Record<Compression, string>> = {
   none: "",
@@ -64,11 +56,10 @@ const suffixes: Readonly<Record<Compression, string>> = {
 
 const compressions: Readonly<Record<Encoding, Compression>> = { none: "none", gz: "gzip", zstd: "zstd" };
 
-export class StoredLayer implements Layer {
+export class StoredLayer implements ReadyLayer {
   readonly kind: LayerKind;
   readonly sources: readonly string[];
   readonly member: ArchiveMember | undefined;
-  /** What the image's configuration says; checked when the layer is read. */
   readonly expected: Digest;
   readonly #options: StoredLayerOptions;
   #unpacked: StoredFile | undefined;
@@ -105,7 +96,6 @@ export class StoredLayer implements Layer {
     return regionPieces(this.#options.stored, { signal, buffer: Buffer.allocUnsafeSlow(PIECE) });
   }
 
-  /** The layer as it lies, where a manifest vouches for its bytes. */
   get asStored(): PackedLayer | undefined {
     const { stored, digest, annotations } = this.#options;
     if (digest === undefined) return undefined;
@@ -147,7 +137,6 @@ export class StoredLayer implements Layer {
     return regionTar(plain);
   }
 
-  /** What a manifest says of it, or would. */
   async descriptor({ signal }: LayerOptions = {}): Promise<StoredDescriptor> {
     const { stored, digest, mediaType } = this.#options;
     const compression = compressionOf(stored);
@@ -159,7 +148,6 @@ export class StoredLayer implements Layer {
     };
   }
 
-  /** Lets go of what was unpacked. It is unpacked again where that is needed. */
   close(): void {
     this.#unpacked?.close();
     this.#unpacked = undefined;

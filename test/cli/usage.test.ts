@@ -85,7 +85,7 @@ describe("wrong usage", () => {
     [["stream-conf", "a", "--compress", "gz"], /--compress is for a file/],
     [["conf", "-o", "x"], /missing required argument 'ATTRS'/],
     [["conf", "x"], /required option '-o, --output <FILE>' not specified/],
-    [["inspect"], /missing required argument 'ARCHIVE'/],
+    [["inspect"], /missing required argument 'ARCHIVE\|REF'/],
     [["build", "x"], /required option '-o, --output <FILE>' not specified/],
     [["build", "x", "-o"], /argument missing/],
     [["stream", "x", "--max-layers", "many"], /'many' is invalid.*whole number/],

@@ -206,6 +206,27 @@ describeWith([...debian, "dockerd"], "a Docker engine", () => {
     );
   });
 
+  test("is sent an image by load, and then only the layer that is another one", async () => {
+    const say = (text: string): string => {
+      const contents = folder.join(text);
+      mkdirSync(contents);
+      writeFileSync(`${contents}/text`, `${text}\n`);
+      const command = { Cmd: ["/bin/bash", "-c", "cat /text"] };
+      return specFile({ name: "loaded", tag: text, contents: [...paths, contents], config: command });
+    };
+    const load = async (spec: string): Promise<Record<string, unknown>> => {
+      const args = ["load", "--store", url, "--host", engine.host, "--json", spec];
+      return JSON.parse((await mustLaminix(args)).stdout.toString());
+    };
+    const first = await load(say("one"));
+    expect(first).toMatchObject({ references: ["loaded:one"], layersSent: first["layers"] });
+    expect(first["layers"]).toBeGreaterThan(10);
+    const two = say("two");
+    expect(await load(two)).toMatchObject({ references: ["loaded:two"], layersSent: 1 });
+    expect(await load(two)).toMatchObject({ sent: 0, layersSent: 0 });
+    for (const text of ["one", "two"]) expect(await runIn(engine, [`loaded:${text}`])).toBe(text);
+  });
+
   test("runs an image on top of one that it has saved itself", async () => {
     const base = folder.join("base.tar");
     const loaded = await engine.docker(["load", "--input", await smallArchive()]);

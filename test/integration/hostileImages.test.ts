@@ -270,7 +270,7 @@ describeWith(["dockerd", "python3"], "a docker-archive made to do harm", () => {
     expect(stderr).toBe("");
     const [read, memory, found] = JSON.parse(stdout.toString()) as [number, number, string];
     expect(read).toBeGreaterThan(size);
-    expect(memory).toBeLessThan(300 << 20);
+    expect(memory).toBeLessThan(400 << 20);
     expect(found).toBe(diffId);
     expect(await loaded(engine, file)).toEqual([diffId]);
   });

@@ -18,6 +18,12 @@ export interface DockerEngine extends AsyncDisposable {
   docker(args: readonly string[], options?: RunOptions): Promise<RunResult>;
 }
 
+/** The `docker` command with this environment. */
+export function dockerCommand(env: DockerEngine["env"]): DockerEngine["docker"] {
+  return (args, options = {}) =>
+    mustRun("docker", args, { timeout: 300_000, ...options, env: { ...env, ...options.env } });
+}
+
 /** Starts a Docker engine of its own, as root, with its data in a temporary place. */
 export async function startDockerEngine(): Promise<DockerEngine> {
   const folder = await temporaryFolder("docker");
@@ -50,8 +56,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
       host,
       socket,
       env,
-      docker: (args, options = {}) =>
-        mustRun("docker", args, { timeout: 300_000, ...options, env: { ...env, ...options.env } }),
+      docker: dockerCommand(env),
       [Symbol.asyncDispose]: async () => {
         await engine.stop();
         await removeData(dataRoot);

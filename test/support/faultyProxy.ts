@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import {
+  type ClientRequest,
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -7,6 +8,8 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 /** Answers in place of the server, or spoils its answer; `false` where it leaves the request alone. */
 export type Misbehaviour = (
@@ -25,6 +28,8 @@ export interface SeenRequest {
 export class FaultyProxy implements AsyncDisposable {
   readonly seen: SeenRequest[] = [];
   misbehave: Misbehaviour = () => false;
+  /** Bytes of the bodies that it was sent. */
+  received = 0;
   readonly #server;
   readonly #target: string;
 
@@ -34,6 +39,7 @@ export class FaultyProxy implements AsyncDisposable {
       const { method = "", url = "", headers } = request;
       this.seen.push({ method, url, headers });
       request.on("error", () => undefined);
+      request.on("data", (piece: Buffer) => (this.received += piece.length)).pause();
       response.on("error", () => undefined);
       void Promise.resolve(this.misbehave(request, response, this)).then((handled) => {
         if (!handled) this.pass(request, response);
@@ -41,7 +47,7 @@ export class FaultyProxy implements AsyncDisposable {
     });
   }
 
-  /** @param target `host:port` that speaks plain HTTP */
+  /** @param target `host:port` that speaks plain HTTP, or the path of a socket that does */
   static async start(target: string): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(target);
     proxy.#server.listen(0, "127.0.0.1");
@@ -54,17 +60,20 @@ export class FaultyProxy implements AsyncDisposable {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** @param body changes the answer's pieces on their way; unless given they stay as they are */
+  /**
+   * @param body changes the answer's pieces on their way; unless given they stay as they are
+   * @param sent the same for the request's
+   */
   pass(
     request: IncomingMessage,
     response: ServerResponse,
     body: (pieces: AsyncIterable<Buffer>, response: ServerResponse) => AsyncIterable<Buffer> = (pieces) =>
       pieces,
+    sent: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Buffer> = (pieces) => pieces,
   ): void {
-    const { method, url, headers } = request;
-    const [host = "", port = ""] = this.#target.split(":");
-    const onward = httpRequest({ host, port, method, path: url, headers });
-    request.pipe(onward);
+    const onward = this.#onward(request);
+    // A line that breaks on one side is broken on the other.
+    void pipeline(Readable.from(sent(request)), onward).catch(() => undefined);
     onward.on("error", () => response.destroy());
     onward.on("response", (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
@@ -73,6 +82,25 @@ export class FaultyProxy implements AsyncDisposable {
         response.end();
       })().catch(() => response.destroy());
     });
+  }
+
+  /** Passes the beginning of a request's body on, and then no more. */
+  async passPart(request: IncomingMessage, bytes: number): Promise<void> {
+    const onward = this.#onward(request);
+    onward.on("error", () => undefined);
+    let left = bytes;
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      await new Promise((resolve) => onward.write(piece.subarray(0, left), resolve));
+      left -= piece.length;
+      if (left <= 0) break;
+    }
+    onward.destroy();
+  }
+
+  #onward({ method, url, headers }: IncomingMessage): ClientRequest {
+    const [host = "", port = ""] = this.#target.split(":");
+    const to = this.#target.startsWith("/") ? { socketPath: this.#target } : { host, port };
+    return httpRequest({ ...to, method, path: url, headers });
   }
 
   /** Misbehaves the first so many times that a request matches, `METHOD URL`. */
@@ -109,11 +137,15 @@ export function drop(_request: IncomingMessage, response: ServerResponse): true 
   return true;
 }
 
-/** An answer without a body. */
-export function answering(status: number, headers: Readonly<Record<string, string>> = {}): Misbehaviour {
+/** An answer, without a body unless given. */
+export function answering(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+  body = "",
+): Misbehaviour {
   return async (request, response) => {
     for await (const _ of request);
-    response.writeHead(status, headers).end();
+    response.writeHead(status, headers).end(body);
     return true;
   };
 }

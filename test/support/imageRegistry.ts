@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startInBackground } from "./background.js";
 import { freePort } from "./freePort.js";
 import { mustRun, run } from "./run.js";
@@ -9,8 +11,19 @@ export interface ImageRegistry extends AsyncDisposable {
   readonly host: string;
   /** The certificate of the authority that its own is signed by: itself. */
   readonly certificate: string;
+  /** The folder that it keeps everything in. */
+  readonly storage: string;
   /** Copies a docker-archive there; answers the manifest's digest. */
   push(archive: string, repository: string): Promise<string>;
+  /** What its access log says that it was asked for while something was done; of a registry without TLS. */
+  during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly requests: LoggedRequest[] }>;
+}
+
+export interface LoggedRequest {
+  readonly method: string;
+  /** With the query. */
+  readonly url: string;
+  readonly status: number;
 }
 
 export interface ImageRegistryOptions {
@@ -52,7 +65,7 @@ export async function startImageRegistry({
     await writeFile(folder.join("htpasswd"), HTPASSWD);
     const settings = {
       version: "0.1",
-      storage: { filesystem: { rootdirectory: folder.join("data") } },
+      storage: { filesystem: { rootdirectory: folder.join("data") }, delete: { enabled: true } },
       http: { addr: host, ...(!plain && { tls: { certificate, key } }) },
       ...(auth?.kind === "password" && {
         auth: { htpasswd: { realm: "test", path: folder.join("htpasswd") } },
@@ -80,9 +93,26 @@ export async function startImageRegistry({
             )
           : (await run("openssl", ["s_client", "-connect", host], { input: "" })).code === 0,
     });
+    /** A line is written after its answer; those of earlier requests are there when that of this one is. */
+    const log = async (): Promise<LoggedRequest[]> => {
+      const mark = `/v2/?${randomUUID()}`;
+      await fetch(`http://${host}${mark}`);
+      for (;;) {
+        const requests = requestsIn(server.log());
+        if (requests.some(({ url }) => url === mark))
+          return requests.filter(({ url }) => !url.startsWith("/v2/?"));
+        await sleep(5);
+      }
+    };
     return {
       host,
       certificate,
+      storage: folder.join("data"),
+      during: async (work) => {
+        const before = (await log()).length;
+        const result = await work();
+        return { result, requests: (await log()).slice(before) };
+      },
       push: async (archive, repository) => {
         const digest = folder.join("digest");
         await mustRun("skopeo", [
@@ -101,4 +131,13 @@ export async function startImageRegistry({
     await folder[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Its access log is in Apache's combined format, among other lines. */
+function requestsIn(log: string): LoggedRequest[] {
+  return Array.from(log.matchAll(/"([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) /g), ([, method, url, status]) => ({
+    method: method!,
+    url: url!,
+    status: Number(status),
+  }));
 }

@@ -6,6 +6,9 @@ import { removeTree, temporaryFolder } from "./temporary.js";
 export interface ImageTools extends AsyncDisposable {
   readonly folder: string;
   join(...parts: string[]): string;
+  /** podman's options and environment for that storage. */
+  readonly storage: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   /** Loads and inspects; where it has neither cgroups nor a network set up, it cannot run containers. */
   podman(args: readonly string[], options?: RunOptions): Promise<RunResult>;
   skopeo(args: readonly string[], options?: RunOptions): Promise<RunResult>;
@@ -27,6 +30,8 @@ export async function imageTools(): Promise<ImageTools> {
   return {
     folder: folder.path,
     join: folder.join,
+    storage,
+    env,
     podman: (args, options) => call("podman", [...storage, ...args], options),
     skopeo: (args, options) => call("skopeo", ["--insecure-policy", ...args], options),
     umoci: (args, options) => call("umoci", args, options),

@@ -1,14 +1,16 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestFunction } from "vitest";
+import { otherDockerd } from "./newerDocker.js";
 import { node24Path } from "./node24.js";
 import { nixPrograms } from "./nixes.js";
 
 /**
- * `root`, `linux`, `node24`, the Nix of another Debian release, or the name of a program; `dockerd` includes being root,
- * as it runs only then.
+ * `root`, `linux`, `node24`, the Nix or the Docker of another Debian release, or the name of a program; `dockerd` and
+ * `dockerTrixie` include being root, as they run only then.
  */
-export type Requirement = "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | (string & {});
+export type Requirement =
+  "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | "dockerTrixie" | (string & {});
 
 const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
 
@@ -37,6 +39,8 @@ function isMet(requirement: Requirement): boolean {
       return existsSync(nixPrograms("trixie"));
     case "nixSid":
       return existsSync(nixPrograms("sid"));
+    case "dockerTrixie":
+      return isRoot() && existsSync(otherDockerd) && hasProgram("docker");
     case "dockerd":
       return isRoot() && hasProgram("dockerd") && hasProgram("docker");
     default:

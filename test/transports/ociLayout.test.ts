@@ -97,6 +97,7 @@ describe("an OCI layout", async () => {
       images: [
         {
           tags: [],
+          digest: `sha256:${sha256(images.images[0]!.manifest!.bytes)}`,
           configDigest: images.images[0]!.configDigest,
           architecture: "amd64",
           os: "linux",

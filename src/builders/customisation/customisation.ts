@@ -160,7 +160,12 @@ export class Customisation implements Disposable {
       warn(
         `a rule of perms is for nothing in the image's root: ${JSON.stringify({ path: rule.path, regex: rule.regex?.source })}`,
       );
-    return base && root.children.size > 0 ? overBase(root, await base.root(signal)) : root;
+    if (!base || root.children.size === 0) return root;
+    if (!base.isShallow) return overBase(root, await base.root(signal));
+    warn(
+      "the base is in a registry and is not looked into: where it has a link by the name of a folder of the image's root, the folder takes its place; pull it and build upon the archive to have the link followed",
+    );
+    return root;
   }
 
   async #database(signal: AbortSignal | undefined): Promise<FolderNode> {
@@ -194,5 +199,14 @@ function contentKeyOf(parts: CustomisationParts, mtime: number): string | undefi
   if (all.some((content) => content.kind !== "store" || narHash(content.path) === undefined))
     return undefined;
   const facts = [contents, copies].map((each) => storePathsOf(each).map((path) => [path, narHash(path)]));
-  return hashOf(["contents", FORMAT, mtime, facts, owner, keepContentsDirlinks, perms, base?.diffIds ?? []]);
+  return hashOf([
+    "contents",
+    FORMAT,
+    mtime,
+    facts,
+    owner,
+    keepContentsDirlinks,
+    perms,
+    base && !base.isShallow ? base.diffIds : [],
+  ]);
 }

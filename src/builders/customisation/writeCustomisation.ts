@@ -25,7 +25,7 @@ export async function writeCustomisation(
   const { store = nixStore, signal, onProgress } = options;
   const resolved = resolveSpec(spec);
   const { seconds: mtime } = parseTime(resolved.mtime, "mtime");
-  using base = await Base.of(resolved, { signal });
+  using base = await Base.of(resolved, options);
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
   const { layer } = parts.customisation;
   const { diffId } = await layer.diffId({ signal });

@@ -1,40 +1,120 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { Option } from "commander";
+import type { BuildOptions } from "../../builders/buildOptions.js";
+import type { BuiltImage } from "../../builders/builtImage.js";
 import type { ImageFormat } from "../../builders/imageFile.js";
-import { bytes } from "../format.js";
+import type { PushImageIndexOptions } from "../../builders/pushImageIndex.js";
+import { LaminixError } from "../../errors.js";
+import { bytes, counted } from "../format.js";
 import { annotationsIn, type LayerFlags, withManifestFlags } from "../formatFlags.js";
+import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
-import { command, type CommonOptions } from "../options.js";
+import { command, type CommonOptions, withStore } from "../options.js";
+import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
+import { imagePlace, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 
-interface Options extends CommonOptions, LayerFlags {
-  readonly output: string;
+interface Options extends CommonOptions, LayerFlags, TrustFlags {
+  readonly output?: string;
+  readonly push?: string;
   readonly format?: Exclude<ImageFormat, "docker-archive">;
   readonly name?: string;
 }
 
 export function index(io: Io): Command {
-  return withManifestFlags(command("index", "one name for images of several platforms, as an OCI layout"))
-    .argument("<IMAGE...>", "archives, or folders of OCI layouts")
-    .requiredOption("-o, --output <DIR>", "where to write it")
+  const own = command("index", "one name for images of several platforms, as an OCI layout or in a registry")
+    .argument(
+      "<IMAGE...>",
+      "archives, folders of OCI layouts, names of images in registries, or specs in JSON",
+    )
+    .option("-o, --output <DIR>", "where to write it")
+    .option("--push <REF>", "the registry to push it to: [HOST[:PORT]/]REPOSITORY[:TAG]")
     .addOption(
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),
     )
-    .option("--name <NAME:TAG>", "the name; that of the images where they have but one unless given")
-    .action(async (images: string[], options: Options) => {
-      const { buildImageIndex } = await import("../../builders/buildImageIndex.js");
-      const { platformName } = await import("../../image/platform.js");
-      const { output, format, name: reference, jobs, layerCompression, layerCompressionLevel } = options;
-      const annotations = annotationsIn(options.annotation ?? []);
-      const { onProgress, finish } = progress(io, options);
-      const { digest, size, platforms } = await buildImageIndex(images, {
-        ...{ output, format, reference, jobs, annotations, layerCompression, layerCompressionLevel },
-        ...{ signal: io.signal, onProgress },
-      });
-      finish(`${platforms.map(platformName).join(", ")}  ${output}  ${bytes(size)}`);
-      if (options.json) {
-        await io.stdout.write(`${JSON.stringify({ digest, size, platforms })}\n`);
-        return;
+    .option("--name <NAME:TAG>", "the name; that of the images where they have but one unless given");
+  return withTrustFlags(withManifestFlags(own)).action(async (args: string[], options: Options) => {
+    const { output, push } = options;
+    if ((output === undefined) === (push === undefined)) {
+      throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
+    }
+    const { onProgress, finish } = progress(io, options);
+    const { layerCompression, layerCompressionLevel, jobs, annotation = [] } = options;
+    const places = args.map((arg) => (isSpec([arg]) ? arg : imagePlace(arg)));
+    await withRegistries(
+      [...places, ...(push === undefined ? [] : [push])],
+      options,
+      io,
+      async (registries) => {
+        const how = { jobs, registries, onProgress, signal: io.signal };
+        const layers = { layerCompression, layerCompressionLevel, annotations: annotationsIn(annotation) };
+        await withImages(places, how, options, io, async (images) => {
+          const made =
+            push === undefined
+              ? await written(images, { ...how, ...layers }, options)
+              : await pushed(images, push, { ...how, ...layers });
+          finish(made.summary);
+          await io.stdout.write(options.json ? `${JSON.stringify(made.facts)}\n` : `${made.line}\n`);
+        });
+      },
+    );
+  });
+}
+
+interface Made {
+  readonly summary: string;
+  readonly facts: unknown;
+  readonly line: string;
+}
+
+async function written(
+  images: readonly (string | BuiltImage)[],
+  how: PushImageIndexOptions,
+  { output = "", format, name: reference }: Options,
+): Promise<Made> {
+  const { buildImageIndex } = await import("../../builders/buildImageIndex.js");
+  const { platformName } = await import("../../image/platform.js");
+  const { digest, size, platforms } = await buildImageIndex(images, { ...how, output, format, reference });
+  const summary = `${platforms.map(platformName).join(", ")}  ${output}  ${bytes(size)}`;
+  return { summary, facts: { digest, size, platforms }, line: digest };
+}
+
+async function pushed(
+  images: readonly (string | BuiltImage)[],
+  reference: string,
+  how: PushImageIndexOptions,
+): Promise<Made> {
+  const { pushImageIndex } = await import("../../builders/pushImageIndex.js");
+  const facts = await pushImageIndex(images, reference, how);
+  const { layers, sent } = facts;
+  const summary = `${counted(layers.length, "layer")}, ${bytes(sent)} sent`;
+  return { summary, facts, line: facts.reference };
+}
+
+/** Builds what is a spec, and holds it for as long as `use` runs. */
+async function withImages(
+  places: readonly string[],
+  how: BuildOptions,
+  options: Options,
+  io: Io,
+  use: (images: readonly (string | BuiltImage)[]) => Promise<void>,
+): Promise<void> {
+  const specs = places.filter((place) => isSpec([place]));
+  if (specs.length === 0) {
+    await use(places);
+    return;
+  }
+  const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+  await withStore(options, async (store) => {
+    const images = new Map<string, BuiltImage>();
+    try {
+      for (const file of specs) {
+        const spec = await specFrom([file], {}, store, io);
+        images.set(file, await streamLayeredImage(spec, { ...how, store }));
       }
-      await io.stdout.write(`${digest}\n`);
-    });
+      await use(places.map((place) => images.get(place) ?? place));
+    } finally {
+      for (const image of images.values()) await image.close();
+    }
+  });
 }

@@ -1,32 +1,64 @@
 import type { Command } from "commander";
+import type { StoredImage } from "../../transports/storedImage.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import {
+  imagePlace,
+  type PlatformFlags,
+  platformIn,
+  type TrustFlags,
+  withPlatformFlags,
+  withRegistries,
+  withTrustFlags,
+} from "../registryFlags.js";
+
+type Options = CommonOptions & PlatformFlags & TrustFlags;
 
 export function inspect(io: Io): Command {
-  return command("inspect", "what is in a docker-archive or an OCI layout")
-    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
-    .action(async (path: string, options: CommonOptions) => {
-      const { openImages } = await import("../../transports/open.js");
-      const { describeImages } = await import("../../transports/describe.js");
-      const { formatJson } = await import("../../image/json.js");
-      const { signal } = io;
-      using archive = await openImages(path, { signal });
+  const own = command(
+    "inspect",
+    "what is in a docker-archive, an OCI layout or an image of a registry",
+  ).argument(
+    "<ARCHIVE|REF>",
+    "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
+  );
+  return withTrustFlags(withPlatformFlags(own)).action(async (argument: string, options: Options) => {
+    const { openImages } = await import("../../transports/open.js");
+    const { describeImages } = await import("../../transports/describe.js");
+    const { formatJson } = await import("../../image/json.js");
+    const { signal } = io;
+    const place = imagePlace(argument);
+    await withRegistries([place], options, io, async (registries) => {
+      const platform = platformIn(options);
+      const strict = platform !== undefined;
+      using opened = await openImages(place, { signal, registries, platform, strict });
       if (options.json) {
-        await io.stdout.write(`${formatJson(await describeImages(archive, { signal }))}\n`);
+        await io.stdout.write(`${formatJson(await describeImages(opened, { signal }))}\n`);
         return;
       }
-      for (const image of archive.images) {
-        const layers = await Promise.all(image.layers.map((layer) => layer.descriptor({ signal })));
-        const size = layers.reduce((sum, layer) => sum + layer.size, 0);
-        const lines = [
-          image.references.join(" ") || "(no tag)",
-          `  config  ${image.configDigest}`,
-          `  runs    ${formatJson(image.configFile.get("config") ?? null)}`,
-          `  layers  ${counted(layers.length, "layer")}, ${bytes(size)}`,
-          ...layers.map((layer) => `          ${layer.digest}  ${bytes(layer.size).padStart(8)}`),
-        ];
-        await io.stdout.write(`${lines.join("\n")}\n`);
+      for (const image of opened.images) {
+        const runs = formatJson(image.configFile.get("config") ?? null);
+        await io.stdout.write(await lines(image, runs, signal));
       }
     });
+  });
+}
+
+async function lines(
+  { references, configDigest, manifest, layers }: StoredImage,
+  runs: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const told = await Promise.all(layers.map((layer) => layer.descriptor({ signal })));
+  const size = told.reduce((sum, layer) => sum + layer.size, 0);
+  return [
+    references.join(" ") || "(no tag)",
+    ...(manifest ? [`  digest  ${manifest.digest}`] : []),
+    `  config  ${configDigest}`,
+    `  runs    ${runs}`,
+    `  layers  ${counted(told.length, "layer")}, ${bytes(size)}`,
+    ...told.map((layer) => `          ${layer.digest}  ${bytes(layer.size).padStart(8)}`),
+    "",
+  ].join("\n");
 }

@@ -4,44 +4,35 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
+import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, PlatformFlags, TrustFlags {
   readonly output: string;
-  readonly os?: string;
-  readonly arch?: string;
-  readonly variant?: string;
   readonly finalImageName?: string;
   readonly finalImageTag?: string;
-  readonly tlsVerify: boolean;
-  readonly plainHttp?: boolean;
 }
 
 export function pull(io: Io): Command {
-  return command("pull", "an image of a registry in a docker-archive, with the hash to pin it by")
+  const own = command("pull", "an image of a registry in a docker-archive, with the hash to pin it by")
     .argument("<REF>", "[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]")
     .requiredOption("-o, --output <FILE>", "where to write it")
-    .option("--os <OS>", "of the image; linux unless given")
-    .option("--arch <ARCH>", "amd64, arm64, …; this machine's unless given")
-    .option("--variant <VARIANT>", "of the architecture, such as v7")
     .option("--final-image-name <NAME>", "what the archive calls it; as in REF unless given")
-    .option("--final-image-tag <TAG>", "REF's tag, or latest, unless given")
-    .option("--no-tls-verify", "the registry need not prove who it is")
-    .option("--plain-http", "ask the registry over http")
-    .action(async (reference: string, options: Options) => {
-      const { pullImage } = await import("../../builders/pullImage.js");
-      const { onProgress, finish } = progress(io, options);
-      const { arch, json } = options;
-      const { output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
-      const pulled = await pullImage(reference, {
-        ...{ output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
-        architecture: arch,
-        environment: io.environment,
-        signal: io.signal,
-        onProgress,
-      });
-      finish(`${output}  ${bytes(pulled.size)}`);
-      await io.stdout.write(json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
+    .option("--final-image-tag <TAG>", "REF's tag, or latest, unless given");
+  return withTrustFlags(withPlatformFlags(own)).action(async (reference: string, options: Options) => {
+    const { pullImage } = await import("../../builders/pullImage.js");
+    const { onProgress, finish } = progress(io, options);
+    const { arch, json } = options;
+    const { output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
+    const pulled = await pullImage(reference, {
+      ...{ output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
+      architecture: arch,
+      environment: io.environment,
+      signal: io.signal,
+      onProgress,
     });
+    finish(`${output}  ${bytes(pulled.size)}`);
+    await io.stdout.write(json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
+  });
 }
 
 function facts({ path: _path, size: _size, ...rest }: PulledImage): Omit<PulledImage, "path" | "size"> {

@@ -16,6 +16,8 @@ interface CommonOptions {
   readonly mtime: number;
   /** Called when a layer begins to be written. */
   readonly onLayer?: (index: number, digest: LayerDigest) => void;
+  /** Layers that whoever reads the archive has: they are named in it, and no more. */
+  readonly leaveOut?: ReadonlySet<Digest> | undefined;
   /** Called when all but the manifest has been written; what it rejects with keeps the archive from being whole. */
   readonly beforeManifest?: () => Promise<void>;
 }
@@ -42,7 +44,7 @@ export async function* writeDockerArchive(image: Image, options: WriteOptions): 
   const config = Buffer.from(
     configFile(
       image,
-      written.map(({ digest }) => digest.diffId),
+      written.map(({ diffId }) => diffId),
     ),
   );
   yield* writer.end([{ references, config, layers: written.map(({ name }) => name) }]);
@@ -75,7 +77,7 @@ export async function* writeImages(
 
 interface WrittenLayer {
   readonly layer: Layer;
-  readonly digest: LayerDigest;
+  readonly diffId: Digest;
   /** Its member. */
   readonly name: string;
 }
@@ -94,19 +96,30 @@ class Writer {
     layers: readonly Layer[],
     baseLayers: WriteOptions["baseLayers"],
   ): AsyncGenerator<Uint8Array | WrittenLayer> {
-    const { signal, onLayer } = this.#options;
+    const { signal, onLayer, leaveOut } = this.#options;
     // All are asked for at once, so that later layers are hashed while earlier ones are written; but those that have to
     // be unpacked for it are not, so that they need not all lie on the disk.
     const ask = (layer: Layer): Promise<LayerDigest> => layer.diffId({ signal, thenRead: true });
-    const pending = layers.map((layer) => (layer instanceof StoredLayer ? undefined : ask(layer)));
+    const isLeftOut = ({ expected }: Layer): boolean =>
+      expected !== undefined && leaveOut?.has(expected) === true;
+    const pending = layers.map((layer) =>
+      layer instanceof StoredLayer || isLeftOut(layer) ? undefined : ask(layer),
+    );
     for (const each of pending) each?.catch(() => undefined);
     for (const [index, layer] of layers.entries()) {
       signal?.throwIfAborted();
-      const digest = await (pending[index] ?? ask(layer));
+      const asked = pending[index];
+      // What is left out need be neither unpacked nor fetched.
+      const diffId = layer.expected ?? (await (asked ?? ask(layer))).diffId;
+      if (leaveOut?.has(diffId)) {
+        yield { layer, diffId, name: memberName(diffId) };
+        continue;
+      }
+      const digest = await (asked ?? ask(layer));
       onLayer?.(index, digest);
       const { name, size, header, open } = memberOf(layer, digest, baseLayers);
       yield* this.#archive.member(name, size, () => open({ signal }), header);
-      yield { layer, digest, name };
+      yield { layer, diffId, name };
     }
   }
 
@@ -152,11 +165,11 @@ function memberOf(
   if (baseLayers === "verbatim" && layer instanceof StoredLayer && layer.member) {
     return { ...layer.member, open: (options) => layer.openStored(options) };
   }
-  return { name: `${bare(diffId)}/layer.tar`, size, open: (options) => layer.open(options) };
+  return { name: memberName(diffId), size, open: (options) => layer.open(options) };
 }
 
-function bare(digest: Digest): string {
-  return digest.slice("sha256:".length);
+function memberName(diffId: Digest): string {
+  return `${diffId.slice("sha256:".length)}/layer.tar`;
 }
 
 function sha256(bytes: Buffer): string {

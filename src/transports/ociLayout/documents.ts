@@ -1,52 +1,24 @@
-/**
- * The documents of an OCI image: manifests, indexes, and what leads to them. Format: OCI image-spec 1.1, manifest.md,
- * image-index.md, image-layout.md, annotations.md.
- */
-import type { Descriptor } from "../../image/blob.js";
-import { formatJson, type Json, JsonNumber, type JsonObject } from "../../image/json.js";
-import type { Annotations } from "../../image/layer.js";
+/** What leads to images in an OCI layout. Format: OCI image-spec 1.1, image-layout.md, annotations.md. */
+import { type Json, JsonNumber, type JsonObject } from "../../image/json.js";
 import { MEDIA_TYPES } from "../../image/mediaTypes.js";
-import { digestOf } from "../digest.js";
-import type { Platform } from "../platform.js";
+import { descriptorJson, type Target } from "../manifestDocuments.js";
 import { wholeReference } from "../reference.js";
-
-/** What is called by a descriptor, and perhaps only for one platform. */
-export interface Target extends Descriptor {
-  readonly platform?: Platform | undefined;
-}
-
-/** JSON that is a blob, and its descriptor. */
-export interface Document {
-  readonly descriptor: Descriptor;
-  readonly bytes: Buffer;
-}
-
-export function manifestDocument(
-  config: Descriptor,
-  layers: readonly Descriptor[],
-  annotations: Annotations,
-): Document {
-  const mediaType = MEDIA_TYPES.oci.manifest;
-  return documentOf(mediaType, [
-    ["config", descriptorJson(config)],
-    ["layers", layers.map(descriptorJson)],
-    ...annotationsJson(annotations),
-  ]);
-}
-
-export function indexDocument(manifests: readonly Target[], annotations: Annotations): Document {
-  const mediaType = MEDIA_TYPES.oci.index;
-  return documentOf(mediaType, [
-    ["manifests", manifests.map(descriptorJson)],
-    ...annotationsJson(annotations),
-  ]);
-}
 
 /** The file that makes a folder an OCI layout. */
 export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
 
-/** What `index.json` has of an image: an entry for each of its names, or one without. */
-export function layoutEntries(target: Target, references: readonly string[]): JsonObject[] {
+/** What `index.json` has of what was written: an entry for each of its names, or one without. */
+export function layoutEntries(
+  targets: readonly Target[],
+  entries: readonly { readonly references: readonly string[] }[],
+): JsonObject[] {
+  return entries.flatMap(({ references }, i) => {
+    const target = targets[i];
+    return target ? entriesOf(target, references) : [];
+  });
+}
+
+function entriesOf(target: Target, references: readonly string[]): JsonObject[] {
   if (references.length === 0) return [descriptorJson(target)];
   return references.map((reference) =>
     descriptorJson({
@@ -77,36 +49,4 @@ export function layoutIndex(entries: readonly Json[]): JsonObject {
     ["mediaType", MEDIA_TYPES.oci.index],
     ["manifests", entries],
   ]);
-}
-
-function documentOf(mediaType: string, entries: readonly [string, Json][]): Document {
-  const json = new Map<string, Json>([
-    ["schemaVersion", new JsonNumber("2")],
-    ["mediaType", mediaType],
-    ...entries,
-  ]);
-  const bytes = Buffer.from(formatJson(json));
-  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
-}
-
-function descriptorJson({ mediaType, digest, size, platform, annotations }: Target): JsonObject {
-  return new Map<string, Json>([
-    ["mediaType", mediaType],
-    ["digest", digest],
-    ["size", new JsonNumber(String(size))],
-    ...(platform ? [["platform", platformJson(platform)] as const] : []),
-    ...annotationsJson(annotations ?? new Map()),
-  ]);
-}
-
-function platformJson({ architecture, os, variant }: Platform): JsonObject {
-  return new Map<string, Json>([
-    ["architecture", architecture],
-    ["os", os],
-    ...(variant === undefined ? [] : [["variant", variant] as const]),
-  ]);
-}
-
-function annotationsJson(annotations: Annotations): [string, Json][] {
-  return annotations.size === 0 ? [] : [["annotations", annotations]];
 }

@@ -1,9 +1,9 @@
 import type { LayerBlob } from "../../image/blob.js";
 import type { LayerDigest } from "../../image/layer.js";
-import type { EncodingOptions } from "./contents.js";
+import type { ContentsOptions } from "../imageContents.js";
 
 /** How an OCI layout is written, to wherever it goes. */
-export interface LayoutWriteOptions extends EncodingOptions {
+export interface LayoutWriteOptions extends ContentsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called when a layer begins to be written; of several that are written at once, in any order. */
   readonly onLayer?: (blob: LayerBlob, plain: LayerDigest, index: number, count: number) => void;

@@ -6,16 +6,18 @@ import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../image/blob.js";
 import { formatJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
+import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
 import { OuterArchive } from "../outerArchive.js";
 import { blobName } from "./blobs.js";
-import { LayoutContents, type LayoutEntry, type WrittenLayer } from "./contents.js";
-import { LAYOUT_FILE, layoutIndex } from "./documents.js";
+import { LAYOUT_FILE, layoutEntries, layoutIndex } from "./documents.js";
 import type { LayoutWriteOptions } from "./options.js";
 
 export interface ArchiveWriteOptions extends LayoutWriteOptions {
   /** Unix seconds, of the archive's members. */
   readonly mtime: number;
+  /** Layers, by diffID, that whoever reads the archive has: its manifests name them, and their blobs are not there. */
+  readonly leaveOut?: ReadonlySet<Digest> | undefined;
   /** Called before the end with what each entry is. */
   readonly onTargets?: (targets: readonly Descriptor[]) => void;
 }
@@ -27,18 +29,18 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
  *   reading the layers throws
  */
 export async function* writeOciArchive(
-  entries: readonly LayoutEntry[],
+  entries: readonly Carried[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { jobs, onLayer } = options;
-  using contents = new LayoutContents(entries, options);
+  const { jobs, onLayer, leaveOut = new Set<Digest>() } = options;
+  using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const { blobs } = contents;
   const ready = layersAtOnce(
     blobs,
     async (blob, plain, index): Promise<WrittenLayer> => {
-      onLayer?.(blob, plain, index, blobs.length);
+      if (!leaveOut.has(plain.diffId)) onLayer?.(blob, plain, index, blobs.length);
       const known = isSmall(plain) ? undefined : await blob.known({ signal });
       if (!known) await blob.make({ signal });
       return { diffId: plain.diffId, descriptor: known ?? (await blob.descriptor({ signal })) };
@@ -55,17 +57,18 @@ export async function* writeOciArchive(
     for (const [i, blob] of blobs.entries()) {
       const layer = (await ready[i]) as WrittenLayer;
       const { digest, size } = layer.descriptor;
-      if (!names.has(digest)) yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
+      if (!names.has(digest) && !leaveOut.has(layer.diffId))
+        yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
       blob[Symbol.dispose]();
       names.add(digest);
       written.push(layer);
     }
-    const { documents, entries: listed, targets } = contents.documents(written);
-    for (const { descriptor, bytes } of documents) yield archive.file(blobName(descriptor.digest), bytes);
+    const { all, targets } = contents.documents(written);
+    for (const { descriptor, bytes } of all) yield archive.file(blobName(descriptor.digest), bytes);
     await options.beforeIndex?.();
     signal.throwIfAborted();
     options.onTargets?.(targets);
-    yield archive.file("index.json", Buffer.from(formatJson(layoutIndex(listed))));
+    yield archive.file("index.json", Buffer.from(formatJson(layoutIndex(layoutEntries(targets, entries)))));
     yield archive.end();
   } finally {
     scope[Symbol.dispose]();

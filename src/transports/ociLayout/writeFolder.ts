@@ -1,8 +1,9 @@
 /** Writes images into the folder of an OCI layout, which is made where it is not there. */
 import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../image/blob.js";
+import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
-import { LayoutContents, type LayoutEntry, type WrittenLayer } from "./contents.js";
+import { layoutEntries } from "./documents.js";
 import { LayoutFolder } from "./layoutFolder.js";
 import type { LayoutWriteOptions } from "./options.js";
 
@@ -21,12 +22,12 @@ export interface WrittenLayout {
  */
 export async function writeOciFolder(
   folder: string,
-  entries: readonly LayoutEntry[],
+  entries: readonly Carried[],
   options: LayoutWriteOptions,
 ): Promise<WrittenLayout> {
   options.signal?.throwIfAborted();
   await using layout = await LayoutFolder.at(folder);
-  using contents = new LayoutContents(entries, options);
+  using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const { blobs } = contents;
@@ -50,15 +51,15 @@ export async function writeOciFolder(
     await Promise.allSettled(writing);
     throw error;
   }
-  const { documents, entries: listed, targets } = contents.documents(written);
-  for (const { descriptor, bytes } of documents) {
+  const { all, targets } = contents.documents(written);
+  for (const { descriptor, bytes } of all) {
     const { digest, size } = descriptor;
     if (!(await layout.has(digest, size))) await layout.add(once(bytes), () => Promise.resolve(digest));
   }
   await options.beforeIndex?.();
   signal.throwIfAborted();
-  await layout.commit(listed);
-  const descriptors = [...written, ...documents].map(({ descriptor }) => descriptor);
+  await layout.commit(layoutEntries(targets, entries));
+  const descriptors = [...written, ...all].map(({ descriptor }) => descriptor);
   const sizes = new Map(descriptors.map(({ digest, size }) => [digest, size]));
   return { targets, size: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
 }

@@ -1,4 +1,5 @@
 /** One request over HTTP and its answer, redirects followed. */
+import { setMaxListeners } from "node:events";
 import { type Dispatcher, request } from "undici";
 import { LaminixError } from "../../errors.js";
 import type { Dispatchers } from "./dispatchers.js";
@@ -45,6 +46,8 @@ const DISCARDED = 1 << 16;
 export async function exchange(asked: Exchange, { dispatchers, unverified }: Trusting): Promise<Answer> {
   const { method, headers, authorization, body, silence, signal } = asked;
   let { url } = asked;
+  // Every request listens, and a hundred layers are asked for at once: that is no leak.
+  if (signal) setMaxListeners(0, signal);
   for (let redirects = 0; ; redirects++) {
     signal?.throwIfAborted();
     const own = url.origin === asked.url.origin;

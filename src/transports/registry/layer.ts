@@ -1,8 +1,18 @@
 /** A layer that lies in a registry. */
 import type { RandomAccess } from "../../files/randomAccess.js";
-import type { Digest, Layer, LayerDigest, LayerOptions, StoredOptions } from "../../image/layer.js";
+import type {
+  Digest,
+  Encoding,
+  LayerDigest,
+  LayerOptions,
+  Origin,
+  PackedLayer,
+  StoredOptions,
+} from "../../image/layer.js";
+import { encodingOf } from "../../image/mediaTypes.js";
 import { Turns } from "../../tar/turns.js";
 import type { Descriptor } from "../descriptor.js";
+import type { ReadyLayer, StoredDescriptor } from "../storedImage.js";
 import { type StoredFile, wholeOf } from "../storedFile.js";
 import { StoredLayer } from "../storedLayer.js";
 import { spooled } from "../unpack.js";
@@ -37,15 +47,13 @@ export class LayerTurns {
  * Its blob is fetched when it is first read, and kept in a temporary file; what has been fetched is checked before
  * anything of it is unpacked.
  */
-export class RemoteLayer implements Layer {
+export class RemoteLayer implements ReadyLayer {
   readonly kind = "base";
   readonly sources: readonly string[];
-  /** What the image's configuration says; checked when the layer is read. */
   readonly expected: Digest;
   /** As the manifest has it. */
   readonly blob: Descriptor;
-  /** The repository that holds it. */
-  readonly origin: { readonly registry: string; readonly repository: string };
+  readonly #origin: Origin;
   readonly #options: RemoteLayerOptions;
   #fetched: { readonly file: StoredFile; readonly layer: StoredLayer } | undefined;
 
@@ -54,7 +62,7 @@ export class RemoteLayer implements Layer {
     this.blob = options.blob;
     this.expected = options.diffId;
     this.sources = [options.blob.digest];
-    this.origin = { registry: options.client.registry, repository: options.repository };
+    this.#origin = { registry: options.client.registry, repository: options.repository };
   }
 
   /** Fetches and unpacks the layer, since its size is not known before. */
@@ -72,10 +80,22 @@ export class RemoteLayer implements Layer {
     return (await this.#local(options)).stored(options);
   }
 
-  /** The blob as the registry has it, checked as it passes. */
-  openBlob({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
-    const { client, repository, blob } = this.#options;
-    return fetchBlob(client, repository, blob, { signal });
+  /** Opened, the blob is fetched again; it is checked as it passes. */
+  get asStored(): PackedLayer {
+    const { digest, size, annotations } = this.blob;
+    return {
+      ...{ diffId: this.expected, digest, size, annotations, origin: this.#origin },
+      open: (options) => this.#openBlob(options),
+    };
+  }
+
+  packed(encoding: Encoding): PackedLayer | undefined {
+    return encodingOf(this.blob.mediaType) === encoding ? this.asStored : undefined;
+  }
+
+  descriptor(): Promise<StoredDescriptor> {
+    const { mediaType, digest, size } = this.blob;
+    return Promise.resolve({ mediaType, digest, size });
   }
 
   /** Lets go of what was fetched. It is fetched again where that is needed. */
@@ -83,6 +103,11 @@ export class RemoteLayer implements Layer {
     this.#fetched?.layer.close();
     this.#fetched?.file.close();
     this.#fetched = undefined;
+  }
+
+  #openBlob({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    const { client, repository, blob } = this.#options;
+    return fetchBlob(client, repository, blob, { signal });
   }
 
   async #local({ signal }: LayerOptions): Promise<StoredLayer> {
@@ -99,7 +124,7 @@ export class RemoteLayer implements Layer {
   ): Promise<{ readonly file: StoredFile; readonly layer: StoredLayer }> {
     const { blob, diffId, turns, onFetch } = this.#options;
     const { digest, size, mediaType } = blob;
-    const pieces = this.openBlob({ signal });
+    const pieces = this.#openBlob({ signal });
     async function* counted(): AsyncGenerator<Uint8Array> {
       let received = 0;
       for await (const piece of pieces) {
@@ -108,7 +133,7 @@ export class RemoteLayer implements Layer {
         onFetch?.({ digest, received, size });
       }
     }
-    const file = await spooled(`${this.origin.registry}/${this.origin.repository}`, counted());
+    const file = await spooled(`${this.#origin.registry}/${this.#origin.repository}`, counted());
     if (signal?.aborted) {
       // Nobody would close it.
       file.close();

@@ -1,0 +1,36 @@
+import { type Command, Option } from "commander";
+import { bytes, counted } from "../format.js";
+import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
+import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions } from "../options.js";
+import { progress } from "../progress.js";
+
+interface Options extends CommonOptions, ImageFlags {
+  readonly engine?: "docker" | "podman";
+  readonly host?: string;
+}
+
+export function load(io: Io): Command {
+  const own = command("load", "an image in Docker or podman, which is sent what it lacks of it")
+    .addOption(new Option("--engine <ENGINE>", "which one (default: docker)").choices(["docker", "podman"]))
+    .option(
+      "--host <URL>",
+      "unix:///path/to/socket or tcp://host:port; where the environment says unless given",
+    );
+  return withLayerFlags(withImageFlags(own))
+    .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
+    .action(async (args: string[], options: Options) => {
+      const { loadImage } = await import("../../builders/loadImage.js");
+      const { engine, host, json } = options;
+      const { environment, signal } = io;
+      const { onProgress, finish } = progress(io, options);
+      const loaded = await withImage(io, args, options, { onProgress }, (image) =>
+        loadImage(image, { engine, host, environment, signal, onProgress }),
+      );
+      const { references, imageIds, sent, layers, layersSent } = loaded;
+      finish(`${String(layersSent)} of ${counted(layers, "layer")}  ${bytes(sent)} sent`);
+      const names = references.length > 0 ? references : imageIds;
+      await io.stdout.write(json ? `${JSON.stringify(loaded)}\n` : names.map((name) => `${name}\n`).join(""));
+    });
+}

@@ -1,0 +1,121 @@
+import { Readable } from "node:stream";
+import { type Command, Option } from "commander";
+import type { PushedLayer, PushPlan } from "../../builders/pushImage.js";
+import type { PushImageOptions } from "../../builders/pushOptions.js";
+import type { ImageSpec } from "../../builders/spec.js";
+import { LaminixError } from "../../errors.js";
+import { MANIFEST_FORMATS, type ManifestFormat } from "../../image/mediaTypes.js";
+import type { Registries } from "../../transports/registry/registries.js";
+import { bytes, counted, namesOf } from "../format.js";
+import { type LayerFlags, withFormatKeys, withManifestFlags } from "../formatFlags.js";
+import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
+import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
+import type { Io } from "../io.js";
+import { command, type CommonOptions, repeated } from "../options.js";
+import { progress } from "../progress.js";
+import {
+  type PlatformFlags,
+  platformIn,
+  type TrustFlags,
+  withPlatformFlags,
+  withRegistries,
+  withTrustFlags,
+} from "../registryFlags.js";
+
+interface Options extends CommonOptions, Omit<ImageFlags, "tag">, LayerFlags, TrustFlags, PlatformFlags {
+  readonly tag?: readonly string[];
+  readonly digestFile?: string;
+  readonly dryRun?: boolean;
+  readonly manifestFormat?: ManifestFormat;
+  readonly cacheFrom?: readonly string[];
+  readonly registryCache: boolean;
+  readonly verify?: boolean;
+}
+
+export function push(io: Io): Command {
+  const own = command("push", "an image into a registry, which gets what it lacks")
+    .usage("[options] (SPEC | PATH... | ARCHIVE) REF")
+    .argument("<IMAGE...>", `${SPEC_OR_PATHS_OR_ARCHIVE}; then REF, [HOST[:PORT]/]REPOSITORY[:TAG]`)
+    .addOption(
+      new Option("--tag <TAG>", "a tag; beside REF's where it has one (repeatable)").argParser(repeated),
+    )
+    .option("--digest-file <FILE>", "write the digest there")
+    .option("--dry-run", "tell what would be sent, and send nothing")
+    .addOption(
+      new Option("--manifest-format <F>", "whose manifests (default: oci)").choices([...MANIFEST_FORMATS]),
+    )
+    .addOption(
+      new Option("--cache-from <REF>", "an image to take layers over from (repeatable)").argParser(repeated),
+    )
+    .option("--no-registry-cache", "take no layer over from images that are there")
+    .option("--verify", "make the layers that could be taken over, and compare");
+  const described = withLayerFlags(withImageFlags(withManifestFlags(own), { tag: false }));
+  return withTrustFlags(withPlatformFlags(described)).action(async (args: string[], options: Options) => {
+    const reference = args.at(-1) ?? "";
+    if (args.length < 2) {
+      throw new LaminixError("ERR_USAGE", "an image and the REF that it is pushed to are needed", {
+        hint: "laminix push ./result registry.example/app:1",
+      });
+    }
+    await withRegistries([reference], options, io, async (registries) => {
+      await pushTo(reference, args.slice(0, -1), registries, options, io);
+    });
+  });
+}
+
+async function pushTo(
+  reference: string,
+  image: readonly string[],
+  registries: Registries,
+  options: Options,
+  io: Io,
+): Promise<void> {
+  const { pushImage, planPush } = await import("../../builders/pushImage.js");
+  const { tag: tags, json, digestFile, dryRun, ...flags } = options;
+  const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
+    options;
+  const { onProgress, finish } = progress(io, options);
+  const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });
+  await withImage(io, image, flags, { onProgress, registries, describe }, async (it) => {
+    const how: PushImageOptions = {
+      ...{ tags, manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify },
+      ...{ jobs, registries, onProgress, signal: io.signal },
+      platform: platformIn(options),
+    };
+    if (dryRun) {
+      const plan = await planPush(it, reference, how);
+      finish(fates(plan.layers, plan.toSend, "to send"));
+      await io.stdout.write(json ? `${JSON.stringify(plan)}\n` : planLines(plan));
+      return;
+    }
+    const pushed = await pushImage(it, reference, how);
+    finish(fates(pushed.layers, pushed.sent, "sent"));
+    if (digestFile !== undefined) await writeText(digestFile, pushed.digest, io.signal);
+    await io.stdout.write(json ? `${JSON.stringify(pushed)}\n` : `${pushed.reference}\n`);
+  });
+}
+
+/** `2 of 100 layers sent, 1.2 MB; 98 were there` */
+function fates(layers: readonly PushedLayer[], sent: number, verb: string): string {
+  const sending = layers.filter(({ fate }) => fate === "sent").length;
+  const mounted = layers.filter(({ fate }) => fate === "mounted").length;
+  const there = layers.length - sending - mounted;
+  return [
+    `${String(sending)} of ${counted(layers.length, "layer")} ${verb}, ${bytes(sent)}`,
+    ...(mounted > 0 ? [`${String(mounted)} mounted`] : []),
+    ...(there > 0 ? [`${String(there)} there already`] : []),
+  ].join("; ");
+}
+
+function planLines({ layers }: PushPlan): string {
+  const lines = layers.map(
+    ({ fate, digest, diffId, size, sources }) =>
+      `${fate.padEnd(7)}  ${(digest ?? diffId).slice(0, 19)}  ${bytes(size).padStart(8)}  ${namesOf(sources)}`,
+  );
+  return lines.map((each) => `${each.trimEnd()}\n`).join("");
+}
+
+async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {
+  const { writeFileWhole } = await import("../../transports/file.js");
+  await writeFileWhole(path, Readable.from([Buffer.from(text)]), { compression: "none", signal });
+}

@@ -1,0 +1,103 @@
+/** The argument of commands that carry images somewhere: an image that is there already, or what one is made of. */
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import type { BuildOptions } from "../builders/buildOptions.js";
+import type { BuiltImage } from "../builders/builtImage.js";
+import type { ImageSpec } from "../builders/spec.js";
+import { LaminixError } from "../errors.js";
+import { storeDirOf } from "../store/storePath.js";
+import type { LayerFlags } from "./formatFlags.js";
+import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
+import type { Io } from "./io.js";
+import { type CommonOptions, withStore } from "./options.js";
+import { followed, isSpec } from "./paths.js";
+
+export const SPEC_OR_PATHS_OR_ARCHIVE =
+  "a spec in JSON, store paths that become the contents, or an archive or a layout that holds images";
+
+const REGISTRY = "docker://";
+
+export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | "registries"> {
+  /** Adds to the spec what more flags say. */
+  readonly describe?: (spec: ImageSpec) => ImageSpec;
+}
+
+/**
+ * The image that arguments name, for as long as `use` runs.
+ * @param args a spec's file, or paths; or one archive or folder of an OCI layout, or `docker://` and the name of an image
+ *   in a registry, which are handed on as they are
+ * @throws {LaminixError} ERR_USAGE for flags that describe an image when it is there already; ERR_ARCHIVE for a script
+ *   that prints an image; and what building one throws
+ */
+export async function withImage<T>(
+  io: Io,
+  args: readonly string[],
+  options: CommonOptions & ImageFlags & Pick<LayerFlags, "annotation">,
+  { onProgress, registries, describe = (spec) => spec }: ImageArgumentOptions,
+  use: (image: string | BuiltImage) => Promise<T>,
+): Promise<T> {
+  const finished = finishedImage(args);
+  if (finished !== undefined) {
+    refuseImageFlags(finished, options);
+    return use(finished);
+  }
+  const { streamLayeredImage } = await import("../builders/streamLayeredImage.js");
+  const { jobs } = options;
+  return withStore(options, async (store) => {
+    const spec = describe(await specFrom(args, options, store, io));
+    const { signal } = io;
+    await using image = await streamLayeredImage(spec, { store, signal, jobs, onProgress, registries });
+    return await use(image);
+  });
+}
+
+/** The one argument that names an image and not what it is made of, links followed. */
+function finishedImage(args: readonly string[]): string | undefined {
+  const [only = ""] = args;
+  if (args.length !== 1 || isSpec(args)) return undefined;
+  if (only.startsWith(REGISTRY)) return only;
+  const stats = statSync(only, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) return existsSync(join(only, "oci-layout")) ? only : undefined;
+  if (stats?.isFile()) {
+    refuseScript(only);
+    return only;
+  }
+  // The store may be elsewhere; what is in none can only be an archive whose name is wrong.
+  return stats || storeDirOf(followed(only, undefined)) !== undefined ? undefined : only;
+}
+
+/** What nixpkgs' `streamLayeredImage` builds is a program that prints the archive. */
+function refuseScript(path: string): void {
+  if (firstBytes(path, 2) !== "#!") return;
+  throw new LaminixError("ERR_ARCHIVE", `${path} is a script and no archive`, {
+    details: { path },
+    hint: `if it prints an image, as what nixpkgs' streamLayeredImage builds does, keep that: ${path} >image.tar`,
+  });
+}
+
+function firstBytes(path: string, count: number): string {
+  const bytes = Buffer.alloc(count);
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    return bytes.toString("latin1", 0, readSync(file, bytes, 0, count, 0));
+  } catch {
+    return ""; // opening it as an archive will tell why
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** An image that is there already is carried as it is. */
+function refuseImageFlags(image: string, flags: object): void {
+  const { options } = withLayerFlags(withImageFlags(new Command())).option("--annotation <K=V>");
+  const useless = options.find((flag) => {
+    const given: unknown = flags[flag.attributeName() as keyof typeof flags];
+    return given !== undefined && flag.negate === (given === false);
+  });
+  if (!useless) return;
+  throw new LaminixError("ERR_USAGE", `--${useless.name()} is of no use: ${image} is an image already`, {
+    hint: "to build upon it, name it with --from-image",
+  });
+}

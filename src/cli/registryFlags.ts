@@ -1,0 +1,72 @@
+/** The flags that say how a registry is asked, and which of its images is meant. */
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import type { Platform } from "../image/platform.js";
+import { hostArchitecture } from "../transports/platform.js";
+import { parseReference } from "../transports/reference.js";
+import type { Registries } from "../transports/registry/registries.js";
+import type { Io } from "./io.js";
+
+export interface TrustFlags {
+  readonly tlsVerify: boolean;
+  readonly plainHttp?: boolean;
+}
+
+export function withTrustFlags(command: Command): Command {
+  return command
+    .option("--no-tls-verify", "the registry need not prove who it is")
+    .option("--plain-http", "ask the registry over http");
+}
+
+export interface PlatformFlags {
+  readonly os?: string;
+  readonly arch?: string;
+  readonly variant?: string;
+}
+
+export function withPlatformFlags(command: Command): Command {
+  return command
+    .option("--os <OS>", "of the image; linux unless given")
+    .option("--arch <ARCH>", "amd64, arm64, …; this machine's unless given")
+    .option("--variant <VARIANT>", "of the architecture, such as v7");
+}
+
+/** `undefined` where no flag says anything. */
+export function platformIn({ os, arch, variant }: PlatformFlags): Platform | undefined {
+  if (os === undefined && arch === undefined && variant === undefined) return undefined;
+  return { os: os ?? "linux", architecture: arch ?? hostArchitecture(), variant };
+}
+
+/**
+ * Registries, for as long as `use` runs. The flags hold for those that the references are in, and for no other.
+ * @param references those that are malformed are told of where they are used
+ */
+export async function withRegistries<T>(
+  references: readonly string[],
+  { tlsVerify, plainHttp }: TrustFlags,
+  { environment }: Pick<Io, "environment">,
+  use: (registries: Registries) => Promise<T>,
+): Promise<T> {
+  const { Registries } = await import("../transports/registry/registries.js");
+  const names = references.flatMap((reference) => registryOf(reference) ?? []);
+  const exceptions = Object.fromEntries(names.map((name) => [name, { tlsVerify, plainHttp }]));
+  await using registries = new Registries({ environment, exceptions });
+  return await use(registries);
+}
+
+const DOCKER = "docker://";
+
+/** What `openImages` opens: a file or a folder where there is one, and otherwise what may be the name of an image. */
+export function imagePlace(argument: string): string {
+  const isPath = /^[./~]|\.(?:tar|tgz|gz|zst|xz|bz2|json)$/.test(argument) || existsSync(argument);
+  if (isPath || argument.startsWith(DOCKER) || registryOf(argument) === undefined) return argument;
+  return `${DOCKER}${argument}`;
+}
+
+function registryOf(reference: string): string | undefined {
+  try {
+    return parseReference(reference.replace(DOCKER, "")).registry;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+/** Docker's contexts: names for engines, in files below its configuration (docker/cli, "context store"). */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { LaminixError } from "../../errors.js";
+import { readText } from "../../files/readText.js";
+import { isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
+import type { Environment } from "../registry/credentials.js";
+import { type Certificates, readCertificates } from "./certificates.js";
+
+export interface DockerContext {
+  readonly host: string;
+  readonly certificates: Certificates;
+}
+
+export function dockerConfigFolder({ DOCKER_CONFIG: folder, HOME: home }: Environment): string {
+  return folder || join(home || homedir(), ".docker");
+}
+
+/**
+ * The context that is in use; `undefined` where that is the default one.
+ * @throws {LaminixError} ERR_ENGINE_HOST where it is not there or says no host, ERR_FILE_READ, ERR_JSON
+ */
+export function dockerContext(environment: Environment): DockerContext | undefined {
+  const folder = dockerConfigFolder(environment);
+  const name = environment.DOCKER_CONTEXT || textAt(readJson(join(folder, "config.json")), "currentContext");
+  if (name === undefined || name === "" || name === "default") return undefined;
+  const id = createHash("sha256").update(name).digest("hex");
+  const meta = readJson(join(folder, "contexts/meta", id, "meta.json"));
+  if (!meta) throw wrongContext(name, "is not there", "docker context ls tells which there are");
+  const endpoint = objectAt(objectAt(meta, "Endpoints"), "docker");
+  const host = textAt(endpoint, "Host");
+  if (host === undefined || host === "") throw wrongContext(name, "says no host");
+  const files = readCertificates(join(folder, "contexts/tls", id, "docker"));
+  const unverified = endpoint?.get("SkipTLSVerify") === true;
+  const required = unverified || Object.values(files).some(Boolean);
+  return { host, certificates: { ...files, required, unverified } };
+}
+
+function readJson(path: string): JsonObject | undefined {
+  if (!existsSync(path)) return undefined;
+  const json = parseJson(readText(path), path);
+  return isObject(json) ? json : undefined;
+}
+
+function objectAt(object: JsonObject | undefined, key: string): JsonObject | undefined {
+  const value: Json | undefined = object?.get(key);
+  return isObject(value) ? value : undefined;
+}
+
+function textAt(object: JsonObject | undefined, key: string): string | undefined {
+  const value = object?.get(key);
+  return typeof value === "string" ? value : undefined;
+}
+
+function wrongContext(name: string, why: string, hint?: string): LaminixError {
+  return new LaminixError("ERR_ENGINE_HOST", `Docker's context ${name} ${why}`, {
+    details: { context: name },
+    ...(hint !== undefined && { hint }),
+  });
+}

@@ -1,0 +1,101 @@
+/** The images that an engine has. */
+import { isArray, isObject, type Json, JsonNumber } from "../../image/json.js";
+import type { Digest } from "../../image/layer.js";
+import { isDigest } from "../digest.js";
+import { discard } from "../registry/exchange.js";
+import type { EngineClient } from "./client.js";
+
+interface Options {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface EngineImage {
+  readonly id: string;
+  /** `name:tag`s, as the engine has them. */
+  readonly references: readonly string[];
+  /** DiffIDs, bottom first. */
+  readonly layers: readonly Digest[];
+}
+
+export interface ListedImage {
+  readonly id: string;
+  readonly references: readonly string[];
+  /** Unix seconds. */
+  readonly created: number;
+}
+
+/**
+ * @param name an ID, or a reference
+ * @returns `undefined` where the engine has none
+ * @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE
+ */
+export async function inspectImage(
+  client: EngineClient,
+  name: string,
+  { signal }: Options = {},
+): Promise<EngineImage | undefined> {
+  const answer = await client.request({
+    method: "GET",
+    path: `images/${name}/json`,
+    expect: [200, 404],
+    signal,
+  });
+  if (answer.status === 404) {
+    await discard(answer);
+    return undefined;
+  }
+  const json = await client.json(answer, signal);
+  const rootFs = isObject(json) ? json.get("RootFS") : undefined;
+  const id = textAt(json, "Id");
+  if (id === "") throw client.refusal(`it does not say which image ${name} is`);
+  return {
+    id,
+    references: textsAt(json, "RepoTags"),
+    layers: textsAt(rootFs, "Layers").filter(isDigest),
+  };
+}
+
+/** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE */
+export async function listImages(client: EngineClient, { signal }: Options = {}): Promise<ListedImage[]> {
+  const answer = await client.request({ method: "GET", path: "images/json", expect: [200], signal });
+  const json = await client.json(answer, signal);
+  if (!isArray(json)) throw client.refusal("it lists no images");
+  return json.map((image) => ({
+    id: textAt(image, "Id"),
+    references: textsAt(image, "RepoTags"),
+    created: numberAt(image, "Created"),
+  }));
+}
+
+/**
+ * Gives an image another name, which another one may have had.
+ * @param reference `name:tag`
+ * @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE
+ */
+export async function tagImage(
+  client: EngineClient,
+  id: string,
+  reference: string,
+  { signal }: Options = {},
+): Promise<void> {
+  const colon = reference.lastIndexOf(":");
+  const query = { repo: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+  await discard(
+    await client.request({ method: "POST", path: `images/${id}/tag`, query, expect: [201], signal }),
+  );
+}
+
+function textAt(json: Json | undefined, key: string): string {
+  const value = isObject(json) ? json.get(key) : undefined;
+  return typeof value === "string" ? value : "";
+}
+
+function numberAt(json: Json | undefined, key: string): number {
+  const value = isObject(json) ? json.get(key) : undefined;
+  return value instanceof JsonNumber ? value.value : 0;
+}
+
+function textsAt(json: Json | undefined, key: string): string[] {
+  const value = isObject(json) ? json.get(key) : undefined;
+  return isArray(value) ? value.filter((each) => typeof each === "string") : [];
+}

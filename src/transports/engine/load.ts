@@ -1,0 +1,65 @@
+/** Sends archives to an engine (Docker Engine API, "ImageLoad"). */
+import { isObject, parseJson } from "../../image/json.js";
+import { LineSplitter } from "../../process/lines.js";
+import type { EngineClient } from "./client.js";
+
+export interface LoadArchiveOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with how many bytes are on their way. */
+  readonly onSent?: (bytes: number) => void;
+}
+
+/**
+ * @param pieces of an archive; each is good until the next one is asked for
+ * @throws {LaminixError} ERR_ENGINE where the engine does not take it, ERR_ENGINE_UNREACHABLE, also where the line breaks
+ * @throws what the pieces throw
+ */
+export async function loadArchive(
+  client: EngineClient,
+  pieces: AsyncIterable<Uint8Array>,
+  { signal, onSent }: LoadArchiveOptions = {},
+): Promise<void> {
+  const answer = await client.request({
+    method: "POST",
+    path: "images/load",
+    query: { quiet: "1" },
+    contentType: "application/x-tar",
+    body: sending(pieces, onSent),
+    expect: [200],
+    // It unpacks the layers before it says a word.
+    silence: 0,
+    signal,
+  });
+  // An engine that has begun to answer tells of what goes wrong later in the answer itself, a line each.
+  let refusal: string | undefined;
+  const lines = new LineSplitter((line) => (refusal ??= errorIn(line)));
+  for await (const piece of client.pieces(answer.body, signal)) lines.push(piece);
+  lines.end();
+  if (refusal !== undefined) throw client.refusal(refusal);
+}
+
+/** Copies, since they wait in a socket's buffer while the next one is made. */
+async function* sending(
+  pieces: AsyncIterable<Uint8Array>,
+  onSent: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    onSent?.(piece.length);
+    yield Buffer.from(piece);
+  }
+}
+
+function errorIn(line: string): string | undefined {
+  if (line.trim() === "") return undefined;
+  const message = parsed(line);
+  const error = isObject(message) ? message.get("error") : undefined;
+  return typeof error === "string" ? error : undefined;
+}
+
+function parsed(line: string): ReturnType<typeof parseJson> {
+  try {
+    return parseJson(line, "a line");
+  } catch {
+    return null; // a word for people
+  }
+}

@@ -1,0 +1,68 @@
+/** What an engine makes of an image that is loaded into it, which no engine tells by itself. */
+import { isArray, isObject } from "../../image/json.js";
+import { familiarReference, namesRegistry } from "../reference.js";
+import type { EngineClient } from "./client.js";
+
+export interface EngineWay {
+  /** What people call it. */
+  readonly name: string;
+  /** What is best sent to it. */
+  readonly archive: "docker-archive" | "oci-archive";
+  /** What the digest is of that is the image's ID. */
+  readonly id: "configuration" | "manifest";
+  /**
+   * Which layers may be left out of the archive: those at the bottom that it has in the same order, any that it has, or
+   * none.
+   */
+  readonly reuses: "chain" | "any" | "none";
+  /** A name as the engine lists it. */
+  readonly listed: (reference: string) => string;
+}
+
+/** What Docker says of its storage driver where images are containerd's. */
+const SNAPSHOTTER = "io.containerd.snapshotter.v1";
+
+const ways = {
+  /** It looks for a layer by its chain ID before it opens the layer's file. */
+  docker: {
+    name: "Docker",
+    archive: "docker-archive",
+    id: "configuration",
+    reuses: "chain",
+    listed: familiarReference,
+  },
+  /**
+   * Docker with containerd's image store. It takes an image whose layers are missing if it has them unpacked, and then
+   * can neither push nor save it.
+   */
+  containerd: {
+    name: "Docker with containerd's image store",
+    archive: "oci-archive",
+    id: "manifest",
+    reuses: "none",
+    listed: familiarReference,
+  },
+  /** It looks for a layer by the digest in the manifest, which is the diffID of a layer that is not compressed. */
+  podman: {
+    name: "podman",
+    archive: "oci-archive",
+    id: "configuration",
+    reuses: "any",
+    listed: (reference) => (namesRegistry(reference) ? reference : `localhost/${reference}`),
+  },
+} as const satisfies Readonly<Record<string, EngineWay>>;
+
+/** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE */
+export async function engineWay(
+  client: EngineClient,
+  { signal }: { readonly signal?: AbortSignal | undefined },
+): Promise<EngineWay> {
+  const answer = await client.request({ method: "GET", path: "info", expect: [200], signal });
+  const info = await client.json(answer, signal);
+  if (answer.headers["libpod-api-version"] !== undefined) return ways.podman;
+  const status = isObject(info) ? info.get("DriverStatus") : undefined;
+  const isContainerd =
+    isArray(status) &&
+    status.some((pair) => isArray(pair) && pair[0] === "driver-type" && pair[1] === SNAPSHOTTER);
+  return isContainerd ? ways.containerd : ways.docker;
+}

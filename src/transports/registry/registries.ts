@@ -1,0 +1,59 @@
+/** The registries that something has to do with: each is asked through one client, so that connections and tokens are shared. */
+import { checkGiven, requireBoolean, requireCount, requireOptions } from "../../arguments.js";
+import { ArgumentError } from "../../errors.js";
+import type { RegistryClient, RegistryOptions } from "./client.js";
+import type { Environment } from "./credentials.js";
+
+/** How one registry is asked. */
+export type RegistryExceptions = Pick<RegistryOptions, "tlsVerify" | "plainHttp" | "attempts">;
+
+export interface RegistriesOptions {
+  /** Where proxies and credentials are told of; this process's environment unless given. */
+  readonly environment?: Environment | undefined;
+  /** By the registry's name as it stands in references, with its port: what holds for it and for no other. */
+  readonly exceptions?: Readonly<Record<string, RegistryExceptions>> | undefined;
+}
+
+export class Registries implements AsyncDisposable {
+  readonly #options: RegistriesOptions;
+  readonly #clients = new Map<string, Promise<RegistryClient>>();
+
+  /** @throws {ArgumentError} ERR_ARGUMENT */
+  constructor(options: RegistriesOptions = {}) {
+    requireOptions(options);
+    for (const [registry, exception] of Object.entries(options.exceptions ?? {})) {
+      const name = `options.exceptions[${JSON.stringify(registry)}]`;
+      if (typeof exception !== "object") throw new ArgumentError(name, "an object", exception);
+      checkGiven(exception, name, {
+        tlsVerify: requireBoolean,
+        plainHttp: requireBoolean,
+        attempts: requireCount,
+      });
+    }
+    this.#options = options;
+  }
+
+  /** @internal */
+  client(registry: string): Promise<RegistryClient> {
+    const client = this.#clients.get(registry) ?? this.#connect(registry);
+    this.#clients.set(registry, client);
+    return client;
+  }
+
+  /** Connections are cut. May be called again. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#clients.values()].map(async (client) => (await client).close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Loaded for those who need it: most of a short program's time is loading. */
+  async #connect(registry: string): Promise<RegistryClient> {
+    const { RegistryClient } = await import("./client.js");
+    const { environment, exceptions = {} } = this.#options;
+    const own = Object.hasOwn(exceptions, registry) ? exceptions[registry] : {};
+    return new RegistryClient(registry, { environment, ...own });
+  }
+}
