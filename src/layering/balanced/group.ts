@@ -29,7 +29,10 @@ export function groupOf(
   closure: Uint32Array,
   sets: WeightedSets,
 ): Group {
-  const filled = Uint32Array.from(Array.from(closure.keys()).filter((word) => closure[word] !== 0));
+  const words = new Uint32Array(closure.length);
+  let count = 0;
+  for (let word = 0; word < closure.length; word++) if (closure[word] !== 0) words[count++] = word;
+  const filled = words.slice(0, count);
   return { nodes, size, closure, filled, weight: sets.weigh(closure, filled) };
 }
 
