@@ -28,7 +28,7 @@ export interface SeenRequest {
 export class FaultyProxy implements AsyncDisposable {
   readonly seen: SeenRequest[] = [];
   misbehave: Misbehaviour = () => false;
-  /** Bytes of the bodies that it was sent. */
+  /** Bytes of the bodies that it has passed on. */
   received = 0;
   readonly #server;
   readonly #target: string;
@@ -39,7 +39,6 @@ export class FaultyProxy implements AsyncDisposable {
       const { method = "", url = "", headers } = request;
       this.seen.push({ method, url, headers });
       request.on("error", () => undefined);
-      request.on("data", (piece: Buffer) => (this.received += piece.length)).pause();
       response.on("error", () => undefined);
       void Promise.resolve(this.misbehave(request, response, this)).then((handled) => {
         if (!handled) this.pass(request, response);
@@ -73,7 +72,7 @@ export class FaultyProxy implements AsyncDisposable {
   ): void {
     const onward = this.#onward(request);
     // A line that breaks on one side is broken on the other.
-    void pipeline(Readable.from(sent(request)), onward).catch(() => undefined);
+    void pipeline(Readable.from(sent(this.#counted(request))), onward).catch(() => undefined);
     onward.on("error", () => response.destroy());
     onward.on("response", (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
@@ -82,6 +81,13 @@ export class FaultyProxy implements AsyncDisposable {
         response.end();
       })().catch(() => response.destroy());
     });
+  }
+
+  async *#counted(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      this.received += piece.length;
+      yield piece;
+    }
   }
 
   /** Passes the beginning of a request's body on, and then no more. */
