@@ -7,6 +7,7 @@ import { compress } from "./compress.js";
 import { exporting } from "./export.js";
 import { graph } from "./graph.js";
 import { hashing } from "./hashing.js";
+import { layers } from "./layers.js";
 import { loading } from "./loading.js";
 import { nar } from "./nar.js";
 import { planning } from "./planning.js";
@@ -18,7 +19,7 @@ import { vm } from "./vm.js";
 
 const benches = {
   ...{ stream, hashing, compress, export: exporting, push, "push-large": pushLarge },
-  ...{ closure, graph, loading, nar, ssh, planning, vm },
+  ...{ closure, graph, loading, nar, ssh, planning, vm, layers },
 };
 /** What takes much room is measured only when it is asked for. */
 const usual = Object.keys(benches).filter((name) => name !== "push-large");

@@ -45,6 +45,9 @@ export { type PieceEntry, resolvePiece } from "./builders/pieces/resolvePiece.js
 export { shadowSetup, type ShadowSetupOptions } from "./builders/pieces/shadowSetup.js";
 export { usrBinEnv } from "./builders/pieces/usrBinEnv.js";
 export type { PlannedLayer } from "./builders/plan.js";
+export { compareLayers, type LayersComparison, type StrategyMeasure } from "./builders/compareLayers.js";
+export { explainLayer, type LayerExplanation } from "./builders/explainLayer.js";
+export { planTogether, type PlanTogether } from "./builders/planTogether.js";
 export { type LayersPlan, planLayers } from "./builders/planLayers.js";
 export type { OnProgress, ProgressEvent } from "./builders/progress.js";
 export type { HeldRoots, StoreSource } from "./builders/source.js";

@@ -18,7 +18,16 @@ import { specSchema } from "./spec.js";
 
 const imageKeys = specSchema.pick({
   ...{ name: true, tag: true, fromImage: true, maxLayers: true, strategy: true, created: true, mtime: true },
-  ...{ layeringPipeline: true, uid: true, gid: true, uname: true, gname: true },
+  ...{
+    layeringPipeline: true,
+    previous: true,
+    history: true,
+    volatility: true,
+    uid: true,
+    gid: true,
+    uname: true,
+    gname: true,
+  },
 });
 
 /** The derivation's attributes. Nix adds more of its own. */

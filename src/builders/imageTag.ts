@@ -16,6 +16,15 @@ export interface ImageTimes {
   readonly mtime: number;
 }
 
+/** Keys of a spec that decide nothing, or only through the layers that are made by them, which are looked at instead. */
+const SILENT: ReadonlySet<string> = new Set([
+  ...["specVersion", "passthru", "tag", "fromImage", "compressor"],
+  ...["layeringPipeline", "previous", "history", "volatility"],
+  ...["contents", "copyToRoot", "runAsRoot"],
+  // These have no say in a docker-archive; annotations do where there are some.
+  ...["layerCompression", "layerCompressionLevel", "annotations"],
+]);
+
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
 export async function tagOf(
   spec: ResolvedSpec,
@@ -24,16 +33,13 @@ export async function tagOf(
   times: ImageTimes,
 ): Promise<string> {
   const { base, closure, customisation } = parts;
-  const { specVersion: _, passthru: __, tag: ___, fromImage: ____, compressor: _____, ...rest } = spec;
-  // The pipeline decides through the layers that it makes.
-  const { contents: ______, copyToRoot: _______, layeringPipeline: ________, annotations, ...others } = rest;
-  // Neither has a say in what is in the layers, nor in a docker-archive.
-  const { layerCompression: _________, layerCompressionLevel: __________, ...files } = others;
-  // A script decides through what it makes.
-  const { runAsRoot: ___________, ...image } = files;
-  const deciding = Object.keys(annotations).length === 0 ? image : { ...image, annotations };
+  const { annotations } = spec;
+  const deciding = {
+    ...Object.fromEntries(Object.entries(spec).filter(([key]) => !SILENT.has(key))),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
-  const config = formatJson(deciding.config);
+  const config = formatJson(spec.config);
   const root = await rootFacts(customisation, closure);
   const hash = hashOf([{ ...deciding, ...times, config }, paths, base?.image.configDigest, root]);
   return toNix32(Buffer.from(hash, "hex").subarray(0, 20));

@@ -1,4 +1,5 @@
 /** How a spec wants its store paths put into layers. */
+import { balanced } from "../layering/balanced/balanced.js";
 import { graphOf, type LayerPlan, type VirtualNode } from "../layering/graph.js";
 import { layerBudget, STRATEGIES } from "../layering/plan.js";
 import type { Closure } from "../store/closure.js";
@@ -16,6 +17,12 @@ export type Layering = (
   without: ReadonlySet<StorePath>,
 ) => LayerPlan;
 
+/** The keys of a spec that decide how store paths are put into layers. */
+export type LayeringKeys = Pick<
+  ResolvedSpec,
+  "layeringPipeline" | "maxLayers" | "strategy" | "previous" | "history" | "volatility"
+>;
+
 export interface LayeringOptions {
   readonly signal?: AbortSignal | undefined;
   /** Is told what a pipeline did that was perhaps not meant. */
@@ -24,13 +31,19 @@ export interface LayeringOptions {
 
 /**
  * @param baseLayers layers of the base image
- * @throws {LaminixError} ERR_LAYER_BUDGET; for a pipeline ERR_SPEC, ERR_FILE_READ, ERR_JSON
+ * @throws {LaminixError} ERR_LAYER_BUDGET; for what is in files ERR_SPEC, ERR_FILE_READ, ERR_JSON
  */
 export async function layeringOf(
-  spec: Pick<ResolvedSpec, "layeringPipeline" | "maxLayers" | "strategy">,
+  spec: LayeringKeys,
   baseLayers: number,
-  { signal, onProgress }: LayeringOptions,
+  options: LayeringOptions,
 ): Promise<Layering> {
+  const { signal, onProgress } = options;
+  const useless = spec.layeringPipeline !== null || spec.strategy !== "balanced" ? givenFor(spec) : [];
+  if (useless.length > 0) {
+    const message = `only strategy balanced heeds ${useless.join(" and ")}`;
+    onProgress?.({ type: "warning", message });
+  }
   if (spec.layeringPipeline !== null) {
     // Loaded for those who have one.
     const { layeringBy, readPipeline } = await import("./pipelineLayering.js");
@@ -38,7 +51,24 @@ export async function layeringOf(
     return layeringBy(pipeline, baseLayers, onProgress);
   }
   const limit = layerBudget(spec.maxLayers, baseLayers);
+  if (spec.strategy === "balanced") {
+    const { balancedOptions } = await import("./balancedLayering.js");
+    const optionsFor = await balancedOptions(spec, options);
+    return (closure, _, without) => {
+      const graph = graphOf(closure, [], without);
+      return balanced(graph, limit, optionsFor(graph));
+    };
+  }
   const strategy = STRATEGIES[spec.strategy];
   return (closure, virtual, without) =>
     strategy(graphOf(closure, spec.strategy === "auto" ? virtual : [], without), limit);
+}
+
+/** The keys that are given for the strategy `balanced`. */
+function givenFor({ previous, history, volatility }: LayeringKeys): string[] {
+  return [
+    ...(previous === null ? [] : ["previous"]),
+    ...(history.length === 0 ? [] : ["history"]),
+    ...(volatility.length === 0 ? [] : ["volatility"]),
+  ];
 }

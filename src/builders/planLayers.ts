@@ -3,9 +3,9 @@ import type { Strategy } from "../layering/plan.js";
 import { nixStore } from "../store/defaultStore.js";
 import { parseTime } from "../image/time.js";
 import { Base } from "./base.js";
-import { layeringOf } from "./layering.js";
-import { imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
-import { type ImageSpec, resolveSpec } from "./spec.js";
+import { type Layering, layeringOf } from "./layering.js";
+import { type ImageParts, imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
+import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
 import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
 
 export interface LayersPlan {
@@ -15,20 +15,44 @@ export interface LayersPlan {
   readonly layers: readonly PlannedLayer[];
 }
 
+export type PlanningOptions = Pick<BuildOptions, "store" | "signal" | "onProgress" | "registries">;
+
+/** What layers are planned from. */
+export interface Planning {
+  readonly spec: ResolvedSpec;
+  readonly parts: ImageParts;
+  /** Layers of the base image. */
+  readonly baseLayers: number;
+  /** As the spec has it. */
+  readonly layering: Layering;
+}
+
 /** @throws {LaminixError} as `streamLayeredImage` does */
-export async function planLayers(
+export async function planLayers(spec: ImageSpec, options: PlanningOptions = {}): Promise<LayersPlan> {
+  return withPlanning(spec, options, async ({ spec: resolved, parts, layering }) => {
+    const layers = await planLayersOf(resolved, parts, layering);
+    const strategy = resolved.layeringPipeline === null ? resolved.strategy : "pipeline";
+    return { strategy, layers: plannedLayers(layers, parts.closure) };
+  });
+}
+
+/**
+ * What layers are planned from is there for as long as `use` runs.
+ * @throws {LaminixError} as `streamLayeredImage` does
+ */
+export async function withPlanning<T>(
   spec: ImageSpec,
-  options: Pick<BuildOptions, "store" | "signal" | "onProgress" | "registries"> = {},
-): Promise<LayersPlan> {
+  options: PlanningOptions,
+  use: (planning: Planning) => Promise<T>,
+): Promise<T> {
   checkBuildOptions(options);
   const { store = nixStore, signal, onProgress } = options;
   const asked = resolveSpec(spec);
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
   using base = await Base.of(asked, options);
   const resolved = base?.platformFor(asked, spec) ?? asked;
-  const layering = await layeringOf(resolved, base?.image.layers.length ?? 0, { signal, onProgress });
+  const baseLayers = base?.image.layers.length ?? 0;
+  const layering = await layeringOf(resolved, baseLayers, { signal, onProgress });
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });
-  const layers = await planLayersOf(resolved, parts, layering);
-  const strategy = resolved.layeringPipeline === null ? resolved.strategy : "pipeline";
-  return { strategy, layers: plannedLayers(layers, parts.closure) };
+  return await use({ spec: resolved, parts, baseLayers, layering });
 }

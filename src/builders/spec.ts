@@ -11,8 +11,10 @@ import { STRATEGIES, type Strategy } from "../layering/plan.js";
 import { hostArchitecture } from "../transports/platform.js";
 import { permsSchema } from "./permsSpec.js";
 import type { RootScriptSpec } from "../vm/rootScript.js";
+import { planSchema } from "./previousPlan.js";
 import type { Piece } from "./pieces/piece.js";
 import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
+import { volatilitySchema } from "./volatility.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);
@@ -81,6 +83,25 @@ export const specSchema = z.strictObject({
     .default(null)
     .describe(
       "Steps that put store paths into layers, in place of strategy and maxLayers: a list, or the name of a file of JSON.",
+    ),
+  previous: z
+    .union([text, planSchema], "must be a plan of layers, or the name of a file of JSON that has it")
+    .nullable()
+    .default(null)
+    .describe(
+      "For strategy balanced: the plan of a previous image, whose layers are kept where little is lost by it. What layers --json prints, or the name of a file of it.",
+    ),
+  history: z
+    .array(z.union([text, planSchema], "must be a plan of layers, or the name of a file of JSON that has it"))
+    .default([])
+    .describe(
+      "For strategy balanced: plans of previous images, the oldest first, which tell what changes often.",
+    ),
+  volatility: z
+    .union([text, volatilitySchema], "must be a list of hints, or the name of a file of JSON that has it")
+    .default([])
+    .describe(
+      "For strategy balanced: how often store paths change, such as [{ match: python3-*, volatility: 5 }].",
     ),
   created: text
     .default("1970-01-01T00:00:01Z")

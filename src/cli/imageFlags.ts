@@ -26,6 +26,9 @@ export interface ImageFlags {
   readonly maxLayers?: number;
   readonly strategy?: string;
   readonly pipeline?: string;
+  readonly previous?: string;
+  readonly history?: readonly string[];
+  readonly hints?: string;
   readonly created?: string;
   readonly mtime?: string;
   readonly architecture?: string;
@@ -75,9 +78,24 @@ export function withLayerFlags(command: Command): Command {
   return command
     .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
     .addOption(
-      new Option("--strategy <S>", "how store paths are put into layers").choices(["auto", "popularity"]),
+      new Option("--strategy <S>", "how store paths are put into layers").choices([
+        "auto",
+        "popularity",
+        "balanced",
+      ]),
     )
     .option("--pipeline <FILE>", "steps that put store paths into layers, in JSON (a layeringPipeline)")
+    .option(
+      "--previous <FILE>",
+      "a previous plan in JSON, whose layers balanced keeps where little is lost by it",
+    )
+    .addOption(
+      new Option(
+        "--history <FILE>",
+        "a previous plan that tells balanced what changes (repeatable)",
+      ).argParser(repeated),
+    )
+    .option("--hints <FILE>", "how often store paths change, for balanced, in JSON (volatility)")
     .addOption(new Option("--uid <N>", "owner of the store paths").argParser(whole))
     .addOption(new Option("--gid <N>", "group of the store paths").argParser(whole))
     .option("--uname <S>", "owner's name")
@@ -109,6 +127,19 @@ export async function specFrom(
   };
 }
 
+/**
+ * The specs that several files describe, each with the flags.
+ * @throws {LaminixError} ERR_USAGE, ERR_SPEC, ERR_JSON
+ */
+export async function specsFrom(
+  files: readonly string[],
+  flags: ImageFlags,
+  store: StoreSource,
+  io: Io,
+): Promise<ImageSpec[]> {
+  return Promise.all(files.map((file) => specFrom([file], flags, store, io)));
+}
+
 async function fromPaths(
   args: readonly string[],
   store: StoreSource,
@@ -133,6 +164,7 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
   const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
     flags;
   const { includeStorePaths, includeNixDb: includeNixDB, pipeline: layeringPipeline } = flags;
+  const { previous, history, hints: volatility } = flags;
   const keys = {
     name,
     tag,
@@ -140,6 +172,9 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
     maxLayers,
     strategy,
     layeringPipeline,
+    previous,
+    history,
+    volatility,
     created,
     mtime,
     architecture,

@@ -2,7 +2,7 @@
  * The strategy that nixpkgs' dockerTools has today (`auto-layer.py`). Paths are taken from the largest down: each gets
  * a layer, and what only it needs goes with it. In the end a layer is a set of paths that the same large paths own.
  */
-import { compare, type Graph, type LayerPlan, reachable, toPlan } from "./graph.js";
+import { byName, type Graph, type LayerPlan, reachable, toPlan } from "./graph.js";
 
 /** @param limit how many layers at the most, those of virtual nodes included; at least 1 */
 export function auto(graph: Graph, limit: number): LayerPlan {
@@ -93,18 +93,10 @@ class Owners {
 
 /** Within a layer by name, then hash; layers by the size of their closure, the smallest at the bottom. */
 function inOrder(groups: readonly number[][], graph: Graph): number[][] {
-  // Name and hash are what stands after and before the first dash of the whole path, wherever the store is.
-  const keys = graph.names.map((path): readonly [string, string] => {
-    const dash = path.indexOf("-");
-    return dash < 0 ? [path, ""] : [path.slice(dash + 1), path.slice(0, dash)];
-  });
-  const byName = (one: number, other: number): number => {
-    const [a, b] = [keys[one] ?? ["", ""], keys[other] ?? ["", ""]];
-    return compare(a[0], b[0]) || compare(a[1], b[1]);
-  };
+  const compareNames = byName(graph);
   return groups
     .map((group) => {
-      const layer = group.toSorted(byName);
+      const layer = group.toSorted(compareNames);
       const closure = reachable(layer, graph.references);
       for (const node of layer) closure[node] = 1;
       let closureSize = 0;
@@ -112,7 +104,8 @@ function inOrder(groups: readonly number[][], graph: Graph): number[][] {
       return { layer, closureSize };
     })
     .sort(
-      (one, other) => one.closureSize - other.closureSize || byName(one.layer[0] ?? 0, other.layer[0] ?? 0),
+      (one, other) =>
+        one.closureSize - other.closureSize || compareNames(one.layer[0] ?? 0, other.layer[0] ?? 0),
     )
     .map(({ layer }) => layer);
 }

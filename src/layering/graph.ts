@@ -1,4 +1,5 @@
 /** What layers are planned from: store paths, their sizes and their references. */
+import { LaminixError } from "../errors.js";
 import type { Closure } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
 
@@ -84,4 +85,33 @@ export function toPlan(layers: readonly (readonly number[])[], graph: Graph): La
       layer.filter((node) => node < graph.pathCount).map((node) => graph.names[node] as StorePath),
     )
     .filter((layer) => layer.length > 0);
+}
+
+/**
+ * Nodes in an order in which each comes after all that reference it.
+ * @throws {LaminixError} ERR_GRAPH for a graph with a circle
+ */
+export function referrersFirst(graph: Graph): number[] {
+  const missing = graph.referrers.map((referrers) => referrers.length);
+  const order = missing.flatMap((count, node) => (count === 0 ? [node] : []));
+  for (const node of order) {
+    for (const target of graph.references[node] ?? []) {
+      missing[target] = (missing[target] ?? 0) - 1;
+      if (missing[target] === 0) order.push(target);
+    }
+  }
+  if (order.length === graph.names.length) return order;
+  throw new LaminixError("ERR_GRAPH", "the reference graph has a circle");
+}
+
+/** Compares nodes by name, then hash: what stands after and before the first dash of the whole path, wherever the store is. */
+export function byName({ names }: Graph): (one: number, other: number) => number {
+  const keys = names.map((path): readonly [string, string] => {
+    const dash = path.indexOf("-");
+    return dash < 0 ? [path, ""] : [path.slice(dash + 1), path.slice(0, dash)];
+  });
+  return (one, other) => {
+    const [a, b] = [keys[one] ?? ["", ""], keys[other] ?? ["", ""]];
+    return compare(a[0], b[0]) || compare(a[1], b[1]);
+  };
 }

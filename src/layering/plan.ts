@@ -1,11 +1,16 @@
 /** The strategies by name, and the budget that they plan within. */
 import { LaminixError } from "../errors.js";
 import { auto } from "./auto.js";
+import { balanced, type BalancedOptions } from "./balanced/balanced.js";
+import type { Graph, LayerPlan } from "./graph.js";
 import { popularity } from "./popularity.js";
 
-/** Each makes at most `limit` layers (1 or more) of a graph. */
-export const STRATEGIES = { auto, popularity } as const;
-export type Strategy = keyof typeof STRATEGIES;
+export type Strategy = "auto" | "popularity" | "balanced";
+
+/** Each makes at most `limit` layers (1 or more) of a graph. The options are for `balanced`. */
+export const STRATEGIES: Readonly<
+  Record<Strategy, (graph: Graph, limit: number, options?: BalancedOptions) => LayerPlan>
+> = { auto, popularity, balanced };
 
 /**
  * How many layers are left for store paths, counted as dockerTools counts.

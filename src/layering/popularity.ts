@@ -6,8 +6,7 @@
  * number of ways that lead from the roots to the path and to each node above it, added up, which needs no table of
  * pairs of nodes.
  */
-import { LaminixError } from "../errors.js";
-import { compare, type Graph, type LayerPlan, reachable, toPlan } from "./graph.js";
+import { compare, type Graph, type LayerPlan, reachable, referrersFirst, toPlan } from "./graph.js";
 
 /** @param limit how many layers at the most; at least 1 */
 export function popularity(graph: Graph, limit: number): LayerPlan {
@@ -134,21 +133,4 @@ function exactPopularity(graph: Graph, order: readonly number[]): (node: number)
     }
     return sum;
   };
-}
-
-/**
- * Nodes in an order in which each comes after all that reference it.
- * @throws {LaminixError} ERR_GRAPH for a graph with a circle
- */
-function referrersFirst(graph: Graph): number[] {
-  const missing = graph.referrers.map((referrers) => referrers.length);
-  const order = missing.flatMap((count, node) => (count === 0 ? [node] : []));
-  for (const node of order) {
-    for (const target of graph.references[node] ?? []) {
-      missing[target] = (missing[target] ?? 0) - 1;
-      if (missing[target] === 0) order.push(target);
-    }
-  }
-  if (order.length === graph.names.length) return order;
-  throw new LaminixError("ERR_GRAPH", "the reference graph has a circle");
 }

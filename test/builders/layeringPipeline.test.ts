@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import nodePath from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { layeringOf } from "../../src/builders/layering.js";
+import { resolveSpec } from "../../src/builders/spec.js";
 import { type ImageSpec, planLayers, type ProgressEvent } from "../../src/index.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { application, id, storeOf } from "./graphStore.js";
@@ -191,7 +192,7 @@ describe("a spec's layeringPipeline", () => {
     ])("counts those of the base image, %i", async (baseLayers, expected) => {
       const events: ProgressEvent[] = [];
       const layering = await layeringOf(
-        { layeringPipeline: limited(100), maxLayers: 1, strategy: "auto" },
+        resolveSpec({ name: "image", layeringPipeline: limited(100), maxLayers: 1 }),
         baseLayers,
         { onProgress: (event) => events.push(event) },
       );

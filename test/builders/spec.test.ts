@@ -39,6 +39,9 @@ describe("an image's spec", () => {
       annotations: {},
       namedOnly: [],
       passthru: {},
+      previous: null,
+      history: [],
+      volatility: [],
     });
     expect(config.size).toBe(0);
     expect(architecture).toMatch(/^(amd64|arm64|[a-z0-9]+)$/);

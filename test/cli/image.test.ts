@@ -367,6 +367,102 @@ describe("laminix layers", () => {
   });
 });
 
+describe("laminix layers, of the strategy balanced", () => {
+  const json = async (args: readonly string[]): Promise<unknown> => {
+    const { code, stdout, stderr } = await runMain(["layers", ...args, ...graph, "--json"]);
+    if (code !== 0) throw new Error(stderr);
+    return JSON.parse(stdout.toString());
+  };
+
+  test("takes a previous plan, history and hints from files", async () => {
+    const plan = await json([program, "--strategy", "balanced", "--max-layers", "2"]);
+    expect(plan).toEqual({
+      strategy: "balanced",
+      layers: [{ paths: [library, program].toSorted(), narSize: 2_001_000 }].map((layer) => ({
+        ...layer,
+        paths: expect.arrayContaining(layer.paths),
+      })),
+    });
+    const file = folder.join("plan.json");
+    writeFileSync(file, JSON.stringify(plan));
+    writeFileSync(folder.join("hints.json"), JSON.stringify([{ match: "nothing", volatility: 2 }]));
+    const known = ["--previous", file, "--history", file, "--hints", folder.join("hints.json")];
+    const { code, stderr, stdout } = await runMain([
+      ...["layers", program, "--strategy", "balanced", "--max-layers", "2", ...known],
+      ...[...graph, "--json"],
+    ]);
+    expect([code, JSON.parse(stdout.toString())]).toEqual([0, plan]);
+    expect(stderr).toBe('warning: the hint "nothing" matches no store path of the image\n');
+    const missing = await runMain([
+      "layers",
+      program,
+      ...known.slice(0, 1),
+      "/nowhere",
+      "--strategy",
+      "balanced",
+      ...graph,
+    ]);
+    expect([missing.code, missing.stderr]).toEqual([
+      1,
+      expect.stringContaining("/nowhere, named by previous"),
+    ]);
+  });
+
+  test("compares the strategies", async () => {
+    const { stdout } = await runMain(["layers", program, "--compare", "--max-layers", "2", ...graph]);
+    expect(stdout.toString().replaceAll(/ +/g, " ")).toBe(
+      [
+        "strategy layers moved efficiency",
+        "auto 1 2.00 MB 0.500",
+        "popularity 1 2.00 MB 0.500",
+        "balanced 1 2.00 MB 0.500",
+        "(ideal) 1.00 MB 1",
+        "",
+      ].join("\n"),
+    );
+    expect(await json([program, "--compare", "--max-layers", "2"])).toMatchObject({
+      ideal: 1_001_000,
+      strategies: [{ strategy: "auto" }, { strategy: "popularity" }, { strategy: "balanced", layers: 1 }],
+    });
+  });
+
+  test("tells where a path is, and why", async () => {
+    const flags = ["--strategy", "balanced", "--max-layers", "2", "--explain", library];
+    const { stdout } = await runMain(["layers", program, ...flags, ...graph]);
+    expect(stdout.toString()).toBe(
+      [
+        `${library}, 2.00 MB`,
+        "  is in layer 1 of 1, with 1 other path, 2.00 MB in all",
+        "  changes with 50.0 % of the changes; the layer is touched by 100.0 %",
+        "  in a layer of its own, it would make 1.00 MB less a change be moved",
+        "",
+      ].join("\n"),
+    );
+    expect(await json([program, ...flags])).toMatchObject({ path: library, layer: 1, layers: 1 });
+  });
+
+  test("plans several images together, and nothing else of them", async () => {
+    const files = ["one", "two"].map((name) => {
+      const file = folder.join(`${name}.json`);
+      writeFileSync(file, JSON.stringify({ name, contents: name === "one" ? [program] : [library] }));
+      return file;
+    });
+    const { stdout, stderr } = await runMain(["layers", ...files, ...graph]);
+    expect(stdout.toString()).toBe(
+      "one\n1   2.00 MB      1  library\n2   1.00 kB      1  Program_1.0\ntwo\n1   2.00 MB      1  library\n",
+    );
+    expect(stderr).toBe("2 different layers, 2.00 MB; one by one the images are 4.00 MB\n");
+    expect(await json(files)).toMatchObject({
+      strategy: "balanced",
+      images: [{ name: "one" }, { name: "two" }],
+    });
+    for (const flags of [["--compare"], ["--explain", library], ["--strategy", "auto"]]) {
+      const { code, stderr: message } = await runMain(["layers", ...files, ...flags, ...graph]);
+      expect([code, message]).toEqual([2, expect.stringContaining("several images are planned together")]);
+    }
+  });
+});
+
 describe("a layering pipeline", () => {
   const pipelineFile = (steps: unknown): string => {
     writeFileSync(folder.join("pipeline.json"), JSON.stringify(steps));

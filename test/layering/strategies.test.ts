@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { auto } from "../../src/layering/auto.js";
+import { balanced } from "../../src/layering/balanced/balanced.js";
 import { layerBudget } from "../../src/layering/plan.js";
 import { popularity } from "../../src/layering/popularity.js";
 import { Random } from "../support/random.js";
@@ -163,7 +164,7 @@ function popularityByWays(nodes: readonly Node[], limit: number): string[][] {
   return [...ranked.slice(0, limit - 1).map((name) => [name]), ranked.slice(limit - 1)];
 }
 
-for (const [name, strategy] of Object.entries({ auto, popularity })) {
+for (const [name, strategy] of Object.entries({ auto, popularity, balanced })) {
   describe(`the strategy ${name}`, () => {
     test("puts every path into exactly one layer, in no more layers than allowed", () => {
       const random = new Random(17);

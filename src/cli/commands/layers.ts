@@ -1,33 +1,93 @@
 import type { Command } from "commander";
-import { bytes, counted, namesOf } from "../format.js";
-import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlags } from "../imageFlags.js";
+import { LaminixError } from "../../errors.js";
+import {
+  type ImageFlags,
+  SPEC_OR_PATHS,
+  specFrom,
+  specsFrom,
+  withImageFlags,
+  withLayerFlags,
+} from "../imageFlags.js";
 import type { Io } from "../io.js";
+import {
+  comparisonTable,
+  explanationText,
+  layerLines,
+  layersSummary,
+  togetherSummary,
+  togetherText,
+} from "../layersText.js";
 import { command, type CommonOptions, withStore } from "../options.js";
+import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
+import type { ImageSpec } from "../../builders/spec.js";
+import type { PlanningOptions } from "../../builders/planLayers.js";
+
+interface LayersOptions extends CommonOptions, ImageFlags {
+  readonly compare?: boolean;
+  readonly explain?: string;
+}
 
 export function layers(io: Io): Command {
   return withLayerFlags(
     withImageFlags(command("layers", "how an image's store paths would be put into layers")),
   )
-    .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
-    .action(async (args: string[], options: CommonOptions & ImageFlags) => {
-      const { planLayers } = await import("../../builders/planLayers.js");
+    .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
+    .option("--compare", "what each strategy would move again when a path changes")
+    .option("--explain <PATH>", "which layer a store path would be in, and why")
+    .action(async (args: string[], options: LayersOptions) => {
       const { onProgress } = progress(io, options);
-      const plan = await withStore(options, async (store) => {
+      const answer = await withStore(options, async (store) => {
+        const planning = { store, signal: io.signal, onProgress };
+        if (args.length > 1 && args.every((arg) => isSpec([arg])))
+          return answerTogether(options, await specsFrom(args, options, store, io), planning);
         const spec = await specFrom(args, options, store, io);
-        return planLayers(spec, { store, signal: io.signal, onProgress });
+        return answerTo(options, spec, planning);
       });
-      if (options.json) return io.stdout.write(`${JSON.stringify(plan)}\n`);
-      const width = String(plan.layers.length).length;
-      const lines = plan.layers.map(({ paths, narSize }, i) => {
-        const position = String(i + 1).padStart(width);
-        return `${position}  ${bytes(narSize).padStart(8)}  ${String(paths.length).padStart(5)}  ${namesOf(paths)}\n`;
-      });
-      await io.stdout.write(lines.join(""));
-      if (!options.quiet) {
-        const total = plan.layers.reduce((sum, { narSize }) => sum + narSize, 0);
-        const how = plan.strategy === "pipeline" ? "layeringPipeline" : `strategy ${plan.strategy}`;
-        io.stderr.write(`${counted(plan.layers.length, "layer")} by ${how}, ${bytes(total)}\n`);
-      }
+      if (options.json) return io.stdout.write(`${JSON.stringify(answer.facts)}\n`);
+      await io.stdout.write(answer.text);
+      if (!options.quiet && answer.summary !== undefined) io.stderr.write(answer.summary);
     });
+}
+
+interface Answer {
+  readonly facts: object;
+  readonly text: string;
+  readonly summary?: string;
+}
+
+async function answerTogether(
+  { compare, explain, strategy, pipeline, previous }: LayersOptions,
+  specs: readonly ImageSpec[],
+  options: PlanningOptions,
+): Promise<Answer> {
+  const isOther = strategy !== undefined && strategy !== "balanced";
+  if (compare || isOther || [explain, pipeline, previous].some((flag) => flag !== undefined))
+    throw new LaminixError(
+      "ERR_USAGE",
+      "several images are planned together by balanced alone: --compare, --explain, --pipeline and --previous take one",
+    );
+  const { planTogether } = await import("../../builders/planTogether.js");
+  const facts = await planTogether(specs, options);
+  return { facts, text: togetherText(facts), summary: togetherSummary(facts) };
+}
+
+async function answerTo(
+  { compare, explain }: LayersOptions,
+  spec: ImageSpec,
+  options: PlanningOptions,
+): Promise<Answer> {
+  if (compare) {
+    const { compareLayers } = await import("../../builders/compareLayers.js");
+    const facts = await compareLayers(spec, options);
+    return { facts, text: comparisonTable(facts) };
+  }
+  if (explain !== undefined) {
+    const { explainLayer } = await import("../../builders/explainLayer.js");
+    const facts = await explainLayer(spec, explain, options);
+    return { facts, text: explanationText(facts) };
+  }
+  const { planLayers } = await import("../../builders/planLayers.js");
+  const facts = await planLayers(spec, options);
+  return { facts, text: layerLines(facts).join(""), summary: layersSummary(facts) };
 }

@@ -1,0 +1,165 @@
+/**
+ * What plans of layers move: for closures of several shapes and budgets, the efficiency of each strategy by the measure,
+ * and that of updates that are planned again from nothing: a path and all that refers to it is replaced, sizes differ by
+ * up to 2 %, and the bytes of layers count that were not there before. Then what is gained by knowing what changes often,
+ * learnt from one release of Debian and tried on the next.
+ */
+import { auto } from "../src/layering/auto.js";
+import { balanced } from "../src/layering/balanced/balanced.js";
+import type { Graph, LayerPlan } from "../src/layering/graph.js";
+import { measure } from "../src/layering/measure.js";
+import { popularity } from "../src/layering/popularity.js";
+import { largePackages } from "../test/support/debianStore.js";
+import { Random } from "../test/support/random.js";
+import { weightsFrom } from "../src/builders/volatility.js";
+import type { StorePath } from "../src/store/storePath.js";
+import {
+  debianGraph,
+  debianHistory,
+  type Entry,
+  graphFrom,
+  type UpdatedEntry,
+} from "./support/debianGraph.js";
+import { derivations } from "./support/derivations.js";
+import { table } from "./support/table.js";
+
+const packages = {
+  servers: largePackages,
+  chromium: ["chromium"],
+  libreoffice: ["libreoffice"],
+  java: ["default-jdk", "maven"],
+  science: ["python3-scipy", "python3-pandas", "python3-sklearn", "r-base"],
+} as const;
+const BUDGETS = [10, 25, 50, 100] as const;
+/** How many changes are tried of each closure. */
+const CHANGES = 20;
+
+const strategies = { popularity, auto, balanced };
+type Planner = (graph: Graph, limit: number) => LayerPlan;
+
+export async function layers(): Promise<string> {
+  const closures: [string, readonly Entry[]][] = [];
+  for (const [name, wanted] of Object.entries(packages)) closures.push([name, await debianGraph(wanted)]);
+  closures.push(["derivations", derivations()], ["chain", chain(200)]);
+  const rows: string[][] = [];
+  for (const [name, entries] of closures) {
+    const graph = await graphFrom(entries);
+    const changes = await changesOf(entries);
+    for (const budget of BUDGETS) {
+      const planners = Object.values(strategies);
+      const efficiencies = [
+        ...planners.map((strategy) => measure(graph, strategy(graph, budget)).efficiency),
+        ...planners.map((strategy) => replanned(graph, changes, strategy, budget)),
+      ];
+      const what = `${name}, ${String(entries.length)} paths, ${String(budget)} layers`;
+      rows.push([what, ...efficiencies.map((efficiency) => efficiency.toFixed(3))]);
+    }
+  }
+  const names = Object.keys(strategies);
+  const head = ["efficiency", ...names, ...names.map((name) => `${name}, replanned`)];
+  return `${table(head, rows)}\n\n${await learning()}`;
+}
+
+/** Some changes of a closure, one of them in each graph. */
+async function changesOf(entries: readonly Entry[]): Promise<Graph[]> {
+  const random = new Random(1);
+  const step = Math.max(1, Math.floor(entries.length / CHANGES));
+  const changes: Graph[] = [];
+  for (let at = 0; at < entries.length; at += step)
+    changes.push(await graphFrom(changed(entries, entries[at]?.path ?? "", random)));
+  return changes;
+}
+
+/** The ideal part of the bytes of layers that were not there before, when all is planned again from nothing. */
+function replanned(graph: Graph, changes: readonly Graph[], strategy: Planner, budget: number): number {
+  const before = new Set(graph.names);
+  const old = new Set(strategy(graph, budget).map(keyOf));
+  let [ideal, moved] = [0, 0];
+  for (const next of changes) {
+    const sizes = new Map(next.names.map((path, node) => [path, next.narSizes[node] ?? 0]));
+    const bytes = (paths: readonly string[]): number =>
+      paths.reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0);
+    ideal += bytes(next.names.filter((path) => !before.has(path)));
+    moved += bytes(
+      strategy(next, budget)
+        .filter((layer) => !old.has(keyOf(layer)))
+        .flat(),
+    );
+  }
+  return ideal / moved;
+}
+
+const keyOf = (layer: readonly string[]): string => layer.toSorted().join();
+
+/** Entries stand after what they refer to. */
+function changed(entries: readonly Entry[], start: string, random: Random): Entry[] {
+  const names = new Map<string, string>();
+  return entries.map(({ path, narSize, references }) => {
+    const isTouched = path === start || references.some((reference) => names.has(reference));
+    if (isTouched)
+      names.set(
+        path,
+        path.replace(/\/[0-9a-z]{32}-/, () => `/${hash(random)}-`),
+      );
+    return {
+      path: names.get(path) ?? path,
+      narSize: isTouched ? Math.round(narSize * (0.98 + random.next() * 0.04)) : narSize,
+      references: references.map((reference) => names.get(reference) ?? reference),
+    };
+  });
+}
+
+const hash = (random: Random): string =>
+  Array.from({ length: 32 }, () => "0123456789abcdfghijklmnpqrsvwxyz".charAt(random.below(32))).join("");
+
+function chain(count: number): Entry[] {
+  const random = new Random(2);
+  const paths = Array.from({ length: count }, (_, i) => `/nix/store/${hash(random)}-link-${String(i)}`);
+  return paths.map((path, i) => ({
+    path,
+    narSize: Math.round(Math.exp(8 + random.next() * 10)),
+    references: paths.slice(Math.max(0, i - 1), i),
+  }));
+}
+
+/** Learnt from how often packages were updated in Debian 12, tried on how often they were in Debian 13. */
+async function learning(): Promise<string> {
+  const rows: string[][] = [];
+  for (const [name, wanted] of Object.entries(packages)) {
+    // In Debian 13 it is another version's.
+    const entries = await debianHistory(wanted.map((each) => each.replace("postgresql-15", "postgresql")));
+    const graph = await graphFrom(entries);
+    const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+    const updates = graph.names.map((path) => byPath.get(path)?.updates ?? 0);
+    const all = updates.reduce((sum, count) => sum + count, 0);
+    const actual = Float64Array.from(updates, (count) => count / all);
+    const learnt = weightsFrom({ hints: [], history: historyOf(entries) }, graph, () => undefined);
+    for (const budget of BUDGETS) {
+      const uniform = measure(graph, balanced(graph, budget), actual);
+      const known = measure(graph, balanced(graph, budget, { weights: learnt }), actual);
+      const excess = 1 - (known.moved - known.ideal) / (uniform.moved - uniform.ideal);
+      rows.push([
+        `${name}, ${String(budget)} layers`,
+        uniform.efficiency.toFixed(3),
+        known.efficiency.toFixed(3),
+        `${((1 - known.moved / uniform.moved) * 100).toFixed(1)} %`,
+        `${(excess * 100).toFixed(1)} %`,
+      ]);
+    }
+  }
+  const head = ["updates of Debian 13", "uniform", "learnt", "fewer bytes", "less above the ideal"];
+  return table(head, rows);
+}
+
+/** Images of which each has one update more of each package that had so many. */
+function historyOf(entries: readonly UpdatedEntry[]): StorePath[][] {
+  const most = Math.max(...entries.map(({ updatesBefore }) => updatesBefore));
+  return Array.from({ length: most + 1 }, (_, round) =>
+    entries.map(
+      ({ path, updatesBefore }) =>
+        `${versionless(path)}-${String(Math.min(round, updatesBefore))}` as StorePath,
+    ),
+  );
+}
+
+const versionless = (path: string): string => path.replace(/-[^a-zA-Z].*$/, "");

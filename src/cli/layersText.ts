@@ -1,0 +1,70 @@
+/** Plans of layers as people read them. */
+import type { LayersComparison } from "../builders/compareLayers.js";
+import type { LayerExplanation } from "../builders/explainLayer.js";
+import type { PlannedLayer } from "../builders/plan.js";
+import type { LayersPlan } from "../builders/planLayers.js";
+import type { PlanTogether } from "../builders/planTogether.js";
+import { bytes, counted, namesOf } from "./format.js";
+
+export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): string[] {
+  const width = String(layers.length).length;
+  return layers.map(({ paths, narSize }, i) => {
+    const position = String(i + 1).padStart(width);
+    return `${position}  ${bytes(narSize).padStart(8)}  ${String(paths.length).padStart(5)}  ${namesOf(paths)}\n`;
+  });
+}
+
+export function layersSummary({ layers, strategy }: LayersPlan): string {
+  const total = layers.reduce((sum, { narSize }) => sum + narSize, 0);
+  const how = strategy === "pipeline" ? "layeringPipeline" : `strategy ${strategy}`;
+  return `${counted(layers.length, "layer")} by ${how}, ${bytes(total)}\n`;
+}
+
+export function togetherText({ images }: PlanTogether): string {
+  return images.map(({ name, layers }) => `${name}\n${layerLines({ layers }).join("")}`).join("");
+}
+
+export function togetherSummary({ images }: PlanTogether): string {
+  const all = images.flatMap(({ layers }) => layers);
+  const different = new Map(all.map((layer) => [layer.paths.join(), layer]));
+  const size = (layers: Iterable<PlannedLayer>): number =>
+    [...layers].reduce((sum, { narSize }) => sum + narSize, 0);
+  const layers = counted(different.size, "different layer");
+  return `${layers}, ${bytes(size(different.values()))}; one by one the images are ${bytes(size(all))}\n`;
+}
+
+/** The best first. */
+export function comparisonTable({ ideal, strategies }: LayersComparison): string {
+  const line = (name: string, layers: string, moved: string, efficiency: string): string =>
+    `${name.padEnd(10)}  ${layers.padStart(6)}  ${moved.padStart(8)}  ${efficiency.padStart(10)}\n`;
+  const rows = strategies
+    .toSorted((one, other) => one.moved - other.moved)
+    .map(({ strategy, layers, moved, efficiency }) =>
+      line(strategy, String(layers), bytes(Math.round(moved)), efficiency.toFixed(3)),
+    );
+  return [
+    line("strategy", "layers", "moved", "efficiency"),
+    ...rows,
+    line("(ideal)", "", bytes(Math.round(ideal)), "1"),
+  ].join("");
+}
+
+export function explanationText(explanation: LayerExplanation): string {
+  const { path, narSize, layer, layers, content, changes, touched, alone, next } = explanation;
+  const others = content.paths.length - 1;
+  const company =
+    others === 0 ? "alone" : `with ${counted(others, "other path")}, ${bytes(content.narSize)} in all`;
+  const more = (moved: number): string =>
+    `${bytes(Math.abs(Math.round(moved)))} ${moved < 0 ? "less" : "more"} a change`;
+  return [
+    `${path}, ${bytes(narSize)}\n`,
+    `  is in layer ${String(layer)} of ${String(layers)}, ${company}\n`,
+    `  changes with ${percent(changes)} of the changes; the layer is touched by ${percent(touched)}\n`,
+    ...(others === 0 ? [] : [`  in a layer of its own, it would make ${more(alone)} be moved\n`]),
+    ...(next ? [`  in layer ${String(next.layer)}, the next best, ${more(next.more)}\n`] : []),
+  ].join("");
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}

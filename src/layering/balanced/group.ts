@@ -1,0 +1,68 @@
+/** Nodes that share a layer, while layers are being planned. */
+import type { WeightedSets } from "./sets.js";
+
+export interface Group {
+  readonly nodes: readonly number[];
+  /** Bytes. */
+  readonly size: number;
+  /** All that its nodes refer to, however far, and themselves: a change of any of them touches the layer. */
+  readonly closure: Uint32Array;
+  /** The words of the closure that are not empty. */
+  readonly filled: Uint32Array;
+  /** What the closure weighs. */
+  readonly weight: number;
+}
+
+/** What a layer costs: its bytes, as often as it is touched. */
+export interface Costs {
+  readonly sets: WeightedSets;
+  /**
+   * How likely a node is to be in another layer when the same is planned anew. It makes company with large paths dear,
+   * so that small ones, which could as well be elsewhere, do not come and go there.
+   */
+  readonly unrest: number;
+}
+
+export function groupOf(
+  nodes: readonly number[],
+  size: number,
+  closure: Uint32Array,
+  sets: WeightedSets,
+): Group {
+  const words = new Uint32Array(closure.length);
+  let count = 0;
+  for (let word = 0; word < closure.length; word++) if (closure[word] !== 0) words[count++] = word;
+  const filled = words.slice(0, count);
+  return { nodes, size, closure, filled, weight: sets.weigh(closure, filled) };
+}
+
+export function costOf({ size, weight, nodes }: Group, { unrest }: Costs): number {
+  return size * (weight + unrest * nodes.length);
+}
+
+/** What more it costs that two groups share a layer; where that is more than `most`, perhaps not all of it. */
+export function costOfUnion(one: Group, other: Group, { sets, unrest }: Costs, most = Infinity): number {
+  if (one.filled.length < other.filled.length) [one, other] = [other, one];
+  const size = one.size + other.size;
+  const known =
+    other.size * (one.weight - other.weight) +
+    unrest * (one.size * other.nodes.length + other.size * one.nodes.length);
+  const mostWeight = size > 0 ? (most - known) / size : Infinity;
+  return known + size * sets.weighWithout(other.closure, other.filled, one.closure, mostWeight);
+}
+
+/** What `costOfUnion` is at the least, without a look at the sets. */
+export function leastCostOfUnion(one: Group, other: Group, { unrest }: Costs): number {
+  const more = one.weight - other.weight;
+  return (
+    (more > 0 ? other.size * more : one.size * -more) +
+    unrest * (one.size * other.nodes.length + other.size * one.nodes.length)
+  );
+}
+
+export function union(one: Group, other: Group, { sets }: Costs): Group {
+  const closure = one.closure.slice();
+  for (const word of other.filled)
+    closure[word] = (closure[word] as number) | (other.closure[word] as number);
+  return groupOf([...one.nodes, ...other.nodes], one.size + other.size, closure, sets);
+}
