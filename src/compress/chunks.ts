@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import { abortable, untilAborted } from "../abort.js";
-import type { ChunkTask } from "./messages.js";
+import { type ChunkTask, roomFor } from "./messages.js";
 import { encodeInThread } from "./threads.js";
 
 export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
@@ -27,6 +27,7 @@ const DEFAULT_THREADS = 16;
 /**
  * The chunks, compressed, in order; one that is empty where the input is. Memory holds those that are given in advance.
  * @param pieces each good until the next one is asked for
+ * @returns pieces that are good until the next one is asked for
  * @throws whatever `pieces` throws
  */
 export async function* encodeChunks(
@@ -37,19 +38,24 @@ export async function* encodeChunks(
   const threads = Math.max(1, jobs);
   const most = threads * (1 + options.ahead);
   const free: SharedArrayBuffer[] = [];
-  const pending: Promise<Uint8Array>[] = [];
+  const pending: Pending[] = [];
   for await (const task of tasksOf(untilAborted(pieces, signal), options, () => free.pop())) {
-    const encoded = encodeInThread(task, threads).finally(() => free.push(task.memory));
+    const encoded = encodeInThread(task, threads);
     // What it fails with is told when its turn comes.
     encoded.catch(() => undefined);
-    pending.push(encoded);
-    if (pending.length >= most) yield await next(pending, signal);
+    pending.push({ encoded, memory: task.memory });
+    if (pending.length < most) continue;
+    const { encoded: next, memory } = pending.shift() as Pending;
+    yield await abortable(next, signal);
+    free.push(memory);
   }
-  while (pending.length > 0) yield await next(pending, signal);
+  for (const { encoded } of pending) yield await abortable(encoded, signal);
 }
 
-function next(pending: Promise<Uint8Array>[], signal: AbortSignal | undefined): Promise<Uint8Array> {
-  return abortable(pending.shift() as Promise<Uint8Array>, signal);
+interface Pending {
+  /** In the memory. */
+  readonly encoded: Promise<Uint8Array>;
+  readonly memory: SharedArrayBuffer;
 }
 
 /** Each in memory of its own, with the end of the chunk before it as its dictionary. */
@@ -63,7 +69,7 @@ async function* tasksOf(
   let chunk: Uint8Array | undefined;
   let length = 0;
   const begin = (): Uint8Array => {
-    const memory = new Uint8Array(reusable() ?? new SharedArrayBuffer(reach + size));
+    const memory = new Uint8Array(reusable() ?? new SharedArrayBuffer(Math.max(reach + size, roomFor(size))));
     memory.set(tail.subarray(0, dictionary));
     length = 0;
     return memory.subarray(dictionary, dictionary + size);

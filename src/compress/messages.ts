@@ -4,7 +4,7 @@
 export interface ChunkTask {
   readonly format: "gz" | "zstd";
   readonly level: number;
-  /** Holds the dictionary from its first byte on, and the chunk behind it. */
+  /** Holds the dictionary from its first byte on, and the chunk behind it; in the end what the chunk has become. */
   readonly memory: SharedArrayBuffer;
   /** Bytes. */
   readonly dictionary: number;
@@ -17,5 +17,10 @@ export interface Request extends ChunkTask {
 }
 
 export type Reply =
-  | { readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly id: number; readonly error: unknown };
+  /** So many bytes of the task's memory. */
+  { readonly id: number; readonly length: number } | { readonly id: number; readonly error: unknown };
+
+/** Bytes that a chunk may become, where it does not compress at all. */
+export function roomFor(length: number): number {
+  return length + (length >> 8) + 1024;
+}

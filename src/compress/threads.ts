@@ -10,7 +10,7 @@ import type { ChunkTask, Reply, Request } from "./messages.js";
 const IDLE = 500;
 
 interface Job {
-  resolve(bytes: Uint8Array): void;
+  resolve(length: number): void;
   reject(error: unknown): void;
 }
 
@@ -44,21 +44,22 @@ class Thread {
     return this.#jobs.size;
   }
 
-  encode(task: ChunkTask): Promise<Uint8Array> {
+  async encode(task: ChunkTask): Promise<Uint8Array> {
     clearTimeout(this.#idle);
     this.#worker.ref();
     const id = this.#nextId++;
     const request: Request = { id, ...task };
-    return new Promise((resolve, reject) => {
+    const length = await new Promise<number>((resolve, reject) => {
       this.#jobs.set(id, { resolve, reject });
       this.#worker.postMessage(request);
     });
+    return new Uint8Array(task.memory, 0, length);
   }
 
   #finish(reply: Reply): void {
     const job = this.#jobs.get(reply.id);
     this.#jobs.delete(reply.id);
-    if ("bytes" in reply) job?.resolve(reply.bytes);
+    if ("length" in reply) job?.resolve(reply.length);
     else job?.reject(failure(reply.error));
     if (this.#jobs.size > 0) return;
     this.#worker.unref();
@@ -81,7 +82,7 @@ function failure(cause: unknown): LaminixError {
 let threads: readonly Thread[] = [];
 
 /**
- * The chunk, compressed by the one of the first so many threads that has the least to do. A thread is started where
+ * The chunk, in the task's memory, compressed by the one of the first so many threads that has the least to do. A thread is started where
  * there are fewer, and none of them is idle.
  */
 export function encodeInThread(task: ChunkTask, most: number): Promise<Uint8Array> {

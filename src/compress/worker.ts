@@ -2,13 +2,11 @@
 import { parentPort } from "node:worker_threads";
 import * as zlib from "node:zlib";
 import type { ChunkTask, Reply, Request } from "./messages.js";
+import { roomFor } from "./messages.js";
 import { zstdOfNode } from "./nodeZstd.js";
 
 const port = parentPort;
 if (!port) throw new Error("this file runs in a worker thread only");
-
-/** Room for what does not compress at all, so that one call makes all of the output. */
-const roomFor = (length: number): number => length + (length >> 8) + 1024;
 
 function encode({ format, level, memory, dictionary, length }: ChunkTask): Uint8Array {
   const chunk = new Uint8Array(memory, dictionary, length);
@@ -33,14 +31,14 @@ function encode({ format, level, memory, dictionary, length }: ChunkTask): Uint8
 
 function answer({ id, ...task }: Request): Reply {
   try {
-    // A copy of its own size: the room it was made in is much larger, and may be shared.
-    return { id, bytes: Uint8Array.from(encode(task)) };
+    const bytes = encode(task);
+    new Uint8Array(task.memory).set(bytes);
+    return { id, length: bytes.length };
   } catch (error) {
     return { id, error };
   }
 }
 
 port.on("message", (request: Request) => {
-  const reply = answer(request);
-  port.postMessage(reply, "bytes" in reply ? [reply.bytes.buffer] : []);
+  port.postMessage(answer(request));
 });

@@ -147,7 +147,7 @@ describeWith(["zstd", "node24"], "zstd", () => {
         for (let i = 0; i < bytes.length; i += 100) bytes.writeUInt32LE(Math.imul(i, 2654435761) >>> 0, i);
         for (let at = 0; at < bytes.length; at += cut) yield bytes.subarray(at, at + cut);
       }
-      for await (const piece of compress(pieces(), "zstd", { jobs })) process.stdout.write(piece);`;
+      for await (const piece of compress(pieces(), "zstd", { jobs })) process.stdout.write(Buffer.from(piece));`;
     const outputs = [];
     for (const args of [
       ["1", "9000000"],

@@ -219,7 +219,8 @@ describeWith([...debian, "dockerd"], "a Docker engine", () => {
       return JSON.parse((await mustLaminix(args)).stdout.toString());
     };
     const first = await load(say("one"));
-    expect(first).toMatchObject({ references: ["loaded:one"], layersSent: first["layers"] });
+    expect(first).toMatchObject({ references: ["loaded:one"] });
+    expect(first["layersSent"]).toBeGreaterThan(0); // other images may have brought some
     expect(first["layers"]).toBeGreaterThan(10);
     const two = say("two");
     expect(await load(two)).toMatchObject({ references: ["loaded:two"], layersSent: 1 });
