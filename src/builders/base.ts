@@ -7,7 +7,7 @@ import { storePathsInHistory } from "../image/inherit.js";
 import { isObject, type JsonObject } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { baseName } from "../store/storePath.js";
-import { isTagged, wholeReference } from "../transports/reference.js";
+import { DOCKER, isTagged, wholeReference } from "../transports/reference.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
@@ -39,7 +39,7 @@ export class Base implements Disposable {
     { signal, registries, onProgress }: Pick<BuildOptions, "signal" | "registries" | "onProgress">,
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
-    const { openImages, DOCKER } = await import("../transports/open.js");
+    const { openImages } = await import("../transports/open.js");
     const fetching = new Fetching(onProgress);
     const { onFetch } = fetching;
     const platform = { os: "linux", architecture, variant };

@@ -7,7 +7,7 @@ import type { Digest } from "../image/layer.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeFileWhole } from "../transports/file.js";
-import { hostArchitecture } from "../transports/platform.js";
+import { platformAsked } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
 import type { StoredImage } from "../transports/storedImage.js";
 import { Fetching } from "./fetching.js";
@@ -85,7 +85,8 @@ export async function pullImage(reference: string, options: PullOptions): Promis
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const fetching = new Fetching(onProgress);
-  const platform = platformIn(options);
+  // Without it an image for one platform is taken whatever that is.
+  const platform = platformAsked(options);
   using images = await openRemoteImages(client, wanted, {
     ...{ signal, platform, strict: platform !== undefined },
     onFetch: fetching.onFetch,
@@ -141,12 +142,6 @@ async function* hashed(
     hash.update(piece);
     yield piece;
   }
-}
-
-/** Without what says nothing: an image for one platform is then taken whatever that is. */
-function platformIn({ os, architecture, variant }: PullOptions) {
-  if (os === undefined && architecture === undefined && variant === undefined) return undefined;
-  return { os: os ?? "linux", architecture: architecture ?? hostArchitecture(), variant };
 }
 
 function nameIn(reference: string): string {

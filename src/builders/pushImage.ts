@@ -5,11 +5,10 @@ import type { Digest, LayerKind } from "../image/layer.js";
 import { type Platform, platformName } from "../image/platform.js";
 import type { CarriedImage } from "../transports/imageContents.js";
 import { forPlatform } from "../transports/platform.js";
-import { formatReference, type ImageReference } from "../transports/reference.js";
-import type { Pushed } from "../transports/registry/push.js";
+import { formatReference } from "../transports/reference.js";
 import type { LayerFate } from "../transports/registry/sendLayer.js";
 import { BuiltImage } from "./builtImage.js";
-import { pushing } from "./pushing.js";
+import { type Pushing, pushing } from "./pushing.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
 export interface PushedLayer {
@@ -62,11 +61,7 @@ export async function pushImage(
 ): Promise<PushedImage> {
   checkArguments(image, reference, options);
   const only = (images: readonly CarriedImage[]): CarriedImage => onlyOne(images, options.platform);
-  return pushing([image], only, reference, options, async ({ entry, reference: target, options: how }) => {
-    // Loaded for those who need it: most of a short program's time is loading.
-    const { push } = await import("../transports/registry/push.js");
-    return pushedImage(target, how.tags, await push(entry, how));
-  });
+  return pushing([image], only, reference, options, pushed);
 }
 
 /**
@@ -89,14 +84,15 @@ export async function planPush(
   });
 }
 
-export function pushedImage(
-  reference: ImageReference,
-  tags: readonly string[],
-  { target: { digest }, size, sent, layers }: Pushed,
-): PushedImage {
+/** @throws {LaminixError} as `push` */
+export async function pushed({ entry, reference, options }: Pushing): Promise<PushedImage> {
+  // Loaded for those who need it: most of a short program's time is loading.
+  const { push } = await import("../transports/registry/push.js");
+  const { target, size, sent, layers } = await push(entry, options);
+  const { digest } = target;
   return {
     reference: formatReference({ ...reference, digest }),
-    ...{ digest, tags, size, sent },
+    ...{ digest, tags: options.tags, size, sent },
     layers: layers.map(({ layer: { kind, sources }, diffId, descriptor, fate }) => ({
       ...{ diffId, digest: descriptor.digest, size: descriptor.size, kind, sources, fate },
     })),

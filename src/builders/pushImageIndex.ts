@@ -3,7 +3,7 @@ import { requireString } from "../arguments.js";
 import { imageIndex } from "../image/imageIndex.js";
 import type { BuiltImage } from "./builtImage.js";
 import { checkImages } from "./carriedImages.js";
-import { type PushedImage, pushedImage } from "./pushImage.js";
+import { pushed, type PushedImage } from "./pushImage.js";
 import { pushing } from "./pushing.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
@@ -33,9 +33,6 @@ export async function pushImageIndex(
     (carried) => ({ kind: "index", references: [], ...imageIndex(carried, annotations) }),
     reference,
     options,
-    async ({ entry, reference: target, options: how }) => {
-      const { push } = await import("../transports/registry/push.js");
-      return pushedImage(target, how.tags, await push(entry, how));
-    },
+    pushed,
   );
 }

@@ -7,6 +7,7 @@ import type { BuiltImage } from "../builders/builtImage.js";
 import type { ImageSpec } from "../builders/spec.js";
 import { LaminixError } from "../errors.js";
 import { storeDirOf } from "../store/storePath.js";
+import { DOCKER } from "../transports/reference.js";
 import type { LayerFlags } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
@@ -15,8 +16,6 @@ import { followed, isSpec } from "./paths.js";
 
 export const SPEC_OR_PATHS_OR_ARCHIVE =
   "a spec in JSON, store paths that become the contents, or an archive or a layout that holds images";
-
-const REGISTRY = "docker://";
 
 export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | "registries"> {
   /** Adds to the spec what more flags say. */
@@ -56,7 +55,7 @@ export async function withImage<T>(
 function finishedImage(args: readonly string[]): string | undefined {
   const [only = ""] = args;
   if (args.length !== 1 || isSpec(args)) return undefined;
-  if (only.startsWith(REGISTRY)) return only;
+  if (only.startsWith(DOCKER)) return only;
   const stats = statSync(only, { throwIfNoEntry: false });
   if (stats?.isDirectory()) return existsSync(join(only, "oci-layout")) ? only : undefined;
   if (stats?.isFile()) {

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Platform } from "../image/platform.js";
-import { hostArchitecture } from "../transports/platform.js";
-import { parseReference } from "../transports/reference.js";
+import { platformAsked } from "../transports/platform.js";
+import { DOCKER, parseReference } from "../transports/reference.js";
 import type { Registries } from "../transports/registry/registries.js";
 import type { Io } from "./io.js";
 
@@ -33,8 +33,7 @@ export function withPlatformFlags(command: Command): Command {
 
 /** `undefined` where no flag says anything. */
 export function platformIn({ os, arch, variant }: PlatformFlags): Platform | undefined {
-  if (os === undefined && arch === undefined && variant === undefined) return undefined;
-  return { os: os ?? "linux", architecture: arch ?? hostArchitecture(), variant };
+  return platformAsked({ os, architecture: arch, variant });
 }
 
 /**
@@ -53,8 +52,6 @@ export async function withRegistries<T>(
   await using registries = new Registries({ environment, exceptions });
   return await use(registries);
 }
-
-const DOCKER = "docker://";
 
 /** What `openImages` opens: a file or a folder where there is one, and otherwise what may be the name of an image. */
 export function imagePlace(argument: string): string {

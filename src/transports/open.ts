@@ -7,7 +7,7 @@ import { DockerArchive } from "./dockerArchive/read.js";
 import { ArchivedFiles, FolderFiles } from "./ociLayout/blobs.js";
 import { OciLayout } from "./ociLayout/read.js";
 import type { ManifestReaderOptions } from "./manifestReader.js";
-import { parseReference } from "./reference.js";
+import { DOCKER, parseReference } from "./reference.js";
 import type { FetchEvent } from "./registry/layer.js";
 import type { Registries } from "./registry/registries.js";
 import type { StoredImages } from "./storedImage.js";
@@ -20,9 +20,6 @@ export interface OpenOptions extends ManifestReaderOptions {
   /** How registries are asked; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
 }
-
-/** What begins with it is the name of an image in a registry. */
-export const DOCKER = "docker://";
 
 /**
  * @param path a docker-archive, an OCI layout's folder, or an archive of one; archives may be compressed with gzip,

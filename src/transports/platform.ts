@@ -37,6 +37,16 @@ export function forPlatform<T extends { readonly platform?: Platform | undefined
   return matching.filter((item) => variantOf(item) === best);
 }
 
+/** The one that parts of it stand for: on Linux, and this machine's, unless they say so; `undefined` where none says anything. */
+export function platformAsked({
+  os,
+  architecture,
+  variant,
+}: Readonly<Partial<Record<keyof Platform, string | undefined>>>): Platform | undefined {
+  if (os === undefined && architecture === undefined && variant === undefined) return undefined;
+  return { os: os ?? "linux", architecture: architecture ?? hostArchitecture(), variant };
+}
+
 /** This machine's architecture by Go's name. */
 export function hostArchitecture(): string {
   const names: Partial<Record<NodeJS.Architecture, string>> = {

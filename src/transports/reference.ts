@@ -12,6 +12,9 @@ export interface ImageReference {
   readonly digest?: Digest | undefined;
 }
 
+/** Among the names of files, what begins with it is the name of an image in a registry. */
+export const DOCKER = "docker://";
+
 const HOST =
   /^(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*)(?::\d{1,5})?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;

@@ -1,9 +1,10 @@
 /** Whose files there can be in namespaces: those of all where the caller is root, else those of subordinate ids. */
-import { accessSync, constants, readFileSync } from "node:fs";
+import { constants } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { decode } from "../files/byteString.js";
+import { isAccessible, textIfThere } from "../files/mayBe.js";
 import type { FolderNode, TreeNode } from "../tree/node.js";
 
 export interface Mapping {
@@ -31,7 +32,7 @@ export function mappingOf(): Mapping {
 function hasSubordinates(): boolean {
   const { username, uid } = userInfo();
   const listed = (file: string): boolean =>
-    textOf(file)
+    textIfThere(file)
       .split("\n")
       .some((line) => [username, String(uid)].includes(line.split(":")[0] ?? ""));
   return listed("/etc/subuid") && listed("/etc/subgid") && ["newuidmap", "newgidmap"].every(isInPath);
@@ -66,21 +67,7 @@ function foreign(at: string, how: string): LaminixError {
   );
 }
 
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
-}
-
 function isInPath(program: string): boolean {
-  return (process.env.PATH ?? "").split(":").some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  const folders = (process.env.PATH ?? "").split(":");
+  return folders.some((folder) => isAccessible(join(folder, program), constants.X_OK));
 }

@@ -1,7 +1,8 @@
 /** A script that runs as root in namespaces of this system: as the machine's, much sooner, and without its limits. */
-import { copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
+import { textIfThere } from "../files/mayBe.js";
 import { OpenArchive } from "../files/openArchive.js";
 import { TemporaryFolder } from "../files/temporaryFolder.js";
 import { run } from "../process/run.js";
@@ -38,14 +39,19 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
       hint: 'isolation "namespace" needs unshare of util-linux: install it',
     });
   } catch (error) {
-    throw textOf(place("status")) === "" ? refused(error) : error;
+    throw textIfThere(place("status")) === "" ? refused(error) : error;
   } finally {
     // What belongs to others is for those to remove who may.
     const remove = [...mapping.arguments, "--", place("tools/bin/busybox"), "rm", "-rf", place("trees")];
     await run("unshare", remove).catch(() => undefined);
   }
   const { memory, diskSize } = script;
-  const failure = failureOf({ told: toldIn(textOf(place("status"))), output: log.last, memory, diskSize });
+  const failure = failureOf({
+    told: toldIn(textIfThere(place("status"))),
+    output: log.last,
+    memory,
+    diskSize,
+  });
   if (failure) throw failure;
   const archive = new OpenArchive(openSync(place("upper.tar"), "r"));
   adopt(archive);
@@ -80,7 +86,7 @@ function prepare(script: RootScript, { place, busybox, binds, network, overlayOp
   mkdirSync(place("tools/bin"), { recursive: true });
   copyFileSync(busybox, place("tools/bin/busybox"));
   writeFileSync(place("tools/script"), script.text);
-  writeFileSync(place("tools/resolv.conf"), textOf("/etc/resolv.conf"));
+  writeFileSync(place("tools/resolv.conf"), textIfThere("/etc/resolv.conf"));
   writeFileSync(place("tools/stage"), `${assignments(settings)}${STAGE}`);
   writeFileSync(place("tools/main"), MAIN);
   writeFileSync(
@@ -114,14 +120,6 @@ set -f
 tar --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar" \
   --directory="$place/trees/upper" .
 `;
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
-}
 
 /** What was wrong before the script began. */
 function refused(error: unknown): unknown {

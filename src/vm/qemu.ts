@@ -1,6 +1,7 @@
 /** QEMU: which program it is, what it is started with, and whether the processor's own virtualisation works. */
-import { accessSync, constants } from "node:fs";
+import { constants } from "node:fs";
 import { LaminixError } from "../errors.js";
+import { isAccessible } from "../files/mayBe.js";
 import { run } from "../process/run.js";
 import type { Acceleration } from "./rootScript.js";
 import { ALIVE, LOG_PORT, TRIAL } from "./init.js";
@@ -95,7 +96,7 @@ const trials = new Map<string, Promise<boolean>>();
  * remembered for as long as this process runs.
  */
 export function kvmWorks(program: string, boot: Boot): Promise<boolean> {
-  if (!canOpen("/dev/kvm")) return Promise.resolve(false);
+  if (!isAccessible("/dev/kvm", constants.R_OK | constants.W_OK)) return Promise.resolve(false);
   const key = `${program} ${boot.kernel}`;
   const known = trials.get(key) ?? bootsWithKvm(program, boot);
   trials.set(key, known);
@@ -113,13 +114,4 @@ async function bootsWithKvm(program: string, boot: Boot): Promise<boolean> {
     return false;
   }
   return isAlive;
-}
-
-function canOpen(device: string): boolean {
-  try {
-    accessSync(device, constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

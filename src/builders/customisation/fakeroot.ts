@@ -2,9 +2,10 @@
  * fakeRootCommands: bash under `fakeroot`, which remembers owners, devices and attributes for as long as the session
  * lasts, so that the tar is made in it too. With the root of the image at `/` it is all inside `proot`.
  */
-import { accessSync, constants } from "node:fs";
+import { constants } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
+import { isAccessible } from "../../files/mayBe.js";
 import { folderAt } from "../../tree/lookup.js";
 import type { FolderNode } from "../../tree/node.js";
 import { TAR_OPTIONS } from "./rootTar.js";
@@ -103,12 +104,7 @@ function pathInside(root: FolderNode, storeDir: string): string {
 }
 
 function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return isAccessible(path, constants.X_OK);
 }
 
 /** For a shell. */

@@ -1,6 +1,7 @@
 /** Writes images into the folder of an OCI layout, which is made where it is not there. */
 import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../image/blob.js";
+import { once } from "../../image/pieces.js";
 import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import { layoutEntries } from "./documents.js";
@@ -62,8 +63,4 @@ export async function writeOciFolder(
   const descriptors = [...written, ...all].map(({ descriptor }) => descriptor);
   const sizes = new Map(descriptors.map(({ digest, size }) => [digest, size]));
   return { targets, size: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }

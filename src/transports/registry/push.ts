@@ -6,6 +6,7 @@ import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import type { Descriptor } from "../../image/blob.js";
 import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
+import { once } from "../../image/pieces.js";
 import { Turns } from "../../tar/turns.js";
 import { INDEX, MANIFEST } from "../descriptor.js";
 import { type Carried, type ContentsOptions, ImageContents } from "../imageContents.js";
@@ -184,8 +185,4 @@ class Push {
 
 function isManifest(mediaType: string): boolean {
   return MANIFEST.test(mediaType) || INDEX.test(mediaType);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }
