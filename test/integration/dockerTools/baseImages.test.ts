@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   configText,
@@ -7,6 +7,7 @@ import {
   enginePrograms,
   exportedNames,
 } from "../../support/dockerTools.js";
+import { withLayerTwice } from "../../support/layerTwice.js";
 import { describeWith } from "../../support/requirements.js";
 import { mustRun } from "../../support/run.js";
 
@@ -173,22 +174,7 @@ describeWith([...enginePrograms, "skopeo"], "dockerTools: base images", () => {
 
   test("repeated base layers: a manifest that lists the same tar twice, by a link, builds and runs", async () => {
     const below = await tools.single({ name: "repeated", tag: "1", copyToRoot: [tools.busybox] });
-    const place = tools.folder.join("repeated");
-    mkdirSync(place);
-    await mustRun("tar", ["-xf", below.file, "-C", place]);
-    const read = (name: string): unknown => JSON.parse(readFileSync(`${place}/${name}`, "utf8"));
-    const [manifest] = read("manifest.json") as [{ Config: string; Layers: string[] }];
-    const config = read(manifest.Config) as { rootfs: { diff_ids: string[] }; history: unknown[] };
-    const [layer = ""] = manifest.Layers;
-    mkdirSync(`${place}/again`);
-    symlinkSync(`../${layer}`, `${place}/again/layer.tar`);
-    const twice = { ...manifest, Config: "config.json", Layers: [layer, "again/layer.tar"] };
-    writeFileSync(`${place}/manifest.json`, JSON.stringify([twice]));
-    config.rootfs.diff_ids.push(...config.rootfs.diff_ids);
-    config.history.push(...config.history);
-    writeFileSync(`${place}/config.json`, JSON.stringify(config));
-    const archive = tools.folder.join("repeated.tar");
-    await mustRun("tar", ["-cf", archive, "-C", place, "config.json", layer, "again", "manifest.json"]);
+    const archive = await withLayerTwice(below.file, tools.folder.join("repeated"));
     const made = await tools.stream({
       ...{ name: "on-repeated", tag: "1", fromImage: archive, contents: [tools.hello] },
       config: { Cmd: ["/bin/hello"] },

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   addHello,
@@ -9,8 +9,9 @@ import {
   type Made,
 } from "../../support/dockerTools.js";
 import { failureOf } from "../../support/failure.js";
+import { withLayerTwice } from "../../support/layerTwice.js";
 import { describeWith } from "../../support/requirements.js";
-import { laminix, mustRun } from "../../support/run.js";
+import { laminix } from "../../support/run.js";
 import { vmKernelPath } from "../../support/vm.js";
 
 describeWith([...enginePrograms, "vm"], "dockerTools: runAsRoot", () => {
@@ -90,22 +91,7 @@ describeWith([...enginePrograms, "vm"], "dockerTools: runAsRoot", () => {
   });
 
   test("repeated base layers: a base that lists a layer twice is one to run over", async () => {
-    const place = tools.folder.join("repeated-root");
-    mkdirSync(place);
-    await mustRun("tar", ["-xf", bash.file, "-C", place]);
-    const json = (name: string): unknown => JSON.parse(readFileSync(`${place}/${name}`, "utf8"));
-    const [manifest] = json("manifest.json") as [{ Config: string; Layers: string[] }];
-    const config = json(manifest.Config) as { rootfs: { diff_ids: string[] }; history: unknown[] };
-    const [layer = ""] = manifest.Layers;
-    mkdirSync(`${place}/again`);
-    symlinkSync(`../${layer}`, `${place}/again/layer.tar`);
-    const twice = { ...manifest, Config: "config.json", Layers: [layer, "again/layer.tar"] };
-    writeFileSync(`${place}/manifest.json`, JSON.stringify([twice]));
-    config.rootfs.diff_ids.push(...config.rootfs.diff_ids);
-    config.history.push(...config.history);
-    writeFileSync(`${place}/config.json`, JSON.stringify(config));
-    const archive = tools.folder.join("repeated-root.tar");
-    await mustRun("tar", ["-cf", archive, "-C", place, "config.json", layer, "again", "manifest.json"]);
+    const archive = await withLayerTwice(bash.file, tools.folder.join("repeated-root"));
     const made = await tools.single({
       ...{ name: "on-repeated-root", tag: "1", fromImage: archive },
       runAsRoot: "cat /etc/old/deep/file > /seen",
