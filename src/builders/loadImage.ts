@@ -1,10 +1,8 @@
 /** Images in container engines. */
 import { checkGiven, requireFunction, requireOneOf, requireOptions, requireString } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
-import { EngineClient } from "../transports/engine/client.js";
 import { type Engine, engineHost, ENGINES } from "../transports/engine/host.js";
-import { sendImage, type SentImage } from "../transports/engine/sendImage.js";
-import { engineWay } from "../transports/engine/ways.js";
+import type { SentImage } from "../transports/engine/sendImage.js";
 import type { CarriedImage } from "../transports/imageContents.js";
 import { isTagged } from "../transports/reference.js";
 import { BuiltImage } from "./builtImage.js";
@@ -49,11 +47,15 @@ export async function loadImage(
 ): Promise<LoadedImages> {
   checkArguments(image, options);
   const { signal, engine, host, environment = process.env, onProgress } = options;
+  // Loaded for those who need it: most of a short program's time is loading.
+  const { EngineClient } = await import("../transports/engine/client.js");
   await using client = new EngineClient(engineHost({ engine, host, environment }));
   const { Registries } = await import("../transports/registry/registries.js");
   await using registries = new Registries({ environment });
   // Layers go into an engine plain, so that no manifest can be kept.
   using carried = await CarriedImages.of([image], { signal, registries, kept: [] });
+  const { engineWay } = await import("../transports/engine/ways.js");
+  const { sendImage } = await import("../transports/engine/sendImage.js");
   const way = await engineWay(client, { signal });
   const all: SentImage[] = [];
   // One after the other: what one has brought need not be sent for the next.
