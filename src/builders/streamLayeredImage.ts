@@ -17,13 +17,13 @@ import { type ImageSpec, resolveSpec } from "./spec.js";
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
   checkBuildOptions(options);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, registries } = options;
   return assemble(
     resolveSpec(spec),
     spec,
     {
       begin: async (resolved, baseLayers) => {
-        const layering = await layeringOf(resolved, baseLayers, { signal, onProgress });
+        const layering = await layeringOf(resolved, baseLayers, { signal, onProgress, registries });
         return async (assembly) => {
           const { parts } = assembly;
           const plan = await planLayersOf(resolved, parts, layering);
