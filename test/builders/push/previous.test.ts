@@ -14,8 +14,9 @@ import {
 import { runMain } from "../../cli/commandLine.js";
 import { failureOf } from "../../support/failure.js";
 import { account, startImageRegistry } from "../../support/imageRegistry.js";
-import { sha256 } from "../../support/images.js";
+import { layerOf, sha256 } from "../../support/images.js";
 import { bytesOf } from "../../support/members.js";
+import { referenceStream } from "../../support/oracle.js";
 import { Random } from "../../support/random.js";
 import { expectSound } from "../../support/registryStorage.js";
 import { describeWith } from "../../support/requirements.js";
@@ -27,7 +28,7 @@ const SIZES = [90_000, 700, 42_000, 3_000, 160_000, 1_200, 20_000, 500, 60_000, 
 const LEAF = 8;
 
 describeWith(
-  ["docker-registry", "openssl", "nix-daemon", "linux"],
+  ["docker-registry", "openssl", "nix-daemon", "python3", "linux"],
   "an image that is planned after the one in the registry",
   () => {
     let scene: PushScene;
@@ -69,6 +70,25 @@ describeWith(
     ): Promise<LayersPlan> =>
       planLayers({ name: "web", ...spec }, { store: scene.store, registries: scene.registries, ...options });
 
+    /** What nixpkgs' streamLayeredImage would write for these layers. */
+    const confOf = async ({ layers }: LayersPlan): Promise<string> => {
+      const root = await scene.nix.addTree("web-customisation-layer", async (at) => {
+        const layer = await layerOf({ file: "in the root" });
+        mkdirSync(at);
+        writeFileSync(`${at}/layer.tar`, layer);
+        writeFileSync(`${at}/checksum`, sha256(layer));
+      });
+      const time = "1970-01-01T00:00:01+00:00";
+      const conf = {
+        ...{ architecture: "amd64", os: "linux", config: {}, store_dir: scene.nix.storeDir },
+        ...{ from_image: null, store_layers: layers.map(({ paths }) => paths), customisation_layer: root },
+        ...{ repo_tag: "web:1", created: time, mtime: time },
+        ...{ uid: "0", gid: "0", uname: "root", gname: "root" },
+      };
+      writeFileSync(scene.folder.join("conf.json"), JSON.stringify(conf));
+      return scene.folder.join("conf.json");
+    };
+
     test("sends the layers that changed, and has the others as they were", async () => {
       await using anew = await scene.build(two);
       const without = await planPush(anew, `${name}:2`, { registries: scene.registries, cache: false });
@@ -98,7 +118,7 @@ describeWith(
       ]);
     });
 
-    test("has the same bytes each time, wherever that image is and however its manifest is written", async () => {
+    test("has the same bytes each time, wherever that image is and whoever has written it", async () => {
       const archive = scene.folder.join("one.tar");
       const layout = scene.folder.join("one");
       const spec = { name: "web", ...one };
@@ -107,6 +127,8 @@ describeWith(
       await buildLayeredImage(spec, { store, cache: false, output: layout, format: "oci-dir" });
       await scene.push(`${name}:docker`, one, { manifestFormat: "docker" });
       const plan = await planned(one);
+      const byNixpkgs = scene.folder.join("nixpkgs.tar");
+      writeFileSync(byNixpkgs, await referenceStream(await confOf(plan)));
       const hashOf = async (before: ImageSpec["previous"]): Promise<string> => {
         await using image = await scene.build({ ...two, previous: before });
         return sha256(await bytesOf(image.pieces()));
@@ -114,8 +136,8 @@ describeWith(
       const expected = await hashOf(plan);
       expect(expected).not.toBe(await hashOf(null));
       const digest = `docker://${name}@${pushed.digest}`;
-      for (const before of [previous, previous, digest, `docker://${name}:docker`, archive, layout])
-        expect([before, await hashOf(before)]).toEqual([before, expected]);
+      const images = [previous, previous, digest, `docker://${name}:docker`, archive, layout, byNixpkgs];
+      for (const before of images) expect([before, await hashOf(before)]).toEqual([before, expected]);
     });
 
     test("tells which image a tag led to", async () => {
