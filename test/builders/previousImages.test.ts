@@ -3,7 +3,16 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ImageSpec, planLayers, type LayersPlan, planTogether } from "../../src/index.js";
 import { failureOf } from "../support/failure.js";
-import { archiveOf, configOf, layerOf, Layout, named, onPlatform, tarOf } from "../support/images.js";
+import {
+  type ArchivePart,
+  archiveOf,
+  configOf,
+  layerOf,
+  Layout,
+  named,
+  onPlatform,
+  tarOf,
+} from "../support/images.js";
 import { Random } from "../support/random.js";
 import { mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
@@ -145,7 +154,7 @@ describe("a plan after an image", () => {
   test("is by the one that is called as it is, of several in an archive", async () => {
     const other = partsOf(await planOf(7));
     const own = { ...partsOf(before), tags: ["web:1", "web:latest"] };
-    const archive = async (file: string, ...parts: Parameters<typeof archiveOf>): Promise<string> =>
+    const archive = async (file: string, ...parts: ArchivePart[]): Promise<string> =>
       write(file, await archiveOf(...parts));
     const previous = await archive("both.tar", { ...other, tags: ["registry.example/web:1"] }, own);
     expect(await planOf(2, { previous })).toEqual(expected);
