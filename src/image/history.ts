@@ -31,8 +31,8 @@ export function storePathsInHistory(
 
 /**
  * The layers of store paths, bottom first, as far as an image tells them: annotated ones, and those whose entries list
- * store paths as nixpkgs writes them. Where nothing is annotated, the uppermost of these is the one of the image's root,
- * which lists the contents; so is one that lists what another layer has, which is that of a base.
+ * store paths as nixpkgs writes them. The uppermost of all is the one of the image's root, which lists the contents,
+ * unless it is annotated. One that lists what another layer has is that of a base's root, or of what was put in again.
  * @returns each path once
  */
 export function storeLayersInHistory(configFile: JsonObject, layers: readonly Layer[]): StorePath[][] {
