@@ -131,7 +131,9 @@ std::shared_ptr<Call> callFrame(std::string bytes) {
 std::shared_ptr<Call> callBrokenFrame() {
   // Every Nix reads a frame's length as a number of 32 bits.
   constexpr std::uint64_t tooLong = std::uint64_t{1} << 40;
-  return std::make_shared<FrameCall>(tooLong, "");
+  // Before it says so, it reads on to the end of the body: an empty frame, whose length is eight bytes of
+  // zero.
+  return std::make_shared<FrameCall>(tooLong, std::string(8, '\0'));
 }
 
 std::shared_ptr<Call> callClosure(std::string storeDir, std::vector<std::string> roots, bool inBatches) {

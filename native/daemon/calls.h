@@ -28,8 +28,8 @@ std::shared_ptr<Call> callClosure(std::string storeDir, std::vector<std::string>
                                   bool inBatches = false);
 
 /**
- * The end of a body that is not whole: a frame longer than any can be. A daemon that only sees the connection
- * end would take a file for whole that is not.
+ * The end of a body that is not whole: a frame longer than any can be, which the daemon answers with an
+ * error. One that only sees the connection end would take a file for whole that is not.
  */
 std::shared_ptr<Call> callBrokenFrame();
 

@@ -8,7 +8,7 @@ import { listenerOf, type WorkOptions } from "./work.js";
 const FRAME = 1 << 20;
 const END = new Uint8Array();
 
-/** Milliseconds that a daemon has to take notice that a body will not be whole. */
+/** Milliseconds that a daemon has to say that it refuses a body that will not be whole. */
 const LAST_WORD = 1000;
 
 /**

@@ -24,7 +24,7 @@ const expression = (salt: string): string => `
     good = sh "good-${salt}" "echo first line; echo second line >&2; echo \${builtins.toFile "dep-${salt}" "dep"} > $out; echo dev > $dev"
       { outputs = [ "out" "dev" ]; };
     bad = sh "bad-${salt}" "echo about to fail; exit 3" {};
-    slow = sh "slow-${salt}" "sleep 1000" {};
+    slow = sh "slow-${salt}" "sleep 2718" {};
   }`;
 
 async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -125,6 +125,17 @@ for (const { release, name, needs } of nixes) {
         await expect(adding).rejects.toThrow(/given up|the source is gone/);
       }
       expect((await store.allValidPaths()).filter((path) => path.endsWith("-half"))).toEqual([]);
+    });
+
+    test("hears the daemon refuse a body that is not whole", async () => {
+      const native = loadAddon().connect({ socket: daemon.socket }, { handshakeTimeout: 5000 });
+      const request = { name: "half", contentAddressMethod: "fixed:sha256", references: [], repair: false };
+      const answer = native.ask("addToStore", request).promise;
+      answer.catch(() => undefined);
+      await native.frame(Buffer.from("the first half")).promise;
+      await native.breakBody().promise;
+      await expect(answer).rejects.toMatchObject({ code: "ERR_DAEMON" });
+      native.close();
     });
 
     test("gives up an addition whose source says nothing, once it is aborted", async () => {
@@ -307,7 +318,7 @@ for (const { release, name, needs } of nixes) {
       controller.abort(new Error("not needed any more"));
       await expect(build).rejects.toThrow("not needed any more");
       const sleepers = async (): Promise<string> =>
-        (await daemon.run("sh", ["-c", "pgrep -f '[s]leep 1000' || true"])).stdout.toString();
+        (await daemon.run("sh", ["-c", "pgrep -f '[s]leep 2718' || true"])).stdout.toString();
       for (let tries = 0; (await sleepers()) !== "" && tries < 100; tries++) await sleep(100);
       expect(await sleepers()).toBe("");
     });
