@@ -22,9 +22,11 @@ BEFORE = {"trixie": "bookworm"}
 NUMBER = {"bookworm": 12, "trixie": 13}
 
 
-def apt_of(release, lists):
-    """The environment of an apt of its own: the machine's mirror and keys, and nothing else of it."""
-    folder = os.path.abspath(os.path.join(lists, release))
+def apt_of(release, lists, kind="deb"):
+    """The environment of an apt of its own: the machine's mirror and keys, and nothing else of it.
+
+    Its kind is deb for packages, deb-src for their sources."""
+    folder = os.path.abspath(os.path.join(lists, release if kind == "deb" else f"{release}-{kind}"))
     config = os.path.join(folder, "apt.conf")
     environment = {**os.environ, "APT_CONFIG": config}
     if os.path.exists(config):
@@ -47,7 +49,7 @@ def apt_of(release, lists):
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
     files = {
         "status": "",
-        "sources.list": f"deb [signed-by={keys}] {mirrors[0]} {release} main\n",
+        "sources.list": f"{kind} [signed-by={keys}] {mirrors[0]} {release} main\n",
         "apt.conf.new": "".join(f'{key} "{folder}/{name}";\n' for key, name in places.items()),
     }
     for name, text in files.items():
