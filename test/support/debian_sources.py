@@ -20,7 +20,7 @@ import re
 import subprocess
 import sys
 
-from debian_graph import BEFORE, apt_of, archive_of, source
+from debian_graph import NUMBER, apt_of, archive_of, source
 
 BUILD = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
 # Of each stage.
@@ -87,7 +87,7 @@ def staged(archive, wanted):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("wanted", metavar="SOURCE")
-    parser.add_argument("--release", required=True, choices=[*BEFORE, *BEFORE.values()])
+    parser.add_argument("--release", required=True, choices=list(NUMBER))
     parser.add_argument("--lists", required=True, help="where the package lists of releases are kept")
     args = parser.parse_args()
 
