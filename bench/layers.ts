@@ -40,7 +40,7 @@ type Planner = (graph: Graph, limit: number) => LayerPlan;
 export async function layers(): Promise<string> {
   const closures: [string, readonly Entry[]][] = [];
   for (const [name, wanted] of Object.entries(packages)) closures.push([name, await debianGraph(wanted)]);
-  closures.push(["derivations", derivations()], ["chain", chain(200)]);
+  closures.push(["derivations", await derivations("ffmpeg")], ["chain", chain(200)]);
   const rows: string[][] = [];
   for (const [name, entries] of closures) {
     const graph = await graphFrom(entries);

@@ -17,6 +17,8 @@ export interface UpdatedEntry extends Entry {
 }
 
 const script = path.join(projectRoot, "test/support/debian_graph.py");
+/** Where the package lists of releases are kept. */
+export const lists = path.join(projectRoot, ".cache/debian-lists");
 
 export async function debianGraph(packages: readonly string[]): Promise<Entry[]> {
   const { stdout } = await mustRun("python3", [script, ...packages], { timeout: 120_000 });
@@ -25,7 +27,6 @@ export async function debianGraph(packages: readonly string[]): Promise<Entry[]>
 
 /** The packages of Debian 13, with their updates in it, and in Debian 11 and 12. */
 export async function debianHistory(packages: readonly string[]): Promise<UpdatedEntry[]> {
-  const lists = path.join(projectRoot, ".cache/debian-lists");
   const args = [script, "--release", "trixie", "--lists", lists, ...packages];
   const { stdout } = await mustRun("python3", args, { timeout: 600_000 });
   return JSON.parse(stdout.toString()) as UpdatedEntry[];

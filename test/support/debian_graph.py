@@ -34,9 +34,11 @@ def mirror_of(label):
     return mirrors[0]
 
 
-def apt_of(release, lists):
-    """The environment of an apt of its own: the machine's mirrors and keys, and nothing else of it."""
-    folder = os.path.abspath(os.path.join(lists, f"{release}-security"))
+def apt_of(release, lists, kind="deb"):
+    """The environment of an apt of its own: the machine's mirrors and keys, and nothing else of it.
+
+    Its kind is deb for packages, deb-src for their sources."""
+    folder = os.path.abspath(os.path.join(lists, f"{release}-security" if kind == "deb" else f"{release}-sources"))
     config = os.path.join(folder, "apt.conf")
     environment = {**os.environ, "APT_CONFIG": config}
     if os.path.exists(config):
@@ -55,7 +57,7 @@ def apt_of(release, lists):
     suites = [(mirror_of("Debian"), release), (mirror_of("Debian-Security"), f"{release}-security")]
     files = {
         "status": "",
-        "sources.list": "".join(f"deb [signed-by={keys}] {mirror} {suite} main\n" for mirror, suite in suites),
+        "sources.list": "".join(f"{kind} [signed-by={keys}] {mirror} {suite} main\n" for mirror, suite in suites),
         "apt.conf.new": "".join(f'{key} "{folder}/{name}";\n' for key, name in places.items()),
     }
     for name, text in files.items():
