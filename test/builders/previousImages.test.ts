@@ -37,7 +37,7 @@ function release(number: number): Entry[] {
     const isUpdated = number > 1 && i % 10 === number % 10;
     const isNew = isUpdated || below.some((each) => each.isNew);
     const hash = String((i + 1) * 1000 + (isNew ? number : 0)).padStart(32, "0");
-    const size = Math.exp(6 + sizes.next() * 12) * (isNew ? 0.5 + others.next() : 1);
+    const size = Math.exp(6 + sizes.next() * 12 + (isNew ? 4 * others.next() - 2 : 0));
     nodes.push({
       name: `/nix/store/${hash}-package${String(i)}-1.${isUpdated ? String(number) : "0"}`,
       narSize: Math.round(size),

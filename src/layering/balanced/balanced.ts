@@ -26,7 +26,7 @@ export function balanced(graph: Graph, limit: number, options: BalancedOptions =
   const { weights = uniformWeights(graph), previous } = options;
   const problem = problemOf(graph, weights, limit, previous && layerNumbers(previous, graph));
   const groups = merged(problem.units, limit, problem.costs);
-  const fresh = isSmall(problem) ? improved([groups], problem) : groups;
+  const fresh = isSmall(problem.units.length) ? improved([groups], problem) : groups;
   return inOrder(previous ? kept(previous, fresh, limit, problem) : fresh, graph);
 }
 

@@ -29,6 +29,8 @@ class Nearest {
   /** Of each group, beside one another for those who look at all. */
   readonly #sizes: Float64Array;
   readonly #weights: Float64Array;
+  /** Where the first of what it was merged from stood. */
+  readonly #ranks: Int32Array;
   /** For each group, the number of its nearest, and what their union costs. */
   readonly #nearest: Int32Array;
   readonly #cost: Float64Array;
@@ -40,6 +42,7 @@ class Nearest {
     this.#costs = costs;
     this.#sizes = Float64Array.from(groups, ({ size }) => size);
     this.#weights = Float64Array.from(groups, ({ weight }) => weight);
+    this.#ranks = Int32Array.from(groups.keys());
     this.#nearest = new Int32Array(groups.length).fill(-1);
     this.#cost = new Float64Array(groups.length).fill(Infinity);
     this.#isStale = new Uint8Array(groups.length);
@@ -49,7 +52,7 @@ class Nearest {
   /** The two that are nearest to each other. */
   pair(): { one: number; other: number; cost: number } {
     for (;;) {
-      const best = leastOf(this.#cost, this.#groups.length);
+      const best = leastOf(this.#cost, this.#ranks, this.#groups.length);
       if (this.#isStale[best] === 0)
         return { one: best, other: this.#nearest[best] as number, cost: this.#cost[best] as number };
       const former = this.#nearest[best] as number;
@@ -65,6 +68,7 @@ class Nearest {
     groups[one] = union(groups[one] as Group, groups[other] as Group, this.#costs);
     this.#sizes[one] = groups[one].size;
     this.#weights[one] = groups[one].weight;
+    this.#ranks[one] = Math.min(this.#ranks[one] as number, this.#ranks[other] as number);
     const last = groups.length - 1;
     for (let at = 0; at <= last; at++) {
       const nearest = this.#nearest[at];
@@ -74,7 +78,7 @@ class Nearest {
       } else if (nearest === last) this.#nearest[at] = other;
     }
     groups[other] = groups[last] as Group;
-    for (const facts of [this.#sizes, this.#weights, this.#nearest, this.#cost, this.#isStale])
+    for (const facts of [this.#sizes, this.#weights, this.#ranks, this.#nearest, this.#cost, this.#isStale])
       facts[other] = facts[last] as number;
     groups.pop();
     this.#forget(one);
@@ -117,19 +121,27 @@ class Nearest {
     }
   }
 
+  /** Whether it comes before the nearest of a group. */
+  #isBefore(other: number, at: number): boolean {
+    const nearest = this.#nearest[at] as number;
+    return nearest >= 0 && (this.#ranks[other] as number) < (this.#ranks[nearest] as number);
+  }
+
   #take(at: number, other: number, cost: number): void {
     const best = this.#cost[at] as number;
-    if (cost > best || (cost === best && this.#isStale[at] === 0 && other >= (this.#nearest[at] as number)))
-      return;
+    if (cost > best || (cost === best && this.#isStale[at] === 0 && !this.#isBefore(other, at))) return;
     this.#cost[at] = cost;
     this.#nearest[at] = other;
     this.#isStale[at] = 0;
   }
 }
 
-/** The number of the least of the first values, the first of equal ones. */
-function leastOf(values: Float64Array, count: number): number {
+/** The number of the least of the first values, of equal ones that of the first rank. */
+function leastOf(values: Float64Array, ranks: Int32Array, count: number): number {
   let best = 0;
-  for (let at = 1; at < count; at++) if ((values[at] as number) < (values[best] as number)) best = at;
+  for (let at = 1; at < count; at++) {
+    const more = (values[at] as number) - (values[best] as number);
+    if (more < 0 || (more === 0 && (ranks[at] as number) < (ranks[best] as number))) best = at;
+  }
   return best;
 }

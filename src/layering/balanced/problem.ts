@@ -4,8 +4,14 @@ import type { Weights } from "../measure.js";
 import { closuresOf, closureWeights } from "./closures.js";
 import { coarseGroups } from "./coarse.js";
 import { type Costs, type Group, groupOf } from "./group.js";
+import { isSmall } from "./search.js";
 import { WeightedSets } from "./sets.js";
 
+/**
+ * Steps in which sizes double: smaller differences decide nothing, for where they do, a change anywhere makes another plan
+ * of paths that are alike. Chosen with `bench/layers`.
+ */
+const STEPS = 2;
 /** How many pairs of groups, times words of their sets, may be compared: some seconds of work. */
 const MOST_WORK = 6e8;
 /** Below it sets of nodes lie close together; more different weights than that are rounded. */
@@ -15,7 +21,7 @@ const UNREST = 0.02;
 
 export interface Problem {
   readonly costs: Costs;
-  /** What layers are made of, in an order that hashes have no part in. */
+  /** What layers are made of, in an order that hashes and sizes have no part in. */
   readonly units: readonly Group[];
   /** What all nodes weigh. */
   readonly weight: number;
@@ -30,10 +36,14 @@ export function problemOf(graph: Graph, weights: Weights, limit: number, parts?:
   const sets = new WeightedSets(likely);
   const closureWeight = closureWeights(graph, likely);
   const names = byName(graph);
-  const size = (node: number): number => graph.narSizes[node] ?? 0;
+  const size = (node: number): number => {
+    const bytes = graph.narSizes[node] ?? 0;
+    return isSmall(graph.pathCount) || bytes === 0
+      ? bytes
+      : 2 ** (Math.round(Math.log2(bytes) * STEPS) / STEPS);
+  };
   const order = Array.from({ length: graph.pathCount }, (_, node) => node).sort(
-    (one, other) =>
-      (closureWeight[other] ?? 0) - (closureWeight[one] ?? 0) || size(other) - size(one) || names(one, other),
+    (one, other) => (closureWeight[other] ?? 0) - (closureWeight[one] ?? 0) || names(one, other),
   );
   const most = Math.max(limit, Math.floor(Math.sqrt(MOST_WORK / Math.max(1, sets.words))));
   const lists =
