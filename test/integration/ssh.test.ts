@@ -1,6 +1,5 @@
 /** A store behind a real SSH server on this machine. */
 import { readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type NixStore, openStore, streamLayeredImage } from "laminix";
@@ -9,6 +8,7 @@ import { type NixStore as TestStore, startNixStore } from "../support/nixStore.j
 import { describeWith } from "../support/requirements.js";
 import { laminix } from "../support/run.js";
 import { type SshServer, sshStoreUrl, startSshServer } from "../support/sshServer.js";
+import { temporaryFolder } from "../support/temporary.js";
 
 describeWith(["nix-daemon", "nix-store", "ssh", "sshd", "linux"], "a store behind SSH", () => {
   let nix: TestStore;
@@ -89,13 +89,13 @@ describeWith(["nix-daemon", "nix-store", "ssh", "sshd", "linux"], "a store behin
 
   test("is trusted by the key that the URL has, and leaves no file of it", async () => {
     vi.stubEnv("NIX_SSHOPTS", `${server.options.join(" ")} -i ${server.key}`);
-    const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("laminix-ssh-"));
-    const before = leftovers();
+    await using folder = await temporaryFolder();
+    vi.stubEnv("TMPDIR", folder.path);
     // A key of known hosts is for a host and a port, but for the usual one.
     const hostKey = Buffer.from(server.hostKey).toString("base64");
     const opening = openStore(sshStoreUrl(server, nix, { "base64-ssh-public-host-key": hostKey }));
     await expect(opening.then((opened) => opened.close())).resolves.toBeUndefined();
-    expect(leftovers()).toEqual(before);
+    expect(readdirSync(folder.path)).toEqual([]);
     const other = Buffer.from(server.hostKey.replace(/(.{10})$/, "AAAAAAAAAA")).toString("base64");
     await expect(
       openStore(sshStoreUrl(server, nix, { "base64-ssh-public-host-key": other })),
@@ -104,7 +104,8 @@ describeWith(["nix-daemon", "nix-store", "ssh", "sshd", "linux"], "a store behin
       message: expect.stringMatching(/ssh ended with status 255/),
       hint: expect.stringContaining("nix-daemon --version"),
     });
-    expect(leftovers()).toEqual(before);
+    expect(readdirSync(folder.path)).toEqual([]);
+    vi.unstubAllEnvs();
     vi.stubEnv("NIX_SSHOPTS", server.env.NIX_SSHOPTS);
   });
 
