@@ -10,22 +10,23 @@ export interface Entry {
   readonly references: readonly string[];
 }
 
-/** An entry with how often it was updated in a stable release, and in the one before. */
+/** An entry with how often it was updated in a stable release, and in the two before it. */
 export interface UpdatedEntry extends Entry {
   readonly updates: number;
   readonly updatesBefore: number;
 }
 
 const script = path.join(projectRoot, "test/support/debian_graph.py");
+/** Where the package lists of releases are kept. */
+export const lists = path.join(projectRoot, ".cache/debian-lists");
 
 export async function debianGraph(packages: readonly string[]): Promise<Entry[]> {
   const { stdout } = await mustRun("python3", [script, ...packages], { timeout: 120_000 });
   return JSON.parse(stdout.toString()) as Entry[];
 }
 
-/** The packages of Debian 13, with their updates in it and in Debian 12. */
+/** The packages of Debian 13, with their updates in it, and in Debian 11 and 12. */
 export async function debianHistory(packages: readonly string[]): Promise<UpdatedEntry[]> {
-  const lists = path.join(projectRoot, ".cache/debian-lists");
   const args = [script, "--release", "trixie", "--lists", lists, ...packages];
   const { stdout } = await mustRun("python3", args, { timeout: 600_000 });
   return JSON.parse(stdout.toString()) as UpdatedEntry[];

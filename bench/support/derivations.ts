@@ -1,26 +1,30 @@
-/** A closure as builds have it: thousands of small files, the derivations, over few large sources. */
-import { Random } from "../../test/support/random.js";
-import type { Entry } from "./debianGraph.js";
+/** A closure as builds have it: a Nix's derivations, each over those of its sources and of what it is built with. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { NixStore } from "laminix";
+import { startNixStore } from "../../test/support/nixStore.js";
+import { mustRun, projectRoot } from "../../test/support/run.js";
+import { temporaryFolder } from "../../test/support/temporary.js";
+import { type Entry, lists } from "./debianGraph.js";
 
-/** Some 600 paths; the same each time. */
-export function derivations(): Entry[] {
-  const random = new Random(3);
-  const alphabet = "0123456789abcdfghijklmnpqrsvwxyz";
-  const path = (name: string): string =>
-    `/nix/store/${Array.from({ length: 32 }, () => alphabet.charAt(random.below(32))).join("")}-${name}`;
-  const entries: Entry[] = [];
-  const built: string[] = [];
-  for (let i = 0; i < 200; i++) {
-    const source = path(`package-${String(i)}.tar.gz`);
-    entries.push({ path: source, narSize: Math.round(Math.exp(9 + random.next() * 9)), references: [] });
-    const fetch = path(`package-${String(i)}.tar.gz.drv`);
-    entries.push({ path: fetch, narSize: 1000 + random.below(1000), references: built.slice(0, 3) });
-    const references = new Set([source, fetch, ...built.slice(0, 3)]);
-    for (let n = random.below(12); n > 0 && built.length > 0; n--)
-      references.add(built[built.length - 1 - random.below(Math.min(built.length, 60))] ?? source);
-    const derivation = path(`package-${String(i)}.drv`);
-    entries.push({ path: derivation, narSize: 1500 + random.below(6000), references: [...references] });
-    built.push(derivation);
-  }
-  return entries;
+const script = path.join(projectRoot, "test/support/debian_sources.py");
+const expression = path.join(import.meta.dirname, "derivations.nix");
+
+/** What a source package of Debian 12 is built with; the same paths each time. */
+export async function derivations(wanted: string): Promise<Entry[]> {
+  await using folder = await temporaryFolder("derivations");
+  const args = [script, "--release", "bookworm", "--lists", lists, wanted];
+  const graph = await mustRun("python3", args, { timeout: 600_000 });
+  const packages = folder.join("packages.json");
+  await writeFile(packages, graph.stdout);
+  // Paths would have other hashes in a folder with another name.
+  await using store = await startNixStore({ storeDir: "/nix/store" });
+  const made = await store.run("nix-instantiate", [expression, "--argstr", "packages", packages]);
+  await using nix = new NixStore(store.uri);
+  const closure = await nix.closure(made.stdout.toString().trim());
+  return Array.from(closure, (info) => ({
+    path: info.path,
+    narSize: info.narSize,
+    references: info.references,
+  }));
 }

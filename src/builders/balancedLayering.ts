@@ -6,22 +6,24 @@ import type { StorePath } from "../store/storePath.js";
 import { LaminixError } from "../errors.js";
 import { jsonOf, previousLayers, readPlan } from "./previousPlan.js";
 import type { LayeringOptions } from "./layering.js";
+import type { PlannedImage } from "./previousImage.js";
 import type { ResolvedSpec } from "./spec.js";
 import { type Hints, volatilitySchema, weightsFrom } from "./volatility.js";
 
-export type PlanningKeys = Pick<ResolvedSpec, "previous" | "history" | "volatility">;
+export type PlanningKeys = PlannedImage & Pick<ResolvedSpec, "previous" | "history" | "volatility">;
 
 /**
- * Reads the files that the spec names.
+ * Reads the files and images that the spec names.
  * @returns what to plan by, for each graph
- * @throws {LaminixError} ERR_SPEC, ERR_FILE_READ, ERR_JSON
+ * @throws {LaminixError} ERR_SPEC, ERR_FILE_READ, ERR_JSON; as `planOfImage`
  */
 export async function balancedOptions(
   spec: PlanningKeys,
   options: LayeringOptions,
 ): Promise<(graph: Graph) => BalancedOptions> {
   const weights = await weighing(spec, options);
-  const previous = spec.previous === null ? undefined : await readPlan(spec.previous, "previous", options);
+  const previous =
+    spec.previous === null ? undefined : await readPlan(spec.previous, "previous", spec, options);
   return (graph) => ({
     weights: weights(graph),
     ...(previous && { previous: previousLayers(previous, graph) }),
@@ -30,15 +32,16 @@ export async function balancedOptions(
 
 /**
  * @returns how likely each node of a graph is to change
- * @throws {LaminixError} ERR_SPEC, ERR_FILE_READ, ERR_JSON
+ * @throws {LaminixError} ERR_SPEC, ERR_FILE_READ, ERR_JSON; as `planOfImage`
  */
 export async function weighing(
   spec: PlanningKeys,
-  { signal, onProgress }: LayeringOptions,
+  options: LayeringOptions,
 ): Promise<(graph: Graph) => Weights> {
+  const { signal, onProgress } = options;
   const hints = await readHints(spec.volatility, { signal });
   const history: StorePath[][] = [];
-  for (const given of spec.history) history.push((await readPlan(given, "history", { signal })).flat());
+  for (const given of spec.history) history.push((await readPlan(given, "history", spec, options)).flat());
   const warn = (message: string): void => onProgress?.({ type: "warning", message });
   return (graph) => weightsFrom({ hints, history }, graph, warn);
 }

@@ -3,7 +3,7 @@
  * has is known from its history, and what goes on top of it goes there unseen.
  */
 import { LaminixError } from "../errors.js";
-import { storePathsInHistory } from "../image/inherit.js";
+import { storePathsInHistory } from "../image/history.js";
 import { isObject, type JsonObject } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { baseName } from "../store/storePath.js";

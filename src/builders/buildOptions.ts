@@ -23,7 +23,7 @@ export interface BuildOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Threads that hash layers, at the most; one for each core unless given. */
   readonly jobs?: number | undefined;
-  /** How registries are asked, of a base in one; by this process's environment unless given. */
+  /** How registries are asked, of a base or previous images in one; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
   /** Remembers what layers hash to; `false` for none. */
   readonly cache?: DigestCache | false | undefined;

@@ -28,14 +28,12 @@ export async function compareLayers(
 ): Promise<LayersComparison> {
   return withPlanning(spec, options, async ({ spec: resolved, parts, baseLayers }) => {
     const graph = graphOf(parts.closure, [], parts.inBase);
-    const weights = (await weighing(resolved, { signal: options.signal }))(graph);
+    const { signal, registries } = options;
+    const weights = (await weighing(resolved, { signal, registries }))(graph);
     const rows: (StrategyMeasure & Measure)[] = [];
     const add = async (strategy: StrategyMeasure["strategy"], asked: typeof resolved): Promise<void> => {
-      const plan = await planLayersOf(
-        asked,
-        parts,
-        await layeringOf(asked, baseLayers, { signal: options.signal }),
-      );
+      const layering = await layeringOf(asked, baseLayers, { signal, registries });
+      const plan = await planLayersOf(asked, parts, layering);
       rows.push({ strategy, layers: plan.length, ...measure(graph, plan, weights) });
     };
     for (const strategy of Object.keys(STRATEGIES) as Strategy[])

@@ -58,9 +58,12 @@ export async function layeredConf(file: string, options: LayeringOptions = {}): 
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
   const described = readJsonObject(image.baseJson);
-  using base = await baseOf(image, described, signal);
+  const architecture = architectureIn(described, image.baseJson);
+  const platform = { architecture, variant: undefined };
+  // Of a base that is for several platforms, the one that the image is for.
+  using base = await Base.of({ fromImage: image.fromImage, ...platform }, { signal });
   const inBase = (await base?.storeNames(storeDir, signal)) ?? new Set();
-  const layering = await layeringOf(image, base?.image.layers.length ?? 0, options);
+  const layering = await layeringOf({ ...image, ...platform }, base?.image.layers.length ?? 0, options);
   const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, layering);
   const tag = image.tag ?? hashPart(toStorePath(outputs.out, storeDir));
   const conf = new Map<string, Json>([
@@ -82,15 +85,10 @@ export async function layeredConf(file: string, options: LayeringOptions = {}): 
   return `${formatJson(conf, 2)}\n`;
 }
 
-/** Of a base that is for several platforms, the one that the image is for. */
-async function baseOf(
-  { fromImage, baseJson }: ImageAttributes,
-  described: JsonObject,
-  signal: AbortSignal | undefined,
-): Promise<Base | undefined> {
+function architectureIn(described: JsonObject, file: string): string {
   const architecture = described.get("architecture");
-  if (typeof architecture !== "string") throw malformed(baseJson, "architecture", "a string");
-  return Base.of({ fromImage, architecture, variant: undefined }, { signal });
+  if (typeof architecture === "string") return architecture;
+  throw malformed(file, "architecture", "a string");
 }
 
 function configIn(described: JsonObject, file: string): JsonObject {

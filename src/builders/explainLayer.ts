@@ -34,9 +34,9 @@ export async function explainLayer(
     const plan = await planLayersOf(resolved, parts, layering);
     const graph = graphOf(closure, [], inBase);
     const found = closure.get(toStorePath(path, parts.storeDir));
+    const { signal, registries } = options;
     const explanation =
-      found &&
-      explain(graph, plan, found.path, (await weighing(resolved, { signal: options.signal }))(graph));
+      found && explain(graph, plan, found.path, (await weighing(resolved, { signal, registries }))(graph));
     const content = plannedLayers(plan, closure)[(explanation?.layer ?? 0) - 1];
     if (found && explanation && content)
       return {

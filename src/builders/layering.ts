@@ -4,6 +4,8 @@ import { graphOf, type LayerPlan, type VirtualNode } from "../layering/graph.js"
 import { layerBudget, STRATEGIES } from "../layering/plan.js";
 import type { Closure } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
+import type { Registries } from "../transports/registry/registries.js";
+import type { PlanningKeys } from "./balancedLayering.js";
 import type { OnProgress } from "./progress.js";
 import type { ResolvedSpec } from "./spec.js";
 
@@ -18,20 +20,20 @@ export type Layering = (
 ) => LayerPlan;
 
 /** The keys of a spec that decide how store paths are put into layers. */
-export type LayeringKeys = Pick<
-  ResolvedSpec,
-  "layeringPipeline" | "maxLayers" | "strategy" | "previous" | "history" | "volatility"
->;
+export type LayeringKeys = PlanningKeys & Pick<ResolvedSpec, "layeringPipeline" | "maxLayers" | "strategy">;
 
 export interface LayeringOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Is told what a pipeline did that was perhaps not meant. */
+  /** Is told what was perhaps not meant, and which image a tag led to. */
   readonly onProgress?: OnProgress | undefined;
+  /** How registries are asked, of previous images in one; by this process's environment unless given. */
+  readonly registries?: Registries | undefined;
 }
 
 /**
  * @param baseLayers layers of the base image
- * @throws {LaminixError} ERR_LAYER_BUDGET; for what is in files ERR_SPEC, ERR_FILE_READ, ERR_JSON
+ * @throws {LaminixError} ERR_LAYER_BUDGET; for what is in files ERR_SPEC, ERR_FILE_READ, ERR_JSON; for
+ *   previous images as `planOfImage`
  */
 export async function layeringOf(
   spec: LayeringKeys,

@@ -1,4 +1,4 @@
-/** Plans of images that were there before, as `laminix layers --json` prints them. */
+/** Plans of images that were there before: as `laminix layers --json` prints them, or as the images tell them. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { LaminixError } from "../errors.js";
@@ -6,26 +6,41 @@ import type { Graph } from "../layering/graph.js";
 import type { PreviousLayer } from "../layering/balanced/previous.js";
 import type { StorePath } from "../store/storePath.js";
 import { storeDirOf } from "../store/storePath.js";
+import type { LayeringOptions } from "./layering.js";
+import { ofThatName } from "./ofThatName.js";
+import { isImage, planOfImage, type PlannedImage } from "./previousImage.js";
 import { keyOf } from "./volatility.js";
 
-export const planSchema = z.object({
+const layersSchema = z.object({
   layers: z.array(z.object({ paths: z.array(z.string()).readonly() })).readonly(),
 });
+const severalSchema = z.object({
+  images: z.array(z.object({ name: z.string(), ...layersSchema.shape })).readonly(),
+});
+/** Of an image, or of several that were planned together. */
+export const planSchema = z.union([layersSchema, severalSchema]);
 
 /**
  * Store paths, layer by layer.
- * @param given a plan, or the name of a file of JSON that has it
+ * @param given a plan, the name of a file of JSON that has it, or that of an image
  * @param key of the spec, for messages
- * @throws {LaminixError} ERR_SPEC, ERR_FILE_READ, ERR_JSON
+ * @param planned the image that is planned
+ * @throws {LaminixError} ERR_SPEC, ERR_FILE_READ, ERR_JSON; as `planOfImage`
  */
 export async function readPlan(
   given: unknown,
   key: string,
-  options: { readonly signal?: AbortSignal | undefined },
+  planned: PlannedImage,
+  options: LayeringOptions,
 ): Promise<StorePath[][]> {
+  if (typeof given === "string" && isImage(given)) return planOfImage(given, key, planned, options);
+  const { signal } = options;
+  const json = await jsonOf(given, key, { signal, form: "JSON, nor an image", hint: FORMS });
   const where = typeof given === "string" ? given : key;
-  const result = planSchema.safeParse(await jsonOf(given, key, options));
-  const layers = result.data?.layers.map(({ paths }) => [...paths] as StorePath[]);
+  const several = severalSchema.safeParse(json).data?.images.map((value) => ({ names: [value.name], value }));
+  const hint = 'an element of its "images" is a plan by itself';
+  const one = several ? ofThatName(several, { name: planned.name, where, key, hint }) : json;
+  const layers = layersSchema.safeParse(one).data?.layers.map(({ paths }) => [...paths] as StorePath[]);
   const wrong = layers?.flat().find((path) => storeDirOf(path) === undefined);
   if (layers && wrong === undefined) return layers;
   const what = wrong === undefined ? "it has no layers with paths" : `${wrong} is no store path`;
@@ -35,6 +50,16 @@ export async function readPlan(
   });
 }
 
+const FORMS =
+  "a plan is what laminix layers … --json prints; an image is a docker-archive, an OCI layout, or docker://REFERENCE";
+
+interface JsonOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What it should be, for messages. */
+  readonly form?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
 /**
  * What a spec has as JSON, or in a file of JSON that it names.
  * @throws {LaminixError} ERR_FILE_READ, ERR_JSON
@@ -42,26 +67,22 @@ export async function readPlan(
 export async function jsonOf(
   given: unknown,
   key: string,
-  { signal }: { readonly signal?: AbortSignal | undefined },
+  { signal, form = "JSON", hint }: JsonOptions,
 ): Promise<unknown> {
   if (typeof given !== "string") return given;
+  const about = { details: { path: given }, ...(hint !== undefined && { hint }) };
   let text: string;
   try {
     text = await readFile(given, { encoding: "utf8", signal });
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new LaminixError("ERR_FILE_READ", `${given}, named by ${key}, cannot be read`, {
-      cause,
-      details: { path: given },
-    });
+    const message = `${given}, named by ${key}, cannot be read`;
+    throw new LaminixError("ERR_FILE_READ", message, { cause, ...about });
   }
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new LaminixError("ERR_JSON", `${given}, named by ${key}, is not JSON`, {
-      cause,
-      details: { path: given },
-    });
+    throw new LaminixError("ERR_JSON", `${given}, named by ${key}, is not ${form}`, { cause, ...about });
   }
 }
 

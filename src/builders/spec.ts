@@ -31,6 +31,8 @@ function unknownCompressor({ input }: { readonly input?: unknown }): string {
   return `${given} is not a compressor; there are ${COMPRESSORS.join(", ")}`;
 }
 
+const PLAN = "must be a plan of layers, the name of a file of JSON that has it, or the name of an image";
+
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
   specVersion: z.literal(1).optional().describe("The version of this format."),
@@ -85,17 +87,17 @@ export const specSchema = z.strictObject({
       "Steps that put store paths into layers, in place of strategy and maxLayers: a list, or the name of a file of JSON.",
     ),
   previous: z
-    .union([text, planSchema], "must be a plan of layers, or the name of a file of JSON that has it")
+    .union([text, planSchema], PLAN)
     .nullable()
     .default(null)
     .describe(
-      "For strategy balanced: the plan of a previous image, whose layers are kept where little is lost by it. What layers --json prints, or the name of a file of it.",
+      "For strategy balanced: a previous image, whose layers are kept where little is lost by it: the name of one, its plan as layers --json prints it, or the name of a file of that.",
     ),
   history: z
-    .array(z.union([text, planSchema], "must be a plan of layers, or the name of a file of JSON that has it"))
+    .array(z.union([text, planSchema], PLAN))
     .default([])
     .describe(
-      "For strategy balanced: plans of previous images, the oldest first, which tell what changes often.",
+      "For strategy balanced: previous images or their plans, the oldest first, which tell what changes often.",
     ),
   volatility: z
     .union([text, volatilitySchema], "must be a list of hints, or the name of a file of JSON that has it")

@@ -12,18 +12,19 @@ import { type ImageSpec, resolveSpec } from "./spec.js";
 /**
  * Plans an image; its bytes are made when they are read. Commands of the spec run now.
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE,
- *   ERR_STORE_PATH, ERR_ARCHIVE for the base image, ERR_SCRIPT and ERR_PROGRAM for commands, and what connecting to the
+ *   ERR_STORE_PATH, ERR_ARCHIVE for the base image and previous ones, ERR_REGISTRY, ERR_REGISTRY_AUTH and
+ *   ERR_REGISTRY_UNREACHABLE for those in registries, ERR_SCRIPT and ERR_PROGRAM for commands, and what connecting to the
  *   store can throw
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
   checkBuildOptions(options);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, registries } = options;
   return assemble(
     resolveSpec(spec),
     spec,
     {
       begin: async (resolved, baseLayers) => {
-        const layering = await layeringOf(resolved, baseLayers, { signal, onProgress });
+        const layering = await layeringOf(resolved, baseLayers, { signal, onProgress, registries });
         return async (assembly) => {
           const { parts } = assembly;
           const plan = await planLayersOf(resolved, parts, layering);

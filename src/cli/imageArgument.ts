@@ -1,11 +1,12 @@
 /** The argument of commands that carry images somewhere: an image that is there already, or what one is made of. */
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { BuildOptions } from "../builders/buildOptions.js";
 import type { BuiltImage } from "../builders/builtImage.js";
 import type { ImageSpec } from "../builders/spec.js";
 import { LaminixError } from "../errors.js";
+import { firstBytes } from "../files/mayBe.js";
 import { storeDirOf } from "../store/storePath.js";
 import { DOCKER } from "../transports/reference.js";
 import type { LayerFlags } from "./formatFlags.js";
@@ -73,19 +74,6 @@ function refuseScript(path: string): void {
     details: { path },
     hint: `if it prints an image, as what nixpkgs' streamLayeredImage builds does, keep that: ${path} >image.tar`,
   });
-}
-
-function firstBytes(path: string, count: number): string {
-  const bytes = Buffer.alloc(count);
-  let file: number | undefined;
-  try {
-    file = openSync(path, "r");
-    return bytes.toString("latin1", 0, readSync(file, bytes, 0, count, 0));
-  } catch {
-    return ""; // opening it as an archive will tell why
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
 }
 
 /** An image that is there already is carried as it is. */

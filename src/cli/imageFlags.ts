@@ -86,13 +86,13 @@ export function withLayerFlags(command: Command): Command {
     )
     .option("--pipeline <FILE>", "steps that put store paths into layers, in JSON (a layeringPipeline)")
     .option(
-      "--previous <FILE>",
-      "a previous plan in JSON, whose layers balanced keeps where little is lost by it",
+      "--previous <PLAN|IMAGE>",
+      "a previous plan in JSON, or an image, whose layers balanced keeps where little is lost by it",
     )
     .addOption(
       new Option(
-        "--history <FILE>",
-        "a previous plan that tells balanced what changes (repeatable)",
+        "--history <PLAN|IMAGE>",
+        "a previous plan or image that tells balanced what changes (repeatable)",
       ).argParser(repeated),
     )
     .option("--hints <FILE>", "how often store paths change, for balanced, in JSON (volatility)")

@@ -53,6 +53,21 @@ export async function withRegistries<T>(
   return await use(registries);
 }
 
+/** Those that a spec, or the flags for one, names in registries. */
+export function imagesIn({
+  fromImage,
+  previous,
+  history = [],
+}: {
+  readonly fromImage?: unknown;
+  readonly previous?: unknown;
+  readonly history?: readonly unknown[] | undefined;
+}): string[] {
+  return [fromImage, previous, ...history].filter(
+    (name): name is string => typeof name === "string" && name.startsWith(DOCKER),
+  );
+}
+
 /** What `openImages` opens: a file or a folder where there is one, and otherwise what may be the name of an image. */
 export function imagePlace(argument: string): string {
   const isPath = /^[./~]|\.(?:tar|tgz|gz|zst|xz|bz2|json)$/.test(argument) || existsSync(argument);

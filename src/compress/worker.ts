@@ -1,5 +1,6 @@
 /** A thread that compresses chunks, one after another. */
-import { parentPort } from "node:worker_threads";
+import { once } from "node:events";
+import { MessageChannel, parentPort } from "node:worker_threads";
 import * as zlib from "node:zlib";
 import type { ChunkTask, Reply, Request } from "./messages.js";
 import { roomFor } from "./messages.js";
@@ -7,6 +8,10 @@ import { zstdOfNode } from "./nodeZstd.js";
 
 const port = parentPort;
 if (!port) throw new Error("this file runs in a worker thread only");
+/** What is transferred to it is gone at once, where garbage would wait until there are tens of megabytes of it. */
+const nowhere = new MessageChannel().port1;
+nowhere.close();
+await once(nowhere, "close");
 
 function encode({ format, level, memory, dictionary, length }: ChunkTask): Uint8Array {
   const chunk = new Uint8Array(memory, dictionary, length);
@@ -32,8 +37,11 @@ function encode({ format, level, memory, dictionary, length }: ChunkTask): Uint8
 function answer({ id, ...task }: Request): Reply {
   try {
     const bytes = encode(task);
+    const { length, buffer } = bytes;
     new Uint8Array(task.memory).set(bytes);
-    return { id, length: bytes.length };
+    // What is small lies beside others' bytes.
+    if (buffer.byteLength > Buffer.poolSize) nowhere.postMessage(undefined, [buffer as ArrayBuffer]);
+    return { id, length };
   } catch (error) {
     return { id, error };
   }

@@ -1,5 +1,5 @@
 /** Questions to files that need not be there. */
-import { accessSync, readFileSync } from "node:fs";
+import { accessSync, closeSync, openSync, readFileSync, readSync } from "node:fs";
 
 /** The file's text; empty where it cannot be read. */
 export function textIfThere(path: string): string {
@@ -17,5 +17,19 @@ export function isAccessible(path: string, mode: number): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Bytes at the file's beginning, as Latin-1; empty where it cannot be read. */
+export function firstBytes(path: string, count: number): string {
+  const bytes = Buffer.alloc(count);
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    return bytes.toString("latin1", 0, readSync(file, bytes, 0, count, 0));
+  } catch {
+    return "";
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -3,10 +3,9 @@
  * and the history.
  */
 import { withBaseEnvironment } from "./environment.js";
-import { LAYER_KIND } from "./blob.js";
+import { historyOf } from "./history.js";
 import type { Inherited } from "./image.js";
-import { type StorePath, storePathsIn } from "../store/storePath.js";
-import { isArray, isObject, type Json, type JsonObject } from "./json.js";
+import { isObject, type Json, type JsonObject } from "./json.js";
 import type { Layer } from "./layer.js";
 
 /** Sets by name: what is named in one's own is added, or put in place of what has that name. */
@@ -46,33 +45,4 @@ export function inheritHistory(configFile: JsonObject, layers: readonly Layer[],
       ]),
   );
   return { history: made, layers: layers.length };
-}
-
-/** Store paths that an image has by its own word: its history tells them of each layer that is made of some. */
-export function storePathsInHistory(
-  configFile: JsonObject,
-  layers: readonly Layer[],
-  storeDir: string,
-): StorePath[] {
-  const { telling } = historyOf(configFile);
-  if (telling.length !== layers.length) return [];
-  return layers.flatMap(({ asStored }, i) => {
-    const entry = telling[i];
-    const comment = isObject(entry) ? entry.get("comment") : undefined;
-    const isOfPaths = asStored?.annotations?.get(LAYER_KIND) === "store";
-    return isOfPaths && typeof comment === "string" ? storePathsIn(comment, storeDir) : [];
-  });
-}
-
-/** The entries, and those that tell of a layer. */
-function historyOf(configFile: JsonObject): {
-  readonly entries: readonly Json[];
-  readonly telling: readonly Json[];
-} {
-  const history = configFile.get("history");
-  const entries = isArray(history) ? history : [];
-  return {
-    entries,
-    telling: entries.filter((entry) => !isObject(entry) || entry.get("empty_layer") !== true),
-  };
 }

@@ -355,6 +355,31 @@ describe("images planned together", () => {
     expect(one!.slice(0, shared)).toEqual(other!.slice(0, shared));
   });
 
+  test("keep what hints say changes apart from what never does", async () => {
+    const nodes = packages(new Random(53), 60);
+    const store = storeOf(nodes);
+    const restless = nodes[59]!.name;
+    const specs = [0, 1].map((i) => ({
+      name: `image${i}`,
+      contents: contentsOf(nodes).filter((_, at) => at % 5 !== i),
+      maxLayers: 5,
+    }));
+    const layerWith = async (volatility: ImageSpec["volatility"]): Promise<readonly string[]> => {
+      const { images } = await planTogether(
+        specs.map((spec) => ({ ...spec, volatility })),
+        { store },
+      );
+      return images[0]!.layers.find(({ paths }) => paths.some((path) => path === restless))!.paths;
+    };
+    expect(await layerWith([])).not.toEqual([restless]);
+    expect(
+      await layerWith([
+        { match: "*", volatility: 0.001 },
+        { match: restless, volatility: 999 },
+      ]),
+    ).toEqual([restless]);
+  });
+
   test("need a budget, and specs", async () => {
     const options = { store: application };
     await expect(planTogether([{ name: "a", maxLayers: 1 }], options)).rejects.toMatchObject({

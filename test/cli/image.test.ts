@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { OutputClosed } from "../../dist/cli/io.js";
 import { namesOf, type ReadImage, readImage } from "../builders/image.js";
 import { describeWith } from "../support/requirements.js";
+import { mustRun, projectRoot } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { runMain, type Situation } from "./commandLine.js";
 
@@ -406,6 +407,28 @@ describe("laminix layers, of the strategy balanced", () => {
       1,
       expect.stringContaining("/nowhere, named by previous"),
     ]);
+  });
+
+  test("loads the client of registries for a previous image in one, and for nothing else", async () => {
+    const plan = folder.join("light.json");
+    writeFileSync(plan, JSON.stringify(await json([program])));
+    const script = `
+      import { createRequire } from "node:module";
+      import { main } from "${projectRoot}/dist/cli/main.js";
+      const quiet = { isTerminal: false, columns: 80, write: async () => {} };
+      const { signal } = new AbortController();
+      await main(process.argv.slice(1), { stdout: quiet, stderr: quiet, environment: {}, signal });
+      const loaded = Object.keys(createRequire("${projectRoot}/").cache);
+      console.log(loaded.some((file) => file.includes("/node_modules/undici/")));
+    `;
+    const isLoadedBy = async (...flags: string[]): Promise<string> => {
+      const args = ["layers", program, "--strategy", "balanced", ...flags, ...graph];
+      const node = ["--input-type=module", "--eval", script, "--", ...args];
+      return (await mustRun(process.execPath, node)).stdout.toString().trim();
+    };
+    expect(await isLoadedBy()).toBe("false");
+    expect(await isLoadedBy("--previous", plan, "--history", plan)).toBe("false");
+    expect(await isLoadedBy("--previous", "docker://127.0.0.1:1/web")).toBe("true");
   });
 
   test("compares the strategies", async () => {

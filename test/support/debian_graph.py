@@ -5,8 +5,9 @@
 
 prints what `nix path-info --json` would of a store that has them: a list with path, narSize (what is
 installed, by the package's own word) and references.  With a release, its package lists are fetched into
-the folder, and each entry has updates: how often the package was updated in that stable release, and
-updatesBefore: the same of the release before it, 0 where there was no such package.
+the folder, those of its security updates with them, and each entry has updates: how often the package
+was updated in that stable release, and updatesBefore: the same of the two releases before it, 0 where
+there was no such package.
 """
 
 import argparse
@@ -15,27 +16,35 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 
 from debian_store import Archive, hash_part, strong_components
 
-BEFORE = {"trixie": "bookworm"}
-NUMBER = {"bookworm": 12, "trixie": 13}
+BEFORE = {"trixie": ["bullseye", "bookworm"]}
+NUMBER = {"bullseye": 11, "bookworm": 12, "trixie": 13}
 
 
-def apt_of(release, lists):
-    """The environment of an apt of its own: the machine's mirror and keys, and nothing else of it."""
-    folder = os.path.abspath(os.path.join(lists, release))
+def mirror_of(label):
+    """Where the machine's apt has that archive of Debian from."""
+    wanted = ["Created-By: Packages", "Origin: Debian", f"Label: {label}"]
+    targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]
+    mirrors = subprocess.run(targets, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    if not mirrors:
+        sys.exit(f"apt knows no mirror of {label} here: run apt-get update")
+    return mirrors[0]
+
+
+def apt_of(release, lists, kind="deb"):
+    """The environment of an apt of its own: the machine's mirrors and keys, and nothing else of it.
+
+    Its kind is deb for packages, deb-src for their sources."""
+    folder = os.path.abspath(os.path.join(lists, f"{release}-security" if kind == "deb" else f"{release}-sources"))
     config = os.path.join(folder, "apt.conf")
     environment = {**os.environ, "APT_CONFIG": config}
     if os.path.exists(config):
         return environment
     for each in ("state/lists/partial", "cache/archives/partial", "none"):
         os.makedirs(os.path.join(folder, each), exist_ok=True)
-    wanted = ["Created-By: Packages", "Origin: Debian", "Label: Debian"]
-    targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]
-    mirrors = subprocess.run(targets, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-    if not mirrors:
-        sys.exit("apt knows no mirror of Debian here: run apt-get update")
     places = {
         "Dir::State": "state",
         "Dir::State::status": "status",
@@ -45,9 +54,10 @@ def apt_of(release, lists):
         "Dir::Etc::preferencesparts": "none",
     }
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    suites = [(mirror_of("Debian"), release), (mirror_of("Debian-Security"), f"{release}-security")]
     files = {
         "status": "",
-        "sources.list": f"deb [signed-by={keys}] {mirrors[0]} {release} main\n",
+        "sources.list": "".join(f"{kind} [signed-by={keys}] {mirror} {suite} main\n" for mirror, suite in suites),
         "apt.conf.new": "".join(f'{key} "{folder}/{name}";\n' for key, name in places.items()),
     }
     for name, text in files.items():
@@ -72,6 +82,14 @@ def updates(fields, release):
     return int(found.group(1)) if found else 0
 
 
+def updates_in(release, lists):
+    """How often each source package was updated in a release."""
+    counts = Counter()
+    for fields in archive_of(release, lists).fields.values():
+        counts[source(fields)] = max(counts[source(fields)], updates(fields, release))
+    return counts
+
+
 def source(fields):
     return fields.get("Source", fields["Package"]).split()[0]
 
@@ -84,11 +102,7 @@ def main():
     args = parser.parse_args()
 
     archive = archive_of(args.release, args.lists) if args.release else Archive()
-    before = {}
-    if args.release:
-        old = BEFORE[args.release]
-        for fields in archive_of(old, args.lists).fields.values():
-            before[source(fields)] = max(before.get(source(fields), 0), updates(fields, old))
+    before = sum((updates_in(old, args.lists) for old in BEFORE.get(args.release, [])), Counter())
     graph, path_of, entries = archive.closure(args.packages), {}, []
     for members in strong_components(graph):
         name = re.sub(r"[^A-Za-z0-9+._?=-]", "-", f"{members[0]}-{archive.version(members[0])}")
@@ -102,7 +116,7 @@ def main():
         if args.release:
             fields = [archive.fields[m] for m in members]
             entry["updates"] = max(updates(each, args.release) for each in fields)
-            entry["updatesBefore"] = max(before.get(source(each), 0) for each in fields)
+            entry["updatesBefore"] = max(before[source(each)] for each in fields)
         entries.append(entry)
     json.dump(entries, sys.stdout)
 

@@ -20,29 +20,37 @@ import {
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
+import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import type { ImageSpec } from "../../builders/spec.js";
 import type { PlanningOptions } from "../../builders/planLayers.js";
 
-interface LayersOptions extends CommonOptions, ImageFlags {
+interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags {
   readonly compare?: boolean;
   readonly explain?: string;
 }
 
 export function layers(io: Io): Command {
-  return withLayerFlags(
+  const described = withLayerFlags(
     withImageFlags(command("layers", "how an image's store paths would be put into layers")),
-  )
+  );
+  return withTrustFlags(described)
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .option("--compare", "what each strategy would move again when a path changes")
     .option("--explain <PATH>", "which layer a store path would be in, and why")
     .action(async (args: string[], options: LayersOptions) => {
       const { onProgress } = progress(io, options);
       const answer = await withStore(options, async (store) => {
-        const planning = { store, signal: io.signal, onProgress };
-        if (args.length > 1 && args.every((arg) => isSpec([arg])))
-          return answerTogether(options, await specsFrom(args, options, store, io), planning);
-        const spec = await specFrom(args, options, store, io);
-        return answerTo(options, spec, planning);
+        const isTogether = args.length > 1 && args.every((arg) => isSpec([arg]));
+        const specs = isTogether
+          ? await specsFrom(args, options, store, io)
+          : [await specFrom(args, options, store, io)];
+        return withRegistries(specs.flatMap(imagesIn), options, io, (registries) => {
+          const planning = { store, signal: io.signal, onProgress, registries };
+          const [spec] = specs;
+          return isTogether || !spec
+            ? answerTogether(options, specs, planning)
+            : answerTo(options, spec, planning);
+        });
       });
       if (options.json) return io.stdout.write(`${JSON.stringify(answer.facts)}\n`);
       await io.stdout.write(answer.text);

@@ -14,6 +14,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, repeated } from "../options.js";
 import { progress } from "../progress.js";
 import {
+  imagesIn,
   type PlatformFlags,
   platformIn,
   type TrustFlags,
@@ -57,7 +58,7 @@ export function push(io: Io): Command {
         hint: "laminix push ./result registry.example/app:1",
       });
     }
-    await withRegistries([reference], options, io, async (registries) => {
+    await withRegistries([reference, ...imagesIn(options)], options, io, async (registries) => {
       await pushTo(reference, args.slice(0, -1), registries, options, io);
     });
   });

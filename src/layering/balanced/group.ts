@@ -40,24 +40,18 @@ export function costOf({ size, weight, nodes }: Group, { unrest }: Costs): numbe
   return size * (weight + unrest * nodes.length);
 }
 
-/** What more it costs that two groups share a layer; where that is more than `most`, perhaps not all of it. */
-export function costOfUnion(one: Group, other: Group, { sets, unrest }: Costs, most = Infinity): number {
-  if (one.filled.length < other.filled.length) [one, other] = [other, one];
+/** What more it costs that two groups share a layer; where that is more than `most`, something more than it. */
+export function costOfUnion(one: Group, other: Group, costs: Costs, most = Infinity): number {
+  if (one.weight < other.weight) return costOfUnion(other, one, costs, most);
+  const { sets, unrest } = costs;
   const size = one.size + other.size;
   const known =
     other.size * (one.weight - other.weight) +
     unrest * (one.size * other.nodes.length + other.size * one.nodes.length);
+  if (known > most || sets.hasAll(one.closure, other.nodes)) return known;
+  if (known + size * sets.leastWeight > most) return Infinity;
   const mostWeight = size > 0 ? (most - known) / size : Infinity;
   return known + size * sets.weighWithout(other.closure, other.filled, one.closure, mostWeight);
-}
-
-/** What `costOfUnion` is at the least, without a look at the sets. */
-export function leastCostOfUnion(one: Group, other: Group, { unrest }: Costs): number {
-  const more = one.weight - other.weight;
-  return (
-    (more > 0 ? other.size * more : one.size * -more) +
-    unrest * (one.size * other.nodes.length + other.size * one.nodes.length)
-  );
 }
 
 export function union(one: Group, other: Group, { sets }: Costs): Group {

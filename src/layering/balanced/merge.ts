@@ -1,5 +1,5 @@
 /** Merging groups, the cheapest pair first, until no more are left than allowed. */
-import { type Costs, costOfUnion, type Group, leastCostOfUnion, union } from "./group.js";
+import { type Costs, costOfUnion, type Group, union } from "./group.js";
 
 /**
  * Each group knows its nearest, so that a step costs a look at each group, and at sets only where these may be near.
@@ -26,6 +26,9 @@ export function merged(
 class Nearest {
   readonly #groups: Group[];
   readonly #costs: Costs;
+  /** Of each group, beside one another for those who look at all. */
+  readonly #sizes: Float64Array;
+  readonly #weights: Float64Array;
   /** For each group, the number of its nearest, and what their union costs. */
   readonly #nearest: Int32Array;
   readonly #cost: Float64Array;
@@ -35,20 +38,24 @@ class Nearest {
   constructor(groups: Group[], costs: Costs) {
     this.#groups = groups;
     this.#costs = costs;
+    this.#sizes = Float64Array.from(groups, ({ size }) => size);
+    this.#weights = Float64Array.from(groups, ({ weight }) => weight);
     this.#nearest = new Int32Array(groups.length).fill(-1);
     this.#cost = new Float64Array(groups.length).fill(Infinity);
     this.#isStale = new Uint8Array(groups.length);
-    for (let at = 0; at < groups.length; at++) this.#find(at);
+    for (let at = 1; at < groups.length; at++) this.#compare(at, at - 1, -1, true);
   }
 
   /** The two that are nearest to each other. */
   pair(): { one: number; other: number; cost: number } {
     for (;;) {
-      let best = 0;
-      for (let at = 1; at < this.#groups.length; at++) if (this.#costAt(at) < this.#costAt(best)) best = at;
+      const best = leastOf(this.#cost, this.#groups.length);
       if (this.#isStale[best] === 0)
-        return { one: best, other: this.#nearest[best] as number, cost: this.#costAt(best) };
-      this.#find(best);
+        return { one: best, other: this.#nearest[best] as number, cost: this.#cost[best] as number };
+      const former = this.#nearest[best] as number;
+      this.#forget(best);
+      this.#compare(best, former, former + 1, false);
+      this.#compareAll(best, false);
     }
   }
 
@@ -56,6 +63,8 @@ class Nearest {
   merge(one: number, other: number): void {
     const groups = this.#groups;
     groups[one] = union(groups[one] as Group, groups[other] as Group, this.#costs);
+    this.#sizes[one] = groups[one].size;
+    this.#weights[one] = groups[one].weight;
     const last = groups.length - 1;
     for (let at = 0; at <= last; at++) {
       const nearest = this.#nearest[at];
@@ -65,43 +74,62 @@ class Nearest {
       } else if (nearest === last) this.#nearest[at] = other;
     }
     groups[other] = groups[last] as Group;
-    this.#nearest[other] = this.#nearest[last] as number;
-    this.#cost[other] = this.#costAt(last);
-    this.#isStale[other] = this.#isStale[last] as number;
+    for (const facts of [this.#sizes, this.#weights, this.#nearest, this.#cost, this.#isStale])
+      facts[other] = facts[last] as number;
     groups.pop();
-    this.#nearest[one] = -1;
-    this.#find(one);
-    // It may have become the nearest of others.
-    for (let at = 0; at < groups.length; at++) if (at !== one) this.#offer(at, one);
+    this.#forget(one);
+    this.#compareAll(one, true);
   }
 
-  #costAt(at: number): number {
-    return this.#cost[at] as number;
-  }
-
-  /** Finds the nearest of a group. Those that stood beside it at first are likely to be near, so they come first. */
-  #find(at: number): void {
-    const former = this.#nearest[at] as number;
+  #forget(at: number): void {
+    this.#nearest[at] = -1;
     this.#cost[at] = Infinity;
     this.#isStale[at] = 0;
-    if (former >= 0 && former !== at) this.#offer(at, former);
-    const count = this.#groups.length;
-    for (let step = 1; step < count; step++) {
-      if (at - step >= 0) this.#offer(at, at - step);
-      if (at + step < count) this.#offer(at, at + step);
+  }
+
+  /** Those that stood beside it at first are likely to be near, so they come first. */
+  #compareAll(at: number, isMutual: boolean): void {
+    this.#compare(at, at - 1, -1, isMutual);
+    this.#compare(at, at + 1, this.#groups.length, isMutual);
+  }
+
+  /**
+   * Looks whether others are the nearest of a group.
+   * @param isMutual whether it may be the nearest of theirs, too
+   */
+  #compare(at: number, first: number, end: number, isMutual: boolean): void {
+    const cost = this.#cost;
+    const sizes = this.#sizes;
+    const weights = this.#weights;
+    const size = sizes[at] as number;
+    const weight = weights[at] as number;
+    const step = first < end ? 1 : -1;
+    for (let other = first; other !== end; other += step) {
+      let most = cost[at] as number;
+      if (isMutual && most < (cost[other] as number)) most = cost[other] as number;
+      const more = weight - (weights[other] as number);
+      // The lighter one is touched as often as the heavier.
+      if ((more > 0 ? (sizes[other] as number) * more : size * -more) > most) continue;
+      const union = costOfUnion(this.#groups[at] as Group, this.#groups[other] as Group, this.#costs, most);
+      if (union > most) continue;
+      this.#take(at, other, union);
+      if (isMutual) this.#take(other, at, union);
     }
   }
 
-  #offer(at: number, other: number): void {
-    const group = this.#groups[at] as Group;
-    const candidate = this.#groups[other] as Group;
-    const best = this.#costAt(at);
-    if (leastCostOfUnion(group, candidate, this.#costs) > best) return;
-    const cost = costOfUnion(group, candidate, this.#costs, best);
+  #take(at: number, other: number, cost: number): void {
+    const best = this.#cost[at] as number;
     if (cost > best || (cost === best && this.#isStale[at] === 0 && other >= (this.#nearest[at] as number)))
       return;
     this.#cost[at] = cost;
     this.#nearest[at] = other;
     this.#isStale[at] = 0;
   }
+}
+
+/** The number of the least of the first values, the first of equal ones. */
+function leastOf(values: Float64Array, count: number): number {
+  let best = 0;
+  for (let at = 1; at < count; at++) if ((values[at] as number) < (values[best] as number)) best = at;
+  return best;
 }

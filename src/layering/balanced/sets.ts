@@ -9,6 +9,8 @@ export class WeightedSets {
   readonly words: number;
   /** For each node, the number of its bit. */
   readonly bits: Uint32Array;
+  /** What a node weighs at the least. */
+  readonly leastWeight: number;
   /** For each word, what a bit of it weighs. */
   readonly #bitWeights: Float64Array;
 
@@ -29,7 +31,16 @@ export class WeightedSets {
       last = weight;
     }
     this.words = bitWeights.length;
+    this.leastWeight = last ?? 0;
     this.#bitWeights = Float64Array.from(bitWeights);
+  }
+
+  hasAll(set: Uint32Array, nodes: readonly number[]): boolean {
+    for (const node of nodes) {
+      const bit = this.bits[node] as number;
+      if (((set[bit >>> 5] as number) & (1 << (bit & 31))) === 0) return false;
+    }
+    return true;
   }
 
   /** @param filled the words of the set that are not empty */

@@ -3,7 +3,7 @@
  * merged only with those that are in the same images; what these have in common is then in the same layers of each.
  */
 import type { Graph, LayerPlan } from "../graph.js";
-import { uniformWeights } from "../measure.js";
+import { uniformWeights, type Weights } from "../measure.js";
 import { inOrder } from "./balanced.js";
 import type { Costs, Group } from "./group.js";
 import { merged } from "./merge.js";
@@ -22,16 +22,21 @@ interface Share {
 }
 
 /**
+ * @param weights all are as likely to change unless given
  * @returns a plan for each image; at the bottom what the most of them share
  * @throws {LaminixError} ERR_GRAPH for a graph with a circle
  */
-export function together(graph: Graph, images: readonly PlannedTogether[]): LayerPlan[] {
+export function together(
+  graph: Graph,
+  images: readonly PlannedTogether[],
+  weights: Weights = uniformWeights(graph),
+): LayerPlan[] {
   const membership = graph.names.map((): number[] => []);
   for (const [image, { nodes }] of images.entries()) for (const node of nodes) membership[node]?.push(image);
   const numbers = new Map([...new Set(membership.map(String))].map((key, i) => [key, i]));
   const parts = Int32Array.from(membership, (key) => numbers.get(String(key)) ?? 0);
   const most = images.reduce((sum, { limit }) => sum + limit, 0);
-  const { units, costs } = problemOf(graph, uniformWeights(graph), most, parts);
+  const { units, costs } = problemOf(graph, weights, most, parts);
   const shares = new Shares();
   for (const unit of units) shares.add(membership[unit.nodes[0] ?? -1] ?? [], [unit]);
   for (const [image, { limit }] of images.entries())

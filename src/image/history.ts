@@ -1,0 +1,82 @@
+/** What an image's history tells of its layers. Format: Docker image specification 1.3, "Image JSON Description". */
+import { dirname } from "node:path/posix";
+import { type StorePath, storeDirOf, storePathsIn } from "../store/storePath.js";
+import { LAYER_KIND } from "./blob.js";
+import { isArray, isObject, type Json, type JsonObject } from "./json.js";
+import type { Layer } from "./layer.js";
+
+/** The entries, and those that tell of a layer. */
+export function historyOf(configFile: JsonObject): {
+  readonly entries: readonly Json[];
+  readonly telling: readonly Json[];
+} {
+  const history = configFile.get("history");
+  const entries = isArray(history) ? history : [];
+  return {
+    entries,
+    telling: entries.filter((entry) => !isObject(entry) || entry.get("empty_layer") !== true),
+  };
+}
+
+/** Store paths that an image has by its own word: its history tells them of each layer that is made of some. */
+export function storePathsInHistory(
+  configFile: JsonObject,
+  layers: readonly Layer[],
+  storeDir: string,
+): StorePath[] {
+  return commentsOf(configFile, layers).flatMap(({ comment, isAnnotated }) =>
+    isAnnotated ? storePathsIn(comment, storeDir) : [],
+  );
+}
+
+/**
+ * The layers of store paths, bottom first, as far as an image tells them: annotated ones, and those whose entries list
+ * store paths as nixpkgs writes them. The uppermost of all is the one of the image's root, which lists the contents,
+ * unless it is annotated. One that lists what another layer has is that of a base's root, or of what was put in again.
+ * @returns each path once
+ */
+export function storeLayersInHistory(configFile: JsonObject, layers: readonly Layer[]): StorePath[][] {
+  const told = commentsOf(configFile, layers).flatMap(({ comment, isAnnotated }) => {
+    const paths = listedIn(comment);
+    return paths ? [{ paths, isAnnotated }] : [];
+  });
+  const certain = told.filter(({ isAnnotated }) => isAnnotated);
+  const probable = told.slice(0, -1).filter(({ isAnnotated }) => !isAnnotated);
+  const seen = new Set<StorePath>();
+  const chosen = [...certain, ...probable].filter(({ paths }) => {
+    const isNew = paths.length > 0 && !paths.some((path) => seen.has(path));
+    if (isNew) for (const path of paths) seen.add(path);
+    return isNew;
+  });
+  return told.filter((each) => chosen.includes(each)).map(({ paths }) => paths);
+}
+
+interface Comment {
+  /** Empty where there is none. */
+  readonly comment: string;
+  /** Whether a manifest says that it is a layer of store paths. */
+  readonly isAnnotated: boolean;
+}
+
+/** Of each layer, where the history tells of as many as there are. */
+function commentsOf(configFile: JsonObject, layers: readonly Layer[]): Comment[] {
+  const { telling } = historyOf(configFile);
+  if (telling.length !== layers.length) return [];
+  return layers.map(({ asStored }, i) => {
+    const entry = telling[i];
+    const comment = isObject(entry) ? entry.get("comment") : undefined;
+    return {
+      comment: typeof comment === "string" ? comment : "",
+      isAnnotated: asStored?.annotations?.get(LAYER_KIND) === "store",
+    };
+  });
+}
+
+/** What `configFile` writes of a layer: Python's `repr` of a list, in which store paths need no escapes. */
+function listedIn(comment: string): StorePath[] | undefined {
+  const list = /^store paths: \[(.*)\]$/.exec(comment)?.[1];
+  if (list === undefined) return undefined;
+  const paths = list === "" ? [] : list.split(", ").map((item) => item.replace(/^'(.*)'$/, "$1"));
+  if (!paths.every((path) => storeDirOf(path) === dirname(path))) return undefined;
+  return [...new Set(paths)] as StorePath[];
+}
