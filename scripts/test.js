@@ -1,4 +1,4 @@
-// What `npm test` runs once scripts/setup is done. Every step runs, whatever became of the ones before it.
+// What `npm test` runs once scripts/setup is done. Every step runs, whatever became of the others.
 //
 //   npm test                  everything
 //   npm test -- test/store    only those test files
@@ -17,10 +17,10 @@ const filters = process.argv.slice(2);
 
 /** A step that hangs must not take the other steps' results with it. */
 const stepLimit = 40 * 60_000;
-let running;
+const running = new Set();
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
-    killGroup(running);
+    for (const child of running) killGroup(child);
     process.exit(130);
   });
 }
@@ -42,7 +42,7 @@ function run(command, args, { live = false, env = {} } = {}) {
       env: { ...process.env, ...env },
       stdio: live ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
     });
-    running = child;
+    running.add(child);
     let output = "";
     child.stdout?.setEncoding("utf8").on("data", (text) => (output += text));
     child.stderr?.setEncoding("utf8").on("data", (text) => (output += text));
@@ -51,10 +51,12 @@ function run(command, args, { live = false, env = {} } = {}) {
       killGroup(child);
     }, stepLimit);
     child.once("error", (error) => {
+      running.delete(child);
       clearTimeout(timer);
       resolve({ ok: false, output: `${command}: ${error.message}\n` });
     });
     child.once("close", (code) => {
+      running.delete(child);
       clearTimeout(timer);
       resolve({ ok: code === 0, output });
     });
@@ -164,7 +166,7 @@ function nodeHeaders() {
   return [beside, second].find((folder) => existsSync(path.join(folder, "include/node/node_api.h")));
 }
 
-const everything = {
+const lint = {
   "lint: eslint": check(bin("eslint"), "--max-warnings=0", "."),
   "lint: types of tests and scripts": check(bin("tsc"), "-p", "tsconfig.test.json"),
   "lint: formatting": check(bin("prettier"), "--check", "."),
@@ -172,32 +174,35 @@ const everything = {
   "lint: docs/reference.md is up to date": check("node", "scripts/reference.js", "--check"),
   "lint: package, publint": check(bin("publint"), "--strict"),
   "lint: package, attw": check(bin("attw"), "--pack", ".", "--profile", "esm-only"),
+};
+const native = {
   "tests: C++": { run: nativeTests },
   "tests: C++, fuzzed": { run: fuzz },
-  "tests: vitest": { run: () => vitest([]) },
   "tests: addon, built by node-gyp": { run: gypTests },
 };
-const steps =
-  filters.length === 0
-    ? everything
-    : { [`tests: vitest ${filters.join(" ")}`]: { run: () => vitest(filters) } };
 
-mkdirSync(cache, { recursive: true });
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
-for (const [title, step] of Object.entries(steps)) {
-  console.log(`\n=== ${title}`);
-  const start = performance.now();
-  const { passed, failed, skipped, output } = await step.run();
-  if (output) console.log(output.trimEnd());
-  sum.passed += passed;
-  sum.failed += failed;
-  sum.skipped += skipped;
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  const line = `${failed > 0 ? "FAILED" : "ok"}, ${seconds} s (${passed + failed + skipped} counted)`;
-  summary.push(`${title}: ${line}`);
-  console.log(`=== ${title}: ${line}`);
+async function inTurn(steps) {
+  for (const [title, step] of Object.entries(steps)) {
+    console.log(`\n=== ${title}`);
+    const start = performance.now();
+    const { passed, failed, skipped, output } = await step.run();
+    if (output) console.log(`\n--- ${title}\n${output.trimEnd()}`);
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const line = `${failed > 0 ? "FAILED" : "ok"}, ${seconds} s (${passed + failed + skipped} counted)`;
+    summary.push(`${title}: ${line}`);
+    console.log(`=== ${title}: ${line}`);
+  }
 }
+
+mkdirSync(cache, { recursive: true });
+// The linters use one core each, which leaves one for the compilers; vitest uses all.
+if (filters.length === 0) await Promise.all([inTurn(lint), inTurn(native)]);
+await inTurn({ [["tests: vitest", ...filters].join(" ")]: { run: () => vitest(filters) } });
 
 console.log(`\n${summary.join("\n")}\n`);
 let ok = sum.failed === 0;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { LaminixError } from "../errors.js";
 import type { OnProgress } from "./progress.js";
-import { type ImageSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
+import { type ImageSpec, type ResolvedSpec, resolveSpec, specSchema } from "./spec.js";
 
 const machineSchema = z.strictObject({
   runAsRoot: z
@@ -13,6 +13,9 @@ const machineSchema = z.strictObject({
   diskSize: z.int().min(1).default(1024).describe("The virtual machine's disk, in MiB."),
   buildVMMemorySize: z.int().min(1).default(512).describe("The virtual machine's memory, in MiB."),
 });
+
+/** Every key, for the published JSON schema. */
+export const singleLayerSpecSchema = specSchema.extend(machineSchema.shape);
 
 /** Keys of its own, beside those of `ImageSpec`; `contents` is another name for `copyToRoot` there. */
 export type SingleLayerSpec = ImageSpec & z.input<typeof machineSchema>;

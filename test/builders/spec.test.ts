@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { resolveSingleLayerSpec, singleLayerSpecSchema } from "../../src/builders/singleLayerSpec.js";
 import { type ImageSpec, resolveSpec, specSchema } from "../../src/builders/spec.js";
 import { parseSpec } from "../../src/builders/specFile.js";
 import { formatJson } from "../../src/image/json.js";
@@ -7,6 +8,13 @@ import { projectRoot } from "../support/run.js";
 
 const resolve = (spec: Readonly<Record<string, unknown>>): ReturnType<typeof resolveSpec> =>
   resolveSpec(spec as unknown as ImageSpec);
+
+/** With what the script's machine gets where the spec does not say, by the spec's keys. */
+function resolveSingleLayer(spec: Readonly<Record<string, unknown>>): object {
+  const asked = spec as unknown as ImageSpec;
+  const { diskSize, memory } = resolveSingleLayerSpec({ ...asked, runAsRoot: ":" }).runAsRoot!;
+  return { runAsRoot: null, ...resolveSingleLayerSpec(asked), diskSize, buildVMMemorySize: memory };
+}
 
 describe("an image's spec", () => {
   test("has dockerTools' defaults", () => {
@@ -187,11 +195,19 @@ describe("a spec in a file", () => {
   });
 });
 
-describe("the published schema of specs", () => {
-  const schema = JSON.parse(readFileSync(`${projectRoot}/dist/spec.schema.json`, "utf8"));
+describe.each([
+  ["spec.schema.json", specSchema, resolve],
+  ["build-image-spec.schema.json", singleLayerSpecSchema, resolveSingleLayer],
+])("the published %s", (file, { shape }, resolved) => {
+  const schema = JSON.parse(readFileSync(`${projectRoot}/dist/${file}`, "utf8"));
+
+  test("is exported by the package", () => {
+    const { exports } = JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8"));
+    expect(exports[`./${file}`]).toBe(`./dist/${file}`);
+  });
 
   test("describes every key, needs the name only, and knows no other keys", () => {
-    expect(Object.keys(schema.properties)).toEqual(Object.keys(specSchema.shape));
+    expect(Object.keys(schema.properties)).toEqual(Object.keys(shape));
     for (const property of Object.values<Record<string, unknown>>(schema.properties)) {
       expect(property["description"]).toMatch(/\.$/);
     }
@@ -200,10 +216,10 @@ describe("the published schema of specs", () => {
   });
 
   test("has the defaults that specs get", () => {
-    const resolved = resolve({ name: "a" }) as unknown as Record<string, unknown>;
+    const given = resolved({ name: "a" }) as unknown as Record<string, unknown>;
     for (const [key, property] of Object.entries<Record<string, unknown>>(schema.properties)) {
       if (key !== "config" && "default" in property)
-        expect([key, resolved[key]]).toEqual([key, property["default"]]);
+        expect([key, given[key]]).toEqual([key, property["default"]]);
     }
   });
 });

@@ -105,8 +105,8 @@ describeWith(["nix-daemon", "nix-store", "ssh", "sshd", "linux"], "a store behin
       hint: expect.stringContaining("nix-daemon --version"),
     });
     expect(readdirSync(folder.path)).toEqual([]);
+    vi.unstubAllEnvs();
     vi.stubEnv("NIX_SSHOPTS", server.env.NIX_SSHOPTS);
-    vi.stubEnv("TMPDIR", undefined);
   });
 
   test.each<[string, () => string, object]>([
