@@ -193,8 +193,10 @@ describe("a plan after several", () => {
       { name: "api", contents: contents.slice(0, 15), maxLayers: MAX_LAYERS },
       { name: "web", contents, maxLayers: MAX_LAYERS },
     ];
-    const together = await planTogether(specs, { store: storeOf(nodes) });
-    const [, { layers }] = together.images as [unknown, { layers: LayersPlan["layers"] }];
+    const planned = await planTogether(specs, { store: storeOf(nodes) });
+    const { layers } = await planOf(1);
+    const images = planned.images.map((image) => (image.name === "web" ? { ...image, layers } : image));
+    const together = { ...planned, images };
     const expected = await planOf(2, { previous: { layers } });
     expect(await planOf(2)).not.toEqual(expected);
     expect(await planOf(2, { previous: together })).toEqual(expected);
