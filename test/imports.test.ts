@@ -1,15 +1,17 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { node24Path } from "./support/node24.js";
 import { testWith } from "./support/requirements.js";
 import { mustRun } from "./support/run.js";
 import { moduleUrl } from "./support/script.js";
+import { temporaryFolder } from "./support/temporary.js";
 
-/** Prints the URL of each module, from the thread that finds them. */
+/** Writes down the URL of each module, from the thread that finds them. */
 const hook = `
-  import { writeSync } from "node:fs";
+  import { appendFileSync } from "node:fs";
   export async function resolve(specifier, context, next) {
     const found = await next(specifier, context);
-    writeSync(1, found.url + "\\n");
+    appendFileSync(process.env.LOADED, found.url + "\\n");
     return found;
   }`;
 
@@ -20,8 +22,11 @@ const script = `
 
 /** What `import "laminix"` loads, in a Node of its own: other packages by name, and parts of Node. */
 async function loadedBy(node: string): Promise<{ packages: string[]; builtins: string[] }> {
-  const { stdout } = await mustRun(node, ["--input-type=module", "--eval", script]);
-  const urls = stdout.toString().trim().split("\n");
+  await using folder = await temporaryFolder("imports");
+  const file = folder.join("loaded");
+  const env = { ...process.env, LOADED: file };
+  await mustRun(node, ["--input-type=module", "--eval", script], { env });
+  const urls = readFileSync(file, "utf8").trim().split("\n");
   const all = (pattern: RegExp): string[] => [
     ...new Set(urls.flatMap((url) => pattern.exec(url)?.[1] ?? [])),
   ];
