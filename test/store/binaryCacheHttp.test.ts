@@ -87,15 +87,19 @@ describeWith(needed, "a binary cache behind HTTP", () => {
   test("has the closure and the NARs of its folder; each narinfo is asked for once, over few connections", async () => {
     await using store = open({ parallel: 7 });
     await using local = open({}, `file://${folder}`);
-    let waiting = 0;
+    const waiting: (() => void)[] = [];
     let most = 0;
+    let lull: NodeJS.Timeout | undefined;
+    const answerAll = (): void => {
+      for (const answer of waiting.splice(0)) answer();
+    };
     server.misbehave = (request, response) => {
       if (!isFor(request, INFO)) return false;
-      most = Math.max(most, ++waiting);
-      setTimeout(() => {
-        waiting--;
-        response.end(readFileSync(folder + request.url!));
-      }, 5);
+      waiting.push(() => response.end(readFileSync(folder + request.url!)));
+      most = Math.max(most, waiting.length);
+      // Until it has been seen once, those that are still to come are waited for.
+      clearTimeout(lull);
+      lull = setTimeout(answerAll, most < 7 ? 300 : 5);
       return true;
     };
     const [closure, expected] = [await store.closure(root), await local.closure(root)];
