@@ -1,9 +1,12 @@
 import { defineConfig } from "vitest/config";
 
+/** Milliseconds for a test; under `npm run soak` each repeats what it does for long. */
+const testTimeout = process.env["LAMINIX_SOAK"] === "true" ? 2 * 3_600_000 : 120_000;
+
 const shared = {
   pool: "forks",
   maxWorkers: 2,
-  testTimeout: 120_000,
+  testTimeout,
   hookTimeout: 120_000,
 } as const;
 
