@@ -1,16 +1,21 @@
 /**
  * What layers hash to, remembered between runs: a small file a layer, named by its content key, and another for each
- * encoder that has compressed it. Many processes may use it at once, for a file is put in place whole. Whatever is not
- * right in it counts as not there.
+ * encoder that has compressed it. Many processes may use it at once, for a file is put in place whole. An entry that is
+ * damaged, or was not written by this user, counts as absent.
  */
 import { requireString } from "../arguments.js";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { debuglog } from "node:util";
+import { readOwnFile } from "../files/ownFile.js";
+import { isLeftBehind, ownTag } from "../files/owner.js";
 import { type Digest, hashOf, type LayerDigest } from "./layer.js";
 
 const debug = debuglog("laminix");
+
+/** Bytes; entries are shorter. */
+const MAX_ENTRY = 256;
 
 /** Entries of a kind are spread over 256 folders; each keeps this many at the most, the oldest going first. */
 const MAX_PER_FOLDER = 64;
@@ -87,8 +92,9 @@ export class DigestCache {
   }
 
   summary(): CacheSummary {
-    const plain = this.#folders(DIGESTS).flatMap((folder) => filesIn(folder));
-    const compressed = this.#folders(COMPRESSED).flatMap((folder) => filesIn(folder));
+    const [plain, compressed] = ([DIGESTS, COMPRESSED] as const).map((kind) =>
+      this.#folders(kind).flatMap(filesIn).filter(isEntry),
+    ) as [CacheFile[], CacheFile[]];
     const files = [...plain, ...compressed];
     return {
       path: this.path,
@@ -103,22 +109,19 @@ export class DigestCache {
   }
 
   #read(kind: Kind, key: string): BlobDigest | undefined {
-    try {
-      const match = /^(sha256:[0-9a-f]{64}) (\d{1,15})\n$/.exec(
-        readFileSync(this.#file(kind, key), "latin1"),
-      );
-      return match ? { digest: match[1] as Digest, size: Number(match[2]) } : undefined;
-    } catch {
-      return undefined;
-    }
+    const text = readOwnFile(this.#file(kind, key), MAX_ENTRY)?.toString("latin1") ?? "";
+    const match = /^(sha256:[0-9a-f]{64}) (\d{1,15}) [0-9a-f]{64}\n$/.exec(text);
+    if (!match) return undefined;
+    const blob = { digest: match[1] as Digest, size: Number(match[2]) };
+    return text === entryText(kind, key, blob) ? blob : undefined;
   }
 
-  #write(kind: Kind, key: string, { digest, size }: BlobDigest): void {
+  #write(kind: Kind, key: string, blob: BlobDigest): void {
     const file = this.#file(kind, key);
-    const temporary = `${file}.${String(process.pid)}`;
+    const temporary = `${file}.${ownTag()}`;
     try {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      writeFileSync(temporary, `${digest} ${String(size)}\n`);
+      writeFileSync(temporary, entryText(kind, key, blob), { flag: "wx", mode: 0o600 });
       renameSync(temporary, file);
       this.#prune(dirname(file));
     } catch (error) {
@@ -128,7 +131,9 @@ export class DigestCache {
   }
 
   #prune(folder: string): void {
-    const files = filesIn(folder);
+    const all = filesIn(folder);
+    for (const { path } of all) if (isLeftBehind(extname(path).slice(1))) remove(path);
+    const files = all.filter(isEntry);
     if (files.length <= MAX_PER_FOLDER) return;
     const byAge = files.toSorted((one, other) => one.mtime - other.mtime);
     for (const { path } of byAge.slice(0, files.length - MAX_PER_FOLDER)) remove(path);
@@ -160,12 +165,23 @@ function filesIn(folder: string): CacheFile[] {
   try {
     return readdirSync(folder).flatMap((name) => {
       const path = join(folder, name);
-      const stats = statSync(path, { throwIfNoEntry: false });
+      const stats = lstatSync(path, { throwIfNoEntry: false });
       return stats ? [{ path, size: stats.size, mtime: stats.mtimeMs }] : [];
     });
   } catch {
     return [];
   }
+}
+
+/** Not a file that another process is about to put in place. */
+function isEntry({ path }: CacheFile): boolean {
+  return extname(path) === "";
+}
+
+/** Ends with a checksum of all that the entry says, and of what it says it of. */
+function entryText(kind: Kind, key: string, { digest, size }: BlobDigest): string {
+  const checksum = hashOf([kind, key, digest, size]);
+  return `${digest} ${String(size)} ${checksum}\n`;
 }
 
 /** Removes a file or a folder, if it is there and may be. */

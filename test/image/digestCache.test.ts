@@ -1,9 +1,15 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
+  copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -13,6 +19,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type BlobDigest, defaultCacheDir, DigestCache } from "../../src/image/digestCache.js";
+import { ownTag } from "../../src/files/owner.js";
 import { hashOf, type LayerDigest } from "../../src/image/layer.js";
 import { testWith } from "../support/requirements.js";
 import { mustRun, projectRoot } from "../support/run.js";
@@ -90,6 +97,73 @@ describe("the digest cache", () => {
     }
     cache.put(key(1), digest(1));
     expect(cache.get(key(1))).toEqual(digest(1));
+  });
+
+  test("takes an entry with a changed digit, or that belongs elsewhere, for none", async () => {
+    await using folder = await temporaryFolder();
+    const cache = new DigestCache(folder.path);
+    cache.put(key(1), digest(1));
+    cache.put(key(2), digest(2));
+    cache.putCompressed(key(1), "gz 6", { digest: digest(1).diffId, size: 1 });
+    const good = readFileSync(fileOf(cache, key(1)), "latin1");
+    for (let at = 0; at < good.length; at++) {
+      const flipped = good[at] === "1" ? "2" : "1";
+      writeFileSync(fileOf(cache, key(1)), good.slice(0, at) + flipped + good.slice(at + 1));
+      expect(cache.get(key(1)), `${flipped} at ${String(at)}`).toBeUndefined();
+    }
+    copyFileSync(fileOf(cache, key(2)), fileOf(cache, key(1)));
+    expect(cache.get(key(1))).toBeUndefined();
+    const packed = readdirSync(folder.join("compressed"), { recursive: true, encoding: "utf8" });
+    copyFileSync(folder.join(`compressed/${String(packed.at(-1))}`), fileOf(cache, key(1)));
+    expect(cache.get(key(1))).toBeUndefined();
+    expect(cache.get(key(2))).toEqual(digest(2));
+  });
+
+  test("takes what is no small file of this user's for no entry, and waits for nothing", async () => {
+    await using folder = await temporaryFolder();
+    const cache = new DigestCache(folder.path);
+    const file = fileOf(cache, key(1));
+    cache.put(key(1), digest(1));
+    const kept = folder.join("kept");
+    renameSync(file, kept);
+    const makers = {
+      "a link to a good entry": () => symlinkSync(kept, file),
+      "a link to an endless file": () => symlinkSync("/dev/zero", file),
+      "a pipe without a writer": () => spawnSync("mkfifo", [file]),
+      "a large file": () => writeFileSync(file, Buffer.alloc(1 << 20)),
+    };
+    for (const [what, make] of Object.entries(makers)) {
+      make();
+      expect(lstatSync(file), what).toBeDefined();
+      expect(cache.get(key(1)), what).toBeUndefined();
+      cache.put(key(1), digest(1));
+      expect(cache.get(key(1)), what).toEqual(digest(1));
+      expect(readFileSync(kept, "latin1")).toBe(readFileSync(file, "latin1"));
+      rmSync(file);
+    }
+  });
+
+  testWith(["root"], "takes an entry of another user for none", async () => {
+    await using folder = await temporaryFolder();
+    const cache = new DigestCache(folder.path);
+    cache.put(key(1), digest(1));
+    chownSync(fileOf(cache, key(1)), 65534, 65534);
+    expect(cache.get(key(1))).toBeUndefined();
+  });
+
+  test("removes what a process that died was about to put in place", async () => {
+    await using folder = await temporaryFolder();
+    const cache = new DigestCache(folder.path);
+    const module = pathToFileURL(path.join(projectRoot, "dist/files/owner.js")).href;
+    const script = `console.log((await import(${JSON.stringify(module)})).ownTag())`;
+    const { stdout } = await mustRun(process.execPath, ["--input-type=module", "-e", script]);
+    cache.put(key(1), digest(1));
+    const leftBehind = `${fileOf(cache, key(1))}.${stdout.toString().trim()}`;
+    const inUse = `${fileOf(cache, key(1))}.${ownTag()}`;
+    for (const file of [leftBehind, inUse]) writeFileSync(file, "");
+    expect(cache.summary().entries).toBe(1);
+    cache.put(key(1), digest(1));
+    expect([leftBehind, inUse].map((file) => existsSync(file))).toEqual([false, true]);
   });
 
   test("takes an entry that is a folder, or a link to nowhere, for none", async () => {
