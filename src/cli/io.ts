@@ -1,13 +1,51 @@
 /** What a command line talks to. The program gives its own; tests give theirs. */
 import { fstatSync, writeSync } from "node:fs";
 import { cannotWrite } from "../files/cannotWrite.js";
+import { visible } from "./visible.js";
 
-export interface Io {
+/** What the program is given. */
+export interface Streams {
   readonly stdout: DataOutput;
   readonly stderr: TextOutput;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
+}
+
+/** What commands write to. */
+export interface Io extends Streams {
+  readonly stderr: TextOutput & {
+    /** Clears the line that was drawn last, on a terminal; the next text begins there. */
+    erase(): void;
+  };
+}
+
+/** To the beginning of the line, and nothing on it. */
+const ERASE = "\r\x1b[K";
+
+/**
+ * The one way of text to a terminal: whatever it quotes, a terminal shows it and obeys none of it. Bytes pass as they are, and so
+ * does text on a standard output that is no terminal.
+ */
+export function filtered(streams: Streams): Io {
+  const { stdout, stderr } = streams;
+  return {
+    ...streams,
+    stdout: {
+      isTerminal: stdout.isTerminal,
+      write: (data) => stdout.write(stdout.isTerminal && typeof data === "string" ? visible(data) : data),
+    },
+    stderr: {
+      isTerminal: stderr.isTerminal,
+      columns: stderr.columns,
+      write: (text) => {
+        stderr.write(visible(text));
+      },
+      erase: () => {
+        if (stderr.isTerminal) stderr.write(ERASE);
+      },
+    },
+  };
 }
 
 export interface DataOutput {

@@ -1,9 +1,8 @@
 /** The command line: what it understands, and what its errors look like. */
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
-import { type Io, OutputClosed } from "./io.js";
+import { filtered, type Io, OutputClosed, type Streams } from "./io.js";
 import { withCommonOptions } from "./options.js";
-import { eraseProgress } from "./progress.js";
 import { version } from "./version.js";
 
 /** Exit codes. */
@@ -68,7 +67,8 @@ async function commandsFor([first = ""]: readonly string[], io: Io): Promise<Com
  * @param argv the arguments, without the program
  * @returns the exit code
  */
-export async function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(argv: readonly string[], streams: Streams): Promise<number> {
+  const io = filtered(streams);
   let help = "";
   const program = new Command("laminix")
     .description("Container images from Nix store paths, and questions to the Nix store.")
@@ -97,7 +97,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     return DONE;
   } catch (error) {
-    eraseProgress(io);
+    io.stderr.erase();
     if (error instanceof OutputClosed) return CLOSED;
     if (io.signal.aborted) return INTERRUPTED;
     report(error, io, argv);

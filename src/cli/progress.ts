@@ -5,9 +5,6 @@ import type { Io } from "./io.js";
 
 const kinds = { store: "", contents: "the image's root", base: "base image" } as const;
 
-/** To the beginning of the line, and nothing on it. */
-const ERASE = "\r\x1b[K";
-
 export interface Progress {
   readonly onProgress: OnProgress;
   /** Ends the drawn line; `summary` is printed where it makes sense. */
@@ -23,10 +20,12 @@ export function progress(
   const draw = (text: string): void => {
     if (text === drawnLast) return;
     drawnLast = text;
-    stderr.write(`${ERASE}${text.slice(0, Math.max(20, stderr.columns - 1))}`);
+    stderr.erase();
+    stderr.write(text.slice(0, Math.max(20, stderr.columns - 1)));
   };
   const line = (text: string): void => {
-    stderr.write(stderr.isTerminal ? `${ERASE}${text}\n` : `${text}\n`);
+    stderr.erase();
+    stderr.write(`${text}\n`);
   };
   let expected: number | undefined;
   let begun = 0;
@@ -71,11 +70,6 @@ export function progress(
       line(summary);
     },
   };
-}
-
-/** Takes a drawn line away, so that what comes next begins on a line of its own. */
-export function eraseProgress({ stderr }: Pick<Io, "stderr">): void {
-  if (stderr.isTerminal) stderr.write(ERASE);
 }
 
 type FetchEvent = Extract<ProgressEvent, { readonly type: "fetch" }>;

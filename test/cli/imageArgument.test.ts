@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // Threads are started from compiled files.
 import { withImage } from "../../dist/cli/imageArgument.js";
-import type { Io } from "../../dist/cli/io.js";
+import { filtered } from "../../dist/cli/io.js";
 import type { BuiltImage, Layer } from "../../dist/index.js";
 import { archiveOf, layerOf } from "../support/images.js";
 import { failureOf } from "../support/failure.js";
@@ -30,12 +30,12 @@ beforeAll(async () => {
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 
-const io: Io = {
+const io = filtered({
   stdout: { isTerminal: false, write: () => Promise.resolve() },
   stderr: { isTerminal: false, columns: 80, write: () => undefined },
   environment: {},
   signal: new AbortController().signal,
-};
+});
 
 /** What arguments name: a path as it was given, or the name of an image that was made for it. */
 function named(args: readonly string[], flags: Readonly<Record<string, unknown>> = {}): Promise<string> {
