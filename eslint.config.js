@@ -24,7 +24,7 @@ const rooms = {
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tree", "tar", ...ground],
-  cli: ["builders", "evaluator", "transports", "image", "store", "files", "errors"],
+  cli: ["builders", "vm", "evaluator", "transports", "image", "store", "files", "process", "errors"],
 };
 
 const source = path.resolve(import.meta.dirname, "src");

@@ -1,19 +1,14 @@
 #!/usr/bin/env node
-import { standardOutput } from "./io.js";
-import { main } from "./main.js";
+import { listenForInterruption } from "./interruption.js";
 
-const controller = new AbortController();
-const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-let interrupted: number | undefined;
-for (const [name, code] of Object.entries(codes)) {
-  process.once(name, () => {
-    interrupted = code;
-    controller.abort(new DOMException(`interrupted by ${name}`, "AbortError"));
-  });
-}
+const interruption = listenForInterruption();
+// Progress and errors that nobody reads, or that have no room, are no reason to stop.
+process.stderr.on("error", () => undefined);
 
+// All else is loaded by now, or a signal would end the program in the midst of it.
+const [{ standardOutput }, { main }] = await Promise.all([import("./io.js"), import("./main.js")]);
 const status = await main(process.argv.slice(2), {
-  stdout: standardOutput(controller.signal),
+  stdout: standardOutput(interruption.signal),
   stderr: {
     isTerminal: process.stderr.isTTY && !process.env.CI && process.env.TERM !== "dumb",
     columns: process.stderr.columns || 80, // some terminals do not know their size
@@ -22,7 +17,7 @@ const status = await main(process.argv.slice(2), {
     },
   },
   environment: process.env,
-  signal: controller.signal,
+  signal: interruption.signal,
 });
 // Not waiting for what is still open: a reader that has stalled would keep the process for ever.
-process.exit(interrupted ?? status);
+process.exit(interruption.code ?? status);

@@ -1,6 +1,7 @@
 /** The command line: what it understands, and what its errors look like. */
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
+import { removeLeftBehind } from "../files/temporary.js";
 import { filtered, type Io, OutputClosed, type Streams } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { version } from "./version.js";
@@ -13,6 +14,8 @@ const INTERRUPTED = 130;
 const CLOSED = 141;
 
 type MakeCommand = (io: Io) => Command;
+
+const STORE = "The Nix store:";
 
 type LoadCommand = () => Promise<MakeCommand>;
 
@@ -32,7 +35,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     push: async () => (await import("./commands/push.js")).push,
     pull: async () => (await import("./commands/pull.js")).pull,
   },
-  "The Nix store:": {
+  [STORE]: {
     closure: async () => (await import("./commands/closure.js")).closure,
     referrers: async () => (await import("./commands/referrers.js")).referrers,
     tree: async () => (await import("./commands/tree.js")).tree,
@@ -62,6 +65,12 @@ async function commandsFor([first = ""]: readonly string[], io: Io): Promise<Com
   );
 }
 
+/** Removes temporary files of runs that were killed. */
+async function cleanUp(io: Io): Promise<void> {
+  const rest = removeLeftBehind();
+  if (rest.length > 0) await (await import("../vm/leftBehind.js")).removeMapped(rest, io.signal);
+}
+
 /**
  * Runs one command line.
  * @param argv the arguments, without the program
@@ -82,6 +91,10 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
       writeErr: () => undefined,
     });
   program.addHelpText("after", examples);
+  // What images are made with may be large; a question to the store has no time for what others left.
+  program.hook("preAction", async (_, command) => {
+    if (command.helpGroup() !== STORE) await cleanUp(io);
+  });
   for (const command of await commandsFor(argv, io)) {
     program.addCommand(withCommonOptions(command.copyInheritedSettings(program)));
   }

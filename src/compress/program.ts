@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { onAbort } from "../abort.js";
 import { type ErrorCode, LaminixError } from "../errors.js";
+import { endGroup, startGroup } from "../process/group.js";
 import { through } from "./through.js";
 
 export interface FilterProgram {
@@ -33,12 +34,13 @@ export async function* filter(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
-  const child = spawn(filterProgram.program, filterProgram.args, { stdio: "pipe", env: environment() });
+  const { program, args } = filterProgram;
+  const child = startGroup(() => spawn(program, args, { detached: true, stdio: "pipe", env: environment() }));
   const ended = endOf(child);
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID)));
   const kill = (): void => {
-    child.kill("SIGKILL");
+    endGroup(child);
   };
   const forget = onAbort(signal, kill);
   try {

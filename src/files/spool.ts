@@ -1,10 +1,9 @@
 /** Bytes that wait in a temporary file. */
-import { randomUUID } from "node:crypto";
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import type { RandomAccess } from "./randomAccess.js";
+import { temporaryPath } from "./temporary.js";
 
 /** Bytes that are read at a time. */
 const PIECE = 1 << 16;
@@ -81,7 +80,7 @@ function writing<T>(write: () => T): T {
 }
 
 function openNameless(): number {
-  const path = join(tmpdir(), `laminix-${randomUUID()}`);
+  const path = temporaryPath();
   const fd = openSync(path, "wx+", 0o600);
   unlinkSync(path);
   return fd;

@@ -1,18 +1,21 @@
 /** A folder for as long as some work takes. */
-import { mkdtempSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { removeTree } from "./removeTree.js";
+import { temporaryPath } from "./temporary.js";
+import { unfinished } from "./unfinished.js";
 
 export class TemporaryFolder implements Disposable {
-  readonly path: string;
+  readonly path = temporaryPath();
 
   /** @throws {LaminixError} ERR_FILE_WRITE */
   constructor() {
+    unfinished.add(this.path);
     try {
-      this.path = mkdtempSync(join(tmpdir(), "laminix-"));
+      mkdirSync(this.path, 0o700);
     } catch (cause) {
+      unfinished.delete(this.path);
       throw new LaminixError("ERR_FILE_WRITE", `a temporary folder cannot be made in ${tmpdir()}`, {
         cause,
         details: { path: tmpdir() },
@@ -23,5 +26,6 @@ export class TemporaryFolder implements Disposable {
 
   [Symbol.dispose](): void {
     removeTree(this.path);
+    unfinished.delete(this.path);
   }
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import { onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
-import { hold, release, signalGroup } from "./group.js";
+import { endGroup, signalGroup, startGroup } from "./group.js";
 import { LineSplitter } from "./lines.js";
 
 export interface RunOptions {
@@ -39,9 +39,9 @@ const GRACE = 2000;
 
 /**
  * Runs a program until it ends with 0. It leads a process group of its own, which gets SIGTERM, and SIGKILL two
- * seconds later, when the signal aborts, the output is too large, or a callback throws; the promise rejects when the
- * program has ended and the rest of its group has been sent SIGKILL. Nothing of it outlives this process, unless a
- * signal ends that.
+ * seconds later, when the signal aborts, the output is too large, or a callback throws. The promise settles when the
+ * program has ended and the rest of its group has been sent SIGKILL. Nothing of the group outlives this process, whatever
+ * ends that.
  * @throws {LaminixError} ERR_PROGRAM with `details`: `program`, `stderr` (its end), and, where it ran to its end,
  *   `exitCode` and `signal`, of which one is null
  */
@@ -52,8 +52,6 @@ export async function run(
 ): Promise<RunResult> {
   options.signal?.throwIfAborted();
   const child = start(program, args, options);
-  const { pid } = child;
-  if (pid !== undefined) hold(pid);
   const stop = new Stop(child);
   const output = collect(child, program, options, stop);
   const stopListening = onAbort(options.signal, () => {
@@ -77,19 +75,21 @@ export async function run(
   } finally {
     stopListening();
     stop.clear();
-    if (pid !== undefined) release(pid);
+    endGroup(child);
   }
 }
 
 function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {
   const hasInput = options.input !== undefined || options.endlessInput;
   try {
-    return spawn(program, args, {
-      detached: true,
-      env: { ...process.env, ...options.env },
-      stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
-      ...(options.cwd !== undefined && { cwd: options.cwd }),
-    });
+    return startGroup(() =>
+      spawn(program, args, {
+        detached: true,
+        env: { ...process.env, ...options.env },
+        stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
+        ...(options.cwd !== undefined && { cwd: options.cwd }),
+      }),
+    );
   } catch (cause) {
     // Such as arguments that are too long.
     throw notStarted(program, options, cause);

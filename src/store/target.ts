@@ -1,7 +1,7 @@
 /** Where a daemon is, and what it takes to get there. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { TemporaryFolder } from "../files/temporaryFolder.js";
 import type { NativeTarget } from "./native.js";
 import { withKnownHosts } from "./sshCommand.js";
 
@@ -24,13 +24,13 @@ export function prepare(target: DaemonTarget): ReadyTarget {
   if ("socket" in target || knownHosts === undefined) {
     return { native: target, [Symbol.dispose]: () => undefined };
   }
-  const folder = mkdtempSync(path.join(tmpdir(), "laminix-ssh-"));
-  const file = path.join(folder, "known-hosts");
+  const folder = new TemporaryFolder();
+  const file = path.join(folder.path, "known-hosts");
   writeFileSync(file, knownHosts, { mode: 0o600 });
   return {
     native: { program: target.program, args: withKnownHosts(target, file) },
     [Symbol.dispose]: () => {
-      rmSync(folder, { recursive: true, force: true });
+      folder[Symbol.dispose]();
     },
   };
 }

@@ -1,10 +1,11 @@
 import { getEventListeners } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LaminixError } from "laminix";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/process/run.js";
+import { isAlive, numberIn, type Process, processes } from "../support/processes.js";
 import { describeWith } from "../support/requirements.js";
 import { projectRoot, run as runInTest } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
@@ -20,39 +21,8 @@ async function failureOf(promise: Promise<unknown>): Promise<LaminixError> {
   return error as LaminixError;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    // A zombie is dead, but not yet buried by whoever adopted it.
-    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
 /** What is alive of a process group. */
-function membersOf(group: number): number[] {
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        const [state, , leader] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        return Number(leader) === group && state !== "Z";
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** Waits for a number that a program writes into a file. */
-async function numberIn(file: string): Promise<number> {
-  for (;;) {
-    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-    if (text.endsWith("\n")) return Number(text);
-    await sleep(5);
-  }
-}
+const membersOf = (group: number): Process[] => processes().filter((process) => process.group === group);
 
 describe("a program", () => {
   test("gets its input, and gives its output", async () => {
@@ -211,6 +181,16 @@ describeWith(["linux"], "an abort", () => {
     const running = sh("sleep 1000", { signal: controller.signal });
     controller.abort(null);
     await expect(running).rejects.toBe(null);
+  });
+});
+
+describeWith(["linux"], "a program that ends", () => {
+  test.each(["exit 0", "exit 1"])("with %s ends what it has left in its group", async (end) => {
+    await using folder = await temporaryFolder();
+    const child = folder.join("child");
+    await sh(`sleep 1000 >&- 2>&- & echo $! >${child}; ${end}`).catch(() => undefined);
+    const pid = await numberIn(child);
+    while (isAlive(pid)) await sleep(5);
   });
 });
 

@@ -1,0 +1,48 @@
+/** Signals that tell the program to end: the first one is a request, the third one an order. */
+import { writeSync } from "node:fs";
+import { unfinished } from "../files/unfinished.js";
+
+/** Exit codes, as shells tell of a program that such a signal has ended. */
+const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** With this many, whichever they are, the program ends at once. */
+const ORDER = 3;
+
+export interface Interruption {
+  /** Aborts with the first signal. */
+  readonly signal: AbortSignal;
+  /** The exit code that it asks for, once there was one. */
+  readonly code: number | undefined;
+}
+
+/**
+ * Listens from now on. What the first signal aborts cleans up; the second one, which may be a person's impatience or
+ * a terminal's way of telling the same to everybody again, does not disturb that.
+ */
+export function listenForInterruption(): Interruption {
+  const controller = new AbortController();
+  const interruption: { signal: AbortSignal; code: number | undefined } = {
+    signal: controller.signal,
+    code: undefined,
+  };
+  let count = 0;
+  for (const [name, code] of Object.entries(CODES)) {
+    process.on(name, () => {
+      interruption.code ??= code;
+      count++;
+      if (count === 1) controller.abort(new DOMException(`interrupted by ${name}`, "AbortError"));
+      if (count === ORDER) endNow(interruption.code);
+    });
+  }
+  return interruption;
+}
+
+/** Programs that still run are killed with this process. */
+function endNow(code: number): never {
+  const left = [...unfinished].map((path) => `  ${path}\n`).join("");
+  try {
+    if (left !== "") writeSync(2, `laminix: ended while it cleaned up; this is left:\n${left}`);
+  } catch {
+    // Nobody listens.
+  }
+  process.exit(code);
+}
