@@ -13,7 +13,7 @@ const rooms = {
   arguments: ["errors"],
   process: ["errors", "abort", "arguments"],
   compress: ["errors", "abort", "process"],
-  files: ["errors"],
+  files: ["errors", "abort"],
   nar: ["errors", "abort", "arguments", "files"],
   store: ground,
   evaluator: ["store", ...ground],

@@ -1,5 +1,5 @@
 /** dockerTools' `buildImage`: an image with everything in one layer, in a file. */
-import { type BuildFileOptions, checkOutput, type ImageFile, writeImageFile } from "./imageFile.js";
+import { type BuildFileOptions, type ImageFile, openImageOutput, writeImageFile } from "./imageFile.js";
 import { singleLayerImage } from "./singleLayerImage.js";
 import type { SingleLayerSpec } from "./singleLayerSpec.js";
 
@@ -11,7 +11,7 @@ import type { SingleLayerSpec } from "./singleLayerSpec.js";
  *   store can throw
  */
 export async function buildImage(spec: SingleLayerSpec, options: BuildFileOptions): Promise<ImageFile> {
-  checkOutput(options);
+  await using output = await openImageOutput(options);
   await using image = await singleLayerImage(spec, options);
-  return await writeImageFile(image, options);
+  return await writeImageFile(image, output, options);
 }

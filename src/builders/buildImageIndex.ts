@@ -8,20 +8,22 @@ import {
   requireString,
 } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
+import type { Output } from "../files/output.js";
 import { DigestCache } from "../image/digestCache.js";
 import { imageIndex } from "../image/imageIndex.js";
 import { type Digest, type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeFileWhole } from "../transports/file.js";
+import { writeArchive } from "../transports/file.js";
 import type { CarriedImage, CarriedIndex } from "../transports/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
+import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import { wholeReference } from "../transports/reference.js";
 import type { BuiltImage } from "./builtImage.js";
 import { CarriedImages, checkImages } from "./carriedImages.js";
-import type { BuildFileOptions, ImageFormat } from "./imageFile.js";
+import { type BuildFileOptions, type ImageFormat, type ImageOutput, openImageOutput } from "./imageFile.js";
 import { digestCacheOf } from "./layerTools.js";
 import { requireLevel } from "./pushOptions.js";
 
@@ -67,7 +69,17 @@ export async function buildImageIndex(
   options: ImageIndexOptions,
 ): Promise<ImageIndexFile> {
   checkArguments(images, options);
-  const { signal, output, format = "oci-dir", jobs, layerCompression = "gz", registries } = options;
+  await using output = await openImageOutput({ format: "oci-dir", ...options });
+  return await writeImageIndex(output, images, options);
+}
+
+/** The same, to a place that has been checked. */
+export async function writeImageIndex(
+  output: ImageOutput,
+  images: readonly (string | BuiltImage)[],
+  options: Omit<ImageIndexOptions, "output" | "format">,
+): Promise<ImageIndexFile> {
+  const { signal, jobs, layerCompression = "gz", registries } = options;
   requireLevel(options.layerCompressionLevel, layerCompression);
   using carried = await CarriedImages.of(images, { signal, platform: "all", kept: ["oci"], registries });
   const all = carried.images;
@@ -81,11 +93,11 @@ export async function buildImageIndex(
     beforeIndex: () => carried.check(signal),
   };
   const { digest, size } =
-    format === "oci-dir"
+    output instanceof LayoutFolder
       ? await intoFolder(output, entry, writing)
       : await intoArchive(output, entry, writing);
   const platforms = all.flatMap(({ platform }) => (platform ? [platform] : []));
-  return { path: output, size, digest, platforms };
+  return { path: output.path, size, digest, platforms };
 }
 
 interface Written {
@@ -93,12 +105,20 @@ interface Written {
   readonly size: number;
 }
 
-async function intoFolder(path: string, entry: CarriedIndex, options: LayoutWriteOptions): Promise<Written> {
-  const { targets, size } = await writeOciFolder(path, [entry], options);
+async function intoFolder(
+  layout: LayoutFolder,
+  entry: CarriedIndex,
+  options: LayoutWriteOptions,
+): Promise<Written> {
+  const { targets, size } = await writeOciFolder(layout, [entry], options);
   return { size, digest: onlyOne(targets).digest };
 }
 
-async function intoArchive(path: string, entry: CarriedIndex, options: LayoutWriteOptions): Promise<Written> {
+async function intoArchive(
+  output: Output,
+  entry: CarriedIndex,
+  options: LayoutWriteOptions,
+): Promise<Written> {
   const { signal } = options;
   let digests: readonly { readonly digest: Digest }[] = [];
   const pieces = writeOciArchive([entry], {
@@ -106,7 +126,7 @@ async function intoArchive(path: string, entry: CarriedIndex, options: LayoutWri
     mtime: STORE_TIME,
     onTargets: (targets) => (digests = targets),
   });
-  const size = await writeFileWhole(path, pieces, { compression: "none", signal });
+  const size = await writeArchive(output, pieces, { compression: "none", signal });
   return { size, digest: onlyOne(digests).digest };
 }
 
@@ -115,7 +135,9 @@ function onlyOne<T>(items: readonly T[]): T {
   return item;
 }
 
-function tellTo({ onProgress }: ImageIndexOptions): Required<LayoutWriteOptions>["onLayer"] {
+function tellTo({
+  onProgress,
+}: Pick<ImageIndexOptions, "onProgress">): Required<LayoutWriteOptions>["onLayer"] {
   return ({ layer: { kind, sources } }, digest, index, count) => {
     onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
   };

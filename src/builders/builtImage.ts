@@ -9,6 +9,7 @@ import { writeDockerArchive } from "../transports/dockerArchive/write.js";
 import { carriedImage, type ContentsOptions } from "../transports/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
+import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import type { BuildOptions } from "./buildOptions.js";
 import { digestCacheOf } from "./layerTools.js";
@@ -125,8 +126,17 @@ export class BuiltImage implements AsyncDisposable {
     folder: string,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    await using layout = await LayoutFolder.at(folder);
+    return await this.writeTo(layout, options);
+  }
+
+  /** @internal */
+  async writeTo(
+    layout: LayoutFolder,
+    options: ReadOptions = {},
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
     const image = carriedImage(this.image, [this.reference]);
-    const { targets, size } = await writeOciFolder(folder, [image], this.#layoutOptions(options));
+    const { targets, size } = await writeOciFolder(layout, [image], this.#layoutOptions(options));
     const [target] = targets as readonly [Descriptor];
     return { digest: target.digest, size };
   }

@@ -1,10 +1,11 @@
 /** dockerTools' `exportImage`: an image's root file system as one tar. */
 import { requireOptions, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { openOutput } from "../files/output.js";
 import type { Image } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
 import { Fingerprint } from "../tar/fingerprint.js";
-import { writeFileWhole } from "../transports/file.js";
+import { writeArchive } from "../transports/file.js";
 import { openImages } from "../transports/open.js";
 import type { StoredImage } from "../transports/storedImage.js";
 import { treePieces } from "../tree/tar.js";
@@ -32,7 +33,8 @@ export async function exportImage(
   requireOptions(options);
   requireString(options.output, "options.output");
   const { output: path, signal } = options;
-  const size = await writeFileWhole(path, exportPieces(image, options), { compression: "none", signal });
+  await using output = await openOutput(path, { signal, content: "archive" });
+  const size = await writeArchive(output, exportPieces(image, options), { compression: "none", signal });
   return { path, size };
 }
 

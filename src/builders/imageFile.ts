@@ -2,8 +2,10 @@
 import { ArgumentError } from "../errors.js";
 import { requireOneOf, requireOptions, requireString } from "../arguments.js";
 import type { Compressor } from "../compress/compressors.js";
-import { writeFileWhole } from "../transports/file.js";
+import { openOutput, type Output } from "../files/output.js";
 import type { Digest } from "../image/layer.js";
+import { writeArchive } from "../transports/file.js";
+import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import type { BuildOptions } from "./buildOptions.js";
 import type { BuiltImage } from "./builtImage.js";
 import type { PlannedLayer } from "./plan.js";
@@ -14,8 +16,9 @@ export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
 export interface BuildFileOptions extends BuildOptions {
   /**
-   * The file to write; what was there before stays until the new one is whole. Or the folder, which is made; where it is an
-   * OCI layout already the image is added to it.
+   * The file to write. A regular file is replaced when the new one is whole, and keeps its mode; a symbolic link is followed;
+   * a named pipe or a character device is written through. Or the folder, which is made; where it is an OCI layout already
+   * the image is added to it.
    */
   readonly output: string;
   /** A docker-archive unless given. */
@@ -39,12 +42,22 @@ export interface ImageFile {
   readonly passthru: Readonly<Record<string, unknown>>;
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function checkOutput(options: BuildFileOptions): void {
+/** A place for an image that has been found good. */
+export type ImageOutput = Output | LayoutFolder;
+
+/**
+ * Checks the place, before the work begins.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ * @throws {LaminixError} ERR_FILE_WRITE
+ */
+export async function openImageOutput(options: BuildFileOptions): Promise<ImageOutput> {
   requireOptions(options);
   requireString(options.output, "options.output");
   if (options.format !== undefined) requireOneOf(options.format, IMAGE_FORMATS, "options.format");
   if (options.output === "") throw new ArgumentError("options.output", "the name of a file", options.output);
+  const { output, format, signal } = options;
+  if (format === "oci-dir") return LayoutFolder.at(output);
+  return openOutput(output, { signal, content: "archive" });
 }
 
 /**
@@ -55,14 +68,20 @@ export function checkOutput(options: BuildFileOptions): void {
  */
 export async function writeImageFile(
   image: BuiltImage,
-  { output, format = "docker-archive", signal, jobs }: BuildFileOptions,
+  output: ImageOutput,
+  { format = "docker-archive", signal, jobs }: Omit<BuildFileOptions, "output">,
   compression: Compressor = format === "docker-archive" ? image.compressor : "none",
 ): Promise<ImageFile> {
   const { imageName, imageTag, layers, passthru } = image;
-  const known = { path: output, imageName, imageTag, layers, passthru };
-  if (format === "oci-dir") return { ...known, ...(await image.writeLayout(output, { signal, jobs })) };
+  const known = { path: output.path, imageName, imageTag, layers, passthru };
+  if (output instanceof LayoutFolder) return { ...known, ...(await image.writeTo(output, { signal, jobs })) };
   let digest: Digest | undefined;
-  const pieces = image.pieces({ format, signal, jobs, onDigest: (found) => (digest = found) });
-  const size = await writeFileWhole(output, pieces, { compression, signal, jobs });
+  const pieces = image.pieces({
+    format: format === "oci-archive" ? format : "docker-archive",
+    signal,
+    jobs,
+    onDigest: (found) => (digest = found),
+  });
+  const size = await writeArchive(output, pieces, { compression, signal, jobs });
   return { ...known, size, ...(digest && { digest }) };
 }

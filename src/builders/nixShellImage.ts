@@ -19,7 +19,7 @@ import {
 import { shellSpec } from "./nixShell/shellSpec.js";
 import type { StoreSource } from "./source.js";
 import type { BuiltImage } from "./builtImage.js";
-import { type BuildFileOptions, checkOutput, type ImageFile, writeImageFile } from "./imageFile.js";
+import { type BuildFileOptions, type ImageFile, openImageOutput, writeImageFile } from "./imageFile.js";
 import { streamLayeredImage } from "./streamLayeredImage.js";
 
 export interface NixShellImageOptions extends NixShellOptions, BuildOptions {}
@@ -61,11 +61,11 @@ export async function buildNixShellImage(
   derivation: string | ShellDerivation,
   options: BuildNixShellImageOptions,
 ): Promise<ImageFile> {
-  checkOutput(options);
   const { compressor } = options;
   if (compressor !== undefined) requireOneOf(compressor, COMPRESSORS, "options.compressor");
+  await using output = await openImageOutput(options);
   await using image = await streamNixShellImage(derivation, options);
-  return await writeImageFile(image, options, compressor);
+  return await writeImageFile(image, output, options, compressor);
 }
 
 /**

@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import { abortScope } from "../abort.js";
 import { checkGiven, requireBoolean, requireFunction, requireOptions, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { openOutput, type Output } from "../files/output.js";
 import type { Digest } from "../image/layer.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeImages } from "../transports/dockerArchive/write.js";
-import { writeFileWhole } from "../transports/file.js";
+import { writeArchive } from "../transports/file.js";
 import { platformAsked } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
 import type { StoredImage } from "../transports/storedImage.js";
@@ -14,7 +15,10 @@ import { Fetching } from "./fetching.js";
 import type { OnProgress } from "./progress.js";
 
 export interface PullOptions {
-  /** The file to write. What was there before stays until the new one is whole. */
+  /**
+   * The file to write. A regular file is replaced when the new one is whole, and keeps its mode; a symbolic link is followed;
+   * a named pipe or a character device is written through.
+   */
   readonly output: string;
   /** Of the image; `linux` unless given. */
   readonly os?: string | undefined;
@@ -67,7 +71,17 @@ export interface PulledImage {
 export async function pullImage(reference: string, options: PullOptions): Promise<PulledImage> {
   requireString(reference, "reference");
   checkOptions(options);
-  const { output, onProgress, tlsVerify, plainHttp, environment } = options;
+  await using output = await openOutput(options.output, { signal: options.signal, content: "archive" });
+  return await pullTo(output, reference, options);
+}
+
+/** The same, to a place that has been checked. */
+export async function pullTo(
+  output: Output,
+  reference: string,
+  options: Omit<PullOptions, "output">,
+): Promise<PulledImage> {
+  const { onProgress, tlsVerify, plainHttp, environment } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
@@ -97,10 +111,10 @@ export async function pullImage(reference: string, options: PullOptions): Promis
   try {
     const hash = createHash("sha256");
     const pieces = hashed(archive(image, finalReference, { ...options, signal }), hash);
-    const size = await writeFileWhole(output, pieces, { compression: "none", signal });
+    const size = await writeArchive(output, pieces, { compression: "none", signal });
     const { os, architecture: arch, variant } = image.platform;
     return {
-      path: output,
+      path: output.path,
       size,
       imageName,
       imageDigest: image.manifest?.digest ?? digest,
@@ -120,7 +134,7 @@ export async function pullImage(reference: string, options: PullOptions): Promis
 function archive(
   { configBytes: config, layers }: StoredImage,
   finalReference: string,
-  { signal, onProgress }: PullOptions,
+  { signal, onProgress }: Pick<PullOptions, "signal" | "onProgress">,
 ): AsyncGenerator<Uint8Array> {
   const distinct = [...new Set(layers)];
   return writeImages([{ references: [finalReference], config, layers }], {

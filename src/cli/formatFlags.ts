@@ -4,8 +4,8 @@ import { IMAGE_FORMATS, type ImageFormat } from "../builders/imageFile.js";
 import type { ImageSpec } from "../builders/spec.js";
 import { LaminixError } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
-import { compressionFor } from "../transports/file.js";
 import { repeated, whole } from "./options.js";
+import { compressionAt, OUTPUT } from "./outputs.js";
 
 export interface LayerFlags {
   readonly layerCompression?: Encoding;
@@ -21,7 +21,7 @@ export interface FormatFlags extends LayerFlags {
 
 export function withFormatFlags(command: Command): Command {
   return withManifestFlags(command)
-    .requiredOption("-o, --output <FILE>", "where to write it; of oci-dir, a folder")
+    .requiredOption("-o, --output <FILE>", `${OUTPUT}; of oci-dir, a folder`)
     .addOption(
       new Option("--format <F>", "what to write (default: docker-archive)").choices([...IMAGE_FORMATS]),
     )
@@ -89,11 +89,11 @@ export function annotationsIn(flags: readonly string[]): Record<string, string> 
  * How the archive is compressed; `undefined` where the spec or the format decides.
  * @throws {LaminixError} ERR_USAGE
  */
-export function archiveCompression(flags: FormatFlags, spec: ImageSpec): Encoding | undefined {
+export async function archiveCompression(flags: FormatFlags, spec: ImageSpec): Promise<Encoding | undefined> {
   const { format = "docker-archive", compress, output } = flags;
   const isKnown = format !== "docker-archive" || spec.compressor !== undefined;
   if (compress === undefined && isKnown) return undefined;
-  if (format !== "oci-dir") return compressionFor(output, compress);
+  if (format !== "oci-dir") return compressionAt(output, compress);
   throw new LaminixError("ERR_USAGE", "--compress is for an archive; oci-dir is a folder", {
     hint: "--layer-compression says how its layers are compressed",
   });

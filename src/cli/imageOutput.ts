@@ -7,6 +7,7 @@ import { archiveCompression, type FormatFlags, withFormatKeys } from "./formatFl
 import { type ImageFlags, specFrom } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
+import { imageOutputAt } from "./outputs.js";
 import { progress } from "./progress.js";
 
 export type OutputOptions = CommonOptions & ImageFlags & FormatFlags;
@@ -22,14 +23,15 @@ export async function writeImage(
   make: (spec: ImageSpec, options: BuildOptions) => Promise<BuiltImage>,
 ): Promise<void> {
   const { writeImageFile } = await import("../builders/imageFile.js");
-  const { output, format, jobs } = options;
+  const { format, jobs } = options;
   const { signal } = io;
+  await using output = await imageOutputAt(options, io);
   const { onProgress, finish } = progress(io, options);
   await withStore(options, async (store) => {
     const spec = withFormatKeys(await specFrom(args, options, store, io), options);
-    const compression = archiveCompression(options, spec);
+    const compression = await archiveCompression(options, spec);
     await using image = await make(spec, { store, signal, jobs, onProgress });
-    const { size } = await writeImageFile(image, { output, format, signal, jobs }, compression);
-    finish(`${image.reference}  ${output}  ${bytes(size)}`);
+    const { size } = await writeImageFile(image, output, { format, signal, jobs }, compression);
+    finish(`${image.reference}  ${output.path}  ${bytes(size)}`);
   });
 }

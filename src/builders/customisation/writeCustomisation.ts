@@ -1,12 +1,11 @@
 /** The layer of an image's root in a folder, as nixpkgs' `streamLayeredImage` has it. */
-import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { removeTree } from "../../files/removeTree.js";
+import { join } from "node:path";
+import { openOutput } from "../../files/output.js";
+import { NewFolder } from "../../files/stagingFolder.js";
+import { once } from "../../image/pieces.js";
 import { parseTime } from "../../image/time.js";
 import { nixStore } from "../../store/defaultStore.js";
-import { cannotWrite } from "../../files/cannotWrite.js";
-import { writeFileWhole } from "../../transports/file.js";
+import { writeArchive } from "../../transports/file.js";
 import { Base } from "../base.js";
 import { type BuildOptions, checkBuildOptions } from "../buildOptions.js";
 import { imageParts } from "../plan.js";
@@ -25,33 +24,15 @@ export async function writeCustomisation(
   const { store = nixStore, signal, onProgress } = options;
   const resolved = resolveSpec(spec);
   const { seconds: mtime } = parseTime(resolved.mtime, "mtime");
+  await using target = await NewFolder.at(folder);
   using base = await Base.of(resolved, options);
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
   const { layer } = parts.customisation;
   const { diffId } = await layer.diffId({ signal });
-  const target = resolve(folder);
-  const partial = `${target}.${randomBytes(6).toString("hex")}.partial`;
-  making(folder, () => {
-    mkdirSync(partial);
-  });
-  try {
-    making(folder, () => {
-      writeFileSync(join(partial, "checksum"), diffId.slice("sha256:".length));
-    });
-    await writeFileWhole(join(partial, "layer.tar"), layer.open({ signal }), { compression: "none", signal });
-    making(folder, () => {
-      renameSync(partial, target);
-    });
-  } catch (error) {
-    removeTree(partial);
-    throw error;
-  }
-}
-
-function making(folder: string, act: () => void): void {
-  try {
-    act();
-  } catch (cause) {
-    throw cannotWrite(folder, cause);
-  }
+  const made = await target.path();
+  await using checksum = await openOutput(join(made, "checksum"), { signal, content: "text" });
+  await checksum.write(once(Buffer.from(diffId.slice("sha256:".length))));
+  await using tar = await openOutput(join(made, "layer.tar"), { signal, content: "archive" });
+  await writeArchive(tar, layer.open({ signal }), { compression: "none", signal });
+  await target.commit();
 }

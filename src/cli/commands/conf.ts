@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import { OUTPUT, outputAt } from "../outputs.js";
 import { progress } from "../progress.js";
 
 interface Options extends CommonOptions {
@@ -11,16 +12,14 @@ interface Options extends CommonOptions {
 export function conf(io: Io): Command {
   return command("conf", "the conf.json of an image, from a derivation's attributes")
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
-    .requiredOption("-o, --output <FILE>", "where to write it")
+    .requiredOption("-o, --output <FILE>", OUTPUT)
     .action(async (attributes: string, options: Options) => {
       const { layeredConf } = await import("../../builders/conf.js");
-      const { writeFileWhole } = await import("../../transports/file.js");
+      const { once } = await import("../../image/pieces.js");
       const { onProgress, finish } = progress(io, options);
+      await using output = await outputAt(options.output, io, { content: "text" });
       const { signal } = io;
       const text = Buffer.from(await layeredConf(attributes, { signal, onProgress }));
-      const pieces = (async function* () {
-        yield await Promise.resolve(text);
-      })();
-      finish(bytes(await writeFileWhole(options.output, pieces, { compression: "none", signal })));
+      finish(bytes(await output.write(once(text))));
     });
 }

@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import { OUTPUT, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
-import { refuseTerminal } from "../terminal.js";
 
 interface Options extends CommonOptions {
   readonly output?: string;
@@ -14,19 +13,14 @@ interface Options extends CommonOptions {
 export function exportCommand(io: Io): Command {
   return command("export", "an image's root file system as a tar")
     .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
-    .option("-o, --output <FILE>", "where to write it; standard output unless given")
+    .option("-o, --output <FILE>", `${OUTPUT}, as unless given`)
     .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
     .action(async (archive: string, options: Options) => {
-      const { exportImage, exportPieces } = await import("../../builders/exportImage.js");
+      const { exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);
-      const { output } = options;
-      const which = { signal: io.signal, reference: options.image };
-      if (output === undefined) {
-        refuseTerminal(io, "tar -t");
-        finish(bytes(await printArchive(io, exportPieces(archive, which))));
-        return;
-      }
-      const { size } = await exportImage(archive, { ...which, output });
-      finish(`${output}  ${bytes(size)}`);
+      const { output: place = STANDARD_OUTPUT } = options;
+      await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });
+      const size = await output.write(exportPieces(archive, { signal: io.signal, reference: options.image }));
+      finish(options.output === undefined ? bytes(size) : `${output.path}  ${bytes(size)}`);
     });
 }

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import type { BuildOptions } from "../../builders/buildOptions.js";
 import type { BuiltImage } from "../../builders/builtImage.js";
-import type { ImageFormat } from "../../builders/imageFile.js";
+import type { ImageIndexOptions } from "../../builders/buildImageIndex.js";
+import type { ImageFormat, ImageOutput } from "../../builders/imageFile.js";
 import type { PushImageIndexOptions } from "../../builders/pushImageIndex.js";
 import { LaminixError } from "../../errors.js";
 import { bytes, counted } from "../format.js";
@@ -11,6 +12,7 @@ import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
+import { imageOutputAt, printBeside } from "../outputs.js";
 import { progress } from "../progress.js";
 import { imagePlace, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 
@@ -27,7 +29,7 @@ export function index(io: Io): Command {
       "<IMAGE...>",
       "archives, folders of OCI layouts, names of images in registries, or specs in JSON",
     )
-    .option("-o, --output <DIR>", "where to write it")
+    .option("-o, --output <DIR>", "where to write it; of oci-archive, a file, or - for standard output")
     .option("--push <REF>", "the registry to push it to: [HOST[:PORT]/]REPOSITORY[:TAG]")
     .addOption(
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),
@@ -39,6 +41,8 @@ export function index(io: Io): Command {
       throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
     }
     const { onProgress, finish } = progress(io, options);
+    await using target =
+      output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
     const { layerCompression, layerCompressionLevel, jobs, annotation = [] } = options;
     const places = args.map((arg) => (isSpec([arg]) ? arg : imagePlace(arg)));
     await withRegistries(
@@ -50,11 +54,11 @@ export function index(io: Io): Command {
         const layers = { layerCompression, layerCompressionLevel, annotations: annotationsIn(annotation) };
         await withImages(places, how, options, io, async (images) => {
           const made =
-            push === undefined
-              ? await written(images, { ...how, ...layers }, options)
-              : await pushed(images, push, { ...how, ...layers });
+            target === undefined
+              ? await pushed(images, push ?? "", { ...how, ...layers })
+              : await written(target, images, { ...how, ...layers, reference: options.name });
           finish(made.summary);
-          await io.stdout.write(options.json ? `${JSON.stringify(made.facts)}\n` : `${made.line}\n`);
+          await printBeside(target, io, options.json ? `${JSON.stringify(made.facts)}\n` : `${made.line}\n`);
         });
       },
     );
@@ -68,14 +72,14 @@ interface Made {
 }
 
 async function written(
+  output: ImageOutput,
   images: readonly (string | BuiltImage)[],
-  how: PushImageIndexOptions,
-  { output = "", format, name: reference }: Options,
+  how: Omit<ImageIndexOptions, "output" | "format">,
 ): Promise<Made> {
-  const { buildImageIndex } = await import("../../builders/buildImageIndex.js");
+  const { writeImageIndex } = await import("../../builders/buildImageIndex.js");
   const { platformName } = await import("../../image/platform.js");
-  const { digest, size, platforms } = await buildImageIndex(images, { ...how, output, format, reference });
-  const summary = `${platforms.map(platformName).join(", ")}  ${output}  ${bytes(size)}`;
+  const { digest, size, platforms } = await writeImageIndex(output, images, how);
+  const summary = `${platforms.map(platformName).join(", ")}  ${output.path}  ${bytes(size)}`;
   return { summary, facts: { digest, size, platforms }, line: digest };
 }
 

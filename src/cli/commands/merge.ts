@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import { compressionAt, OUTPUT, outputAt } from "../outputs.js";
 import { progress } from "../progress.js";
 
 interface Options extends CommonOptions {
@@ -12,17 +13,18 @@ interface Options extends CommonOptions {
 export function merge(io: Io): Command {
   return command("merge", "several images in one docker-archive")
     .argument("<ARCHIVE...>", "files, or folders of OCI layouts")
-    .requiredOption("-o, --output <FILE>", "where to write it")
+    .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--compress <HOW>", "none, gz or zstd; unless given, what the file's name ends in")
     .action(async (paths: string[], options: Options) => {
       const { mergeImages } = await import("../../builders/mergeImages.js");
-      const { compressionFor, writeFileWhole } = await import("../../transports/file.js");
-      const compression = compressionFor(options.output, options.compress);
+      const { writeArchive } = await import("../../transports/file.js");
+      const compression = await compressionAt(options.output, options.compress);
+      await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
       const { jobs } = options;
       await using merged = await mergeImages(paths, { signal, onProgress });
-      const size = await writeFileWhole(options.output, merged.pieces(), { compression, signal, jobs });
-      finish(`${counted(merged.images.length, "image")}  ${options.output}  ${bytes(size)}`);
+      const size = await writeArchive(output, merged.pieces(), { compression, signal, jobs });
+      finish(`${counted(merged.images.length, "image")}  ${output.path}  ${bytes(size)}`);
     });
 }

@@ -1,13 +1,12 @@
 import { type Command, Option } from "commander";
 import type { NixShellImageOptions } from "../../builders/nixShellImage.js";
 import { LaminixError } from "../../errors.js";
-import { printArchive } from "../archiveOutput.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, whole, withStore } from "../options.js";
+import { compressionAt, OUTPUT, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { isSpec, storePaths } from "../paths.js";
 import { progress } from "../progress.js";
-import { refuseTerminal } from "../terminal.js";
 
 interface Options extends CommonOptions {
   readonly name?: string;
@@ -27,7 +26,7 @@ interface Options extends CommonOptions {
 export function nixShell(io: Io): Command {
   return command("nix-shell", "an image with a shell to build a derivation in, as a docker-archive")
     .argument("<DRV|ENV.json>", "a derivation, or the environment that a build has written down")
-    .option("-o, --output <FILE>", "where to write it; unless given, standard output")
+    .option("-o, --output <FILE>", `${OUTPUT}, as unless given`)
     .option("--compress <HOW>", "of the file: none, gz or zstd; what its name ends in unless given")
     .option("--name <NAME>", "the repository's name; the derivation's, with -env, unless given")
     .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
@@ -40,17 +39,15 @@ export function nixShell(io: Io): Command {
     .option("--bin-sh <PATH>", "what /bin/sh is; the shell unless given")
     .option("--usr-bin-env <PATH>", "what /usr/bin/env is: an env, or a package with bin/env")
     .action(async (argument: string, options: Options) => {
-      const { output, compress, jobs } = options;
+      const { output: place = STANDARD_OUTPUT, compress, jobs } = options;
       const { signal } = io;
-      if (output === undefined) {
-        refuseTerminal(io, "docker load");
-        if (compress !== undefined)
-          throw new LaminixError("ERR_USAGE", "--compress is for a file, which --output names");
-      }
+      if (options.output === undefined && compress !== undefined)
+        throw new LaminixError("ERR_USAGE", "--compress is for a file, which --output names");
+      const compression = await compressionAt(place, compress);
+      await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
       const { readCapturedEnvironment, streamNixShellImage } =
         await import("../../builders/nixShellImage.js");
       const { writeImageFile } = await import("../../builders/imageFile.js");
-      const { compressionFor } = await import("../../transports/file.js");
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const derivation = isSpec([argument])
@@ -58,13 +55,9 @@ export function nixShell(io: Io): Command {
           : (await storePaths([argument], store, signal)).join();
         const wanted = { ...shellOptions(options), store, signal, jobs, onProgress };
         await using image = await streamNixShellImage(derivation, wanted);
-        if (output === undefined) {
-          finish(`${image.reference}  ${bytes(await printArchive(io, image.pieces()))}`);
-          return;
-        }
-        const compression = compressionFor(output, compress);
-        const { size } = await writeImageFile(image, { output, signal, jobs }, compression);
-        finish(`${image.reference}  ${output}  ${bytes(size)}`);
+        const { size } = await writeImageFile(image, output, { signal, jobs }, compression);
+        const where = options.output === undefined ? "" : `  ${output.path}`;
+        finish(`${image.reference}${where}  ${bytes(size)}`);
       });
     });
 }

@@ -3,6 +3,7 @@ import type { PulledImage } from "../../builders/pullImage.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import { OUTPUT, outputAt, printBeside } from "../outputs.js";
 import { progress } from "../progress.js";
 import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
 
@@ -15,23 +16,24 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags {
 export function pull(io: Io): Command {
   const own = command("pull", "an image of a registry in a docker-archive, with the hash to pin it by")
     .argument("<REF>", "[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]")
-    .requiredOption("-o, --output <FILE>", "where to write it")
+    .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--final-image-name <NAME>", "what the archive calls it; as in REF unless given")
     .option("--final-image-tag <TAG>", "REF's tag, or latest, unless given");
   return withTrustFlags(withPlatformFlags(own)).action(async (reference: string, options: Options) => {
-    const { pullImage } = await import("../../builders/pullImage.js");
+    const { pullTo } = await import("../../builders/pullImage.js");
     const { onProgress, finish } = progress(io, options);
     const { arch, json } = options;
-    const { output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
-    const pulled = await pullImage(reference, {
-      ...{ output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
+    const { os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
+    await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
+    const pulled = await pullTo(output, reference, {
+      ...{ os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
       architecture: arch,
       environment: io.environment,
       signal: io.signal,
       onProgress,
     });
-    finish(`${output}  ${bytes(pulled.size)}`);
-    await io.stdout.write(json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
+    finish(`${output.path}  ${bytes(pulled.size)}`);
+    await printBeside(output, io, json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
   });
 }
 

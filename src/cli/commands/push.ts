@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import type { PushedLayer, PushPlan } from "../../builders/pushImage.js";
 import type { PushImageOptions } from "../../builders/pushOptions.js";
@@ -12,6 +11,7 @@ import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, repeated } from "../options.js";
+import { outputAt, printBeside } from "../outputs.js";
 import { progress } from "../progress.js";
 import {
   imagesIn,
@@ -40,7 +40,7 @@ export function push(io: Io): Command {
     .addOption(
       new Option("--tag <TAG>", "a tag; beside REF's where it has one (repeatable)").argParser(repeated),
     )
-    .option("--digest-file <FILE>", "write the digest there")
+    .option("--digest-file <FILE>", "write the digest there; - for standard output")
     .option("--dry-run", "tell what would be sent, and send nothing")
     .addOption(
       new Option("--manifest-format <F>", "whose manifests (default: oci)").choices([...MANIFEST_FORMATS]),
@@ -72,10 +72,13 @@ async function pushTo(
   io: Io,
 ): Promise<void> {
   const { pushImage, planPush } = await import("../../builders/pushImage.js");
+  const { once } = await import("../../image/pieces.js");
   const { tag: tags, json, digestFile, dryRun, ...flags } = options;
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;
   const { onProgress, finish } = progress(io, options);
+  await using digestOutput =
+    digestFile === undefined || dryRun ? undefined : await outputAt(digestFile, io, { content: "text" });
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });
   await withImage(io, image, flags, { onProgress, registries, describe }, async (it) => {
     const how: PushImageOptions = {
@@ -91,8 +94,8 @@ async function pushTo(
     }
     const pushed = await pushImage(it, reference, how);
     finish(fates(pushed.layers, pushed.sent, "sent"));
-    if (digestFile !== undefined) await writeText(digestFile, pushed.digest, io.signal);
-    await io.stdout.write(json ? `${JSON.stringify(pushed)}\n` : `${pushed.reference}\n`);
+    await digestOutput?.write(once(Buffer.from(pushed.digest)));
+    await printBeside(digestOutput, io, json ? `${JSON.stringify(pushed)}\n` : `${pushed.reference}\n`);
   });
 }
 
@@ -114,9 +117,4 @@ function planLines({ layers }: PushPlan): string {
       `${fate.padEnd(7)}  ${(digest ?? diffId).slice(0, 19)}  ${bytes(size).padStart(8)}  ${namesOf(sources)}`,
   );
   return lines.map((each) => `${each.trimEnd()}\n`).join("");
-}
-
-async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {
-  const { writeFileWhole } = await import("../../transports/file.js");
-  await writeFileWhole(path, Readable.from([Buffer.from(text)]), { compression: "none", signal });
 }

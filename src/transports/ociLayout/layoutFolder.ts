@@ -3,52 +3,77 @@
  * of it is there; `index.json` comes last, so that nobody sees half an image.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { access, mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LaminixError } from "../../errors.js";
+import { cannotWrite, refusedOutput } from "../../files/cannotWrite.js";
+import type { Output } from "../../files/output.js";
+import { outputTarget } from "../../files/outputTarget.js";
+import { replacedFile, writeAll } from "../../files/replacedFile.js";
+import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
-import { cannotWrite } from "../../files/cannotWrite.js";
-import { writeAll } from "../file.js";
+import { once } from "../../image/pieces.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 
 const BLOBS = "blobs/sha256";
 
+/** Where new files wait, and what becomes of them. */
+type Place =
+  | { readonly kind: "new"; readonly staging: NewFolder }
+  /** It may be a file system of its own, so that they wait within it. */
+  | {
+      readonly kind: "layout";
+      readonly folder: string;
+      readonly staging: StagingFolder;
+      readonly index: Output;
+    };
+
 export class LayoutFolder implements AsyncDisposable {
-  readonly #path: string;
-  /** Whether it is there already, empty or a layout. */
-  readonly #exists: boolean;
-  /** Where new files wait. */
-  readonly #staging: string;
+  /** As it was asked for. */
+  readonly path: string;
+  readonly #place: Place;
+  #blobs: Promise<string> | undefined;
 
-  private constructor(folder: string, { exists }: { readonly exists: boolean }) {
-    const name = `${randomBytes(6).toString("hex")}.partial`;
-    this.#path = folder;
-    this.#exists = exists;
-    // Beside a new one, so that it can be renamed; within one that is there, for it may be a file system of its own.
-    this.#staging = exists ? path.join(folder, `.${name}`) : `${folder}.${name}`;
+  private constructor(asked: string, place: Place) {
+    this.path = asked;
+    this.#place = place;
   }
 
-  /** @throws {LaminixError} ERR_FILE_WRITE where something else is there, or nothing can be made */
-  static async at(given: string): Promise<LayoutFolder> {
-    const folder = path.resolve(given);
-    const exists = await isLayoutToBe(folder);
-    const layout = new LayoutFolder(folder, { exists });
-    try {
-      await mkdir(layout.#staging);
-      await mkdir(path.join(layout.#staging, BLOBS), { recursive: true });
-      return layout;
-    } catch (error) {
-      await layout[Symbol.asyncDispose]();
-      throw cannotWrite(folder, error);
+  /**
+   * Checks that the layout can be written; nothing is left of the attempt.
+   * @throws {LaminixError} ERR_FILE_WRITE where something else is there, or nothing can be made
+   */
+  static async at(asked: string): Promise<LayoutFolder> {
+    const target = await outputTarget(asked);
+    if (target.kind !== "folder" && !(target.kind === "file" && !target.exists)) {
+      throw refusedOutput(asked, "it is a file", HINT);
     }
+    const { path: folder } = target;
+    if (!target.exists) return new LayoutFolder(asked, { kind: "new", staging: await NewFolder.at(asked) });
+    await requireLayout(asked, folder);
+    const blobs = path.join(folder, BLOBS);
+    const staging = await StagingFolder.for(asked, `${folder}/`);
+    if (existsSync(blobs)) await writing(asked, access(blobs, constants.W_OK));
+    const index = await outputTarget(path.join(folder, "index.json"));
+    if (index.kind !== "file") throw refusedOutput(asked, "its index.json is no file", HINT);
+    return new LayoutFolder(asked, {
+      kind: "layout",
+      folder,
+      staging,
+      index: await replacedFile(asked, index.path),
+    });
   }
 
-  /** Whether it has the blob; one that is cut short is not one. */
+  /** True if the blob is complete on disk. */
   async has(digest: Digest, size: number): Promise<boolean> {
-    for (const folder of [this.#staging, this.#path]) {
+    const folders = [
+      ...(this.#blobs ? [await this.#place.staging.path()] : []),
+      ...(this.#place.kind === "layout" ? [this.#place.folder] : []),
+    ];
+    for (const folder of folders) {
       const stats = await stat(path.join(folder, blobName(digest))).catch(() => undefined);
       if (stats?.isFile() && stats.size === size) return true;
     }
@@ -60,86 +85,91 @@ export class LayoutFolder implements AsyncDisposable {
    * @param digest asked for when all of them have come
    */
   async add(pieces: AsyncIterable<Uint8Array>, digest: () => Promise<Digest>): Promise<void> {
-    const temporary = path.join(this.#staging, randomBytes(6).toString("hex"));
+    const blobs = await this.#stagedBlobs();
+    const temporary = path.join(blobs, "..", randomBytes(6).toString("hex"));
     const file = await this.#writing(open(temporary, "wx"));
     try {
       for await (const piece of pieces) await this.#writing(writeAll(file, piece));
     } finally {
       await this.#writing(file.close());
     }
-    await this.#writing(rename(temporary, path.join(this.#staging, blobName(await digest()))));
+    await this.#writing(rename(temporary, path.join(blobs, path.basename(blobName(await digest())))));
   }
 
   /** Puts all in place. Entries of `index.json` with the same names as these are replaced, all others kept. */
   async commit(entries: readonly JsonObject[]): Promise<void> {
-    if (!this.#exists) {
-      await this.#writing(writeFile(path.join(this.#staging, "oci-layout"), LAYOUT_FILE));
-      await this.#writing(writeFile(path.join(this.#staging, "index.json"), text(layoutIndex(entries))));
-      await this.#writing(rename(this.#staging, this.#path));
+    const blobs = await this.#stagedBlobs();
+    const place = this.#place;
+    const staging = await place.staging.path();
+    if (place.kind === "new") {
+      await this.#writing(writeFile(path.join(staging, "oci-layout"), LAYOUT_FILE));
+      await this.#writing(writeFile(path.join(staging, "index.json"), text(layoutIndex(entries))));
+      await place.staging.commit();
       return;
     }
-    await this.#writing(mkdir(path.join(this.#path, BLOBS), { recursive: true }));
-    for (const name of await this.#writing(readdir(path.join(this.#staging, BLOBS)))) {
-      await this.#move(`${BLOBS}/${name}`);
+    const { folder, index } = place;
+    await this.#writing(mkdir(path.join(folder, BLOBS), { recursive: true }));
+    for (const name of await this.#writing(readdir(blobs))) {
+      await this.#writing(rename(path.join(blobs, name), path.join(folder, BLOBS, name)));
     }
-    if (!existsSync(path.join(this.#path, "oci-layout"))) {
-      await this.#writing(writeFile(path.join(this.#staging, "oci-layout"), LAYOUT_FILE));
-      await this.#move("oci-layout");
+    if (!existsSync(path.join(folder, "oci-layout"))) {
+      await this.#writing(writeFile(path.join(staging, "oci-layout"), LAYOUT_FILE));
+      await this.#writing(rename(path.join(staging, "oci-layout"), path.join(folder, "oci-layout")));
     }
-    const index = withEntries(await this.#index(), entries);
-    await this.#writing(writeFile(path.join(this.#staging, "index.json"), text(index)));
-    await this.#move("index.json");
+    const whole = withEntries(await indexIn(folder), entries);
+    await index.write(once(Buffer.from(text(whole))));
   }
 
   /** Removes what has not been put in place. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Where nothing could be made nothing can be removed; the first error is the one to tell.
-    await rm(this.#staging, { recursive: true, force: true }).catch(() => undefined);
+    const place = this.#place;
+    await place.staging[Symbol.asyncDispose]();
+    if (place.kind === "layout") await place.index[Symbol.asyncDispose]();
   }
 
-  async #move(name: string): Promise<void> {
-    await this.#writing(rename(path.join(this.#staging, name), path.join(this.#path, name)));
-  }
-
-  async #index(): Promise<JsonObject> {
-    const file = path.join(this.#path, "index.json");
-    if (!existsSync(file)) return layoutIndex([]);
-    const index = parseJson(await readFile(file, "utf8"), file);
-    if (isObject(index) && isArray(index.get("manifests"))) return index;
-    throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
-      details: { path: file },
+  #stagedBlobs(): Promise<string> {
+    this.#blobs ??= this.#place.staging.path().then(async (staging) => {
+      const blobs = path.join(staging, BLOBS);
+      await this.#writing(mkdir(blobs, { recursive: true }));
+      return blobs;
     });
+    return this.#blobs;
   }
 
-  async #writing<T>(action: Promise<T>): Promise<T> {
-    try {
-      return await action;
-    } catch (error) {
-      throw cannotWrite(this.#path, error);
-    }
+  #writing<T>(action: Promise<T>): Promise<T> {
+    return writing(this.path, action);
   }
+}
+
+async function writing<T>(asked: string, action: Promise<T>): Promise<T> {
+  try {
+    return await action;
+  } catch (error) {
+    throw cannotWrite(asked, error);
+  }
+}
+
+async function indexIn(folder: string): Promise<JsonObject> {
+  const file = path.join(folder, "index.json");
+  if (!existsSync(file)) return layoutIndex([]);
+  const index = parseJson(await readFile(file, "utf8"), file);
+  if (isObject(index) && isArray(index.get("manifests"))) return index;
+  throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
+    details: { path: file },
+  });
 }
 
 function text(json: JsonObject): string {
   return formatJson(json);
 }
 
-/** `true` for a layout or an empty folder, `false` where there is nothing. */
-async function isLayoutToBe(folder: string): Promise<boolean> {
-  const stats = await stat(folder).catch(() => undefined);
-  if (!stats) return false;
-  const refuse = (why: string): LaminixError =>
-    new LaminixError("ERR_FILE_WRITE", `${folder} cannot be written: ${why}`, {
-      details: { path: folder },
-      hint: "name a folder that is not there yet, or an OCI layout, to which the image is added",
-    });
-  if (!stats.isDirectory()) throw refuse("it is a file");
-  if (existsSync(path.join(folder, "oci-layout"))) return true;
-  const names = await readdir(folder).catch((error: unknown) => {
-    throw cannotWrite(folder, error);
-  });
-  if (names.length > 0) throw refuse("it is a folder with something else in it");
-  return true;
+const HINT = "name a folder that is not there yet, or an OCI layout, to which the image is added";
+
+/** An empty folder will do. */
+async function requireLayout(asked: string, folder: string): Promise<void> {
+  if (existsSync(path.join(folder, "oci-layout"))) return;
+  const names = await writing(asked, readdir(folder));
+  if (names.length > 0) throw refusedOutput(asked, "it is a folder with something else in it", HINT);
 }
 
 function withEntries(index: JsonObject, added: readonly JsonObject[]): JsonObject {

@@ -5,7 +5,7 @@ import { once } from "../../image/pieces.js";
 import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import { layoutEntries } from "./documents.js";
-import { LayoutFolder } from "./layoutFolder.js";
+import type { LayoutFolder } from "./layoutFolder.js";
 import type { LayoutWriteOptions } from "./options.js";
 
 export interface WrittenLayout {
@@ -18,16 +18,15 @@ export interface WrittenLayout {
 /**
  * Adds to a layout that is there, and keeps what is in it; an image of the same name is replaced. Blobs that are there
  * are not written again. A new folder is there whole or not at all.
- * @throws {LaminixError} ERR_FILE_WRITE where it cannot be written or something else is there, ERR_UNSUPPORTED where there is
+ * @throws {LaminixError} ERR_FILE_WRITE where it cannot be written, ERR_UNSUPPORTED where there is
  *   no zstd, ERR_DIGEST, and what reading the layers throws
  */
 export async function writeOciFolder(
-  folder: string,
+  layout: LayoutFolder,
   entries: readonly Carried[],
   options: LayoutWriteOptions,
 ): Promise<WrittenLayout> {
   options.signal?.throwIfAborted();
-  await using layout = await LayoutFolder.at(folder);
   using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
   const { signal } = scope;

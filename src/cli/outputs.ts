@@ -1,0 +1,89 @@
+/** Where commands write: files, or standard output. */
+import type { ImageOutput } from "../builders/imageFile.js";
+import { LaminixError } from "../errors.js";
+import type { Output } from "../files/output.js";
+import { printArchive } from "./archiveOutput.js";
+import type { FormatFlags } from "./formatFlags.js";
+import { type Io, OutputClosed } from "./io.js";
+import { refuseTerminal } from "./terminal.js";
+
+/** Help of `--output`. */
+export const OUTPUT = "where to write it; - for standard output";
+
+export const STANDARD_OUTPUT = "-";
+
+/** What errors and summaries call it. */
+const NAME = "standard output";
+
+export type OutputContent =
+  /** An archive, and the program that reads one: for the hint not to print it on a terminal. */
+  { readonly content: "archive"; readonly reader: string } | { readonly content: "text" };
+
+/**
+ * A place that has been checked, before the work begins.
+ * @throws {LaminixError} ERR_FILE_WRITE; ERR_USAGE for an archive on a terminal
+ */
+export async function outputAt(place: string, io: Io, what: OutputContent): Promise<Output> {
+  if (await isStandardOutput(place)) {
+    if (what.content === "archive") refuseTerminal(io, what.reader);
+    return {
+      path: NAME,
+      write: (pieces) => printArchive(io, pieces),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+  const { openOutput } = await import("../files/output.js");
+  const output = await openOutput(place, { signal: io.signal, content: what.content });
+  return {
+    path: place,
+    write: (pieces) => output.write(pieces).catch(closed),
+    [Symbol.asyncDispose]: () => output[Symbol.asyncDispose](),
+  };
+}
+
+/** The same for an image in any format. */
+export async function imageOutputAt(
+  { output, format }: Pick<FormatFlags, "output" | "format">,
+  io: Io,
+): Promise<ImageOutput> {
+  if (format !== "oci-dir") return outputAt(output, io, { content: "archive", reader: "docker load" });
+  if (output === STANDARD_OUTPUT) {
+    throw new LaminixError("ERR_USAGE", "an oci-dir is a folder, and cannot be written to standard output", {
+      hint: "write an archive of it, with --format oci-archive; a folder of that name is ./-",
+    });
+  }
+  const { openImageOutput } = await import("../builders/imageFile.js");
+  return openImageOutput({ output, format });
+}
+
+/**
+ * How an archive is compressed.
+ * @param wanted what was asked for; unless given, what the file's name says; standard output is left as it is
+ * @throws {LaminixError} ERR_USAGE
+ */
+export async function compressionAt(
+  place: string,
+  wanted: string | undefined,
+): Promise<"none" | "gz" | "zstd"> {
+  const { compressionFor } = await import("../transports/file.js");
+  return wanted === undefined && (await isStandardOutput(place)) ? "none" : compressionFor(place, wanted);
+}
+
+/** Prints facts; on standard error where standard output has something else. */
+export async function printBeside(output: ImageOutput | undefined, io: Io, text: string): Promise<void> {
+  if (output?.path === NAME) io.stderr.write(text);
+  else await io.stdout.write(text);
+}
+
+async function isStandardOutput(place: string): Promise<boolean> {
+  if (place === STANDARD_OUTPUT) return true;
+  const { outputTarget } = await import("../files/outputTarget.js");
+  const target = await outputTarget(place);
+  return target.kind === "descriptor" && target.descriptor === 1;
+}
+
+/** A pipe whose reader has gone is the end, as it is for standard output. */
+function closed(error: unknown): never {
+  const isClosed = error instanceof LaminixError && error.details["errno"] === "EPIPE";
+  throw isClosed ? new OutputClosed() : error;
+}

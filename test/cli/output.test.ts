@@ -1,0 +1,251 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { archiveOf, layerOf } from "../support/images.js";
+import { mustRun, projectRoot, run } from "../support/run.js";
+import { moduleUrl } from "../support/script.js";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
+import { runMain } from "./commandLine.js";
+
+let folder: TemporaryFolder;
+const at = (name: string): string => folder.join(name);
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  mkdirSync(at("site"));
+  writeFileSync(at("site/page"), "hello\n".repeat(50_000));
+  writeFileSync(at("spec.json"), JSON.stringify({ name: "it", tag: "1", contents: [at("site")] }));
+  writeFileSync(at("single.json"), JSON.stringify({ name: "it", tag: "1", copyToRoot: [at("site")] }));
+  const store = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-it";
+  writeFileSync(at("stored.json"), JSON.stringify({ name: "it", contents: [store] }));
+  writeFileSync(at("graph.json"), "[]");
+  writeFileSync(at("image.tar"), await archiveOf({ layers: [await layerOf({ one: "1" })], tags: ["it:1"] }));
+  const conf = {
+    ...{ architecture: "amd64", config: {}, os: "linux", store_dir: "/nix/store", from_image: null },
+    ...{
+      store_layers: [],
+      customisation_layer: null,
+      repo_tag: "it:1",
+      created: "2024-05-06",
+      mtime: "2024-05-06",
+    },
+    ...{ uid: "0", gid: "0", uname: "root", gname: "root" },
+  };
+  writeFileSync(at("conf.json"), JSON.stringify(conf));
+  mkdirSync(at("folder"));
+  writeFileSync(at("folder/mine"), "");
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+const graph = (): string[] => ["--graph", at("graph.json")];
+const build = (...args: string[]): string[] => ["build", at("spec.json"), ...graph(), ...args];
+
+/** What prints an archive that can be compared, without a daemon. */
+const printing: Readonly<Record<string, () => string[]>> = {
+  build: () => build(),
+  "build of an oci-archive": () => build("--format", "oci-archive"),
+  "build-image": () => ["build-image", at("single.json"), ...graph()],
+  export: () => ["export", at("image.tar")],
+  merge: () => ["merge", at("image.tar")],
+  index: () => ["index", at("image.tar"), "--format", "oci-archive"],
+  "stream-conf": () => ["stream-conf", at("conf.json"), ...graph()],
+};
+
+describe.each(Object.keys(printing))("what %s writes", (name) => {
+  test("goes to standard output for -, uncompressed, and facts go elsewhere", async () => {
+    const argv = printing[name]!();
+    await runMain([...argv, "-o", at("whole.tar")]);
+    for (const place of ["-", "/dev/stdout", "/proc/self/fd/1"]) {
+      const { code, stdout } = await runMain([...argv, "-o", place]);
+      expect([code, stdout.equals(readFileSync(at("whole.tar")))]).toEqual([0, true]);
+    }
+    const onScreen = await runMain([...argv, "-o", "-"], { isTerminal: true });
+    expect([onScreen.code, onScreen.stdout.length, onScreen.stderr]).toEqual([
+      2,
+      0,
+      expect.stringContaining("terminal"),
+    ]);
+  });
+});
+
+test("an archive on standard output is compressed where that is asked for", async () => {
+  const plain = await runMain(build("-o", "-"));
+  const packed = await runMain(build("-o", "-", "--compress", "gz"));
+  expect(gunzipSync(packed.stdout).equals(plain.stdout)).toBe(true);
+});
+
+test("a layout's folder cannot be standard output", async () => {
+  for (const argv of [build("--format", "oci-dir"), ["index", at("image.tar")]]) {
+    const { code, stderr } = await runMain([...argv, "-o", "-"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("--format oci-archive")]);
+  }
+});
+
+/** Each would fail otherwise, as soon as its work began. */
+const hopeless: Readonly<Record<string, () => string[]>> = {
+  build: () => ["build", at("stored.json"), "--store", "unix:///nowhere", "-o"],
+  "build of a layout": () => [
+    "build",
+    at("stored.json"),
+    "--store",
+    "unix:///nowhere",
+    "--format",
+    "oci-dir",
+    "-o",
+  ],
+  "build-image": () => ["build-image", at("stored.json"), "--store", "unix:///nowhere", "-o"],
+  "nix-shell": () => ["nix-shell", "/nix/store/none.drv", "--store", "unix:///nowhere", "-o"],
+  export: () => ["export", at("absent.tar"), "-o"],
+  merge: () => ["merge", at("absent.tar"), "-o"],
+  index: () => ["index", at("absent.tar"), "-o"],
+  "index of an archive": () => ["index", at("absent.tar"), "--format", "oci-archive", "-o"],
+  pull: () => ["pull", "localhost:1/it", "--plain-http", "-o"],
+  push: () => ["push", at("absent.tar"), "localhost:1/it", "--digest-file"],
+  "stream-conf": () => ["stream-conf", at("absent.json"), "--store", "unix:///nowhere", "-o"],
+  conf: () => ["conf", at("absent.json"), "-o"],
+  customise: () => ["customise", at("stored.json"), "--store", "unix:///nowhere", "-o"],
+};
+
+test.each(Object.keys(hopeless))(
+  "%s refuses a bad place for its output before it does anything",
+  async (name) => {
+    const argv = hopeless[name]!();
+    for (const place of ["folder", "absent/it"]) {
+      const { code, stdout, stderr } = await runMain([...argv, at(place), "--json"]);
+      expect([code, stdout.length]).toEqual([1, 0]);
+      const { error } = JSON.parse(stderr) as { error: { code: string; message: string } };
+      expect(error).toMatchObject({ code: "ERR_FILE_WRITE", message: expect.stringContaining(at(place)) });
+    }
+    expect(readdirSync(at("folder"))).toEqual(["mine"]);
+  },
+);
+
+describe("an output that is an input", () => {
+  test("is replaced by what was made of it", async () => {
+    for (const command of ["export", "merge"]) {
+      const both = at("both.tar");
+      writeFileSync(both, readFileSync(at("image.tar")));
+      expect(await runMain([command, both, "-o", both])).toMatchObject({ code: 0 });
+      const elsewhere = at("elsewhere.tar");
+      await runMain([command, at("image.tar"), "-o", elsewhere]);
+      expect(readFileSync(both).equals(readFileSync(elsewhere))).toBe(true);
+    }
+  });
+
+  test("may be a layout, which gets an index of its images", async () => {
+    const layout = at("both");
+    expect(await runMain(build("--format", "oci-dir", "-o", layout))).toMatchObject({ code: 0 });
+    expect(await runMain(["index", layout, "-o", layout, "--name", "all:1"])).toMatchObject({ code: 0 });
+    const { manifests } = JSON.parse(readFileSync(`${layout}/index.json`, "utf8")) as {
+      manifests: unknown[];
+    };
+    expect(manifests).toHaveLength(2);
+  });
+
+  test("or lies in a folder that goes into the image, is not in its own way", async () => {
+    mkdirSync(at("around"));
+    writeFileSync(at("around/page"), "hello\n");
+    const { code } = await runMain(["build", at("around"), ...graph(), "-o", at("around/image.tar")]);
+    expect(code).toBe(0);
+    const { stdout } = await runMain(["export", at("around/image.tar")]);
+    const listing = await mustRun("tar", ["-t"], { input: stdout });
+    expect(listing.stdout.toString().trim().split("\n")).toEqual(["./", "./page"]);
+  });
+});
+
+describe("the folder of a layout", () => {
+  const layout = (place: string): ReturnType<typeof runMain> =>
+    runMain(build("--format", "oci-dir", "-o", place));
+
+  test("is made where a link leads, with or without a slash at the end", async () => {
+    mkdirSync(at("links"));
+    symlinkSync("made", at("links/to"));
+    expect(await layout(`${at("links/to")}/`)).toMatchObject({ code: 0 });
+    expect(readdirSync(at("links")).toSorted()).toEqual(["made", "to"]);
+    expect(readlinkSync(at("links/to"))).toBe("made");
+    expect(await layout(at("links/to"))).toMatchObject({ code: 0 });
+    expect(readdirSync(at("links/made")).toSorted()).toEqual(["blobs", "index.json", "oci-layout"]);
+  });
+
+  test("keeps the mode of its index, and loses what a process that was killed has left", async () => {
+    await layout(at("layout"));
+    chmodSync(at("layout/index.json"), 0o600);
+    const script = `import("${moduleUrl("files/owner.js")}").then((it) => console.log(it.ownTag()))`;
+    const dead = (await mustRun(process.execPath, ["-e", script])).stdout.toString().trim();
+    for (const left of [at(`layout/.${dead}.partial`), at(`new.${dead}.partial`)]) {
+      mkdirSync(`${left}/blobs/sha256`, { recursive: true });
+      writeFileSync(`${left}/blobs/sha256/x`, "");
+    }
+    await layout(at("layout"));
+    await layout(at("new"));
+    expect(readdirSync(at("layout")).toSorted()).toEqual(["blobs", "index.json", "oci-layout"]);
+    expect(readdirSync(folder.path).filter((name) => name.startsWith("new"))).toEqual(["new"]);
+    expect((statSync(at("layout/index.json")).mode & 0o777).toString(8)).toBe("600");
+  });
+
+  test("is refused where a pipe or a device is", async () => {
+    await mustRun("mkfifo", [at("no-folder")]);
+    for (const place of [at("no-folder"), "/dev/null", "/dev/stdout"]) {
+      expect(await layout(place)).toMatchObject({ code: 1, stderr: expect.stringContaining("OCI layout") });
+    }
+    expect(lstatSync(at("no-folder")).isFIFO()).toBe(true);
+  });
+});
+
+describe("the program", () => {
+  const cli = path.join(projectRoot, "dist/cli/bin.js");
+  const exporting = (place: string): string[] => [cli, "export", at("image.tar"), "--quiet", "-o", place];
+
+  test("appends to standard output for /dev/stdout where that is a file", async () => {
+    const { stdout } = await runMain(["export", at("image.tar")]);
+    const script = '(echo before; "$@"; echo after) >"$0"';
+    await mustRun("sh", ["-c", script, at("appended"), process.execPath, ...exporting("/dev/stdout")]);
+    const expected = Buffer.concat([Buffer.from("before\n"), stdout, Buffer.from("after\n")]);
+    expect(readFileSync(at("appended")).equals(expected)).toBe(true);
+  });
+
+  test("ends with 141 and no word where a pipe's reader goes away", async () => {
+    await mustRun("mkfifo", [at("left")]);
+    const reading = run("head", ["-c", "1", at("left")]);
+    const { code, stderr } = await run(process.execPath, [
+      cli,
+      ...build("--quiet", "--compress", "none", "-o", at("left")),
+    ]);
+    await reading;
+    expect([code, stderr]).toEqual([141, ""]);
+  });
+
+  test("ends with 130 when it is interrupted at a pipe whose reader has stalled", async () => {
+    await mustRun("mkfifo", [at("stalled")]);
+    const reader = openSync(at("stalled"), constants.O_RDONLY | constants.O_NONBLOCK);
+    const child = spawn(process.execPath, [cli, ...build("--compress", "none", "-o", at("stalled"))], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const exited = once(child, "exit") as Promise<[number]>;
+    let told = "";
+    child.stderr.on("data", (piece: Buffer) => {
+      told += String(piece);
+      if (/layer 1\/1/.test(told)) child.kill("SIGINT");
+    });
+    const [code] = await exited;
+    closeSync(reader);
+    expect(code).toBe(130);
+    expect(lstatSync(at("stalled")).isFIFO()).toBe(true);
+  });
+});
