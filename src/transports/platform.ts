@@ -1,21 +1,21 @@
 /** The platform that is wanted, and those that there are. */
+import { textIn } from "../image/fields.js";
 import type { JsonObject } from "../image/json.js";
 import { normalVariant, type Platform } from "../image/platform.js";
 
 export { type Platform, platformName } from "../image/platform.js";
 
-/** The one that a configuration or a descriptor tells of; `unknown` where it does not. */
+/** The one that a configuration or a descriptor tells of. An image that does not say is for Linux, as with Docker. */
 export function platformOf(object: JsonObject): Platform {
-  const text = (key: string): string | undefined => {
-    const value = object.get(key);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
   return {
-    os: text("os") ?? "unknown",
-    architecture: text("architecture") ?? "unknown",
-    variant: text("variant"),
+    os: textIn(object, "os") ?? "linux",
+    architecture: textIn(object, "architecture") ?? UNKNOWN,
+    variant: textIn(object, "variant"),
   };
 }
+
+/** The architecture of an image that does not say which, and of what is no image but told beside one. */
+export const UNKNOWN = "unknown";
 
 /**
  * Those that are for a platform. Where no variant is wanted and there are several, it is the plain one's turn, then

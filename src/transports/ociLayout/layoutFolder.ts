@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LaminixError } from "../../errors.js";
+import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
 import { cannotWrite } from "../../files/cannotWrite.js";
@@ -105,7 +106,8 @@ export class LayoutFolder implements AsyncDisposable {
     const file = path.join(this.#path, "index.json");
     if (!existsSync(file)) return layoutIndex([]);
     const index = parseJson(await readFile(file, "utf8"), file);
-    if (isObject(index) && isArray(index.get("manifests"))) return index;
+    const manifests = isObject(index) ? (index.get("manifests") ?? []) : undefined;
+    if (isObject(index) && isArray(manifests)) return index;
     throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
       details: { path: file },
     });
@@ -143,10 +145,7 @@ async function isLayoutToBe(folder: string): Promise<boolean> {
 }
 
 function withEntries(index: JsonObject, added: readonly JsonObject[]): JsonObject {
-  const before = index.get("manifests");
-  const kept = (isArray(before) ? before : []).filter(
-    (entry) => !added.some((each) => isReplacedBy(entry, each)),
-  );
+  const kept = listIn(index, "manifests").filter((entry) => !added.some((each) => isReplacedBy(entry, each)));
   return new Map(index).set("manifests", [...kept, ...added]);
 }
 
@@ -159,7 +158,6 @@ function isReplacedBy(entry: Json, added: JsonObject): boolean {
   return reference === newReference && (name === undefined || name === newName);
 }
 
-function namesIn(entry: JsonObject): (Json | undefined)[] {
-  const annotations = entry.get("annotations");
-  return [REF_NAME, IMAGE_NAME].map((key) => (isObject(annotations) ? annotations.get(key) : undefined));
+function namesIn(entry: JsonObject): (string | undefined)[] {
+  return [REF_NAME, IMAGE_NAME].map((key) => textIn(objectIn(entry, "annotations"), key));
 }

@@ -114,5 +114,5 @@ class LayoutPlace implements ManifestPlace {
 
 /** The whole name if there is one: by itself `ref.name` is often a tag and no more. */
 function referenceOf({ annotations }: Descriptor): string | undefined {
-  return annotations.get(IMAGE_NAME) ?? annotations.get(REF_NAME);
+  return annotations.get(IMAGE_NAME) || annotations.get(REF_NAME) || undefined;
 }
