@@ -13,7 +13,7 @@ import { openImages } from "../../src/transports/open.js";
 import { runMain } from "../cli/commandLine.js";
 import { startImageRegistry } from "../support/imageRegistry.js";
 import { configOf, layerOf, Layout, named, OCI, sha256, tarOf } from "../support/images.js";
-import { membersOf } from "../support/members.js";
+import { bytesOf, membersOf } from "../support/members.js";
 import { manifestAt } from "../builders/push/scene.js";
 import { putBlob, putManifest } from "../support/rawRegistry.js";
 import { describeWith } from "../support/requirements.js";
@@ -100,9 +100,7 @@ describe("an image without layers", () => {
 
     const spec = { name: "on-empty", tag: "1", fromImage: file, config: { Env: ["A=b"] } };
     await using built = await streamLayeredImage(spec, { store: store(), cache: false });
-    const members = await membersOf(
-      Buffer.concat(await Array.fromAsync(built.pieces(), (piece) => Buffer.from(piece))),
-    );
+    const members = await membersOf(await bytesOf(built.pieces()));
     const config = members.find(({ header }) => /^[0-9a-f]{64}\.json$/.test(header.name))!;
     expect(JSON.parse(config.body.toString())).toMatchObject({ config: { Env: ["A=b"] }, os: "linux" });
   });
