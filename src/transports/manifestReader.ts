@@ -104,7 +104,7 @@ export class ManifestReader {
       `${name} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
       {
         details: { path: name, wanted: platformName(wanted), platforms },
-        hint: "name one of these: the architecture and variant of a spec; --os, --arch and --variant of a pull",
+        hint: `name ${platforms.length === 1 ? "it" : "one of them"} by the architecture and variant of a spec, or --os, --arch and --variant: ${platforms.join(", ")}`,
       },
     );
   }
