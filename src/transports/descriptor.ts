@@ -1,4 +1,5 @@
 /** Descriptors and media types in manifests and indexes (OCI image-spec 1.1, descriptor.md; Docker's schema 2). */
+import { LaminixError } from "../errors.js";
 import { objectIn, textIn } from "../image/fields.js";
 import { type Json, JsonNumber, type JsonObject } from "../image/json.js";
 import type { Annotations, Digest } from "../image/layer.js";
@@ -13,6 +14,9 @@ export const MANIFEST =
 export const CONFIG = /^application\/vnd\.(?:oci\.image\.config\.v1|docker\.container\.image\.v1)\+json$/;
 export const LAYER =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[+.](?:gzip|zstd))?$/;
+
+/** The type of a layer that lies where its licence lets it, and not in registries ("Non-Distributable Layers"). */
+const FOREIGN = /\.(?:nondistributable|foreign)\./;
 
 export interface Descriptor {
   /** Empty where it is not told. */
@@ -61,4 +65,14 @@ function texts(annotations: JsonObject): Annotations {
 /** What builders say of an image's making is listed beside it, as a manifest for no platform. */
 export function isAttestation({ annotations, platform }: Descriptor): boolean {
   return annotations.has("vnd.docker.reference.type") || platform?.architecture === UNKNOWN;
+}
+
+/** The error for a layer that is not there, which for some is as it has to be. */
+export function missingLayer({ mediaType, digest }: Descriptor, where: string, error: unknown): unknown {
+  if (!FOREIGN.test(mediaType)) return error;
+  return new LaminixError("ERR_UNSUPPORTED", `${where} has a layer that may not be passed on: ${digest}`, {
+    cause: error,
+    details: { path: where, digest, mediaType },
+    hint: "its bytes lie elsewhere, as layers of Windows do; pull the image with Docker, save it, and give the file",
+  });
 }

@@ -114,6 +114,11 @@ class ManifestReader {
   }
 
   #missing(name: string): Error {
+    if (name === "")
+      return this.#json.damaged(
+        "its manifest.json has an empty name where a file is to be named",
+        "write it again, with docker save or skopeo",
+      );
     const hint =
       name === "manifest.json"
         ? "a docker-archive is what `docker save` and skopeo's docker-archive: write"

@@ -1,5 +1,5 @@
 /** What a registry says of a failure (OCI distribution-spec, "Error Codes"). */
-import { listIn, textIn } from "../../image/fields.js";
+import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { isArray, isObject, type Json, parseJson } from "../../image/json.js";
 import type { Answer } from "./exchange.js";
 
@@ -45,7 +45,9 @@ function read(text: string): Said {
   const message = [field("message"), field("details"), field("error_description"), field("error"), code].find(
     Boolean,
   );
-  return { ...(code !== "" && { code }), text: message ?? "" };
+  const detail = field("detail") || line(textIn(objectIn(first, "detail"), "message") ?? "");
+  const said = [message, detail].filter(Boolean).join(": ");
+  return { ...(code !== "" && { code }), text: said.slice(0, MOST_TEXT) };
 }
 
 /** Nothing that moves a terminal's cursor. */
