@@ -4,9 +4,11 @@
  */
 import { LaminixError } from "../errors.js";
 import { storePathsInHistory } from "../image/history.js";
+import { textIn } from "../image/fields.js";
 import { isObject, type JsonObject } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { baseName } from "../store/storePath.js";
+import { platformOf } from "../transports/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../transports/reference.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
@@ -98,15 +100,11 @@ export class Base implements Disposable {
    * @param asked as it was before defaults were filled in
    */
   platformFor(resolved: ResolvedSpec, asked: ImageSpec): ResolvedSpec {
-    const architecture = this.image.configFile.get("architecture");
-    if (typeof architecture !== "string" || architecture === "") return resolved;
+    const { configFile } = this.image;
+    const architecture = textIn(configFile, "architecture");
+    if (architecture === undefined) return resolved;
     if (asked.architecture !== undefined && asked.architecture !== architecture) return resolved;
-    const variant = this.image.configFile.get("variant");
-    return {
-      ...resolved,
-      architecture,
-      variant: resolved.variant ?? (typeof variant === "string" && variant !== "" ? variant : undefined),
-    };
+    return { ...resolved, architecture, variant: resolved.variant ?? textIn(configFile, "variant") };
   }
 
   /** May be called again. */
@@ -135,8 +133,7 @@ function requirePinned(fromImage: string, digest: Digest | undefined): void {
 }
 
 function requireLinux({ configFile }: StoredImage): void {
-  const os = configFile.get("os") ?? "linux";
+  const { os } = platformOf(configFile);
   if (os === "linux") return;
-  const found = typeof os === "string" ? os : "another system";
-  throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${found}; images here are for linux`);
+  throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${os}; images here are for linux`);
 }

@@ -92,7 +92,7 @@ function architectureIn(described: JsonObject, file: string): string {
 }
 
 function configIn(described: JsonObject, file: string): JsonObject {
-  const config = described.get("config");
+  const config = described.get("config") ?? new Map<string, Json>();
   if (isObject(config)) return config;
   throw malformed(file, "config", "an object");
 }

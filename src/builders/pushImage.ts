@@ -5,10 +5,10 @@ import type { Digest, LayerKind } from "../image/layer.js";
 import { type Platform, platformName } from "../image/platform.js";
 import type { CarriedImage } from "../transports/imageContents.js";
 import { forPlatform } from "../transports/platform.js";
-import { formatReference } from "../transports/reference.js";
 import type { LayerFate } from "../transports/registry/sendLayer.js";
 import { BuiltImage } from "./builtImage.js";
-import { type Pushing, pushing } from "./pushing.js";
+import { pushed } from "./pushed.js";
+import { pushing } from "./pushing.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
 export interface PushedLayer {
@@ -61,7 +61,7 @@ export async function pushImage(
 ): Promise<PushedImage> {
   checkArguments(image, reference, options);
   const only = (images: readonly CarriedImage[]): CarriedImage => onlyOne(images, options.platform);
-  return pushing([image], only, reference, options, pushed);
+  return pushed([image], only, reference, options);
 }
 
 /**
@@ -84,21 +84,6 @@ export async function planPush(
   });
 }
 
-/** @throws {LaminixError} as `push` */
-export async function pushed({ entry, reference, options }: Pushing): Promise<PushedImage> {
-  // Loaded for those who need it: most of a short program's time is loading.
-  const { push } = await import("../transports/registry/push.js");
-  const { target, size, sent, layers } = await push(entry, options);
-  const { digest } = target;
-  return {
-    reference: formatReference({ ...reference, digest }),
-    ...{ digest, tags: options.tags, size, sent },
-    layers: layers.map(({ layer: { kind, sources }, diffId, descriptor, fate }) => ({
-      ...{ diffId, digest: descriptor.digest, size: descriptor.size, kind, sources, fate },
-    })),
-  };
-}
-
 /**
  * @param platform which of them; an image for another one is none
  * @throws {LaminixError} ERR_ARCHIVE
@@ -117,6 +102,7 @@ function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): 
       `there is no image for ${wanted}, only for ${platforms.join(", ")}`,
       {
         details: { ...details, wanted },
+        hint: "leave --os, --arch and --variant (platform) out, or name one of these",
       },
     );
   }

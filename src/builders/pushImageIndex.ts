@@ -3,8 +3,8 @@ import { requireString } from "../arguments.js";
 import { imageIndex } from "../image/imageIndex.js";
 import type { BuiltImage } from "./builtImage.js";
 import { checkImages } from "./carriedImages.js";
-import { pushed, type PushedImage } from "./pushImage.js";
-import { pushing } from "./pushing.js";
+import { pushed } from "./pushed.js";
+import type { PushedImage } from "./pushImage.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
 export interface PushImageIndexOptions extends Omit<PushImageOptions, "platform"> {
@@ -28,11 +28,10 @@ export async function pushImageIndex(
   requireString(reference, "reference");
   checkPushOptions(options);
   const annotations = new Map(Object.entries(options.annotations ?? {}));
-  return pushing(
+  return pushed(
     images,
     (carried) => ({ kind: "index", references: [], ...imageIndex(carried, annotations) }),
     reference,
     options,
-    pushed,
   );
 }

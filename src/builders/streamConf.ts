@@ -6,6 +6,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { withBaseEnvironment } from "../image/environment.js";
+import { objectIn } from "../image/fields.js";
 import type { Image } from "../image/image.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject, parseJson } from "../image/json.js";
 import type { Digest, Layer } from "../image/layer.js";
@@ -54,10 +55,9 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
   try {
     const known = (hashes = await hashesFrom(options.store, conf, options));
     const [baseImage] = base?.images ?? [];
-    const baseConfig = baseImage?.configFile.get("config");
     const image: Image = {
       config: baseImage
-        ? withBaseEnvironment(conf.config, isObject(baseConfig) ? baseConfig : undefined)
+        ? withBaseEnvironment(conf.config, objectIn(baseImage.configFile, "config"))
         : conf.config,
       architecture: conf.architecture,
       created: conf.created,
@@ -119,7 +119,7 @@ function readConf(file: string): Conf {
     return typeof value === "string" ? value : fail(key, "a string");
   };
   const optional = (key: string): string | undefined =>
-    (conf.get(key) ?? null) === null ? undefined : text(key);
+    (conf.get(key) ?? "") === "" ? undefined : text(key);
   const id = (key: string): number => {
     const value = conf.get(key);
     const digits = value instanceof JsonNumber ? value.text : value;

@@ -2,7 +2,8 @@
 import { dirname } from "node:path/posix";
 import { type StorePath, storeDirOf, storePathsIn } from "../store/storePath.js";
 import { LAYER_KIND } from "./blob.js";
-import { isArray, isObject, type Json, type JsonObject } from "./json.js";
+import { listIn, textIn } from "./fields.js";
+import { isObject, type Json, type JsonObject } from "./json.js";
 import type { Layer } from "./layer.js";
 
 /** The entries, and those that tell of a layer. */
@@ -10,8 +11,7 @@ export function historyOf(configFile: JsonObject): {
   readonly entries: readonly Json[];
   readonly telling: readonly Json[];
 } {
-  const history = configFile.get("history");
-  const entries = isArray(history) ? history : [];
+  const entries = listIn(configFile, "history");
   return {
     entries,
     telling: entries.filter((entry) => !isObject(entry) || entry.get("empty_layer") !== true),
@@ -64,9 +64,8 @@ function commentsOf(configFile: JsonObject, layers: readonly Layer[]): Comment[]
   if (telling.length !== layers.length) return [];
   return layers.map(({ asStored }, i) => {
     const entry = telling[i];
-    const comment = isObject(entry) ? entry.get("comment") : undefined;
     return {
-      comment: typeof comment === "string" ? comment : "",
+      comment: textIn(entry, "comment") ?? "",
       isAnnotated: asStored?.annotations?.get(LAYER_KIND) === "store",
     };
   });

@@ -1,7 +1,7 @@
 /** Images for several platforms as one value. OCI image-spec 1.1, image-index.md. */
 import { LaminixError } from "../errors.js";
 import type { Annotations } from "./layer.js";
-import { normalVariant, type Platform, platformName } from "./platform.js";
+import { normalPlatform, type Platform, platformName } from "./platform.js";
 
 export interface ImageIndex<I extends { readonly platform?: Platform | undefined }> {
   /** Each for another platform. */
@@ -20,7 +20,7 @@ export function imageIndex<I extends { readonly platform?: Platform | undefined 
     if (!platform || platform.os === "unknown" || platform.architecture === "unknown") {
       throw new LaminixError("ERR_INDEX", "an image of an index does not say what platform it is for");
     }
-    const name = platformName({ ...platform, variant: normalVariant(platform) || undefined });
+    const name = platformName(normalPlatform(platform));
     if (names.has(name)) {
       throw new LaminixError("ERR_INDEX", `two images of an index are for ${name}`, {
         details: { platform: name },

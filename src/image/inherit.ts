@@ -3,6 +3,7 @@
  * and the history.
  */
 import { withBaseEnvironment } from "./environment.js";
+import { readableConfig, readableHistory } from "./goTypes.js";
 import { historyOf } from "./history.js";
 import type { Inherited } from "./image.js";
 import { isObject, type Json, type JsonObject } from "./json.js";
@@ -17,7 +18,7 @@ const MERGED = ["Labels", "Volumes", "ExposedPorts"];
  */
 export function inheritConfig(own: JsonObject, base: JsonObject | undefined): JsonObject {
   if (!base) return own;
-  const config = new Map(base);
+  const config = new Map(readableConfig(base));
   config.delete("OnBuild");
   if (own.has("Entrypoint")) config.delete("Cmd");
   for (const [key, value] of own) {
@@ -29,13 +30,13 @@ export function inheritConfig(own: JsonObject, base: JsonObject | undefined): Js
 }
 
 /**
- * The base's own history, if it tells of as many layers as there are; otherwise one entry for each of them.
+ * The base's own history, without what Docker cannot read of it, if it tells of as many layers as there are; otherwise one entry for each of them.
  * @param created when the new image was made
  */
 export function inheritHistory(configFile: JsonObject, layers: readonly Layer[], created: string): Inherited {
   const { entries, telling } = historyOf(configFile);
   if (entries.every(isObject) && telling.length === layers.length) {
-    return { history: entries, layers: layers.length };
+    return { history: entries.map(readableHistory), layers: layers.length };
   }
   const made = layers.map(
     ({ sources }): Json =>

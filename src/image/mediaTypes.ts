@@ -47,5 +47,5 @@ export function layerMediaType(encoding: Encoding, format: ManifestFormat = "oci
 export function encodingOf(mediaType: string): Encoding | undefined {
   if (mediaType.endsWith(".tar")) return "none";
   if (/\.tar[+.]gzip$/.test(mediaType)) return "gz";
-  return mediaType.endsWith(".tar+zstd") ? "zstd" : undefined;
+  return /\.tar[+.]zstd$/.test(mediaType) ? "zstd" : undefined;
 }

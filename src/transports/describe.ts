@@ -1,4 +1,5 @@
 /** Images in facts, as `laminix inspect --json` prints them. */
+import { textIn } from "../image/fields.js";
 import { type Json, JsonNumber, type JsonObject } from "../image/json.js";
 import type { StoredImage, StoredImages } from "./storedImage.js";
 
@@ -27,8 +28,8 @@ async function describe(
     tags: references,
     ...(manifest && { digest: manifest.digest }),
     configDigest,
-    architecture: configFile.get("architecture") ?? null,
-    os: configFile.get("os") ?? null,
+    architecture: textIn(configFile, "architecture") ?? null,
+    os: textIn(configFile, "os") ?? null,
     config: configFile.get("config") ?? null,
     layers: descriptors,
   });

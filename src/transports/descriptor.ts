@@ -1,9 +1,11 @@
 /** Descriptors and media types in manifests and indexes (OCI image-spec 1.1, descriptor.md; Docker's schema 2). */
-import { isArray, isObject, type Json, JsonNumber } from "../image/json.js";
+import { LaminixError } from "../errors.js";
+import { objectIn, textIn } from "../image/fields.js";
+import { type Json, JsonNumber, type JsonObject } from "../image/json.js";
 import type { Annotations, Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 import type { ImageJson } from "./imageJson.js";
-import { type Platform, platformOf } from "./platform.js";
+import { type Platform, platformOf, UNKNOWN } from "./platform.js";
 
 export const INDEX =
   /^application\/vnd\.(?:oci\.image\.index\.v1|docker\.distribution\.manifest\.list\.v2)\+json$/;
@@ -12,6 +14,9 @@ export const MANIFEST =
 export const CONFIG = /^application\/vnd\.(?:oci\.image\.config\.v1|docker\.container\.image\.v1)\+json$/;
 export const LAYER =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[+.](?:gzip|zstd))?$/;
+
+/** The type of a layer that lies where its licence lets it, and not in registries ("Non-Distributable Layers"). */
+const FOREIGN = /\.(?:nondistributable|foreign)\./;
 
 export interface Descriptor {
   /** Empty where it is not told. */
@@ -25,8 +30,7 @@ export interface Descriptor {
 
 /** @throws {LaminixError} ERR_ARCHIVE */
 export function readDescriptors(json: ImageJson, value: Json | undefined, what: string): Descriptor[] {
-  if (isArray(value)) return value.map((entry) => readDescriptor(json, entry, what));
-  throw json.damaged(`its ${what} is not a list`);
+  return json.list(value, what).map((entry) => readDescriptor(json, entry, what));
 }
 
 /** @throws {LaminixError} ERR_ARCHIVE */
@@ -37,23 +41,38 @@ export function readDescriptor(json: ImageJson, value: Json | undefined, what: s
   const size = object.get("size");
   if (!(size instanceof JsonNumber) || !Number.isSafeInteger(size.value) || size.value < 0)
     throw json.damaged(`the size of ${digest} is not a number of bytes`);
-  const platform = object.get("platform");
-  const annotations = object.get("annotations");
   return {
     mediaType: json.text(object.get("mediaType") ?? "", "mediaType"),
     digest,
     size: size.value,
-    platform: isObject(platform) ? platformOf(platform) : undefined,
-    annotations: texts(annotations),
+    platform: platformIn(objectIn(object, "platform")),
+    annotations: texts(objectIn(object, "annotations")),
   };
 }
 
-function texts(annotations: Json | undefined): Annotations {
-  const entries = isObject(annotations) ? [...annotations] : [];
-  return new Map(entries.flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])));
+/** One that does not say all tells nothing: the image's configuration does. */
+function platformIn(platform: JsonObject): Platform | undefined {
+  const isTold = ["os", "architecture"].every((key) => textIn(platform, key) !== undefined);
+  return isTold ? platformOf(platform) : undefined;
+}
+
+function texts(annotations: JsonObject): Annotations {
+  return new Map(
+    [...annotations].flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
+  );
 }
 
 /** What builders say of an image's making is listed beside it, as a manifest for no platform. */
 export function isAttestation({ annotations, platform }: Descriptor): boolean {
-  return annotations.has("vnd.docker.reference.type") || platform?.architecture === "unknown";
+  return annotations.has("vnd.docker.reference.type") || platform?.architecture === UNKNOWN;
+}
+
+/** The error for a layer that is not there, which for some is as it has to be. */
+export function missingLayer({ mediaType, digest }: Descriptor, where: string, error: unknown): unknown {
+  if (!FOREIGN.test(mediaType)) return error;
+  return new LaminixError("ERR_UNSUPPORTED", `${where} has a layer that may not be passed on: ${digest}`, {
+    cause: error,
+    details: { path: where, digest, mediaType },
+    hint: "its bytes lie elsewhere, as layers of Windows do; pull the image with Docker, save it, and give the file",
+  });
 }

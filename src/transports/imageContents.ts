@@ -7,13 +7,14 @@ import {
   type LayerBlob,
   packedBlob,
 } from "../image/blob.js";
+import { objectIn } from "../image/fields.js";
 import { configFile, type Image } from "../image/image.js";
-import { isObject, type Json } from "../image/json.js";
+import type { Json } from "../image/json.js";
 import type { Annotations, Digest, Encoding, Layer, PackedLayer } from "../image/layer.js";
 import { layerMediaType, type ManifestFormat, MEDIA_TYPES } from "../image/mediaTypes.js";
 import { digestOf } from "./digest.js";
 import { type Document, indexDocument, manifestDocument, type Target } from "./manifestDocuments.js";
-import type { Platform } from "./platform.js";
+import { type Platform, UNKNOWN } from "./platform.js";
 import type { StoredImage, StoredManifest } from "./storedImage.js";
 
 export interface CarriedImage {
@@ -71,7 +72,8 @@ export function carriedAsStored(
     references,
     layers,
     config: () => configBytes,
-    platform,
+    // Of an unknown architecture is what is no image.
+    platform: platform.architecture === UNKNOWN ? undefined : platform,
     annotations: new Map(),
     manifest: kept.some((format) => MEDIA_TYPES[format].manifest === manifest?.mediaType)
       ? manifest
@@ -82,8 +84,7 @@ export function carriedAsStored(
 /** The label has the layers' content keys, bottom first, with nothing for a layer without one. */
 function withContentKeys(image: Image): Image {
   const keys = image.layers.map(({ contentKey = "" }) => contentKey);
-  const labels = image.config.get("Labels");
-  const all = new Map<string, Json>([...(isObject(labels) ? labels : []), [CONTENT_KEY, keys.join(",")]]);
+  const all = new Map<string, Json>([...objectIn(image.config, "Labels"), [CONTENT_KEY, keys.join(",")]]);
   return { ...image, config: new Map([...image.config, ["Labels", all]]) };
 }
 

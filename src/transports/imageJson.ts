@@ -1,5 +1,6 @@
 /** JSON in images, and what is expected of it. */
 import { LaminixError } from "../errors.js";
+import { objectIn } from "../image/fields.js";
 import { isArray, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
@@ -42,10 +43,19 @@ export class ImageJson {
     throw this.damaged(`its ${key} is not a string`);
   }
 
+  /**
+   * Nothing, or `null`, is the empty list: Go writes either.
+   * @throws {LaminixError} ERR_ARCHIVE
+   */
+  list(value: Json | undefined, key: string): readonly Json[] {
+    if (value === undefined || value === null) return [];
+    if (isArray(value)) return value;
+    throw this.damaged(`its ${key} is not a list`);
+  }
+
   /** @throws {LaminixError} ERR_ARCHIVE */
   texts(value: Json | undefined, key: string): string[] {
-    if (isArray(value)) return value.map((item) => this.text(item, key));
-    throw this.damaged(`its ${key} is not a list`);
+    return this.list(value, key).map((item) => this.text(item, key));
   }
 
   /**
@@ -53,14 +63,13 @@ export class ImageJson {
    * @throws {LaminixError} ERR_ARCHIVE unless there is one for each of `layers`
    */
   diffIds(configFile: JsonObject, layers: number): Digest[] {
-    const rootfs = configFile.get("rootfs");
-    const diffIds = this.texts(isObject(rootfs) ? rootfs.get("diff_ids") : undefined, "diff_ids");
+    const diffIds = this.texts(objectIn(configFile, "rootfs").get("diff_ids"), "diff_ids");
     if (diffIds.length !== layers) {
-      throw this.damaged(`it has ${String(layers)} layers but ${String(diffIds.length)} diffIDs`);
+      throw this.damaged(`it has ${counted(layers, "layer")} but ${counted(diffIds.length, "diffID")}`);
     }
     return diffIds.map((diffId) => {
       if (isDigest(diffId)) return diffId;
-      throw this.damaged(`${diffId} is not a diffID`);
+      throw this.damaged(`${JSON.stringify(diffId)} is not a diffID`);
     });
   }
 
@@ -70,4 +79,8 @@ export class ImageJson {
       ...(hint !== undefined && { hint }),
     });
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${String(count)} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -4,7 +4,7 @@
  * in their media types only.
  */
 import { LaminixError } from "../errors.js";
-import type { JsonObject } from "../image/json.js";
+import { isObject, type JsonObject } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { MEDIA_TYPES } from "../image/mediaTypes.js";
 import {
@@ -104,7 +104,7 @@ export class ManifestReader {
       `${name} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
       {
         details: { path: name, wanted: platformName(wanted), platforms },
-        hint: "name one of these: the architecture and variant of a spec; --os, --arch and --variant of a pull",
+        hint: `name ${platforms.length === 1 ? "it" : "one of them"} by the architecture and variant of a spec, or --os, --arch and --variant: ${platforms.join(", ")}`,
       },
     );
   }
@@ -117,7 +117,7 @@ export class ManifestReader {
     const { digest, mediaType, platform } = descriptor;
     if (MANIFEST.test(mediaType) && platform) return [{ reference, descriptor, platform }];
     const document = this.parse(await this.#manifest(descriptor), digest);
-    if (INDEX.test(mediaType) || (mediaType === "" && document.has("manifests"))) {
+    if (INDEX.test(mediaType) || (mediaType === "" && isIndex(document))) {
       const entries = readDescriptors(this.json, document.get("manifests"), `${digest}'s manifests`);
       const leaves: Leaf[] = [];
       for (const entry of entries) leaves.push(...(await this.#leaves(entry, reference, depth + 1)));
@@ -154,10 +154,14 @@ export class ManifestReader {
     const { mediaType, digest } = descriptor;
     if (LAYER.test(mediaType)) return this.#place.layer(descriptor, diffId);
     const { name } = this.#place;
-    throw new LaminixError("ERR_UNSUPPORTED", `${name} has a layer of type ${mediaType}`, {
-      details: { path: name, digest, mediaType },
-      hint: "layers are read that are plain tars, or compressed with gzip or zstd",
-    });
+    throw new LaminixError(
+      "ERR_UNSUPPORTED",
+      `${name} has a layer of ${mediaType === "" ? "no type" : `type ${mediaType}`}`,
+      {
+        details: { path: name, digest, mediaType },
+        hint: "layers are read that are plain tars, or compressed with gzip or zstd",
+      },
+    );
   }
 
   async #config(manifest: JsonObject): Promise<{
@@ -192,6 +196,11 @@ export class ManifestReader {
       hint: "images are read as OCI's manifests and Docker's of schema 2 have them",
     });
   }
+}
+
+/** Of a document of no type. */
+function isIndex(document: JsonObject): boolean {
+  return document.has("manifests") && !isObject(document.get("config"));
 }
 
 /** Descriptors that are looked at, at the most. */

@@ -1,40 +1,41 @@
 /** The platform that is wanted, and those that there are. */
+import { textIn } from "../image/fields.js";
 import type { JsonObject } from "../image/json.js";
-import { normalVariant, type Platform } from "../image/platform.js";
+import { normalPlatform, type Platform } from "../image/platform.js";
 
 export { type Platform, platformName } from "../image/platform.js";
 
-/** The one that a configuration or a descriptor tells of; `unknown` where it does not. */
+/** The one that a configuration or a descriptor tells of. An image that does not say is for Linux, as with Docker. */
 export function platformOf(object: JsonObject): Platform {
-  const text = (key: string): string | undefined => {
-    const value = object.get(key);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
   return {
-    os: text("os") ?? "unknown",
-    architecture: text("architecture") ?? "unknown",
-    variant: text("variant"),
+    os: textIn(object, "os") ?? "linux",
+    architecture: textIn(object, "architecture") ?? UNKNOWN,
+    variant: textIn(object, "variant"),
   };
 }
 
+/** The architecture of an image that does not say which, and of what is no image but told beside one. */
+export const UNKNOWN = "unknown";
+
 /**
- * Those that are for a platform. Where no variant is wanted and there are several, it is the plain one's turn, then
- * the newest's.
+ * Those that are for a platform. Where no variant is wanted and there are several, it is the turn of what the architecture
+ * means without one, then of the newest below that, then of the newest.
  */
 export function forPlatform<T extends { readonly platform?: Platform | undefined }>(
   items: readonly T[],
   wanted: Platform,
 ): T[] {
-  const variantOf = ({ platform }: T): string => (platform ? normalVariant(platform) : "");
-  const matching = items.filter(
-    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
-  );
-  if (wanted.variant !== undefined) {
-    return matching.filter((item) => variantOf(item) === normalVariant(wanted));
-  }
-  const variants = [...new Set(matching.map(variantOf))].sort();
-  const best = variants.includes("") ? "" : variants.at(-1);
-  return matching.filter((item) => variantOf(item) === best);
+  const { os, architecture, variant: usual = "" } = normalPlatform(wanted);
+  const matching = items.flatMap((item) => {
+    const platform = item.platform && normalPlatform(item.platform);
+    return platform?.os === os && platform.architecture === architecture
+      ? [{ item, variant: platform.variant ?? "" }]
+      : [];
+  });
+  const variants = matching.map(({ variant }) => variant).sort();
+  const best = variants.findLast((variant) => variant <= usual) ?? variants.at(-1);
+  const chosen = wanted.variant === undefined ? best : usual;
+  return matching.filter(({ variant }) => variant === chosen).map(({ item }) => item);
 }
 
 /** The one that parts of it stand for: on Linux, and this machine's, unless they say so; `undefined` where none says anything. */

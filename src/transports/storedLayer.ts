@@ -17,7 +17,7 @@ import type { Turns } from "../tar/turns.js";
 import { Digester, requireDigest } from "./digest.js";
 import type { ReadyLayer, StoredDescriptor } from "./storedImage.js";
 import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
-import { compressionOf, spooled, unpackedPieces } from "./unpack.js";
+import { compressionOf, compressions, spooled, unpackedPieces } from "./unpack.js";
 
 /** How the layer is written in the docker-archive that it comes from. */
 export interface ArchiveMember {
@@ -53,8 +53,6 @@ const suffixes: Readonly<Record<Compression, string>> = {
   bzip2: ".bzip2",
   br: ".br",
 };
-
-const compressions: Readonly<Record<Encoding, Compression>> = { none: "none", gz: "gzip", zstd: "zstd" };
 
 export class StoredLayer implements ReadyLayer {
   readonly kind: LayerKind;
@@ -111,7 +109,7 @@ export class StoredLayer implements ReadyLayer {
 
   packed(encoding: Encoding): PackedLayer | undefined {
     const { asStored } = this;
-    return asStored && compressionOf(this.#options.stored) === compressions[encoding] ? asStored : undefined;
+    return asStored && this.#compression === compressions[encoding] ? asStored : undefined;
   }
 
   async *#verified(digest: Digest, options: LayerOptions = {}): AsyncGenerator<Uint8Array> {
@@ -139,7 +137,7 @@ export class StoredLayer implements ReadyLayer {
 
   async descriptor({ signal }: LayerOptions = {}): Promise<StoredDescriptor> {
     const { stored, digest, mediaType } = this.#options;
-    const compression = compressionOf(stored);
+    const compression = this.#compression;
     const found = digest ?? (compression === "none" ? this.expected : await digestOfRegion(stored, signal));
     return {
       mediaType: mediaType ?? `${DOCKER_LAYER}${suffixes[compression]}`,
@@ -153,13 +151,18 @@ export class StoredLayer implements ReadyLayer {
     this.#unpacked = undefined;
   }
 
+  get #compression(): Compression {
+    const { stored, mediaType } = this.#options;
+    return compressionOf(stored, mediaType);
+  }
+
   get #name(): string {
     return `the layer ${this.sources.join(" ")} in ${this.#options.stored.file.path}`;
   }
 
   async #plain(signal: AbortSignal | undefined): Promise<Region> {
     const { stored, turns } = this.#options;
-    const compression = compressionOf(stored);
+    const compression = this.#compression;
     if (compression === "none") return stored;
     await turns.take(async () => {
       signal?.throwIfAborted();

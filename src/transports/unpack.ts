@@ -1,30 +1,38 @@
 /** Compressed files made plain, in temporary files that have no name. */
 import { type Compression, decompress } from "../compress/decompress.js";
+import { MAGIC_BYTES, sniffed } from "../compress/magic.js";
 import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
+import type { Encoding } from "../image/layer.js";
+import { encodingOf } from "../image/mediaTypes.js";
 import { type Region, regionPieces, StoredFile, wholeOf } from "./storedFile.js";
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How something is compressed, by its first bytes. */
-export function compressionOf({ file, offset, size }: Region): Compression {
-  const magic = Buffer.alloc(6);
-  const read = file.readNow(magic, Math.min(magic.length, size), offset);
-  const starts = (...bytes: number[]): boolean =>
-    bytes.length <= read && bytes.every((byte, i) => magic[i] === byte);
-  if (starts(0x1f, 0x8b)) return "gzip";
-  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
-  if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a)) return "xz";
-  if (starts(0x42, 0x5a, 0x68)) return "bzip2";
-  return "none";
+/**
+ * How something is compressed. Its first bytes tell, since media types are often wrong; these tell where the bytes do not.
+ * @throws {LaminixError} ERR_UNSUPPORTED
+ */
+export function compressionOf({ file, offset, size }: Region, mediaType?: string): Compression {
+  const head = Buffer.alloc(Math.min(MAGIC_BYTES, size));
+  const read = file.readNow(head, head.length, offset);
+  const encoding = mediaType === undefined ? undefined : encodingOf(mediaType);
+  return sniffed(head.subarray(0, read), file.path) ?? compressions[encoding ?? "none"];
 }
+
+/** By their names in images. */
+export const compressions: Readonly<Record<Encoding, Compression>> = {
+  none: "none",
+  gz: "gzip",
+  zstd: "zstd",
+};
 
 /**
  * Opens a file for reading at any place.
  * @param path plain, or compressed with gzip, zstd, xz or bzip2
- * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_PROGRAM, ERR_FILE_WRITE
+ * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_PROGRAM, ERR_FILE_WRITE
  */
 export async function openPlain(path: string, { signal }: Options = {}): Promise<StoredFile> {
   signal?.throwIfAborted();

@@ -67,6 +67,17 @@ describe("a configuration on top of a base's", () => {
     expect(inherit({ Cmd: ["b"] }, base)).toEqual({ Entrypoint: ["/old"], Cmd: ["b"] });
   });
 
+  test("has nothing of the base that Docker refuses an image for", () => {
+    const texts = { User: "", WorkingDir: "", Hostname: "" };
+    const good = { ...texts, Cmd: null, Entrypoint: "/bin/sh", Healthcheck: { Test: ["NONE"], Interval: 1 } };
+    expect(inherit({}, good)).toEqual(good);
+    const bad = {
+      ...{ Env: "", Cmd: "", Volumes: "", ExposedPorts: "", Labels: { a: 1 }, Healthcheck: { Interval: "" } },
+      ...{ StopTimeout: "", Tty: "", env: "", Shell: [1] },
+    };
+    expect(inherit({}, { ...texts, ...bad })).toEqual(texts);
+  });
+
   test("has nothing of what the base asks of who builds upon it", () => {
     expect(inherit({ OnBuild: ["RUN mine"] }, { OnBuild: ["RUN x"] })).toEqual({ OnBuild: ["RUN mine"] });
     expect(inherit({}, { OnBuild: ["RUN x"] })).toEqual({});
@@ -97,16 +108,32 @@ describe("a history on top of a base's", () => {
 
   test("keeps the base's entries, those without a layer too", () => {
     const history = [
-      { created: "2020", created_by: "ADD file" },
-      { created: "2020", created_by: "CMD", empty_layer: true },
-      { created: "2021", created_by: "RUN", empty_layer: false, author: "me" },
+      { created: "2020-01-01T00:00:00Z", created_by: "ADD file" },
+      { created: "2020-01-01T00:00:00Z", created_by: "CMD", empty_layer: true },
+      { created: "2021-02-03T04:05:06.789+01:00", created_by: "RUN", empty_layer: false, author: "me" },
     ];
     expect(historyOf(history)).toEqual([...history, own]);
   });
 
+  test("leaves out what Docker refuses an image for", () => {
+    const history = [
+      { created: "", created_by: "one", author: "", comment: null },
+      { created: null, empty_layer: "", comment: "two", other: "" },
+      { Created: "yesterday", created_by: ["a"], empty_layer: true },
+      { created: "0001-01-01T00:00:00Z", created_by: "three", empty_layer: true },
+    ];
+    expect(historyOf(history)).toEqual([
+      { created_by: "one", author: "", comment: null },
+      { created: null, comment: "two", other: "" },
+      { empty_layer: true },
+      { created: "0001-01-01T00:00:00Z", created_by: "three", empty_layer: true },
+      own,
+    ]);
+  });
+
   test.each([
     ["nothing", undefined],
-    ["fewer layers than there are", [{ created: "2020" }]],
+    ["fewer layers than there are", [{ created: "2020-01-01T00:00:00Z" }]],
     ["more layers than there are", [{}, {}, {}]],
     ["something else", [1, 2]],
   ])("has an entry for each layer where the base's tells of %s", (_, history) => {

@@ -173,6 +173,44 @@ describeWith(["dockerd"], "an engine", () => {
     expect(said.stdout.toString().trim().split("\n").slice(-2)).toEqual(["none", "the first"]);
   });
 
+  test("loads images without layers, and what is built on bases that it would refuse itself", async () => {
+    const empty = folder.join("empty.tar");
+    const config = JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      rootfs: { type: "layers", diff_ids: null },
+    });
+    const entry = { Config: "config.json", RepoTags: ["empty:1"], Layers: null };
+    writeFileSync(
+      empty,
+      await tarOf([
+        { name: "config.json", body: config },
+        { name: "manifest.json", body: JSON.stringify([entry]) },
+      ]),
+    );
+    const merged = folder.join("merged-empty.tar");
+    expect(await laminix(["merge", empty, "-o", merged])).toMatchObject({ code: 0 });
+    expect(await load(engine, merged)).toContain("empty:1");
+    expect((await inspect(engine, "empty:1")).Id).toBe(`sha256:${sha256(config)}`);
+    const sent = await laminix(["load", empty], { env: { DOCKER_HOST: engine.host } });
+    expect(sent).toMatchObject({ code: 0, stdout: Buffer.from("empty:1\n") });
+    await load(engine, (await build("on-empty.tar", { name: "on-empty", tag: "1", fromImage: empty })).file);
+
+    const refused = folder.join("refused.tar");
+    const part = {
+      ...{ layers: [await layerOf({ a: "1" })], tags: ["refused:1"] },
+      ...{ config: { Env: "", Volumes: "", User: "" }, history: [{ created: "", created_by: "x" }] },
+    };
+    writeFileSync(refused, await archiveOf(part));
+    await expect(load(engine, refused)).rejects.toThrow();
+    await load(
+      engine,
+      (await build("on-refused.tar", { name: "on-refused", tag: "1", fromImage: refused })).file,
+    );
+    const said = await engine.docker(["history", "--format", "{{.CreatedBy}}", "on-refused:1"]);
+    expect(said.stdout.toString()).toContain("x");
+  });
+
   test("runs what is built on a layout, compressed layers and all, and on what it has saved itself", async () => {
     const layout = new Layout(folder.join("layout"));
     const part = { layers: [await busybox(), await layerOf({ file: "from the base\n" })] };

@@ -136,7 +136,7 @@ describe("a docker-archive", () => {
     ["no manifest", { "manifest.json": undefined }, "ERR_ARCHIVE", /it has no manifest\.json/],
     ["a manifest that is not JSON", { "manifest.json": "{" }, "ERR_JSON", /manifest\.json in .* is not JSON/],
     ["a manifest without images", { "manifest.json": "[]" }, "ERR_ARCHIVE", /lists no image/],
-    ["a manifest that is no list", { "manifest.json": "{}" }, "ERR_ARCHIVE", /lists no image/],
+    ["a manifest that is no list", { "manifest.json": "{}" }, "ERR_ARCHIVE", /manifest\.json is not a list/],
     ["a manifest of other things", { "manifest.json": "[1]" }, "ERR_ARCHIVE", /not an object/],
     ["no configuration", { "config.json": undefined }, "ERR_ARCHIVE", /it has no config\.json/],
     [
@@ -145,8 +145,14 @@ describe("a docker-archive", () => {
       "ERR_ARCHIVE",
       /configuration is not an object/,
     ],
-    ["a configuration without layers", { "config.json": "{}" }, "ERR_ARCHIVE", /diff_ids is not a list/],
-    ["too few digests", { "config.json": configOf(one) }, "ERR_ARCHIVE", /2 layers but 1 diffIDs/],
+    ["a configuration without layers", { "config.json": "{}" }, "ERR_ARCHIVE", /2 layers but 0 diffIDs/],
+    [
+      "digests that are no list",
+      { "config.json": '{"rootfs":{"diff_ids":{}}}' },
+      "ERR_ARCHIVE",
+      /diff_ids is not a list/,
+    ],
+    ["too few digests", { "config.json": configOf(one) }, "ERR_ARCHIVE", /2 layers but 1 diffID$/],
     [
       "a digest of another kind",
       { "config.json": configOf(one, two).replaceAll("sha256", "sha512") },
@@ -154,7 +160,8 @@ describe("a docker-archive", () => {
       /is not a diffID/,
     ],
     ["a layer that is not there", { "two/layer.tar": undefined }, "ERR_ARCHIVE", /it has no two\/layer\.tar/],
-    ["no layers", manifest({ Layers: null }), "ERR_ARCHIVE", /Layers is not a list/],
+    ["no layers", manifest({ Layers: null }), "ERR_ARCHIVE", /0 layers but 2 diffIDs/],
+    ["layers that are no list", manifest({ Layers: {} }), "ERR_ARCHIVE", /Layers is not a list/],
     ["layers that are no names", manifest({ Layers: [1, 2] }), "ERR_ARCHIVE", /Layers is not a string/],
     ["a configuration that is no name", manifest({ Config: 1 }), "ERR_ARCHIVE", /Config is not a string/],
   ])("with %s is refused", async (_, changes, code, message) => {

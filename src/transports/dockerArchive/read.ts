@@ -2,7 +2,7 @@
  * Reads a docker-archive: what `docker save`, `podman save`, skopeo and this library write. Since Docker 25 its
  * `manifest.json` points to the blobs of an OCI layout in the same archive, which may be compressed.
  */
-import { type Json, isArray } from "../../image/json.js";
+import type { Json } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
 import { Turns } from "../../tar/turns.js";
 import { ArchiveFiles } from "../archiveFiles.js";
@@ -70,8 +70,9 @@ class ManifestReader {
 
   images(): StoredImage[] {
     const manifest = this.#json.parse(this.#read("manifest.json"), "manifest.json");
-    if (isArray(manifest) && manifest.length > 0) return manifest.map((entry) => this.#image(entry));
-    throw this.#json.damaged("its manifest.json lists no image");
+    const entries = this.#json.list(manifest, "manifest.json");
+    if (entries.length === 0) throw this.#json.damaged("its manifest.json lists no image");
+    return entries.map((entry) => this.#image(entry));
   }
 
   #image(entry: Json): StoredImage {
@@ -82,9 +83,8 @@ class ManifestReader {
     const configFile = json.object(json.parse(configBytes, configName), "configuration");
     const names = json.texts(image.get("Layers"), "Layers");
     const diffIds = json.diffIds(configFile, names.length);
-    const references = image.get("RepoTags") ?? null;
     return {
-      references: references === null ? [] : json.texts(references, "RepoTags"),
+      references: json.texts(image.get("RepoTags"), "RepoTags").filter(Boolean),
       configDigest: digestOf(configBytes),
       configFile,
       configBytes,
@@ -114,6 +114,11 @@ class ManifestReader {
   }
 
   #missing(name: string): Error {
+    if (name === "")
+      return this.#json.damaged(
+        "its manifest.json has an empty name where a file is to be named",
+        "write it again, with docker save or skopeo",
+      );
     const hint =
       name === "manifest.json"
         ? "a docker-archive is what `docker save` and skopeo's docker-archive: write"

@@ -5,7 +5,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { readText } from "../../files/readText.js";
-import { isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
+import { objectIn, textIn } from "../../image/fields.js";
+import { isObject, type JsonObject, parseJson } from "../../image/json.js";
 import type { Environment } from "../registry/credentials.js";
 import { type Certificates, readCertificates } from "./certificates.js";
 
@@ -24,16 +25,16 @@ export function dockerConfigFolder({ DOCKER_CONFIG: folder, HOME: home }: Enviro
  */
 export function dockerContext(environment: Environment): DockerContext | undefined {
   const folder = dockerConfigFolder(environment);
-  const name = environment.DOCKER_CONTEXT || textAt(readJson(join(folder, "config.json")), "currentContext");
-  if (name === undefined || name === "" || name === "default") return undefined;
+  const name = environment.DOCKER_CONTEXT || textIn(readJson(join(folder, "config.json")), "currentContext");
+  if (name === undefined || name === "default") return undefined;
   const id = createHash("sha256").update(name).digest("hex");
   const meta = readJson(join(folder, "contexts/meta", id, "meta.json"));
   if (!meta) throw wrongContext(name, "is not there", "docker context ls tells which there are");
-  const endpoint = objectAt(objectAt(meta, "Endpoints"), "docker");
-  const host = textAt(endpoint, "Host");
-  if (host === undefined || host === "") throw wrongContext(name, "says no host");
+  const endpoint = objectIn(objectIn(meta, "Endpoints"), "docker");
+  const host = textIn(endpoint, "Host");
+  if (host === undefined) throw wrongContext(name, "says no host");
   const files = readCertificates(join(folder, "contexts/tls", id, "docker"));
-  const unverified = endpoint?.get("SkipTLSVerify") === true;
+  const unverified = endpoint.get("SkipTLSVerify") === true;
   const required = unverified || Object.values(files).some(Boolean);
   return { host, certificates: { ...files, required, unverified } };
 }
@@ -42,16 +43,6 @@ function readJson(path: string): JsonObject | undefined {
   if (!existsSync(path)) return undefined;
   const json = parseJson(readText(path), path);
   return isObject(json) ? json : undefined;
-}
-
-function objectAt(object: JsonObject | undefined, key: string): JsonObject | undefined {
-  const value: Json | undefined = object?.get(key);
-  return isObject(value) ? value : undefined;
-}
-
-function textAt(object: JsonObject | undefined, key: string): string | undefined {
-  const value = object?.get(key);
-  return typeof value === "string" ? value : undefined;
 }
 
 function wrongContext(name: string, why: string, hint?: string): LaminixError {

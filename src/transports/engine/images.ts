@@ -1,4 +1,5 @@
 /** The images that an engine has. */
+import { objectIn, textIn, textsIn } from "../../image/fields.js";
 import { isArray, isObject, type Json, JsonNumber } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
 import { isDigest } from "../digest.js";
@@ -45,13 +46,12 @@ export async function inspectImage(
     return undefined;
   }
   const json = await client.json(answer, signal);
-  const rootFs = isObject(json) ? json.get("RootFS") : undefined;
-  const id = textAt(json, "Id");
-  if (id === "") throw client.refusal(`it does not say which image ${name} is`);
+  const id = textIn(json, "Id");
+  if (id === undefined) throw client.refusal(`it does not say which image ${name} is`);
   return {
     id,
-    references: textsAt(json, "RepoTags"),
-    layers: textsAt(rootFs, "Layers").filter(isDigest),
+    references: textsIn(json, "RepoTags"),
+    layers: textsIn(objectIn(json, "RootFS"), "Layers").filter(isDigest),
   };
 }
 
@@ -59,10 +59,10 @@ export async function inspectImage(
 export async function listImages(client: EngineClient, { signal }: Options = {}): Promise<ListedImage[]> {
   const answer = await client.request({ method: "GET", path: "images/json", expect: [200], signal });
   const json = await client.json(answer, signal);
-  if (!isArray(json)) throw client.refusal("it lists no images");
-  return json.map((image) => ({
-    id: textAt(image, "Id"),
-    references: textsAt(image, "RepoTags"),
+  if (json !== null && !isArray(json)) throw client.refusal("it lists no images");
+  return (json ?? []).map((image) => ({
+    id: textIn(image, "Id") ?? "",
+    references: textsIn(image, "RepoTags"),
     created: numberAt(image, "Created"),
   }));
 }
@@ -85,17 +85,7 @@ export async function tagImage(
   );
 }
 
-function textAt(json: Json | undefined, key: string): string {
-  const value = isObject(json) ? json.get(key) : undefined;
-  return typeof value === "string" ? value : "";
-}
-
 function numberAt(json: Json | undefined, key: string): number {
   const value = isObject(json) ? json.get(key) : undefined;
   return value instanceof JsonNumber ? value.value : 0;
-}
-
-function textsAt(json: Json | undefined, key: string): string[] {
-  const value = isObject(json) ? json.get(key) : undefined;
-  return isArray(value) ? value.filter((each) => typeof each === "string") : [];
 }

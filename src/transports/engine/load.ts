@@ -1,5 +1,6 @@
 /** Sends archives to an engine (Docker Engine API, "ImageLoad"). */
-import { isObject, parseJson } from "../../image/json.js";
+import { textIn } from "../../image/fields.js";
+import { parseJson } from "../../image/json.js";
 import { LineSplitter } from "../../process/lines.js";
 import type { EngineClient } from "./client.js";
 
@@ -51,9 +52,7 @@ async function* sending(
 
 function errorIn(line: string): string | undefined {
   if (line.trim() === "") return undefined;
-  const message = parsed(line);
-  const error = isObject(message) ? message.get("error") : undefined;
-  return typeof error === "string" ? error : undefined;
+  return textIn(parsed(line), "error");
 }
 
 function parsed(line: string): ReturnType<typeof parseJson> {

@@ -1,5 +1,6 @@
 /** What an engine makes of an image that is loaded into it, which no engine tells by itself. */
-import { isArray, isObject } from "../../image/json.js";
+import { listIn } from "../../image/fields.js";
+import { isArray } from "../../image/json.js";
 import { familiarReference, namesRegistry } from "../reference.js";
 import type { EngineClient } from "./client.js";
 
@@ -60,9 +61,8 @@ export async function engineWay(
   const answer = await client.request({ method: "GET", path: "info", expect: [200], signal });
   const info = await client.json(answer, signal);
   if (answer.headers["libpod-api-version"] !== undefined) return ways.podman;
-  const status = isObject(info) ? info.get("DriverStatus") : undefined;
-  const isContainerd =
-    isArray(status) &&
-    status.some((pair) => isArray(pair) && pair[0] === "driver-type" && pair[1] === SNAPSHOTTER);
+  const isContainerd = listIn(info, "DriverStatus").some(
+    (pair) => isArray(pair) && pair[0] === "driver-type" && pair[1] === SNAPSHOTTER,
+  );
   return isContainerd ? ways.containerd : ways.docker;
 }

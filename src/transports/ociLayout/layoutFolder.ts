@@ -12,6 +12,7 @@ import type { Output } from "../../files/output.js";
 import { outputTarget } from "../../files/outputTarget.js";
 import { replacedFile, writeAll } from "../../files/replacedFile.js";
 import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
+import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
 import { once } from "../../image/pieces.js";
@@ -153,7 +154,8 @@ async function indexIn(folder: string): Promise<JsonObject> {
   const file = path.join(folder, "index.json");
   if (!existsSync(file)) return layoutIndex([]);
   const index = parseJson(await readFile(file, "utf8"), file);
-  if (isObject(index) && isArray(index.get("manifests"))) return index;
+  const manifests = isObject(index) ? (index.get("manifests") ?? []) : undefined;
+  if (isObject(index) && isArray(manifests)) return index;
   throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
     details: { path: file },
   });
@@ -173,10 +175,7 @@ async function requireLayout(asked: string, folder: string): Promise<void> {
 }
 
 function withEntries(index: JsonObject, added: readonly JsonObject[]): JsonObject {
-  const before = index.get("manifests");
-  const kept = (isArray(before) ? before : []).filter(
-    (entry) => !added.some((each) => isReplacedBy(entry, each)),
-  );
+  const kept = listIn(index, "manifests").filter((entry) => !added.some((each) => isReplacedBy(entry, each)));
   return new Map(index).set("manifests", [...kept, ...added]);
 }
 
@@ -189,7 +188,6 @@ function isReplacedBy(entry: Json, added: JsonObject): boolean {
   return reference === newReference && (name === undefined || name === newName);
 }
 
-function namesIn(entry: JsonObject): (Json | undefined)[] {
-  const annotations = entry.get("annotations");
-  return [REF_NAME, IMAGE_NAME].map((key) => (isObject(annotations) ? annotations.get(key) : undefined));
+function namesIn(entry: JsonObject): (string | undefined)[] {
+  return [REF_NAME, IMAGE_NAME].map((key) => textIn(objectIn(entry, "annotations"), key));
 }

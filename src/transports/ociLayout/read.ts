@@ -5,7 +5,7 @@
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
 import { Turns } from "../../tar/turns.js";
-import { type Descriptor, readDescriptors } from "../descriptor.js";
+import { type Descriptor, missingLayer, readDescriptors } from "../descriptor.js";
 import { digestOf, requireDigest } from "../digest.js";
 import { ImageJson } from "../imageJson.js";
 import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../manifestReader.js";
@@ -72,6 +72,8 @@ class LayoutPlace implements ManifestPlace {
 
   layer(descriptor: Descriptor, diffId: Digest): StoredLayer {
     const { digest, mediaType, annotations } = descriptor;
+    const name = blobName(digest);
+    if (!this.#files.find(name)) throw missingLayer(descriptor, this.name, this.#missing(name));
     return new StoredLayer({
       kind: "base",
       sources: [digest],
@@ -108,11 +110,15 @@ class LayoutPlace implements ManifestPlace {
   #find(name: string): Region {
     const region = this.#files.find(name);
     if (region) return region;
-    throw this.#json.damaged(`it has no ${name}`);
+    throw this.#missing(name);
+  }
+
+  #missing(name: string): LaminixError {
+    return this.#json.damaged(`it has no ${name}`);
   }
 }
 
 /** The whole name if there is one: by itself `ref.name` is often a tag and no more. */
 function referenceOf({ annotations }: Descriptor): string | undefined {
-  return annotations.get(IMAGE_NAME) ?? annotations.get(REF_NAME);
+  return annotations.get(IMAGE_NAME) || annotations.get(REF_NAME) || undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
+import { textIn } from "../../image/fields.js";
 import { isObject, type Json, JsonNumber, parseJson } from "../../image/json.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
@@ -209,16 +210,13 @@ export class Authenticator {
     } catch {
       // Told below, without a word of the text.
     }
-    const field = (name: string): Json | undefined => (isObject(json) ? json.get(name) : undefined);
-    const value = [field("token"), field("access_token")].find(
-      (each) => typeof each === "string" && each !== "",
-    );
-    if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value))
+    const value = textIn(json, "token") ?? textIn(json, "access_token");
+    if (value === undefined || !/^[\x21-\x7e]+$/.test(value))
       throw this.#refused(`the authorization server ${url.host} answers with no token`, undefined, {
         url: shown(url),
       });
     this.#keepSecret(value);
-    const expires = field("expires_in");
+    const expires = isObject(json) ? json.get("expires_in") : undefined;
     const seconds = expires instanceof JsonNumber && expires.value > 0 ? expires.value : LIFETIME;
     return { value, until: received + seconds * 1000 - Math.min(MARGIN, seconds * 200) };
   }

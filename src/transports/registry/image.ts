@@ -1,5 +1,6 @@
 /** Images in a registry, as the value that images are everywhere here. Of their layers nothing is fetched until it is read. */
 import { LaminixError } from "../../errors.js";
+import { textIn } from "../../image/fields.js";
 import type { Digest } from "../../image/layer.js";
 import { type Descriptor, INDEX } from "../descriptor.js";
 import { ImageJson } from "../imageJson.js";
@@ -41,8 +42,7 @@ export async function openRemoteImages(
   const place = new RemotePlace(client, reference, root, options);
   const reader = new ManifestReader(place, options);
   // The document's own word is covered by its digest; the header is not.
-  const own = reader.parse(root.bytes, root.digest).get("mediaType");
-  const mediaType = typeof own === "string" && own !== "" ? own : root.mediaType;
+  const mediaType = textIn(reader.parse(root.bytes, root.digest), "mediaType") ?? root.mediaType;
   const descriptor = {
     ...{ mediaType, digest: root.digest, size: root.bytes.length },
     ...{ platform: undefined, annotations: new Map<string, string>() },

@@ -1,4 +1,5 @@
 /** A layer that lies in a registry. */
+import { LaminixError } from "../../errors.js";
 import type { RandomAccess } from "../../files/randomAccess.js";
 import type {
   Digest,
@@ -11,7 +12,7 @@ import type {
 } from "../../image/layer.js";
 import { encodingOf } from "../../image/mediaTypes.js";
 import { Turns } from "../../tar/turns.js";
-import type { Descriptor } from "../descriptor.js";
+import { type Descriptor, missingLayer } from "../descriptor.js";
 import type { ReadyLayer, StoredDescriptor } from "../storedImage.js";
 import { type StoredFile, wholeOf } from "../storedFile.js";
 import { StoredLayer } from "../storedLayer.js";
@@ -105,9 +106,14 @@ export class RemoteLayer implements ReadyLayer {
     this.#fetched = undefined;
   }
 
-  #openBlob({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+  async *#openBlob({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
     const { client, repository, blob } = this.#options;
-    return fetchBlob(client, repository, blob, { signal });
+    try {
+      yield* fetchBlob(client, repository, blob, { signal });
+    } catch (error) {
+      if (!(error instanceof LaminixError) || error.code !== "ERR_REGISTRY") throw error;
+      throw missingLayer(blob, `${client.registry}/${repository}`, error);
+    }
   }
 
   async #local({ signal }: LayerOptions): Promise<StoredLayer> {

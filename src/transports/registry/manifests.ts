@@ -5,6 +5,7 @@ import { digestOf, isDigest, requireDigest } from "../digest.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type Answer, discard, shortBody, shown } from "./exchange.js";
+import { explainedRefusal, hasForeignLayers } from "./manifestRefusal.js";
 import { patiently } from "./retry.js";
 
 export interface Manifest {
@@ -88,7 +89,7 @@ export async function putManifest(
   { mediaType, bytes }: Pick<Manifest, "mediaType" | "bytes">,
   { signal }: BlobOptions = {},
 ): Promise<Digest> {
-  const answer = await client.request({
+  const request = {
     method: "PUT",
     target: `${repository}/manifests/${reference}`,
     access: { repository, actions: "pull,push" },
@@ -96,6 +97,10 @@ export async function putManifest(
     body: () => bytes,
     expect: [201],
     signal,
+  } as const;
+  const patience = hasForeignLayers({ bytes }) ? { ...client.patience, attempts: 1 } : client.patience;
+  const answer = await patiently(() => client.attempt(request), patience, signal).catch((error: unknown) => {
+    throw explainedRefusal(error, { mediaType, bytes });
   });
   await discard(answer);
   const digest = digestOf(bytes);

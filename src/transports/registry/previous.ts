@@ -8,7 +8,7 @@
 import { LaminixError } from "../../errors.js";
 import { annotationsOf, CONTENT_KEY } from "../../image/blob.js";
 import type { DigestCache } from "../../image/digestCache.js";
-import { isObject } from "../../image/json.js";
+import { objectIn, textIn } from "../../image/fields.js";
 import type { Digest, Encoding, Layer, PackedLayer } from "../../image/layer.js";
 import { formatReference, type ImageReference } from "../reference.js";
 import type { ReadyLayer, StoredImage } from "../storedImage.js";
@@ -99,10 +99,8 @@ export class PreviousLayers {
   }
 
   #addLayers({ layers, configFile }: StoredImage): void {
-    const config = configFile.get("config");
-    const labels = isObject(config) ? config.get("Labels") : undefined;
-    const label = isObject(labels) ? labels.get(CONTENT_KEY) : undefined;
-    const told = typeof label === "string" ? label.split(",") : [];
+    const labels = objectIn(objectIn(configFile, "config"), "Labels");
+    const told = textIn(labels, CONTENT_KEY)?.split(",") ?? [];
     const keys = told.length === layers.length ? told : [];
     for (const [i, layer] of layers.entries()) {
       const own = layer.asStored?.annotations?.get(CONTENT_KEY) ?? keys[i] ?? "";

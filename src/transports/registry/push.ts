@@ -15,6 +15,7 @@ import type { Document } from "../manifestDocuments.js";
 import type { ImageReference } from "../reference.js";
 import { hasBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
+import { takesNoOci } from "./manifestRefusal.js";
 import { putManifest } from "./manifests.js";
 import { PreviousLayers } from "./previous.js";
 import { LayerSender, type PushedLayer, type PushEvent } from "./sendLayer.js";
@@ -56,7 +57,7 @@ export async function push(entry: Carried, options: PushOptions): Promise<Pushed
     return await believing.run();
   } catch (error) {
     // What an image that was there before names may be gone nevertheless.
-    if (!previous || previous.isEmpty || !mayBeMissing(error)) throw error;
+    if (!previous || previous.isEmpty || !mayBeMissing(error) || takesNoOci(error)) throw error;
     const pushed = await new Push(entry, { ...options, previous: undefined }).run();
     return { ...pushed, sent: pushed.sent + believing.sent };
   }

@@ -1,4 +1,5 @@
 /** What a registry says of a failure (OCI distribution-spec, "Error Codes"). */
+import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { isArray, isObject, type Json, parseJson } from "../../image/json.js";
 import type { Answer } from "./exchange.js";
 
@@ -38,17 +39,15 @@ function read(text: string): Said {
     return { text: text.includes("<") ? "" : line(text) };
   }
   if (!isObject(json)) return { text: "" };
-  const errors = json.get("errors");
-  const first = isArray(errors) ? errors.find(isObject) : json;
-  const field = (name: string): string => {
-    const value = first?.get(name);
-    return typeof value === "string" ? line(value) : "";
-  };
+  const first = isArray(json.get("errors")) ? listIn(json, "errors").find(isObject) : json;
+  const field = (name: string): string => line(textIn(first, name) ?? "");
   const code = field("code");
   const message = [field("message"), field("details"), field("error_description"), field("error"), code].find(
     Boolean,
   );
-  return { ...(code !== "" && { code }), text: message ?? "" };
+  const detail = field("detail") || line(textIn(objectIn(first, "detail"), "message") ?? "");
+  const said = [message, detail].filter(Boolean).join(": ");
+  return { ...(code !== "" && { code }), text: said.slice(0, MOST_TEXT) };
 }
 
 /** Nothing that moves a terminal's cursor. */
