@@ -13,14 +13,18 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTEMPTY: "it is there already",
   ENAMETOOLONG: "its name is too long",
   ELOOP: "its symbolic links form a loop",
-  EBUSY: "it is in use, or something is mounted there",
+  EBUSY: "something is mounted there",
   EBADF: "that descriptor is not open for writing",
   EPIPE: "its reader has closed it",
 };
 
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: "free some space, or write elsewhere",
+  EACCES: "the file must be writable, and so must its folder, in which it is replaced",
+  EPERM: "the file must be writable, and so must its folder, in which it is replaced",
+  ENOENT: "make the folder first",
   EISDIR: "name a file in it",
+  EEXIST: "name one that is not there yet",
 };
 
 /** The coded error for a file, or standard output, that a system call could not write. */

@@ -19,13 +19,13 @@ const MOST_LINKS = 40;
 
 /**
  * Follows symbolic links, also one that leads to nothing: the file is then the one that it names.
- * @returns with an absolute path that has no slash at its end
+ * @returns with a path that has no slash at its end
  * @throws {LaminixError} ERR_FILE_WRITE for a block device, a socket, a loop, and what cannot be looked at
  */
 export async function outputTarget(asked: string): Promise<OutputTarget> {
   if (asked === "") throw refusedOutput("the output", "its name is empty", "name a file");
   try {
-    let path = asked.startsWith("/") ? asked : `${process.cwd()}/${asked}`;
+    let path = asked;
     let isFolder = false;
     for (let links = 0; links <= MOST_LINKS; links++) {
       isFolder ||= path.endsWith("/");

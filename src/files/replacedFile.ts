@@ -1,8 +1,10 @@
 /** A file that is there whole or not at all: written beside its place, and renamed. */
 import { constants, type Stats } from "node:fs";
-import { access, type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
+import { access, type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
 import type { Output } from "./output.js";
+import { textIfThere } from "./mayBe.js";
 import { partialPath, removeRemains } from "./partial.js";
 
 /**
@@ -13,7 +15,8 @@ import { partialPath, removeRemains } from "./partial.js";
  */
 export async function replacedFile(asked: string, target: string): Promise<Output> {
   await writing(asked, async () => {
-    if (await replaceable(asked, target)) await access(target, constants.W_OK);
+    const stats = await replaceable(asked, target);
+    if (stats) await requireRenamable(asked, target, stats);
     await removeRemains(target);
     const trial = partialPath(target);
     await (await open(trial, "wx", 0o600)).close();
@@ -51,6 +54,33 @@ async function replace(asked: string, target: string, pieces: AsyncIterable<Uint
     // Where nothing could be made nothing can be removed; the first error is the one to tell.
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
+  }
+}
+
+/** What would make renaming fail, when all the work is done. */
+async function requireRenamable(asked: string, target: string, { uid }: Stats): Promise<void> {
+  await access(target, constants.W_OK);
+  const folder = await stat(dirname(target));
+  const user = process.geteuid?.();
+  if ((folder.mode & 0o1000) !== 0 && ![uid, folder.uid, 0].includes(user ?? 0)) {
+    throw refusedOutput(
+      asked,
+      "it is another user's, in a folder where only they may replace it",
+      "write elsewhere",
+    );
+  }
+  // A file of the host in a container, for one. Spaces and the like are written as octal numbers (proc(5), mountinfo).
+  const place = (await realpath(target)).replace(
+    /[ \t\n\\]/g,
+    (it) => `\\${it.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  );
+  const mounts = textIfThere("/proc/self/mountinfo").split("\n");
+  if (mounts.some((line) => line.split(" ")[4] === place)) {
+    throw refusedOutput(
+      asked,
+      "something is mounted there",
+      "mount its folder instead, or write to standard output",
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { changing, fatesOf, manifestAt, type PushScene, startPushScene } from "../builders/push/scene.js";
@@ -83,6 +83,28 @@ describeWith(
       expect(again.stderr).toMatch(/^0 of 4 layers sent, 0 B; 4 there already$/m);
       expect(again.stdout.toString()).toBe(`${name}:a@${digest}\n`);
       expect((await main(...args, name)).stdout.toString()).toBe(`${name}:latest@${digest}\n`);
+    });
+
+    test("writes the digest to where a link leads, or to standard output, with the reference elsewhere", async () => {
+      const [file, link] = [scene.folder.join("secret"), scene.folder.join("link")];
+      writeFileSync(file, "", { mode: 0o600 });
+      symlinkSync("secret", link);
+      const linked = await main("push", archive, `${name}:1`, "--digest-file", link);
+      const digest = readFileSync(file, "utf8");
+      expect(linked.stdout.toString()).toBe(`${name}:1@${digest}\n`);
+      expect([readlinkSync(link), statSync(file).mode & 0o777]).toEqual(["secret", 0o600]);
+      const printed = await main("push", archive, `${name}:1`, "--digest-file", "-", "--quiet");
+      expect([printed.stdout.toString(), printed.stderr]).toEqual([digest, `${name}:1@${digest}\n`]);
+      const dry = await main("push", archive, `${name}:1`, "--digest-file", "-", "--dry-run", "--quiet");
+      expect([dry.stdout.toString(), dry.stderr]).toEqual([expect.stringMatching(/^unread/), ""]);
+    });
+
+    test("pulls to standard output, and tells how to pin it on standard error", async () => {
+      await main("push", archive, `${name}:1`);
+      await main("pull", `${name}:1`, "-o", scene.folder.join("pulled.tar"));
+      const { code, stdout, stderr } = await main("pull", `${name}:1`, "-o", "-", "--quiet");
+      expect([code, stdout.equals(readFileSync(scene.folder.join("pulled.tar")))]).toEqual([0, true]);
+      expect(stderr).toMatch(/^\{\n {2}imageName = /);
     });
 
     test("tells with --json what has become of each layer, and with --dry-run what would", async () => {

@@ -421,6 +421,31 @@ describe("what is refused before anything is written", () => {
     });
   });
 
+  testWith(
+    ["root"],
+    "is a file that could not be replaced in the end: a mount, or another's in a shared folder",
+    async () => {
+      await using folder = await temporaryFolder();
+      mkdirSync(folder.join("shared"));
+      chmodSync(folder.join("shared"), 0o1777);
+      for (const name of ["a mount", "shared/theirs", "host"]) writeFileSync(folder.join(name), "old");
+      chmodSync(folder.join("shared/theirs"), 0o666);
+      expect(await asUser(folder.join("shared/theirs"))).toMatchObject({
+        stderr: expect.stringContaining("ERR_FILE_WRITE"),
+      });
+      await mustRun("mount", ["--bind", folder.join("host"), folder.join("a mount")]);
+      try {
+        expect(await refusal(folder.join("a mount"))).toMatchObject({
+          code: "ERR_FILE_WRITE",
+          message: expect.stringContaining("mounted"),
+        });
+      } finally {
+        await mustRun("umount", [folder.join("a mount")]);
+      }
+      expect(readdirSync(folder.join("shared"))).toEqual(["theirs"]);
+    },
+  );
+
   testWith(["root"], "is a folder, or another's file, that the user may not write to", async () => {
     await using folder = await temporaryFolder();
     expect((await asUser(folder.join("image.tar"))).stderr).toBe("ERR_FILE_WRITE EACCES");

@@ -1,5 +1,4 @@
 /** The layer of an image's root in a folder, as nixpkgs' `streamLayeredImage` has it. */
-import { join } from "node:path";
 import { openOutput } from "../../files/output.js";
 import { NewFolder } from "../../files/stagingFolder.js";
 import { once } from "../../image/pieces.js";
@@ -30,9 +29,9 @@ export async function writeCustomisation(
   const { layer } = parts.customisation;
   const { diffId } = await layer.diffId({ signal });
   const made = await target.path();
-  await using checksum = await openOutput(join(made, "checksum"), { signal, content: "text" });
+  await using checksum = await openOutput(`${made}/checksum`, { signal, content: "text" });
   await checksum.write(once(Buffer.from(diffId.slice("sha256:".length))));
-  await using tar = await openOutput(join(made, "layer.tar"), { signal, content: "archive" });
+  await using tar = await openOutput(`${made}/layer.tar`, { signal, content: "archive" });
   await writeArchive(tar, layer.open({ signal }), { compression: "none", signal });
   await target.commit();
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { constants, existsSync } from "node:fs";
 import { access, mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
-import path from "node:path";
+import { basename } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { cannotWrite, refusedOutput } from "../../files/cannotWrite.js";
 import type { Output } from "../../files/output.js";
@@ -55,10 +55,10 @@ export class LayoutFolder implements AsyncDisposable {
     const { path: folder } = target;
     if (!target.exists) return new LayoutFolder(asked, { kind: "new", staging: await NewFolder.at(asked) });
     await requireLayout(asked, folder);
-    const blobs = path.join(folder, BLOBS);
+    const blobs = `${folder}/${BLOBS}`;
     const staging = await StagingFolder.for(asked, `${folder}/`);
     if (existsSync(blobs)) await writing(asked, access(blobs, constants.W_OK));
-    const index = await outputTarget(path.join(folder, "index.json"));
+    const index = await outputTarget(`${folder}/index.json`);
     if (index.kind !== "file") throw refusedOutput(asked, "its index.json is no file", HINT);
     return new LayoutFolder(asked, {
       kind: "layout",
@@ -75,7 +75,7 @@ export class LayoutFolder implements AsyncDisposable {
       ...(this.#place.kind === "layout" ? [this.#place.folder] : []),
     ];
     for (const folder of folders) {
-      const stats = await stat(path.join(folder, blobName(digest))).catch(() => undefined);
+      const stats = await stat(`${folder}/${blobName(digest)}`).catch(() => undefined);
       if (stats?.isFile() && stats.size === size) return true;
     }
     return false;
@@ -87,14 +87,14 @@ export class LayoutFolder implements AsyncDisposable {
    */
   async add(pieces: AsyncIterable<Uint8Array>, digest: () => Promise<Digest>): Promise<void> {
     const blobs = await this.#stagedBlobs();
-    const temporary = path.join(blobs, "..", randomBytes(6).toString("hex"));
+    const temporary = `${blobs}/../${randomBytes(6).toString("hex")}`;
     const file = await this.#writing(open(temporary, "wx"));
     try {
       for await (const piece of pieces) await this.#writing(writeAll(file, piece));
     } finally {
       await this.#writing(file.close());
     }
-    await this.#writing(rename(temporary, path.join(blobs, path.basename(blobName(await digest())))));
+    await this.#writing(rename(temporary, `${blobs}/${basename(blobName(await digest()))}`));
   }
 
   /** Puts all in place. Entries of `index.json` with the same names as these are replaced, all others kept. */
@@ -103,19 +103,19 @@ export class LayoutFolder implements AsyncDisposable {
     const place = this.#place;
     const staging = await place.staging.path();
     if (place.kind === "new") {
-      await this.#writing(writeFile(path.join(staging, "oci-layout"), LAYOUT_FILE));
-      await this.#writing(writeFile(path.join(staging, "index.json"), text(layoutIndex(entries))));
+      await this.#writing(writeFile(`${staging}/oci-layout`, LAYOUT_FILE));
+      await this.#writing(writeFile(`${staging}/index.json`, text(layoutIndex(entries))));
       await place.staging.commit();
       return;
     }
     const { folder, index } = place;
-    await this.#writing(mkdir(path.join(folder, BLOBS), { recursive: true }));
+    await this.#writing(mkdir(`${folder}/${BLOBS}`, { recursive: true }));
     for (const name of await this.#writing(readdir(blobs))) {
-      await this.#writing(rename(path.join(blobs, name), path.join(folder, BLOBS, name)));
+      await this.#writing(rename(`${blobs}/${name}`, `${folder}/${BLOBS}/${name}`));
     }
-    if (!existsSync(path.join(folder, "oci-layout"))) {
-      await this.#writing(writeFile(path.join(staging, "oci-layout"), LAYOUT_FILE));
-      await this.#writing(rename(path.join(staging, "oci-layout"), path.join(folder, "oci-layout")));
+    if (!existsSync(`${folder}/oci-layout`)) {
+      await this.#writing(writeFile(`${staging}/oci-layout`, LAYOUT_FILE));
+      await this.#writing(rename(`${staging}/oci-layout`, `${folder}/oci-layout`));
     }
     const whole = withEntries(await indexIn(folder), entries);
     await index.write(once(Buffer.from(text(whole))));
@@ -130,7 +130,7 @@ export class LayoutFolder implements AsyncDisposable {
 
   #stagedBlobs(): Promise<string> {
     this.#blobs ??= this.#place.staging.path().then(async (staging) => {
-      const blobs = path.join(staging, BLOBS);
+      const blobs = `${staging}/${BLOBS}`;
       await this.#writing(mkdir(blobs, { recursive: true }));
       return blobs;
     });
@@ -151,7 +151,7 @@ async function writing<T>(asked: string, action: Promise<T>): Promise<T> {
 }
 
 async function indexIn(folder: string): Promise<JsonObject> {
-  const file = path.join(folder, "index.json");
+  const file = `${folder}/index.json`;
   if (!existsSync(file)) return layoutIndex([]);
   const index = parseJson(await readFile(file, "utf8"), file);
   const manifests = isObject(index) ? (index.get("manifests") ?? []) : undefined;
@@ -169,7 +169,7 @@ const HINT = "name a folder that is not there yet, or an OCI layout, to which th
 
 /** An empty folder will do. */
 async function requireLayout(asked: string, folder: string): Promise<void> {
-  if (existsSync(path.join(folder, "oci-layout"))) return;
+  if (existsSync(`${folder}/oci-layout`)) return;
   const names = await writing(asked, readdir(folder));
   if (names.length > 0) throw refusedOutput(asked, "it is a folder with something else in it", HINT);
 }
