@@ -90,8 +90,8 @@ constexpr std::array denied {
 constexpr std::uint32_t namespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
-/** Others reach the machine's owner (AF_VSOCK), or nothing that a build needs. */
-constexpr std::array families{AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
+/** With AF_NETLINK. Others reach the machine's owner (AF_VSOCK), or nothing that a build needs. */
+constexpr std::array families{AF_UNIX, AF_INET, AF_INET6, AF_PACKET};
 
 constexpr std::uint32_t tiocLinux = 0x541C;
 
@@ -118,8 +118,11 @@ class Filter {
     });
     whenCalled(SYS_socket, [&] {
       loadArgument(0);
-      allow(families);
-      give(SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+      for (int family : families) allow(static_cast<std::uint32_t>(family));
+      unless(BPF_JEQ, AF_NETLINK, EAFNOSUPPORT);
+      // The audit log is this system's. Programs do without where there is none.
+      loadArgument(2);
+      when(BPF_JEQ, NETLINK_AUDIT, EPROTONOSUPPORT);
     });
     give(SECCOMP_RET_ALLOW);
   }
@@ -148,6 +151,10 @@ class Filter {
     add(BPF_JMP | test | BPF_K, value, 1, 0);
     give(SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error));
   }
+  void allow(std::uint32_t value) {
+    add(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+    give(SECCOMP_RET_ALLOW);
+  }
   /** What `checks` lets through is allowed. */
   template <typename Checks>
   void whenCalled(long number, Checks checks) {
@@ -157,19 +164,6 @@ class Filter {
     give(SECCOMP_RET_ALLOW);
     code_[jump].jf = static_cast<std::uint8_t>(code_.size() - jump - 1);
   }
-  void allow(const auto& values) {
-    for (int value : values) {
-      add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(value), 0, 1);
-      if (value == AF_NETLINK) {
-        // The audit log is this system's. Programs do without where there is none.
-        loadArgument(2);
-        when(BPF_JEQ, NETLINK_AUDIT, EPROTONOSUPPORT);
-        loadArgument(0);
-      }
-      give(SECCOMP_RET_ALLOW);
-    }
-  }
-
   std::vector<sock_filter> code_;
 };
 
