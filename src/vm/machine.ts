@@ -71,7 +71,6 @@ async function prepareBoot(script: RootScript, options: RunOptions, file: string
     ...IN_MACHINE,
     store: script.store.size === 0 ? "" : IN_MACHINE.store,
     storeDir: script.storeDir,
-    overlayOptions: "redirect_dir=off,index=off,metacopy=off,xino=off",
     shell: shellFor(script.text, [script.upper, script.lower]),
     path: SCRIPT_PATH,
     network,
