@@ -11,10 +11,9 @@ export function removeTree(folder: string): void {
   }
 }
 
-function openUp(folder: Buffer): void {
-  chmodSync(folder, 0o700);
-  for (const name of readdirSync(folder, "buffer")) {
-    const inner = Buffer.concat([folder, Buffer.from("/"), name]);
-    if (lstatSync(inner).isDirectory()) openUp(inner);
-  }
+/** Folders only: a link may lead anywhere. */
+function openUp(path: Buffer): void {
+  if (!lstatSync(path).isDirectory()) return;
+  chmodSync(path, 0o700);
+  for (const name of readdirSync(path, "buffer")) openUp(Buffer.concat([path, Buffer.from("/"), name]));
 }
