@@ -13,5 +13,16 @@
       "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
       "GCC_ENABLE_CPP_RTTI": "YES"
     }
-  }]
+  }],
+  "conditions": [[ "OS=='linux'", {
+    "targets": [{
+      # The program that enters namespaces.
+      "target_name": "laminix-enter",
+      "type": "executable",
+      "sources": [ "<!@(node -p \"require('fs').readFileSync('native/enter.txt','utf8').trim().split(/\\s+/).map(f=>'native/'+f).join(' ')\")" ],
+      "include_dirs": [ "native" ],
+      "cflags_cc!": [ "-std=gnu++17", "-fno-exceptions", "-fno-rtti" ],
+      "cflags_cc": [ "-std=c++20", "-fexceptions", "-frtti", "-Wall", "-Wextra" ]
+    }]
+  }]]
 }

@@ -84,7 +84,7 @@ stdenv.mkDerivation {
     cp -r LICENSE dist package.json "$home"
     cp -r ${npmDeps}/production "$home/node_modules"
     chmod -R u+w "$home/node_modules"
-    install -D -t "$home/build/Release" build/Release/addon.node
+    install -D -t "$home/build/Release" build/Release/addon.node ${lib.optionalString stdenv.hostPlatform.isLinux "build/Release/laminix-enter"}
     chmod +x "$home/dist/cli/bin.js"
     ln -s "$home/dist/cli/bin.js" "$out/bin/laminix"
     runHook postInstall

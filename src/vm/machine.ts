@@ -14,7 +14,15 @@ import { initramfs } from "./initramfs.js";
 import { findKernel } from "./kernel.js";
 import { modulesOf } from "./modules.js";
 import { failureOf, toldIn } from "./outcome.js";
-import { type Boot, kvmWorks, machineArguments, MODULES, NETWORK_MODULES, qemuProgram } from "./qemu.js";
+import {
+  type Boot,
+  kvmWorks,
+  machineArguments,
+  MODULES,
+  NETWORK_MODULES,
+  qemuProgram,
+  sandboxArguments,
+} from "./qemu.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
 import { SCRIPT_PATH, shellFor } from "./shell.js";
@@ -32,6 +40,7 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
   const program = qemuProgram();
   const boot = await prepareBoot(script, options, place("initramfs"));
   const trial = options.acceleration === undefined && kvmWorks(program, boot);
+  const sandbox = sandboxArguments(program);
   const files = { input: place("input"), output: place("output"), console: place("console") };
   const input = { lower: script.lower, store: folderOf(script.store) };
   await writeDisk(files.input, input, { signal, adopt, mtime });
@@ -39,7 +48,7 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
   await writeDisk(files.output, output, { signal, adopt, mtime, size: diskSize * (1 << 20) });
   const acceleration = options.acceleration ?? ((await trial) ? "kvm" : "tcg");
   const log = new ScriptLog(onLine);
-  await run(program, machineArguments(boot, files, { acceleration, network }), {
+  await run(program, machineArguments(boot, files, { acceleration, network, sandbox: await sandbox }), {
     ...(signal && { signal }),
     onStdoutLine: log.add,
     // At its end the machine's port would be one that nobody listens to.
@@ -71,7 +80,6 @@ async function prepareBoot(script: RootScript, options: RunOptions, file: string
     ...IN_MACHINE,
     store: script.store.size === 0 ? "" : IN_MACHINE.store,
     storeDir: script.storeDir,
-    overlayOptions: "redirect_dir=off,index=off,metacopy=off,xino=off",
     shell: shellFor(script.text, [script.upper, script.lower]),
     path: SCRIPT_PATH,
     network,

@@ -9,33 +9,37 @@ import { run } from "../process/run.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
+import { COMMAND_FAILED, describe, enterProgram } from "./enter.js";
 import { mappingOf, requireMapped } from "./mapping.js";
 import { failureOf, toldIn } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
 import { SCRIPT_PATH, shellFor } from "./shell.js";
-import { assignments, STAGE, type StageSettings } from "./stage.js";
+import { TOOLS } from "./stage.js";
 import { type Bind, treesTar } from "./treesTar.js";
 
 /**
  * Unpacks the trees, runs the script over them, and packs the upper one, all in namespaces of their own.
- * @throws {LaminixError} ERR_NAMESPACE, ERR_PROGRAM, ERR_MACHINE where there is no busybox, ERR_SCRIPT and its kin
+ * @throws {LaminixError} ERR_NAMESPACE, ERR_ADDON_MISSING, ERR_PROGRAM, ERR_MACHINE where there is no busybox, ERR_SCRIPT and its kin
  */
 export async function runInNamespace(script: RootScript, options: RunOptions): Promise<FolderNode> {
   const { signal, adopt, onLine, network = false } = options;
+  const enter = enterProgram();
   const mapping = mappingOf();
   requireMapped(mapping, [script.lower, script.upper]);
   const busybox = findBusybox(options.busybox ?? process.env.LAMINIX_VM_BUSYBOX);
   using temporary = new TemporaryFolder();
   const place = (name: string): string => join(temporary.path, name);
   const binds = await treesTar(place("trees.tar"), script, { signal, adopt });
-  prepare(script, { place, busybox, binds, network, overlayOptions: mapping.overlayOptions });
+  prepare(script, { place, enter, busybox, binds, network, overlayOptions: mapping.overlayOptions });
   const log = new ScriptLog(onLine);
-  const main = ["sh", place("tools/main"), temporary.path];
+  const main = ["sh", place("main"), temporary.path];
   try {
     await run("unshare", [...mapping.arguments, "--mount", "--propagation=private", "--", ...main], {
       ...(signal && { signal }),
       onStdoutLine: log.add,
+      // At its end all that was started there ends: when this process does, at the latest.
+      endlessInput: true,
       hint: 'isolation "namespace" needs unshare of util-linux: install it',
     });
   } catch (error) {
@@ -62,63 +66,67 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
 
 interface Preparation {
   readonly place: (name: string) => string;
+  readonly enter: string;
   readonly busybox: string;
   readonly binds: readonly Bind[];
   readonly network: boolean;
   readonly overlayOptions: string;
 }
 
-function prepare(script: RootScript, { place, busybox, binds, network, overlayOptions }: Preparation): void {
-  const settings: StageSettings = {
-    lower: place("trees/lower"),
-    upper: place("trees/upper"),
-    work: place("trees/work"),
+/** `tools` is what the script finds in `TOOLS`. */
+function prepare(
+  script: RootScript,
+  { place, enter, busybox, binds, network, overlayOptions }: Preparation,
+): void {
+  const { storeDir } = script;
+  const hasStore = script.store.size > 0;
+  const layers = `lowerdir=${place("trees/lower")},upperdir=${place("trees/upper")},workdir=${place("trees/work")}`;
+  const description = describe({
     root: place("trees/root"),
-    store: script.store.size === 0 ? "" : place("trees/store"),
-    storeDir: script.storeDir,
-    ...{ overlayOptions, network },
-    shell: shellFor(script.text, [script.upper, script.lower]),
-    path: SCRIPT_PATH,
-    tools: place("tools"),
+    overlay: `${overlayOptions},${layers}`,
     status: place("status"),
-    cgroup: "",
-  };
+    folders: [
+      ...(["/dev", "/proc", "/sys"] as const).map((path) => [path, 0o755] as const),
+      ["/tmp", 0o1777],
+      ...(hasStore ? [[storeDir, 0o755] as const] : []),
+    ],
+    binds: [
+      [place("tools"), TOOLS],
+      ...(hasStore ? [[place("trees/store"), storeDir] as const] : []),
+      ...binds.map(({ from, name }) => [from, `${storeDir}/${name}`] as const),
+    ],
+    resolver: network ? place("resolv.conf") : undefined,
+    network,
+    environment: { PATH: SCRIPT_PATH, HOME: "/root", TERM: "dumb" },
+    command: [...shellFor(script.text, [script.upper, script.lower]), `${TOOLS}/runAsRoot`],
+  });
   mkdirSync(place("tools/bin"), { recursive: true });
+  // A copy of its own: whatever was done to it would be done to nothing else.
+  copyFileSync(enter, place("enter"));
   copyFileSync(busybox, place("tools/bin/busybox"));
-  writeFileSync(place("tools/script"), script.text);
-  writeFileSync(place("tools/resolv.conf"), textIfThere("/etc/resolv.conf"));
-  writeFileSync(place("tools/stage"), `${assignments(settings)}${STAGE}`);
-  writeFileSync(place("tools/main"), MAIN);
-  writeFileSync(
-    place("tools/binds"),
-    binds.map(({ from, name }) => `${from}\t${place("trees/store")}/${name}\n`).join(""),
-  );
+  writeFileSync(place("tools/runAsRoot"), script.text);
+  writeFileSync(place("resolv.conf"), textIfThere("/etc/resolv.conf"));
+  writeFileSync(place("description"), description);
+  writeFileSync(place("main"), MAIN);
 }
 
-/** Files are unpacked and packed by GNU tar, which keeps all that a file has. */
+/**
+ * Files are unpacked and packed by GNU tar, which keeps all that a file has. By the time they are packed no process of
+ * the script's is left.
+ */
 const MAIN = String.raw`
-place=$1 system=$PATH
+place=$1
+umask 022
 mkdir "$place/trees" "$place/trees/work" "$place/trees/root"
 attributes="--xattrs --xattrs-include=user.* --xattrs-include=security.capability --xattrs-include=trusted.overlay.opaque"
 set -f
-tar --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar" \
-  --directory="$place/trees" || exit 1
-set +f
+tar --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar"   --directory="$place/trees" || exit 1
 rm "$place/trees.tar"
-"$place/tools/bin/busybox" --install -s "$place/tools/bin"
-PATH=$place/tools/bin
-while IFS="$(printf '\t')" read -r from to; do
-  mount --bind "$from" "$to" || exit 1
-  for flags in "" ,nodev ,nosuid,nodev ,nosuid,nodev,noatime ,nosuid,nodev,relatime; do
-    ! mount -o "remount,bind,ro$flags" "$to" 2>/dev/null || continue 2
-  done
-  exit 1
-done < "$place/tools/binds"
-sh "$place/tools/stage" 3>&1 || exit 0
-PATH=$system
-set -f
-tar --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar" \
-  --directory="$place/trees/upper" .
+chmod 755 "$place/enter" "$place/tools" "$place/tools/bin" "$place/tools/bin/busybox" "$place/tools/runAsRoot"
+"$place/tools/bin/busybox" --install "$place/tools/bin"
+"$place/enter" "$place/description"
+case $? in 0) ;; ${COMMAND_FAILED}) exit 0 ;; *) exit 1 ;; esac
+tar --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar"   --directory="$place/trees/upper" .
 `;
 
 /** What was wrong before the script began. */

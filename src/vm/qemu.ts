@@ -51,6 +51,26 @@ export function qemuProgram(): string {
   return board().program;
 }
 
+/** System calls that a machine like ours does not make; see `-sandbox` in QEMU's manual. */
+const SANDBOX = ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"];
+const sandboxes = new Map<string, Promise<readonly string[]>>();
+
+/** Arguments for QEMU's own filter of system calls; none where it was built without. Asked once for each program. */
+export function sandboxArguments(program: string): Promise<readonly string[]> {
+  const known = sandboxes.get(program) ?? isSandboxed(program).then((yes) => (yes ? SANDBOX : []));
+  sandboxes.set(program, known);
+  return known;
+}
+
+async function isSandboxed(program: string): Promise<boolean> {
+  try {
+    await run(program, [...SANDBOX, "-version"]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function bootArguments(
   { kernel, initramfs, memory }: Boot,
   acceleration: Acceleration,
@@ -66,10 +86,17 @@ function bootArguments(
   ];
 }
 
+export interface MachineOptions {
+  readonly acceleration: Acceleration;
+  readonly network: boolean;
+  /** As `sandboxArguments` has them. */
+  readonly sandbox: readonly string[];
+}
+
 export function machineArguments(
   boot: Boot,
   { input, output, console }: MachineFiles,
-  { acceleration, network }: { readonly acceleration: Acceleration; readonly network: boolean },
+  { acceleration, network, sandbox }: MachineOptions,
 ): string[] {
   const disk = (id: string, file: string, readonly: "on" | "off"): string[] => [
     "-drive",
@@ -77,6 +104,7 @@ export function machineArguments(
     ...["-device", `virtio-blk-pci,drive=${id}`],
   ];
   return [
+    ...sandbox,
     ...bootArguments(boot, acceleration, ""),
     ...["-serial", `file:${console}`],
     ...["-device", "virtio-serial-pci,id=ports", "-chardev", "stdio,id=log,signal=off"],
@@ -106,7 +134,8 @@ export function kvmWorks(program: string, boot: Boot): Promise<boolean> {
 async function bootsWithKvm(program: string, boot: Boot): Promise<boolean> {
   let isAlive = false;
   try {
-    await run(program, [...bootArguments(boot, "kvm", TRIAL), "-serial", "stdio"], {
+    const sandbox = await sandboxArguments(program);
+    await run(program, [...sandbox, ...bootArguments(boot, "kvm", TRIAL), "-serial", "stdio"], {
       signal: AbortSignal.timeout(TRIAL_LIMIT),
       onStdoutLine: (line) => (isAlive ||= line.includes(ALIVE)),
     });

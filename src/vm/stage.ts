@@ -1,15 +1,14 @@
 /**
- * The script that runs a script: over an overlay of two trees, in a chroot with what a system has. It is the same in a
- * virtual machine and in namespaces, so that what comes of it is the same. Run by busybox, whose programs it uses.
+ * What runs the script in a virtual machine: over an overlay of two trees, in a chroot with what a system has. In
+ * namespaces `native/farm/` does the same, so that what comes of it is the same. Run by busybox, whose programs it uses.
  */
 
 export interface StageSettings {
-  /** What the overlay's layers are, where it is mounted, and what it is mounted with. */
+  /** What the overlay's layers are, and where it is mounted. */
   readonly lower: string;
   readonly upper: string;
   readonly work: string;
   readonly root: string;
-  readonly overlayOptions: string;
   /** A folder of store paths, and where the script finds it; empty where there are none. */
   readonly store: string;
   readonly storeDir: string;
@@ -21,7 +20,7 @@ export interface StageSettings {
   readonly path: string;
   /** Where it is told how it ended. */
   readonly status: string;
-  /** The control group that the script is in; empty for none. */
+  /** The control group that the script is in. */
   readonly cgroup: string;
   readonly network: boolean;
 }
@@ -52,34 +51,43 @@ export const STAGE = String.raw`
 tell() { echo "$1=$2" >> "$status"; }
 give_up() { tell problem "$1"; exit 1; }
 
-# Where something is to be mounted. Folders that are made for it go again.
+# A folder that something is to be mounted on. One that is made for it goes again.
 made=
 place() {
-  at=$root
+  at=
   wanted=$1
   IFS=/; set -f; set -- $1; set +f; unset IFS
   for part; do
     [ -n "$part" ] || continue
     at=$at/$part
-    [ ! -L "$at" ] || give_up "the image has a link on the way to $wanted"
-    if [ ! -e "$at" ]; then mkdir -m 755 "$at"; made="$at $made"; fi
-    [ -d "$at" ] || give_up "the image has a file on the way to $wanted"
+    [ ! -L "$root$at" ] || give_up "the image has a link on the way to $wanted"
+    if [ ! -e "$root$at" ]; then mkdir -m 755 "$root$at"; made="$at $made"; fi
+    [ -d "$root$at" ] || give_up "the image has a file on the way to $wanted"
   done
 }
-device() {
-  mknod -m 666 "$root/dev/$1" c "$2" "$3" 2>/dev/null && return
-  : > "$root/dev/$1"
-  mount --bind "/dev/$1" "$root/dev/$1"
+# Whether a path of the root has no link in it.
+is_plain() {
+  at=$root
+  IFS=/; set -f; set -- $1; set +f; unset IFS
+  for part; do
+    at=$at/$part
+    [ ! -L "$at" ] || return 1
+  done
 }
 others() { ls -A "$root" | grep -v -x -e dev -e proc -e sys -e tmp -e "$(echo "$storeDir" | cut -d / -f 2)" | wc -l; }
 
 umask 022
-mount -t overlay -o "$overlayOptions,lowerdir=$lower,upperdir=$upper,workdir=$work" overlay "$root" ||
-  give_up "no overlay can be mounted"
+mount -t overlay -o "redirect_dir=off,index=off,metacopy=off,xino=off,lowerdir=$lower,upperdir=$upper,workdir=$work" \
+  overlay "$root" || give_up "no overlay can be mounted"
 before=$(others)
 for each in /dev /proc /sys /tmp; do place "$each"; done
-case " $made" in *" $root/tmp "*) chmod 1777 "$root/tmp" ;; esac
+case " $made" in *" /tmp "*) chmod 1777 "$root/tmp" ;; esac
+if [ -n "$store" ]; then place "$storeDir"; fi
 
+# The first process of the script's namespaces; what is left when it ends goes with it, and so does what is mounted here.
+cat > "$tools/first" <<'END'
+give_up() { echo "problem=$1" >> "$status"; exit 1; }
+device() { mknod -m 666 "$root/dev/$1" c "$2" "$3"; }
 mount -t tmpfs -o mode=755 dev "$root/dev" || give_up "no /dev can be mounted"
 device null 1 3; device zero 1 5; device full 1 7; device random 1 8; device urandom 1 9; device tty 5 0
 ln -s /proc/self/fd "$root/dev/fd"
@@ -88,43 +96,38 @@ mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/laminix" "$root/dev/laminix/bin
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
-mount -t sysfs -o ro sysfs "$root/sys" || mount --rbind /sys "$root/sys"
 cp "$tools/bin/busybox" "$root/dev/laminix/bin/busybox"
 cp "$tools/script" "$root/dev/laminix/runAsRoot"
 chmod 755 "$root/dev/laminix/runAsRoot"
+
+# Links on the way to it are followed as the script will follow them.
+if [ "$network" = true ] && etc=$(chroot "$root" /dev/laminix/bin/busybox readlink -f /etc) && [ -d "$root$etc" ]; then
+  resolver=$etc/resolv.conf
+  if [ ! -L "$root$resolver" ] && [ ! -e "$root$resolver" ]; then
+    : > "$root$resolver"
+    echo "$resolver" > "$tools/resolver"
+  fi
+  if [ ! -L "$root$resolver" ] && [ -f "$root$resolver" ]; then mount --bind "$tools/resolv.conf" "$root$resolver"; fi
+fi
+
+hostname localhost
+ip link set lo up 2>/dev/null
+mount -t proc proc "$root/proc" || give_up "no /proc can be mounted"
+mount -t sysfs -o ro sysfs "$root/sys"
 if [ -n "$store" ]; then
-  place "$storeDir"
   mount --rbind "$store" "$root$storeDir" || give_up "the store cannot be mounted"
   mount -o remount,bind,ro "$root$storeDir" 2>/dev/null
 fi
-
-resolver=
-if [ "$network" = true ] && [ -d "$root/etc" ] && [ ! -L "$root/etc/resolv.conf" ]; then
-  resolver=$root/etc/resolv.conf
-  if [ ! -e "$resolver" ]; then : > "$resolver"; made="$resolver $made"; fi
-  mount --bind "$tools/resolv.conf" "$resolver"
-fi
-
-# The first process of the script's namespace; what is left when it ends goes with it.
-cat > "$tools/first" <<'END'
-hostname localhost
-ip link set lo up 2>/dev/null
-mount -t proc proc "$root/proc" || exit 125
-for each in sys sysrq-trigger irq bus; do
-  [ -n "$cgroup" ] || ! [ -e "$root/proc/$each" ] || {
-    mount --bind "$root/proc/$each" "$root/proc/$each" && mount -o remount,bind,ro "$root/proc/$each"
-  }
-done
 chroot "$root" /dev/laminix/bin/busybox --install /dev/laminix/bin
 eval "set -- $shell"
 chroot "$root" /dev/laminix/bin/env -i PATH="$path" HOME=/root TERM=dumb "$@" /dev/laminix/runAsRoot
 exit $?
 END
-export root path shell cgroup
+export root path shell store storeDir tools network status
 unshared=-n
 [ "$network" = false ] || unshared=
 (
-  if [ -n "$cgroup" ]; then echo 0 > "$cgroup/cgroup.procs"; fi
+  echo 0 > "$cgroup/cgroup.procs"
   exec unshare -m -i -u $unshared -p -f sh "$tools/first"
 ) < /dev/null >&3 2>&3 3>&- &
 running=$!
@@ -133,31 +136,29 @@ is_full() {
   [ "$1" -lt 64 ] || [ "$2" -lt 4 ]
 }
 forked() { grep -q "^max [1-9]" "$cgroup/pids.events"; }
-if [ -n "$cgroup" ]; then
-  (
-    while sleep 1; do
-      if is_full; then : > "$tools/full"; fi
-      if forked; then echo 1 > "$cgroup/cgroup.kill"; fi
-    done
-  ) &
-  watching=$!
-  renice -n -20 -p "$watching" > /dev/null
-fi
+(
+  while sleep 1; do
+    if is_full; then : > "$tools/full"; fi
+    if forked; then echo 1 > "$cgroup/cgroup.kill"; fi
+  done
+) &
+watching=$!
+renice -n -20 -p "$watching" > /dev/null
 wait "$running"
 code=$?
-if [ -n "$cgroup" ]; then
-  kill "$watching"
-  if grep -q "^oom_kill [1-9]" "$cgroup/memory.events"; then tell killed 1; fi
-  if forked; then tell forks 1; fi
-  if [ -e "$tools/full" ] || is_full; then tell full 1; fi
-fi
+kill "$watching"
+if grep -q "^oom_kill [1-9]" "$cgroup/memory.events"; then tell killed 1; fi
+if forked; then tell forks 1; fi
+if [ -e "$tools/full" ] || is_full; then tell full 1; fi
 
-umount -l "$root/dev" "$root/sys"
-if [ -n "$store" ]; then umount -l "$root$storeDir"; fi
-if [ -n "$resolver" ]; then umount -l "$resolver"; fi
+# By now there may be links in the places of what was made, or on the way there.
 for each in $made; do
-  if [ -d "$each" ]; then rmdir "$each" 2>/dev/null; else rm "$each"; fi
+  if is_plain "$each"; then rmdir "$root$each" 2>/dev/null; fi
 done
+if [ -e "$tools/resolver" ]; then
+  resolver=$(cat "$tools/resolver")
+  if is_plain "$resolver" && [ -f "$root$resolver" ] && [ ! -s "$root$resolver" ]; then rm "$root$resolver"; fi
+fi
 if [ "$before" -gt 0 ] && [ "$(others)" = 0 ]; then tell emptied 1; fi
 umount "$root" || umount -l "$root"
 tell code "$code"

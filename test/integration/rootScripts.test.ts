@@ -144,7 +144,7 @@ describeWith(["vm"], "a script in a virtual machine", () => {
     await expect(aborted).rejects.toThrow("enough");
   });
 
-  test("an interrupt of the command line ends the machine, and leaves nothing", async () => {
+  test("an interrupt of the command line ends the machine, which may start no program, and leaves nothing", async () => {
     const spec = folder.join("endless.json");
     writeFileSync(spec, JSON.stringify({ name: "endless", runAsRoot: "echo started; sleep 1000" }));
     const args = [
@@ -162,29 +162,39 @@ describeWith(["vm"], "a script in a virtual machine", () => {
       timeout: 100_000,
     });
     await started.says(/started/);
+    expect(await machines()).toEqual([expect.stringMatching(/ -sandbox on,.*spawn=deny/)]);
     started.child.kill("SIGINT");
     expect(await started.ended).toEqual([130, null]);
     expect(readdirSync(temporary)).toEqual([]);
     expect(await machines()).toEqual([]);
   });
 
-  test("has the network where that is asked for", async () => {
+  test("has the network where that is asked for, and leaves nothing of it, nor follows a link to where it was", async () => {
     const server = createServer((_, response) => response.end("from the network\n"));
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;
-    const text = (host: string): string =>
-      `cat /etc/resolv.conf > /seen; wget -qO- http://${host}:${String(port)}/`;
+    const base = [
+      { name: "config/", type: "directory" as const },
+      { name: "etc", type: "symlink" as const, linkname: "../../config" },
+    ];
+    const fromImage = folder.join("linked.tar");
+    writeFileSync(fromImage, await archiveOf({ layers: [await tarOf(base)] }));
+    const names = async (host: string, isolation: "machine" | "namespace"): Promise<string> => {
+      const fetched = `wget -qO- http://${host}:${String(port)}/`;
+      const text = `[ -s /etc/resolv.conf ]; ${fetched}; rmdir /tmp; ln -s /config /tmp; touch /seen`;
+      expect(await script(text, { fromImage }, { network: true, isolation })).toEqual(["from the network"]);
+      const layers = ["-xOf", folder.join("image.tar"), "--wildcards", "*/layer.tar"];
+      const { stdout } = await mustRun("sh", ["-c", 'tar "$@" | tar tvi', "sh", ...layers]);
+      return stdout.toString();
+    };
     try {
-      expect(await script(text("10.0.2.2"), {}, { network: true })).toEqual(["from the network"]);
-      expect(await script(text("127.0.0.1"), {}, { network: true, isolation: "namespace" })).toEqual([
-        "from the network",
-      ]);
+      const inMachine = await names("10.0.2.2", "machine");
+      expect(inMachine).toMatch(/ \.\/seen\n.* \.\/tmp -> \/config\n/);
+      expect(inMachine).not.toContain("resolv.conf");
+      expect(await names("127.0.0.1", "namespace")).toBe(inMachine);
     } finally {
       server.close();
     }
-    const { stdout } = await mustRun("tar", ["-xOf", folder.join("image.tar"), "--wildcards", "*/layer.tar"]);
-    expect(stdout.includes("./seen")).toBe(true);
-    expect(stdout.includes("resolv.conf")).toBe(false);
   });
 
   test("runs in an image of nothing, with what its first line names where there is one", async () => {

@@ -83,7 +83,10 @@ in
     platforms.unix = [ "x86_64-linux" ];
   };
   stdenv = {
-    hostPlatform.isDarwin = false;
+    hostPlatform = {
+      isDarwin = false;
+      isLinux = true;
+    };
     inherit mkDerivation;
   };
   nodejs = {

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "farm/description.h"
+
+namespace laminix::farm {
+
+/**
+ * Mounts what a root has beside its files, and makes it the only root there is: the old one is detached.
+ * Called by the first process of new namespaces; its mounts are nobody else's.
+ * @param resolver where `description.resolver` is to be found; empty if it is not
+ */
+void enterRoot(const Description& description, const std::string& resolver);
+
+/** The overlay, in which nothing is a device and no program changes whose it runs as. */
+void mountOverlay(const Description& description);
+
+}  // namespace laminix::farm
