@@ -5,9 +5,9 @@
  */
 import { requireString } from "../arguments.js";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { debuglog } from "node:util";
+import { homeFolder } from "../files/home.js";
 import { type Digest, hashOf, type LayerDigest } from "./layer.js";
 
 const debug = debuglog("laminix");
@@ -40,7 +40,7 @@ export interface CacheSummary {
 export function defaultCacheDir(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment.LAMINIX_CACHE_DIR) return environment.LAMINIX_CACHE_DIR;
   const caches = environment.XDG_CACHE_HOME;
-  return join(caches?.startsWith("/") ? caches : join(homedir(), ".cache"), "laminix");
+  return join(caches?.startsWith("/") ? caches : join(homeFolder(environment), ".cache"), "laminix");
 }
 
 export class DigestCache {

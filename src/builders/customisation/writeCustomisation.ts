@@ -1,7 +1,8 @@
 /** The layer of an image's root in a folder, as nixpkgs' `streamLayeredImage` has it. */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { absolutePath } from "../../files/home.js";
 import { removeTree } from "../../files/removeTree.js";
 import { parseTime } from "../../image/time.js";
 import { nixStore } from "../../store/defaultStore.js";
@@ -29,7 +30,7 @@ export async function writeCustomisation(
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
   const { layer } = parts.customisation;
   const { diffId } = await layer.diffId({ signal });
-  const target = resolve(folder);
+  const target = absolutePath(folder);
   const partial = `${target}.${randomBytes(6).toString("hex")}.partial`;
   making(folder, () => {
     mkdirSync(partial);

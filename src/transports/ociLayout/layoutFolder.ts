@@ -10,6 +10,7 @@ import { LaminixError } from "../../errors.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
+import { absolutePath } from "../../files/home.js";
 import { cannotWrite } from "../../files/cannotWrite.js";
 import { writeAll } from "../file.js";
 import { blobName } from "./blobs.js";
@@ -34,7 +35,7 @@ export class LayoutFolder implements AsyncDisposable {
 
   /** @throws {LaminixError} ERR_FILE_WRITE where something else is there, or nothing can be made */
   static async at(given: string): Promise<LayoutFolder> {
-    const folder = path.resolve(given);
+    const folder = absolutePath(given);
     const exists = await isLayoutToBe(folder);
     const layout = new LayoutFolder(folder, { exists });
     try {
@@ -106,8 +107,8 @@ export class LayoutFolder implements AsyncDisposable {
     const file = path.join(this.#path, "index.json");
     if (!existsSync(file)) return layoutIndex([]);
     const index = parseJson(await readFile(file, "utf8"), file);
-    const manifests = isObject(index) ? (index.get("manifests") ?? []) : undefined;
-    if (isObject(index) && isArray(manifests)) return index;
+    const manifests = isObject(index) ? index.get("manifests") : undefined;
+    if (isObject(index) && (manifests === null || isArray(manifests))) return index;
     throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
       details: { path: file },
     });
