@@ -1,5 +1,5 @@
 /** What images are called. Grammar: distribution's reference, "Reference" and "Familiar names". */
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import type { Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 
@@ -94,7 +94,7 @@ function splitRegistry(reference: string): { readonly registry: string; readonly
 function malformed(text: string, why: string, hint?: string): LaminixError {
   return new LaminixError(
     "ERR_REFERENCE",
-    `${text === "" ? '""' : text} is not the name of an image: ${why}`,
+    `${named(text)} is not the name of an image: ${why}`,
     {
       details: { reference: text },
       ...(hint !== undefined && { hint }),
