@@ -58,6 +58,11 @@ function describe(value: unknown): string {
   return `a ${typeof value}`;
 }
 
+/** A name of somebody else's as a message may end in it: in quotes where it could not be seen. */
+export function named(name: string): string {
+  return /^\S(?:.*\S)?$/s.test(name) ? name : JSON.stringify(name);
+}
+
 /** Of the words that are known, the one that was probably meant: for hints. */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   return known

@@ -1,6 +1,6 @@
 /** dockerTools' `exportImage`: an image's root file system as one tar. */
 import { requireOptions, requireString } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { openOutput } from "../files/output.js";
 import type { Image } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
@@ -72,7 +72,7 @@ function chosen(images: readonly StoredImage[], path: string, reference: string 
     reference === undefined ? images[0] : images.find((each) => each.references.includes(reference));
   if (image) return image;
   const known = images.flatMap((each) => each.references);
-  throw new LaminixError("ERR_ARCHIVE", `${path} has no image ${String(reference)}`, {
+  throw new LaminixError("ERR_ARCHIVE", `${path} has no image ${named(String(reference))}`, {
     details: { path, reference, known },
     hint: known.length === 0 ? "its images have no names" : `it has ${known.join(", ")}`,
   });

@@ -192,6 +192,16 @@ export interface ResolvedSpec extends Omit<
  */
 export function resolveSpec(spec: ImageSpec): ResolvedSpec {
   requireOptions(spec, "spec");
+  try {
+    return resolved(spec);
+  } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
+    // A getter or a proxy may throw anything.
+    throw new LaminixError("ERR_SPEC", "the image spec cannot be read", { cause });
+  }
+}
+
+function resolved(spec: ImageSpec): ResolvedSpec {
   // A configuration from a file is JSON already; one from JavaScript becomes it.
   const config = (spec.config ?? {}) as unknown as Json;
   const json = fromJs(config, "config");

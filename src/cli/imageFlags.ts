@@ -1,5 +1,6 @@
 /** The flags that describe an image; each stands for a key of the spec and has the last word. */
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
+import { absolutePath } from "../files/home.js";
 import { type Command, Option } from "commander";
 import { repositoryName } from "../builders/imageName.js";
 import type { StoreSource } from "../builders/source.js";
@@ -149,7 +150,7 @@ async function fromPaths(
   const found = paths.length === 0 ? [] : await storePaths(paths, store, signal);
   const inStore = new Map(found.map((path, i) => [paths[i], path]));
   const [first = ""] = args;
-  const name = inStore.get(first)?.replace(/^.*\/[^-]*-/, "") ?? basename(resolve(first));
+  const name = inStore.get(first)?.replace(/^.*\/[^-]*-/, "") ?? basename(absolutePath(first));
   return {
     name: repositoryName(name),
     contents: args.map((arg) => inStore.get(arg) ?? followed(arg, undefined)),

@@ -1,6 +1,7 @@
 /** Arguments that name store paths. */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { absolutePath } from "../files/home.js";
 import type { StoreSource } from "../builders/source.js";
 import { LaminixError } from "../errors.js";
 import { type StorePath, storeDirOf, toStorePath } from "../store/storePath.js";
@@ -18,14 +19,14 @@ export async function storePaths(
   store: StoreSource,
   signal: AbortSignal,
 ): Promise<StorePath[]> {
-  const first = args.map((arg) => resolve(arg)).find((path) => storeDirOf(path) !== undefined);
+  const first = args.map((arg) => absolutePath(arg)).find((path) => storeDirOf(path) !== undefined);
   const storeDir = await store.storeDir({ signal, near: first ?? followed(args[0] ?? "", undefined) });
   return args.map((arg) => toStorePath(followed(arg, storeDir), storeDir));
 }
 
 /** Where a path leads, link by link, until it is in the store or leads no further. */
 export function followed(arg: string, storeDir: string | undefined): string {
-  let path = resolve(arg);
+  let path = absolutePath(arg);
   const isInside = (): boolean =>
     storeDir === undefined ? storeDirOf(path) !== undefined : path.startsWith(`${storeDir}/`);
   for (let links = 0; !isInside(); links++) {

@@ -5,9 +5,9 @@
  */
 import { requireString } from "../arguments.js";
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { debuglog } from "node:util";
+import { homeFolder } from "../files/home.js";
 import { readOwnFile } from "../files/ownFile.js";
 import { isLeftBehind, ownTag } from "../files/owner.js";
 import { type Digest, hashOf, type LayerDigest } from "./layer.js";
@@ -45,7 +45,7 @@ export interface CacheSummary {
 export function defaultCacheDir(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment.LAMINIX_CACHE_DIR) return environment.LAMINIX_CACHE_DIR;
   const caches = environment.XDG_CACHE_HOME;
-  return join(caches?.startsWith("/") ? caches : join(homedir(), ".cache"), "laminix");
+  return join(caches?.startsWith("/") ? caches : join(homeFolder(environment), ".cache"), "laminix");
 }
 
 export class DigestCache {

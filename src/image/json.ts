@@ -204,21 +204,45 @@ function pythonNumber(number: JsonNumber): string {
  * @throws {LaminixError} ERR_JSON for what JSON cannot hold
  */
 export function fromJs(value: unknown, name: string): Json {
+  try {
+    return jsonOf(value, name, 0);
+  } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
+    // A getter or a proxy may throw anything.
+    throw new LaminixError("ERR_JSON", `${name} cannot be read`, { cause });
+  }
+}
+
+function jsonOf(value: unknown, name: string, depth: number): Json {
+  const cannot = (what: string): LaminixError =>
+    new LaminixError("ERR_JSON", `${name} is ${what}, which JSON cannot hold`);
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (value instanceof JsonNumber) return value;
   if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value))) {
     return new JsonNumber(String(value));
   }
-  if (Array.isArray(value)) return value.map((item, i) => fromJs(item, `${name}[${String(i)}]`));
-  if (typeof value === "object") {
-    const entries = value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value);
-    return new Map(
-      entries
-        .filter(([, item]) => item !== undefined)
-        .map(([key, item]) => [String(key), fromJs(item, `${name}.${String(key)}`)]),
-    );
-  }
-  throw new LaminixError("ERR_JSON", `${name} is a ${typeof value}, which JSON cannot hold`);
+  if (typeof value === "number") throw cannot(String(value));
+  if (typeof value !== "object") throw cannot(value === undefined ? "undefined" : `a ${typeof value}`);
+  if (depth === MAX_DEPTH) throw new LaminixError("ERR_JSON", `${name} is nested too deep, or in a circle`);
+  // Not `map`, which passes over holes.
+  if (Array.isArray(value))
+    return Array.from(value, (item, i) => jsonOf(item, `${name}[${String(i)}]`, depth + 1));
+  if (!(value instanceof Map) && !isPlain(value)) throw cannot("an instance of a class");
+  const entries: [unknown, unknown][] = value instanceof Map ? [...value] : Object.entries(value);
+  return new Map(
+    entries
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => {
+        if (typeof key !== "string") throw cannot("a Map whose keys are no strings");
+        return [key, jsonOf(item, `${name}.${key}`, depth + 1)];
+      }),
+  );
+}
+
+/** A plain object of another realm has another `Object.prototype`, which has no prototype itself. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The plain JavaScript value, for what is only looked at: big integers lose digits here. */

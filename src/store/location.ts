@@ -1,5 +1,5 @@
 /** Store URLs, and the environment that says where a daemon listens. */
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { sshCommand } from "./sshCommand.js";
 import { parseSshUrl } from "./sshUrl.js";
 import { checkStoreDir } from "./storePath.js";
@@ -37,7 +37,7 @@ export function parseStoreUrl(url: string, environment: Environment = process.en
   const refuse = (why: string): LaminixError => unsupported(url, why);
   const parameters = new Map(parametersOf(query, refuse));
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.includes(name)) throw refuse(`it has an unknown parameter ${name}`);
+    if (!PARAMETERS.includes(name)) throw refuse(`it has an unknown parameter ${named(name)}`);
   }
   const root = parameters.get("root");
   const real = parameters.get("real");

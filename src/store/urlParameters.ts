@@ -1,4 +1,5 @@
 /** The parameters of a store's URL, as Nix reads them: a plus, which base 64 has, stands for itself. */
+import { named } from "../errors.js";
 
 /**
  * In their order; a parameter may come several times.
@@ -33,5 +34,5 @@ export function decoded(text: string, refuse: (why: string) => Error): string {
 export function flagOf(name: string, value: string, refuse: (why: string) => Error): boolean {
   if (["true", "yes", "1"].includes(value)) return true;
   if (["false", "no", "0"].includes(value)) return false;
-  throw refuse(`its parameter ${name} is neither true nor false: ${value}`);
+  throw refuse(`its parameter ${name} is neither true nor false: ${named(value)}`);
 }

@@ -1,5 +1,5 @@
 /** What images are called. Grammar: distribution's reference, "Reference" and "Familiar names". */
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import type { Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 
@@ -55,7 +55,7 @@ export function parseReference(text: string): ImageReference {
   const repository = colon < 0 ? rest : rest.slice(0, colon);
   const tag = colon < 0 ? undefined : rest.slice(colon + 1);
   const [digest] = digests;
-  if (!HOST.test(registry)) throw malformed(text, `${registry} is not the name of a registry`);
+  if (!isHost(registry)) throw malformed(text, `${JSON.stringify(registry)} is not the name of a registry`);
   if (repository.length > LONGEST || !repository.split("/").every((part) => COMPONENT.test(part))) {
     const lower = repository.toLowerCase();
     const hint = lower === repository ? undefined : "names of repositories are in lower case";
@@ -77,6 +77,11 @@ export function formatReference({ registry, repository, tag, digest }: ImageRefe
   return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
 }
 
+/** What looks like a host need not be one: ports end, and so do the numbers of an address. */
+function isHost(text: string): boolean {
+  return HOST.test(text) && URL.canParse(`https://${text}/`);
+}
+
 function splitRegistry(reference: string): { readonly registry: string; readonly rest: string } {
   const [first = "", ...others] = reference.split("/");
   const hasRegistry = namesRegistry(reference);
@@ -87,7 +92,7 @@ function splitRegistry(reference: string): { readonly registry: string; readonly
 }
 
 function malformed(text: string, why: string, hint?: string): LaminixError {
-  return new LaminixError("ERR_REFERENCE", `${text} is not the name of an image: ${why}`, {
+  return new LaminixError("ERR_REFERENCE", `${named(text)} is not the name of an image: ${why}`, {
     details: { reference: text },
     ...(hint !== undefined && { hint }),
   });

@@ -28,13 +28,22 @@ export function mappingOf(): Mapping {
     : { kind: "alone", arguments: map, overlayOptions };
 }
 
+/** One that no passwd file knows has no name. */
+function user(): { readonly username: string | undefined; readonly uid: number } {
+  try {
+    return userInfo();
+  } catch {
+    return { username: undefined, uid: process.getuid?.() ?? 0 };
+  }
+}
+
 /** subuid(5), subgid(5). */
 function hasSubordinates(): boolean {
-  const { username, uid } = userInfo();
+  const { username, uid } = user();
   const listed = (file: string): boolean =>
     textIfThere(file)
       .split("\n")
-      .some((line) => [username, String(uid)].includes(line.split(":")[0] ?? ""));
+      .some((line) => [username, String(uid)].includes(line.split(":")[0]));
   return listed("/etc/subuid") && listed("/etc/subgid") && ["newuidmap", "newgidmap"].every(isInPath);
 }
 

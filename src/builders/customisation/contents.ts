@@ -1,6 +1,6 @@
 /** What goes into an image's root, and where it comes from. */
 import { lstatSync } from "node:fs";
-import { resolve } from "node:path";
+import { absolutePath } from "../../files/home.js";
 import { LaminixError } from "../../errors.js";
 import { type StorePath, storeDirOf, toStorePath } from "../../store/storePath.js";
 import type { Piece } from "../pieces/piece.js";
@@ -29,7 +29,7 @@ export function storePathsOf(contents: readonly Content[]): StorePath[] {
 }
 
 function plainFolder(path: string, storeDir: string): string {
-  const folder = resolve(path);
+  const folder = absolutePath(path);
   // The whole store is nothing that anybody wants copied.
   const hasStore = `${storeDir}/`.startsWith(folder === "/" ? folder : `${folder}/`);
   if (storeDirOf(folder) === undefined && !hasStore && isFolder(folder)) return folder;

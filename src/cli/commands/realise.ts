@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { absolutePath } from "../../files/home.js";
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
 import type { Installable } from "../../evaluator/realise.js";
@@ -44,7 +44,7 @@ function installablesOf(args: readonly string[], options: EvaluatorFlags): Insta
 }
 
 function installableOf(arg: string): Installable {
-  if (storeDirOf(resolve(arg)) !== undefined) return resolve(arg);
+  if (storeDirOf(absolutePath(arg)) !== undefined) return absolutePath(arg);
   if (arg.includes("#")) return { flake: arg };
   // What leads to no store path keeps its name, and is refused by it.
   return existsSync(arg) ? followed(arg, undefined) : arg;

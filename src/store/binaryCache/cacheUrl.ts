@@ -1,5 +1,5 @@
 /** URLs of binary caches, with Nix's parameters. */
-import { LaminixError } from "../../errors.js";
+import { LaminixError, named } from "../../errors.js";
 import { checkStoreDir } from "../storePath.js";
 import { decoded, flagOf, parametersOf, splitOnce } from "../urlParameters.js";
 
@@ -41,7 +41,7 @@ export function parseCacheUrl(url: string): CacheLocation {
   const { place, shown } = placeOf(address, refuse);
   const parameters = parametersOf(query, refuse);
   const unknown = parameters.find(([name]) => !READING.includes(name) && !WRITING.includes(name));
-  if (unknown) throw refuse(`it has an unknown parameter ${unknown[0]}`);
+  if (unknown) throw refuse(`it has an unknown parameter ${named(unknown[0])}`);
   const get = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
   const flag = (name: string): boolean | undefined => {
     const value = get(name);

@@ -2,6 +2,7 @@
  * Reads a docker-archive: what `docker save`, `podman save`, skopeo and this library write. Since Docker 25 its
  * `manifest.json` points to the blobs of an OCI layout in the same archive, which may be compressed.
  */
+import { named } from "../../errors.js";
 import type { Json } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
 import { Turns } from "../../tar/turns.js";
@@ -123,6 +124,6 @@ class ManifestReader {
       name === "manifest.json"
         ? "a docker-archive is what `docker save` and skopeo's docker-archive: write"
         : undefined;
-    return this.#json.damaged(`it has no ${name}`, hint);
+    return this.#json.damaged(`it has no ${named(name)}`, hint);
   }
 }

@@ -1,9 +1,9 @@
 /** Docker's contexts: names for engines, in files below its configuration (docker/cli, "context store"). */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
+import { homeFolder } from "../../files/home.js";
 import { readText } from "../../files/readText.js";
 import { objectIn, textIn } from "../../image/fields.js";
 import { isObject, type JsonObject, parseJson } from "../../image/json.js";
@@ -15,8 +15,8 @@ export interface DockerContext {
   readonly certificates: Certificates;
 }
 
-export function dockerConfigFolder({ DOCKER_CONFIG: folder, HOME: home }: Environment): string {
-  return folder || join(home || homedir(), ".docker");
+export function dockerConfigFolder(environment: Environment): string {
+  return environment.DOCKER_CONFIG || join(homeFolder(environment), ".docker");
 }
 
 /**

@@ -72,7 +72,10 @@ function parseHost(engine: Engine, host: string, certificates?: Certificates): E
   if (username || password) throw wrongHost("the engine's URL may hold no name and no password");
   const tls = scheme === "https" || (scheme === "tcp" && certificates?.required === true);
   const usual = scheme === "tcp" ? (tls ? ":2376" : ":2375") : "";
-  const url = new URL(`${tls ? "https" : "http"}://${hostname}${port === "" ? usual : `:${port}`}`);
+  const base = `${tls ? "https" : "http"}://${hostname}${port === "" ? usual : `:${port}`}`;
+  // What a host may be is told for the schemes of HTTP alone.
+  if (!URL.canParse(base)) throw wrongHost("the engine's URL is malformed");
+  const url = new URL(base);
   url.pathname = pathname.endsWith("/") ? pathname : `${pathname}/`;
   const name = `${scheme}://${url.host}`;
   return { engine, name, url, ...(tls && certificates && { certificates }) };

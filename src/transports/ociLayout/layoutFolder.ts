@@ -154,8 +154,8 @@ async function indexIn(folder: string): Promise<JsonObject> {
   const file = `${folder}/index.json`;
   if (!existsSync(file)) return layoutIndex([]);
   const index = parseJson(await readFile(file, "utf8"), file);
-  const manifests = isObject(index) ? (index.get("manifests") ?? []) : undefined;
-  if (isObject(index) && isArray(manifests)) return index;
+  const manifests = isObject(index) ? index.get("manifests") : undefined;
+  if (isObject(index) && (manifests === null || isArray(manifests))) return index;
   throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
     details: { path: file },
   });

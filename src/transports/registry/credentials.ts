@@ -4,9 +4,9 @@
  * Nothing of a secret, and nothing of a file that has some, gets into an error.
  */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
+import { homeFolder } from "../../files/home.js";
 import { isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import { run } from "../../process/run.js";
 import type { ImageReference } from "../reference.js";
@@ -46,10 +46,10 @@ export async function findCredentials(
 }
 
 function credentialFiles(environment: Environment): string[] {
-  const value = (name: string): string | undefined => environment[name] ?? undefined;
+  const value = (name: string): string | undefined => environment[name] || undefined;
   const named = value("REGISTRY_AUTH_FILE");
-  if (named !== undefined && named !== "") return [named];
-  const home = value("HOME") ?? homedir();
+  if (named !== undefined) return [named];
+  const home = homeFolder(environment);
   const runtime = value("XDG_RUNTIME_DIR");
   return [
     ...(runtime === undefined ? [] : [join(runtime, "containers/auth.json")]),
