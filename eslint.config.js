@@ -6,11 +6,12 @@ import tseslint from "typescript-eslint";
  * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
  * which only types may come.
  */
-const ground = ["errors", "arguments", "abort", "process", "compress", "files", "nar"];
+const ground = ["errors", "arguments", "abort", "http", "process", "compress", "files", "nar"];
 const rooms = {
   errors: [],
   abort: [],
   arguments: ["errors"],
+  http: ["errors"],
   process: ["errors", "abort", "arguments"],
   compress: ["errors", "abort", "process"],
   files: ["errors"],
