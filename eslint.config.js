@@ -6,9 +6,10 @@ import tseslint from "typescript-eslint";
  * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
  * which only types may come.
  */
-const ground = ["errors", "arguments", "abort", "http", "process", "compress", "files", "nar"];
+const ground = ["redact", "errors", "arguments", "abort", "http", "process", "compress", "files", "nar"];
 const rooms = {
-  errors: [],
+  redact: [],
+  errors: ["redact"],
   abort: [],
   arguments: ["errors"],
   http: ["errors"],
@@ -18,14 +19,14 @@ const rooms = {
   nar: ["errors", "abort", "arguments", "files"],
   store: ground,
   evaluator: ["store", ...ground],
-  layering: ["errors", { types: "store" }],
+  layering: ["redact", "errors", { types: "store" }],
   tar: ground,
   tree: ["tar", "store", ...ground],
   image: ["tree", "tar", "layering", "store", ...ground],
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tree", "tar", ...ground],
-  cli: ["builders", "evaluator", "transports", "image", "store", "files", "errors"],
+  cli: ["builders", "evaluator", "transports", "image", "store", "files", "errors", "redact"],
 };
 
 const source = path.resolve(import.meta.dirname, "src");
