@@ -40,7 +40,11 @@ export function redactText(text: string): string {
       if (mark < 0) return word;
       let start = mark;
       while (/[a-z0-9+.-]/i.test(word[start - 1] ?? "")) start--;
-      return word.slice(0, start) + redactUrl(word.slice(start));
+      // What closes a quotation or a sentence is not the URL's.
+      let end = word.length;
+      while (/["'`)\]>,.;:]/.test(word[end - 1] ?? "")) end--;
+      if (end < mark) return word;
+      return word.slice(0, start) + redactUrl(word.slice(start, end)) + word.slice(end);
     })
     .replace(/(authorization["']?\s*[:=]\s*["']?(?:basic|bearer)\s+)[\w.~+/=-]+/gi, `$1${HIDDEN}`);
 }

@@ -63,8 +63,12 @@ test("a URL that could be parsed is shown by its parts", () => {
 
 test("of a text only its URLs, and a header that lets somebody in, are changed", () => {
   expect(
-    redactText('tried ("http://u:secret@h/x"), then ssh-ng://u@h: a:b@c\nauthorization: Bearer secret.x'),
-  ).toBe('tried ("http://***@h/x"), then ssh-ng://u@h: a:b@c\nauthorization: Bearer ***');
+    redactText(
+      'tried ("http://u:secret@h/x"), "https://h?token=secret", then ssh-ng://u@h: a:b@c\nauthorization: Bearer secret.x',
+    ),
+  ).toBe(
+    'tried ("http://***@h/x"), "https://h?token=***", then ssh-ng://u@h: a:b@c\nauthorization: Bearer ***',
+  );
 });
 
 test("an error has no password in it, whoever brings it along", () => {

@@ -1,6 +1,7 @@
 /** The command line: what it understands, and what its errors look like. */
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
+import { redactValue } from "../redact.js";
 import { type Io, OutputClosed } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { eraseProgress } from "./progress.js";
@@ -128,7 +129,10 @@ function usageError(error: CommanderError): LaminixError {
 }
 
 function report(error: unknown, io: Io, argv: readonly string[]): void {
-  const { message } = error instanceof Error ? error : new Error(String(error));
+  // Coded errors have no secrets in them; others may.
+  const { message, stack = "" } = redactValue(
+    error instanceof Error ? error : new Error(String(error)),
+  ) as Error;
   const code = error instanceof LaminixError ? error.code : "ERR_INTERNAL";
   const hint = error instanceof LaminixError ? error.hint : undefined;
   if (argv.includes("--json")) {
@@ -138,5 +142,5 @@ function report(error: unknown, io: Io, argv: readonly string[]): void {
   io.stderr.write(`laminix: ${message}\n`);
   if (hint !== undefined) io.stderr.write(`hint: ${hint}\n`);
   const verbose = argv.includes("--verbose") || code === "ERR_INTERNAL";
-  if (verbose && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
+  if (verbose && error instanceof Error) io.stderr.write(`${stack}\n`);
 }

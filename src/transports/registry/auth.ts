@@ -6,10 +6,11 @@ import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import { Authorization } from "../../http/authorization.js";
 import { isObject, type Json, JsonNumber, parseJson } from "../../image/json.js";
+import { redactUrl } from "../../redact.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
 import { isLoopback } from "./dispatchers.js";
-import { type Answer, type Exchange, shortBody, shown } from "./exchange.js";
+import { type Answer, type Exchange, shortBody } from "./exchange.js";
 import { passes, PassingError, pauseOf } from "./retry.js";
 import { saidIn } from "./said.js";
 
@@ -73,7 +74,7 @@ export class Authenticator {
     const text = Array.isArray(header) ? header.join(", ") : (header ?? "");
     const challenges = parseChallenges(text);
     if (!challenges || challenges.length === 0)
-      throw this.#refused(`${shown(url)} answers 401 and does not say how it wants to be asked`);
+      throw this.#refused(`${redactUrl(url)} answers 401 and does not say how it wants to be asked`);
     this.#challenges = challenges;
   }
 
@@ -220,7 +221,7 @@ export class Authenticator {
       const failure = this.#refused(
         `the authorization server ${url.host} answers ${String(status)}${said === "" ? "" : `: ${said}`}`,
         status === 401 || status === 403 ? this.#loginHint : undefined,
-        { status, url: shown(url) },
+        { status, url: redactUrl(url) },
       );
       throw passes(status) ? new PassingError(failure, { pause: pauseOf(headers, received) }) : failure;
     }
@@ -237,7 +238,7 @@ export class Authenticator {
     );
     if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value))
       throw this.#refused(`the authorization server ${url.host} answers with no token`, undefined, {
-        url: shown(url),
+        url: redactUrl(url),
       });
     this.#keepSecret(value);
     const expires = field("expires_in");

@@ -9,10 +9,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
+import { redactUrl } from "../../redact.js";
 import { type Access, Authenticator } from "./auth.js";
 import { type Environment, findCredentials } from "./credentials.js";
 import { Dispatchers, isLoopback } from "./dispatchers.js";
-import { type Answer, discard, exchange, type Exchange, isNoTls, shown } from "./exchange.js";
+import { type Answer, discard, exchange, type Exchange, isNoTls } from "./exchange.js";
 import {
   LONGEST_PAUSE,
   passes,
@@ -215,9 +216,9 @@ export class RegistryClient implements AsyncDisposable {
       {
         details: {
           registry: this.registry,
-          url: shown(url),
+          url: redactUrl(url),
           status,
-          ...(said.code !== undefined && { registryCode: said.code }),
+          ...(said.code !== undefined && { registryCode: this.#authenticator.redacted(said.code) }),
           ...(text !== "" && { registryMessage: text }),
           ...(rateLimitOf(headers) && { rateLimit: rateLimitOf(headers) }),
         },

@@ -3,6 +3,7 @@ import { setMaxListeners } from "node:events";
 import { type Dispatcher, request } from "undici";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
+import { redactUrl } from "../../redact.js";
 import type { Dispatchers } from "./dispatchers.js";
 import { PassingError } from "./retry.js";
 
@@ -122,11 +123,6 @@ export async function discard({ body }: Pick<Answer, "body">): Promise<void> {
   await body.dump({ limit: DISCARDED }).catch(() => undefined);
 }
 
-/** A URL in errors: what follows the question mark may be a secret. */
-export function shown(url: URL): string {
-  return `${url.origin}${url.pathname}`;
-}
-
 /** Codes of failures that another attempt may not meet. */
 const PASSING = new Set([
   ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"],
@@ -136,7 +132,9 @@ const PASSING = new Set([
 
 /** Whether that URL's own server, and not one that it led to, did not speak TLS. */
 export function isNoTls(error: unknown, url: URL): boolean {
-  return error instanceof LaminixError && error.details.reason === NO_TLS && error.details.url === shown(url);
+  return (
+    error instanceof LaminixError && error.details.reason === NO_TLS && error.details.url === redactUrl(url)
+  );
 }
 
 /** The error for a line that failed. */
@@ -177,14 +175,14 @@ function reasonOf(code: string, message: string, silence: number): Reason {
 function unreachable(url: URL, cause: unknown, { why, reason, hint }: Reason): LaminixError {
   return new LaminixError("ERR_REGISTRY_UNREACHABLE", `${url.host} cannot be reached: ${why}`, {
     cause,
-    details: { url: shown(url), ...(reason !== undefined && { reason }) },
+    details: { url: redactUrl(url), ...(reason !== undefined && { reason }) },
     ...(hint !== undefined && { hint }),
   });
 }
 
 function misled(url: URL, why: string, hint?: string): LaminixError {
-  return new LaminixError("ERR_REGISTRY", `${shown(url)} misleads: ${why}`, {
-    details: { url: shown(url) },
+  return new LaminixError("ERR_REGISTRY", `${redactUrl(url)} misleads: ${why}`, {
+    details: { url: redactUrl(url) },
     ...(hint !== undefined && { hint }),
   });
 }
