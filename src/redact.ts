@@ -21,7 +21,7 @@ const HARMLESS = new Set([
  */
 export function redactUrl(url: string | URL): string {
   const text = typeof url === "string" ? url : url.href;
-  const scheme = /^\s*[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? "";
+  const scheme = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/)+/i.exec(text)?.[0] ?? "";
   const rest = text.slice(scheme.length);
   // Where a URL that could be parsed has its path is known.
   const userinfo = typeof url === "string" ? userinfoIn(rest, scheme) : (/^[^/?#]*@/.exec(rest)?.[0] ?? "");
@@ -36,7 +36,8 @@ export function redactUrl(url: string | URL): string {
 export function redactText(text: string): string {
   return text
     .replace(/\S+/g, (word) => {
-      const mark = word.indexOf("://");
+      // One slash is left of two where a path was made of a URL.
+      const mark = word.search(/@|%40/) < 0 ? word.indexOf("://") : word.indexOf(":/");
       if (mark < 0) return word;
       let start = mark;
       while (/[a-z0-9+.-]/i.test(word[start - 1] ?? "")) start--;
@@ -96,16 +97,16 @@ function isPlain(value: object): boolean {
 
 /** What stands before the host, with its `@`. The user of an SSH URL is no secret where there is no password. */
 function userinfoIn(rest: string, scheme: string): string {
-  if (/(?:file|unix):/i.test(scheme) && rest.startsWith("/")) return "";
+  if (/(?:file|unix):\/\/$/i.test(scheme) && rest.startsWith("/")) return "";
   const widest = /^.*(?:@|%40)(?!sha\d+:)/is.exec(rest)?.[0] ?? "";
   if (widest.includes(":") || /%3a/i.test(widest)) return widest;
-  if (scheme === "" || /ssh(?:-ng)?:/i.test(scheme)) return "";
+  if (scheme === "" || /ssh(?:-ng)?:\/\/$/i.test(scheme)) return "";
   return /^[^/?#]*(?:@|%40)(?!sha\d+:)/i.exec(rest)?.[0] ?? "";
 }
 
 /** What stands in a port's place and is none: a password whose host was forgotten. The tag of an image is neither. */
 function withoutPort(address: string, scheme: string): string {
-  if (scheme === "" || /docker:/i.test(scheme)) return address;
+  if (scheme === "" || /docker:\/\/$/i.test(scheme)) return address;
   return address.replace(/^([^/?#:[\]]*:)(?!\d*(?:[\s/?#"'`),;.:\]]|$))[^/?#]*/, `$1${HIDDEN}`);
 }
 
@@ -114,10 +115,15 @@ function withoutValues(address: string): string {
   if (at < 0) return address;
   const query = address
     .slice(at)
-    .replace(/([?&])([^=&#]*)(=?)([^&#]*)/g, (whole, mark: string, name: string, is: string) => {
-      if (HARMLESS.has(name) || (name === "" && is === "")) return whole;
-      return is === "" ? mark + HIDDEN : `${mark}${name}=${HIDDEN}`;
-    });
+    .replace(
+      /([?&])([^=&#]*)(=?)([^&#]*)/g,
+      (whole, mark: string, name: string, is: string, value: string) => {
+        // What stands for a store may itself have a password.
+        const isHarmless = HARMLESS.has(name) && !/@|%40|:\/\/|%3a%2f%2f/i.test(value);
+        if (isHarmless || (name === "" && is === "")) return whole;
+        return is === "" ? mark + HIDDEN : `${mark}${name}=${HIDDEN}`;
+      },
+    );
   const hash = query.indexOf("#");
   const isSecret = hash >= 0 && query.includes("=", hash);
   return address.slice(0, at) + (isSecret ? `${query.slice(0, hash)}#${HIDDEN}` : query);

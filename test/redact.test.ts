@@ -22,11 +22,13 @@ test.each([
   ["user:secret://x@host/x", "***@host/x"],
   ["docker://user:secret@host:5000/x:1", "docker://***@host:5000/x:1"],
   ["unix://user:secret@host", "unix://***@host"],
+  ["docker://https://user:secret", "docker://https://user:***"],
   [
     "https://host/x?token=secret&store=/nix/store&X-Amz-Signature=secret",
     "https://host/x?token=***&store=/nix/store&X-Amz-Signature=***",
   ],
   ["https://host/?secret", "https://host/?***"],
+  ["ssh-ng://host?store=http://u:secret&real=http%3A%2F%2Fu%3Asecret", "ssh-ng://host?store=***&real=***"],
   ["https://host/#access_token=secret", "https://host/#***"],
 ])("a password is not shown of %s", (url, shown) => {
   expect(redactUrl(url)).toBe(shown);
@@ -64,10 +66,10 @@ test("a URL that could be parsed is shown by its parts", () => {
 test("of a text only its URLs, and a header that lets somebody in, are changed", () => {
   expect(
     redactText(
-      'tried ("http://u:secret@h/x"), "https://h?token=secret", then ssh-ng://u@h: a:b@c\nauthorization: Bearer secret.x',
+      '/cwd/http:/u:secret@h: tried ("http://u:secret@h/x"), "https://h?token=secret", then ssh-ng://u@h: a:b@c\nauthorization: Bearer secret.x',
     ),
   ).toBe(
-    'tried ("http://***@h/x"), "https://h?token=***", then ssh-ng://u@h: a:b@c\nauthorization: Bearer ***',
+    '/cwd/***@h: tried ("http://***@h/x"), "https://h?token=***", then ssh-ng://u@h: a:b@c\nauthorization: Bearer ***',
   );
 });
 

@@ -1,7 +1,7 @@
 /** The command line: what it understands, and what its errors look like. */
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
-import { redactValue } from "../redact.js";
+import { redactUrl, redactValue } from "../redact.js";
 import { type Io, OutputClosed } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { eraseProgress } from "./progress.js";
@@ -93,7 +93,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       await program.parseAsync(argv, { from: "user" });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
-      if (error.exitCode !== 0 && help === "") throw usageError(error);
+      if (error.exitCode !== 0 && help === "") throw usageError(error, argv);
       await io.stdout.write(help);
     }
     return DONE;
@@ -120,8 +120,10 @@ A SPEC is a JSON file, such as
   {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
 docs/image-spec.md tells all that it may have.`;
 
-function usageError(error: CommanderError): LaminixError {
-  const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+function usageError(error: CommanderError, argv: readonly string[]): LaminixError {
+  // As a whole, since a password may have white space in it.
+  const text = argv.reduce((before, arg) => before.replaceAll(arg, () => redactUrl(arg)), error.message);
+  const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
   return new LaminixError("ERR_USAGE", message, {
     hint: suggestion === "" ? "`laminix --help` and `laminix COMMAND --help` tell what there is" : suggestion,

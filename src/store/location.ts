@@ -101,7 +101,7 @@ function targetsOf(
 
 function socketPath(url: string, text: string): string {
   const path = decoded(text, (why) => unsupported(url, why));
-  if (/^[^./].*@/.test(path)) throw unsupported(url, "a socket has a path and no host");
+  if (/^[^./].*[:@]/s.test(path)) throw unsupported(url, "a socket has a path and no host");
   return path;
 }
 
