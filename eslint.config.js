@@ -113,6 +113,13 @@ export default defineConfig(
     plugins: { laminix: { rules: { rooms: roomRule } } },
     rules: {
       "laminix/rooms": "error",
+      "no-restricted-syntax": [
+        "error",
+        ...["TemplateLiteral", "Property"].map((place) => ({
+          selector: `${place} > MemberExpression[property.name='href']`,
+          message: "A URL is shown by redactUrl() of src/redact.ts, since it may hold a password.",
+        })),
+      ],
       "@typescript-eslint/explicit-module-boundary-types": "error",
     },
   },

@@ -217,7 +217,7 @@ export class Authenticator {
   async #readToken(answer: Answer, received: number): Promise<Token> {
     const { status, headers, url } = answer;
     if (status !== 200) {
-      const said = this.redacted(await saidIn(answer).then(({ text }) => text));
+      const { text: said } = await saidIn(answer, (text) => this.redacted(text));
       const failure = this.#refused(
         `the authorization server ${url.host} answers ${String(status)}${said === "" ? "" : `: ${said}`}`,
         status === 401 || status === 403 ? this.#loginHint : undefined,

@@ -200,8 +200,8 @@ export class RegistryClient implements AsyncDisposable {
     answer: Answer,
   ): Promise<Error> {
     const { status, headers, url } = answer;
-    const said = await saidIn(answer);
-    const text = this.#authenticator.redacted(said.text);
+    const said = await saidIn(answer, (each) => this.#authenticator.redacted(each));
+    const { text } = said;
     const isOwn = this.#isOwn(url);
     const denied = isOwn && (status === 401 || status === 403);
     const what = access === undefined ? "what it speaks" : access.repository;
@@ -218,7 +218,7 @@ export class RegistryClient implements AsyncDisposable {
           registry: this.registry,
           url: redactUrl(url),
           status,
-          ...(said.code !== undefined && { registryCode: this.#authenticator.redacted(said.code) }),
+          ...(said.code !== undefined && { registryCode: said.code }),
           ...(text !== "" && { registryMessage: text }),
           ...(rateLimitOf(headers) && { rateLimit: rateLimitOf(headers) }),
         },

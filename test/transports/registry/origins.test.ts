@@ -3,6 +3,10 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { EngineClient } from "../../../src/transports/engine/client.js";
+import { engineHost } from "../../../src/transports/engine/host.js";
+import { listImages } from "../../../src/transports/engine/images.js";
+import { loadArchive } from "../../../src/transports/engine/load.js";
 import { fetchBlob, hasBlob } from "../../../src/transports/registry/blobs.js";
 import { RegistryClient, type RegistryOptions } from "../../../src/transports/registry/client.js";
 import { getManifest, headManifest } from "../../../src/transports/registry/manifests.js";
@@ -288,6 +292,19 @@ test("a proxy gets its own password, and the registry behind it its own", async 
   } finally {
     proxy.close();
   }
+});
+
+test("an engine that leads elsewhere is not followed", async () => {
+  registry.answer = ({ url }, response) => {
+    redirect(`${other.url}${url}`)(response);
+  };
+  await using client = new EngineClient(engineHost({ host: `tcp://${registry.host}`, environment: {} }));
+  const pieces = (async function* () {
+    yield Buffer.from("an archive");
+  })();
+  for (const call of [listImages(client), loadArchive(client, pieces)])
+    expect(await failureOf(call)).toMatchObject({ code: "ERR_ENGINE", details: { status: 307 } });
+  expect(other.seen).toEqual([]);
 });
 
 describeWith(["openssl"], "a registry that speaks TLS", () => {
