@@ -6,25 +6,38 @@ import tseslint from "typescript-eslint";
  * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
  * which only types may come.
  */
-const ground = ["errors", "arguments", "abort", "process", "compress", "files", "nar"];
+const ground = ["redact", "errors", "arguments", "abort", "http", "process", "compress", "files", "nar"];
 const rooms = {
-  errors: [],
+  redact: [],
+  errors: ["redact"],
   abort: [],
   arguments: ["errors"],
+  http: ["errors"],
   process: ["errors", "abort", "arguments"],
   compress: ["errors", "abort", "process"],
   files: ["errors", "abort"],
   nar: ["errors", "abort", "arguments", "files"],
   store: ground,
   evaluator: ["store", ...ground],
-  layering: ["errors", { types: "store" }],
+  layering: ["redact", "errors", { types: "store" }],
   tar: ground,
   tree: ["tar", "store", ...ground],
   image: ["tree", "tar", "layering", "store", ...ground],
   transports: ["image", "tar", ...ground],
   builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
   vm: ["tree", "tar", ...ground],
-  cli: ["builders", "vm", "evaluator", "transports", "image", "store", "files", "process", "errors"],
+  cli: [
+    "builders",
+    "vm",
+    "evaluator",
+    "transports",
+    "image",
+    "store",
+    "files",
+    "process",
+    "errors",
+    "redact",
+  ],
 };
 
 const source = path.resolve(import.meta.dirname, "src");
@@ -111,6 +124,13 @@ export default defineConfig(
     plugins: { laminix: { rules: { rooms: roomRule } } },
     rules: {
       "laminix/rooms": "error",
+      "no-restricted-syntax": [
+        "error",
+        ...["TemplateLiteral", "Property"].map((place) => ({
+          selector: `${place} > MemberExpression[property.name='href']`,
+          message: "A URL is shown by redactUrl() of src/redact.ts, since it may hold a password.",
+        })),
+      ],
       "@typescript-eslint/explicit-module-boundary-types": "error",
     },
   },

@@ -1,4 +1,8 @@
-/** Coded errors: what every failure of this library is made of. docs/errors.md lists the codes. */
+/**
+ * Coded errors: what every failure of this library is made of. docs/errors.md lists the codes. No URL keeps its password
+ * in one, whoever made the text.
+ */
+import { redactText, redactUrl, redactValue } from "./redact.js";
 
 const brand: unique symbol = Symbol.for("laminix.LaminixError") as never;
 
@@ -20,10 +24,11 @@ export class LaminixError extends Error {
   readonly [brand] = true;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const { cause, hint, details = {} } = options;
+    super(redactText(message), cause === undefined ? undefined : { cause: redactValue(cause) });
     this.code = code;
-    this.hint = options.hint;
-    this.details = options.details ?? {};
+    this.hint = hint === undefined ? undefined : redactText(hint);
+    this.details = redactValue(details) as typeof details;
   }
 
   /** Holds across copies of this package, where the class itself differs. */
@@ -45,14 +50,18 @@ export class ArgumentError extends TypeError {
 
   /** @param argument its name, with the way to it: `options.signal` */
   constructor(argument: string, expected: string, received: unknown) {
-    super(`${argument} must be ${expected}; received ${describe(received)}`);
-    this.details = { argument };
+    super(redactText(`${argument} must be ${expected}; received ${describe(received)}`));
+    this.details = { argument: redactText(argument) };
   }
 }
 
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "string") {
+    // Before it is cut: a password is told by what follows it.
+    const text = redactUrl(value);
+    return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  }
   if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
   if (typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${String(value)}`;
   return `a ${typeof value}`;

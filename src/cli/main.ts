@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { removeLeftBehind } from "../files/temporary.js";
+import { redactUrl, redactValue } from "../redact.js";
 import { filtered, type Io, OutputClosed, type Streams } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { version } from "./version.js";
@@ -105,7 +106,7 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
       await program.parseAsync(argv, { from: "user" });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
-      if (error.exitCode !== 0 && help === "") throw usageError(error);
+      if (error.exitCode !== 0 && help === "") throw usageError(error, argv);
       await io.stdout.write(help);
     }
     return DONE;
@@ -132,8 +133,10 @@ A SPEC is a JSON file, such as
   {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
 docs/image-spec.md tells all that it may have.`;
 
-function usageError(error: CommanderError): LaminixError {
-  const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+function usageError(error: CommanderError, argv: readonly string[]): LaminixError {
+  // As a whole, since a password may have white space in it.
+  const text = argv.reduce((before, arg) => before.replaceAll(arg, () => redactUrl(arg)), error.message);
+  const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
   return new LaminixError("ERR_USAGE", message, {
     hint: suggestion === "" ? "`laminix --help` and `laminix COMMAND --help` tell what there is" : suggestion,
@@ -141,7 +144,10 @@ function usageError(error: CommanderError): LaminixError {
 }
 
 function report(error: unknown, io: Io, argv: readonly string[]): void {
-  const { message } = error instanceof Error ? error : new Error(String(error));
+  // Coded errors have no secrets in them; others may.
+  const { message, stack = "" } = redactValue(
+    error instanceof Error ? error : new Error(String(error)),
+  ) as Error;
   const code = error instanceof LaminixError ? error.code : "ERR_INTERNAL";
   const hint = error instanceof LaminixError ? error.hint : undefined;
   if (argv.includes("--json")) {
@@ -151,5 +157,5 @@ function report(error: unknown, io: Io, argv: readonly string[]): void {
   io.stderr.write(`laminix: ${message}\n`);
   if (hint !== undefined) io.stderr.write(`hint: ${hint}\n`);
   const verbose = argv.includes("--verbose") || code === "ERR_INTERNAL";
-  if (verbose && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
+  if (verbose && error instanceof Error) io.stderr.write(`${stack}\n`);
 }

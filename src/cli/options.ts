@@ -2,12 +2,14 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { StoreSource } from "../builders/source.js";
 import { LaminixError } from "../errors.js";
+import { isHost } from "../store/binaryCache/narFiles.js";
 import type { NixStore } from "../store/nixStore.js";
 import { version } from "./version.js";
 
 export interface CommonOptions {
   readonly store: string;
   readonly graph?: string;
+  readonly allowNarHost?: readonly string[];
   readonly jobs?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -26,6 +28,12 @@ export function withCommonOptions(command: Command): Command {
       "--store <URI>",
       "the Nix store: auto, daemon, unix:///path/to/socket, ssh-ng://host, or a binary cache",
       "auto",
+    )
+    .addOption(
+      new Option(
+        "--allow-nar-host <HOST>",
+        "a host that a binary cache may send for NARs, besides its own; may be given several times",
+      ).argParser(narHost),
     )
     .option("--graph <FILE>", "a reference graph in JSON, in place of a store")
     .addOption(
@@ -56,6 +64,11 @@ export function repeated(text: string, before: readonly string[] | undefined): s
   return [...(before ?? []), text];
 }
 
+function narHost(text: string, before: readonly string[] | undefined): string[] {
+  if (!isHost(text)) throw new InvalidArgumentError("It must be a host, or host:port.");
+  return repeated(text, before);
+}
+
 /** Where the store paths are, opened for as long as `use` runs. */
 export async function withStore<T>(
   options: CommonOptions,
@@ -67,7 +80,8 @@ export async function withStore<T>(
   }
   if (!isBinaryCache(options)) return withDaemon(options, use);
   const { BinaryCacheStore } = await import("../store/binaryCache/binaryCacheStore.js");
-  return closing(new BinaryCacheStore(options.store), use);
+  const { allowNarHost: allowNarHosts } = options;
+  return closing(new BinaryCacheStore(options.store, { ...(allowNarHosts && { allowNarHosts }) }), use);
 }
 
 /** @throws {LaminixError} ERR_USAGE when a graph or a binary cache was given to a command that asks a daemon */
@@ -82,9 +96,10 @@ export async function withDaemon<T>(
   return closing(new NixStore(options.store), use);
 }
 
-/** @throws {LaminixError} ERR_USAGE when a graph was given to a command that asks Nix itself */
-export function refuseGraph({ graph }: CommonOptions): void {
+/** @throws {LaminixError} ERR_USAGE when what is for a graph or a binary cache was given to a command that asks Nix itself */
+export function refuseGraph({ graph, allowNarHost }: CommonOptions): void {
   if (graph !== undefined) throw useless("--graph");
+  if (allowNarHost !== undefined) throw useless("--allow-nar-host");
 }
 
 function useless(given: string): LaminixError {

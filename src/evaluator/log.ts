@@ -3,6 +3,7 @@
  * (Nix, src/libutil/logging.cc and include/nix/util/logging.hh).
  */
 import { stripVTControlCharacters } from "node:util";
+import { redactText } from "../redact.js";
 import { eventsTo, type StoreEvent } from "../store/events.js";
 import type { NativeMessage } from "../store/native.js";
 
@@ -53,7 +54,7 @@ export function logReader(): (line: string) => LogLine {
   const hear = eventsTo((event) => heard.push(event));
   return (line) => {
     const fields = line.startsWith("@nix ") ? parseFields(line.slice("@nix ".length)) : undefined;
-    if (!fields) return said(plain(line), undefined);
+    if (!fields) return said(redacted(line), undefined);
     if (fields.action === "msg") return message(fields);
     const activity = activityMessage(fields, line);
     if (activity) hear(activity);
@@ -102,17 +103,17 @@ function parseFields(text: string): Fields | undefined {
 }
 
 function message(fields: Fields): LogLine {
-  const text = plain(fields.msg);
+  const text = redacted(fields.msg);
   if (fields.raw_msg === undefined) return said(text, fields.level);
-  if (fields.level !== 0) return said(plain(fields.raw_msg), fields.level);
+  if (fields.level !== 0) return said(redacted(fields.raw_msg), fields.level);
   const trace = Array.isArray(fields.trace) ? (fields.trace as readonly Fields[]) : [];
-  const short = plain(fields.raw_msg);
+  const short = redacted(fields.raw_msg);
   return {
     event: { type: "message", level: "error", text: short },
     error: {
       message: short,
       ...positionOf(fields),
-      trace: trace.map((item) => ({ message: plain(item.raw_msg), ...positionOf(item) })),
+      trace: trace.map((item) => ({ message: redacted(item.raw_msg), ...positionOf(item) })),
       text,
     },
   };
@@ -148,4 +149,9 @@ function positionOf({ file, line, column }: Fields): { readonly position?: Posit
 /** Text without colours. */
 function plain(value: unknown): string {
   return typeof value === "string" ? stripVTControlCharacters(value) : "";
+}
+
+/** Text of Nix itself, which names the stores that it talks to, also without the passwords of URLs. */
+function redacted(value: unknown): string {
+  return redactText(plain(value));
 }

@@ -1,4 +1,5 @@
 /** What a daemon tells of its work: log lines, and activities from their beginning to their end. */
+import { redactText, redactUrl } from "../redact.js";
 import type { NativeMessage } from "./native.js";
 
 /** Something that the daemon is doing. */
@@ -100,7 +101,7 @@ export function eventsTo(onEvent: OnStoreEvent): (message: NativeMessage) => voi
   return (message) => {
     switch (message.kind) {
       case "log":
-        onEvent({ type: "log", message: message.text.replace(/\n$/, "") });
+        onEvent({ type: "log", message: redactText(message.text.replace(/\n$/, "")) });
         return;
       case "start": {
         const activity = activityOf(message);
@@ -127,12 +128,14 @@ function activityOf(start: NativeMessage & { readonly kind: "start" }): Activity
   const kind = kindOf(start.type);
   const named = (fieldNames[kind] ?? []).flatMap((name, i) => {
     const value = start.fields[i];
-    return typeof value === "string" && value !== "" ? [[name, value] as const] : [];
+    return typeof value === "string" && value !== ""
+      ? [[name, name === "source" ? redactUrl(value) : value] as const]
+      : [];
   });
   return {
     id: start.id,
     kind,
-    text: start.text,
+    text: redactText(start.text),
     ...(start.parent !== 0n && { parent: start.parent }),
     ...Object.fromEntries(named),
   };

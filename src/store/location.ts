@@ -1,10 +1,11 @@
 /** Store URLs, and the environment that says where a daemon listens. */
-import { LaminixError, named } from "../errors.js";
+import { LaminixError } from "../errors.js";
+import { redactUrl } from "../redact.js";
 import { sshCommand } from "./sshCommand.js";
 import { parseSshUrl } from "./sshUrl.js";
 import { checkStoreDir } from "./storePath.js";
 import type { DaemonTarget } from "./target.js";
-import { decoded, parametersOf, splitOnce } from "./urlParameters.js";
+import { decoded, parametersOf, splitOnce, unknownParameter } from "./urlParameters.js";
 
 export interface StoreLocation {
   /** As it was given. */
@@ -37,7 +38,7 @@ export function parseStoreUrl(url: string, environment: Environment = process.en
   const refuse = (why: string): LaminixError => unsupported(url, why);
   const parameters = new Map(parametersOf(query, refuse));
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.includes(name)) throw refuse(`it has an unknown parameter ${named(name)}`);
+    if (!PARAMETERS.includes(name)) throw refuse(unknownParameter(url, name));
   }
   const root = parameters.get("root");
   const real = parameters.get("real");
@@ -85,7 +86,7 @@ function targetsOf(
   environment: Environment,
 ): DaemonTarget[] {
   const socket = address.startsWith("unix://") ? address.slice("unix://".length) : "";
-  if (socket !== "") return [{ socket: decoded(socket, (why) => unsupported(url, why)) }];
+  if (socket !== "") return [{ socket: socketPath(url, socket) }];
   const known = { socket: defaultSocket(state, environment) };
   if (address === "daemon" || address === "unix://") return [known];
   if (address === "auto" || address === "") return [known, { program: "nix-daemon", args: ["--stdio"] }];
@@ -98,6 +99,12 @@ function targetsOf(
   throw unsupported(url, "only `auto`, `daemon`, `unix://…` and `ssh-ng://…` are known");
 }
 
+function socketPath(url: string, text: string): string {
+  const path = decoded(text, (why) => unsupported(url, why));
+  if (/^[^./].*[:@]/s.test(path)) throw unsupported(url, "a socket has a path and no host");
+  return path;
+}
+
 function defaultSocket(state: string | undefined, environment: Environment): string {
   if (state === undefined && environment.LIX_DAEMON_SOCKET_DIR)
     return `${environment.LIX_DAEMON_SOCKET_DIR}/socket`;
@@ -108,10 +115,10 @@ function defaultSocket(state: string | undefined, environment: Environment): str
 function unsupported(url: string, why: string, hint?: string): LaminixError {
   return new LaminixError(
     "ERR_STORE_URL",
-    `${JSON.stringify(url)} is not a store that can be opened: ${why}`,
+    `${JSON.stringify(redactUrl(url))} is not a store that can be opened: ${why}`,
     {
       hint: hint ?? "use auto, daemon, unix:///path/to/socket or ssh-ng://host",
-      details: { url },
+      details: { url: redactUrl(url) },
     },
   );
 }

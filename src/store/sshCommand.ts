@@ -1,8 +1,8 @@
 /** The program that connects to a store behind SSH, and its arguments. */
-import { LaminixError, named } from "../errors.js";
+import { LaminixError } from "../errors.js";
 import { shellQuoted, shellWords } from "./shellWords.js";
 import { refusedUrl, type SshUrl } from "./sshUrl.js";
-import { flagOf } from "./urlParameters.js";
+import { flagOf, unknownParameter } from "./urlParameters.js";
 
 export interface SshCommand {
   readonly program: "ssh";
@@ -41,7 +41,7 @@ export function sshCommand(
 ): SshCommand {
   const refuse = (why: string): LaminixError => refusedUrl(url, why);
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.includes(name)) throw refuse(`it has an unknown parameter ${named(name)}`);
+    if (!PARAMETERS.includes(name)) throw refuse(unknownParameter(url, name));
   }
   const key = parameters.get("ssh-key") ?? "";
   const hostKey = parameters.get("base64-ssh-public-host-key") ?? "";
@@ -76,7 +76,7 @@ export function withKnownHosts({ args }: Pick<SshCommand, "args">, file: string)
 function optionsOf({ NIX_SSHOPTS = "" }: Environment): string[] {
   const words = shellWords(NIX_SSHOPTS);
   if (words) return words;
-  throw new LaminixError("ERR_STORE_URL", `NIX_SSHOPTS has a quote without an end: ${named(NIX_SSHOPTS)}`);
+  throw new LaminixError("ERR_STORE_URL", "NIX_SSHOPTS has a quote without an end");
 }
 
 /** The line that the host has in its `.pub` file: type, key, and perhaps a comment. */

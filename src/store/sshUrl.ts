@@ -1,5 +1,6 @@
 /** URLs of stores behind SSH: `ssh-ng://[user@]host[:port][?parameter=value&…]`. */
 import { LaminixError } from "../errors.js";
+import { redactUrl } from "../redact.js";
 import { decoded, parametersOf, splitOnce } from "./urlParameters.js";
 
 export interface SshUrl {
@@ -33,7 +34,7 @@ export function parseSshUrl(url: string): SshUrl {
       url,
       place.includes("/")
         ? "there is a path after the host"
-        : `${JSON.stringify(place)} is not a host, or a host and a port`,
+        : "what it names is not a host, or a host and a port",
       "an address of IPv6 stands in brackets: ssh-ng://[::1]:22",
     );
   }
@@ -65,8 +66,8 @@ function uniqueParameters(query: string, refuse: (why: string) => Error): Map<st
 
 /** What is wrong with a store's URL. */
 export function refusedUrl(url: string, why: string, hint?: string): LaminixError {
-  return new LaminixError("ERR_STORE_URL", `${JSON.stringify(url)} cannot be opened: ${why}`, {
+  return new LaminixError("ERR_STORE_URL", `${JSON.stringify(redactUrl(url))} cannot be opened: ${why}`, {
     hint: hint ?? "a store behind SSH is ssh-ng://[user@]host[:port]",
-    details: { url },
+    details: { url: redactUrl(url) },
   });
 }

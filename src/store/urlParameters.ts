@@ -1,5 +1,6 @@
 /** The parameters of a store's URL, as Nix reads them: a plus, which base 64 has, stands for itself. */
 import { named } from "../errors.js";
+import { redactUrl } from "../redact.js";
 
 /**
  * In their order; a parameter may come several times.
@@ -11,7 +12,7 @@ export function parametersOf(query: string, refuse: (why: string) => Error): [na
     .filter(Boolean)
     .map((part) => {
       const [name, value] = splitOnce(part, "=");
-      if (value === undefined) throw refuse(`its parameter ${name} has no value`);
+      if (value === undefined) throw refuse("a parameter in it has no value");
       return [decoded(name, refuse), decoded(value, refuse)];
     });
 }
@@ -26,13 +27,18 @@ export function decoded(text: string, refuse: (why: string) => Error): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw refuse(`${JSON.stringify(text)} has a % that no byte of UTF-8 follows`);
+    throw refuse("it has a % that no byte of UTF-8 follows");
   }
+}
+
+/** What is wrong with a URL that has such a parameter; its name may be a part of a password with a question mark. */
+export function unknownParameter(url: string, name: string): string {
+  return `it has an unknown parameter${redactUrl(url).includes(name) ? ` ${named(name)}` : ""}`;
 }
 
 /** Yes and no as Nix's settings have them. */
 export function flagOf(name: string, value: string, refuse: (why: string) => Error): boolean {
   if (["true", "yes", "1"].includes(value)) return true;
   if (["false", "no", "0"].includes(value)) return false;
-  throw refuse(`its parameter ${name} is neither true nor false: ${named(value)}`);
+  throw refuse(`its parameter ${name} is neither true nor false`);
 }

@@ -1,5 +1,6 @@
 /** What images are called. Grammar: distribution's reference, "Reference" and "Familiar names". */
 import { LaminixError, named } from "../errors.js";
+import { redactUrl } from "../redact.js";
 import type { Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 
@@ -92,8 +93,11 @@ function splitRegistry(reference: string): { readonly registry: string; readonly
 }
 
 function malformed(text: string, why: string, hint?: string): LaminixError {
-  return new LaminixError("ERR_REFERENCE", `${named(text)} is not the name of an image: ${why}`, {
-    details: { reference: text },
-    ...(hint !== undefined && { hint }),
+  const reference = redactUrl(text);
+  const isShown = reference === text;
+  const reason = isShown ? why : "what follows the @ is not a digest, and a password has no place in it";
+  return new LaminixError("ERR_REFERENCE", `${named(reference)} is not the name of an image: ${reason}`, {
+    details: { reference },
+    ...(isShown && hint !== undefined && { hint }),
   });
 }

@@ -371,7 +371,9 @@ describeWith(needed, "a binary cache in a folder", () => {
         "nar/%2e%2E/%2e./x.nar",
         "/etc/passwd",
         "//other.example/x.nar",
-        "http://other.example/x.nar",
+        "http://user:secret@other.example/x.nar",
+        "http://",
+        "ftp://other.example/x.nar",
         "file:///etc/passwd",
         "nar\\..\\x.nar",
         "nar/..%2f..%2fx.nar",
@@ -540,6 +542,10 @@ describe("a binary cache's URL", () => {
       [{ silence: -1 }, "options.silence"],
       [{ silence: 2 ** 31 }, "options.silence"],
       [{ netrcFile: 1 }, "options.netrcFile"],
+      [{ allowNarHosts: "host" }, "options.allowNarHosts"],
+      ...["http://host", "host/x", "me@host", "", "host:port"].map(
+        (host) => [{ allowNarHosts: ["host", host] }, "options.allowNarHosts[1]"] as const,
+      ),
       [null, "options"],
     ] as const) {
       expect(() => new BinaryCacheStore("file:///folder", options as never)).toThrow(

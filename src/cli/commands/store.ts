@@ -1,10 +1,12 @@
 import type { Command } from "commander";
+import { redactUrl } from "../../redact.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
 
 export function store(io: Io): Command {
   return command("store", "what the Nix store says of itself").action(async (options: CommonOptions) => {
-    const info = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
+    const found = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
+    const info = { ...found, url: redactUrl(found.url) };
     if (options.json) return io.stdout.write(`${JSON.stringify(info)}\n`);
     const trusted = info.trusted === null ? "unknown" : info.trusted ? "yes" : "no";
     const facts = [

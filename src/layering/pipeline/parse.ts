@@ -1,5 +1,6 @@
 /** A pipeline as it is given, checked: operations, and the number and types of their arguments. */
 import { LaminixError, nearestWord } from "../../errors.js";
+import { redactUrl } from "../../redact.js";
 import { type Operation, type Pipeline, type Step, USAGE } from "./step.js";
 
 /** Deeper than this is not a pipeline but an attack on the stack. */
@@ -125,7 +126,10 @@ function shown(value: unknown): string {
     const keys = Object.keys(value);
     return keys.length === 0 ? "an empty object" : `an object with the keys ${keys.slice(0, 5).join(", ")}`;
   }
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "string") {
+    const text = redactUrl(value);
+    return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  }
   return String(value);
 }
 

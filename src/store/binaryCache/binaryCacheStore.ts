@@ -5,6 +5,7 @@ import { abortable, abortScope } from "../../abort.js";
 import { requireOptions, requireString, requireStrings } from "../../arguments.js";
 import { decompress } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
+import { redactUrl } from "../../redact.js";
 import { Closure, type PathInfo } from "../closure.js";
 import type { CallOptions } from "../connection.js";
 import { closureColumns } from "../sorted.js";
@@ -14,6 +15,7 @@ import { type CacheLocation, parseCacheUrl } from "./cacheUrl.js";
 import { checked } from "./checked.js";
 import { type CacheFiles, readText } from "./files.js";
 import { Gate } from "./gate.js";
+import type { NarFiles } from "./narFiles.js";
 import { compressionOf, MAX_NAR_INFO, type NarInfo, parseNarInfo } from "./narInfo.js";
 import { type BinaryCacheOptions, checkOptions, filesOf } from "./options.js";
 import { isSigned, parsePublicKeys, type TrustedKeys } from "./signature.js";
@@ -29,6 +31,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   readonly vouchesForHashes = true;
   readonly #location: CacheLocation;
   readonly #files: CacheFiles;
+  readonly #nars: NarFiles;
   /** `undefined` where signatures are not asked for. */
   readonly #keys: TrustedKeys | undefined;
   readonly #gate: Gate;
@@ -49,7 +52,7 @@ export class BinaryCacheStore implements AsyncDisposable {
     checkOptions(options);
     this.#location = parseCacheUrl(url);
     this.url = this.#location.url;
-    this.#files = filesOf(this.#location, options);
+    ({ files: this.#files, nars: this.#nars } = filesOf(this.#location, options));
     this.#gate = new Gate(options.parallel ?? 25);
     const given = [...this.#location.trustedPublicKeys, ...(options.trustedPublicKeys ?? [])];
     const keys = parsePublicKeys(given.length > 0 ? given : this.#location.defaultPublicKeys);
@@ -242,8 +245,9 @@ export class BinaryCacheStore implements AsyncDisposable {
     using scope = abortScope(options.signal, this.#end.signal);
     const { signal } = scope;
     try {
-      const bytes = checked(this.#files.read(file, { signal }), {
-        ...{ what: `the file ${file} of ${this.url}`, path: info.path, sha256: fileHash, size: fileSize },
+      const what = `the file ${typeof file === "string" ? file : redactUrl(file)} of ${redactUrl(this.url)}`;
+      const bytes = checked(this.#nars.read(file, { signal }), {
+        ...{ what, path: info.path, sha256: fileHash, size: fileSize },
       });
       yield* verifyNar(decompress(bytes, compression, { signal }), info, { name: info.path });
     } catch (error) {

@@ -1,13 +1,15 @@
 /** URLs of binary caches, with Nix's parameters. */
-import { LaminixError, named } from "../../errors.js";
+import { LaminixError } from "../../errors.js";
+import { Authorization } from "../../http/authorization.js";
+import { redactUrl } from "../../redact.js";
 import { checkStoreDir } from "../storePath.js";
-import { decoded, flagOf, parametersOf, splitOnce } from "../urlParameters.js";
+import { decoded, flagOf, parametersOf, splitOnce, unknownParameter } from "../urlParameters.js";
 
 export interface CacheLocation {
   /** As it was given, without a password. */
   readonly url: string;
   readonly place:
-    { readonly folder: string } | { readonly base: URL; readonly authorization: string | undefined };
+    { readonly folder: string } | { readonly base: URL; readonly authorization: Authorization | undefined };
   readonly trustedPublicKeys: readonly string[];
   /** What is trusted where nobody says what to trust. */
   readonly defaultPublicKeys: readonly string[];
@@ -41,7 +43,7 @@ export function parseCacheUrl(url: string): CacheLocation {
   const { place, shown } = placeOf(address, refuse);
   const parameters = parametersOf(query, refuse);
   const unknown = parameters.find(([name]) => !READING.includes(name) && !WRITING.includes(name));
-  if (unknown) throw refuse(`it has an unknown parameter ${named(unknown[0])}`);
+  if (unknown) throw refuse(unknownParameter(url, unknown[0]));
   const get = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
   const flag = (name: string): boolean | undefined => {
     const value = get(name);
@@ -81,17 +83,14 @@ function placeOf(
   const { username, password } = base;
   base.username = base.password = base.hash = "";
   const authorization =
-    username === "" ? undefined : basic(decoded(username, refuse), decoded(password, refuse));
+    username === ""
+      ? undefined
+      : Authorization.basic(base, decoded(username, refuse), decoded(password, refuse));
   return { place: { base, authorization }, shown: base.href.replace(/\/$/, "") };
 }
 
-/** The header for a name and a password (RFC 7617). */
-export function basic(login: string, password: string): string {
-  return `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
-}
-
 function unsupported(url: string, why: string): LaminixError {
-  const shown = url.replace(/(\/\/)[^/?]*@/, "$1…@");
+  const shown = redactUrl(url);
   return new LaminixError(
     "ERR_STORE_URL",
     `${JSON.stringify(shown)} is not a binary cache that can be opened: ${why}`,

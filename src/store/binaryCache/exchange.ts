@@ -1,5 +1,6 @@
 /** One request over HTTP and its answer, with patience for a slow server and none for a silent one. */
 import { abortScope } from "../../abort.js";
+import type { Authorization } from "../../http/authorization.js";
 
 export interface Answer {
   readonly status: number;
@@ -13,6 +14,7 @@ export interface Answer {
 
 export interface ExchangeOptions {
   readonly headers: Readonly<Record<string, string>>;
+  readonly authorization?: Authorization | undefined;
   /** Milliseconds that the server may say nothing for. */
   readonly silence: number;
   readonly signal?: AbortSignal | undefined;
@@ -23,11 +25,21 @@ export class SilenceError extends Error {
   override readonly name = "SilenceError";
 }
 
+/** The server leads somewhere that is not gone to. */
+export class RedirectError extends Error {
+  override readonly name = "RedirectError";
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const MAX_REDIRECTS = 8;
+
 /**
- * Asks for a file, also where a redirect leads; `fetch` takes credentials to no other origin. The signal is heard
- * until the body has been read or left.
+ * Asks for a file, also where a redirect leads; what began with TLS goes on with it. The signal is heard until the body
+ * has been read or left.
+ * @throws {RedirectError} {@link SilenceError}, and what `fetch` throws
  */
-export async function exchange(url: URL, { headers, silence, signal }: ExchangeOptions): Promise<Answer> {
+export async function exchange(asked: URL, options: ExchangeOptions): Promise<Answer> {
+  const { headers, authorization, silence, signal } = options;
   signal?.throwIfAborted();
   const scope = abortScope(signal);
   /** Time counts only while the server is waited for, not while the reader takes its own. */
@@ -54,10 +66,29 @@ export async function exchange(url: URL, { headers, silence, signal }: ExchangeO
     }
   }
   try {
-    const response = await soon(fetch(url, { headers, signal: scope.signal }));
-    return { status: response.status, headers: response.headers, body: pieces(response.body) };
+    let url = asked;
+    for (let redirects = 0; ; redirects++) {
+      const sent = { ...headers, ...authorization?.headersFor(url) };
+      const response = await soon(fetch(url, { headers: sent, redirect: "manual", signal: scope.signal }));
+      const location = REDIRECTS.has(response.status) ? response.headers.get("location") : null;
+      if (location === null)
+        return { status: response.status, headers: response.headers, body: pieces(response.body) };
+      await response.body?.cancel();
+      if (redirects === MAX_REDIRECTS) throw new RedirectError("there are too many redirects");
+      url = leadsTo(location, url);
+    }
   } catch (error) {
     scope[Symbol.dispose]();
     throw error;
   }
+}
+
+function leadsTo(location: string, from: URL): URL {
+  const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:")
+    throw new RedirectError("it leads to what is no URL of HTTP");
+  if (from.protocol === "https:" && url.protocol === "http:")
+    throw new RedirectError("it leads from https to http");
+  url.username = url.password = "";
+  return url;
 }

@@ -1,15 +1,14 @@
-/** A binary cache behind HTTP. */
+/** A binary cache behind HTTP, and files on other servers that it leads to. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { LaminixError } from "../../errors.js";
+import type { Authorization } from "../../http/authorization.js";
+import { redactUrl } from "../../redact.js";
 import type { CallOptions } from "../connection.js";
-import { type Answer, exchange, SilenceError } from "./exchange.js";
+import { type Answer, exchange, RedirectError, SilenceError } from "./exchange.js";
 import { absent, type CacheFiles } from "./files.js";
 
 export interface HttpOptions {
-  /** Ends in a slash. */
-  readonly base: URL;
-  /** The header's value. */
-  readonly authorization: string | undefined;
+  readonly authorization: Authorization | undefined;
   /** How often a file is asked for at most. */
   readonly attempts: number;
   /** Milliseconds that the server may say nothing for. */
@@ -36,6 +35,26 @@ class PassingError extends Error {
 }
 
 export class HttpFiles implements CacheFiles {
+  readonly #base: URL;
+  readonly #reader: HttpReader;
+
+  /** @param base ends in a slash */
+  constructor(base: URL, reader: HttpReader) {
+    this.#base = base;
+    this.#reader = reader;
+  }
+
+  read(name: string, options: CallOptions = {}): AsyncIterable<Uint8Array> {
+    const url = new URL(name, this.#base);
+    // Read once more as the server will read it.
+    if (url.origin !== this.#base.origin || !url.pathname.startsWith(this.#base.pathname))
+      throw failed(url, "it is not in the cache");
+    return this.#reader.read(url, options);
+  }
+}
+
+/** Reads files, with patience. */
+export class HttpReader {
   readonly #options: HttpOptions;
 
   constructor(options: HttpOptions) {
@@ -43,12 +62,8 @@ export class HttpFiles implements CacheFiles {
   }
 
   /** A body that is cut off is asked for again from where it was cut. */
-  async *read(name: string, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
-    const { base, attempts } = this.#options;
-    const url = new URL(name, base);
-    // Read once more as the server will read it.
-    if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname))
-      throw failed(url, "it is not in the cache");
+  async *read(url: URL, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
+    const { attempts } = this.#options;
     let taken = 0;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -73,11 +88,10 @@ export class HttpFiles implements CacheFiles {
     const headers = {
       // What hashes are of is the file as it is.
       "accept-encoding": "identity",
-      ...(authorization !== undefined && { authorization }),
       ...(offset > 0 && { range: `bytes=${String(offset)}-` }),
     };
     try {
-      const answer = await exchange(url, { headers, silence, signal });
+      const answer = await exchange(url, { headers, authorization, silence, signal });
       let skip = await this.#skipped(url, answer, offset);
       for await (const piece of answer.body) {
         const skipped = Math.min(skip, piece.length);
@@ -96,7 +110,8 @@ export class HttpFiles implements CacheFiles {
     if (status === 206 && offset > 0 && headers.get("content-range")?.startsWith(`bytes ${String(offset)}-`))
       return 0;
     await leave(body);
-    if (status === 404 || status === 403 || status === 410) throw absent(url.href, undefined, { status });
+    if (status === 404 || status === 403 || status === 410)
+      throw absent(redactUrl(url), undefined, { status });
     if (status === 401) {
       throw failed(url, "the server wants to know who asks (401)", undefined, {
         hint: "put name and password into the URL, or into the netrc file",
@@ -145,6 +160,7 @@ const PASSING = new Set([
 function lineError(url: URL, error: unknown): Error {
   if (error instanceof SilenceError)
     return new PassingError(`the server was ${error.message}`, { cause: error });
+  if (error instanceof RedirectError) return failed(url, error.message, error);
   const reason = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
   const why = `the line failed (${reason.code ?? reason.message})`;
   if (PASSING.has(reason.code ?? "")) return new PassingError(why, { cause: reason });
@@ -152,9 +168,9 @@ function lineError(url: URL, error: unknown): Error {
 }
 
 function failed(url: URL, why: string, cause?: unknown, more: { readonly hint?: string } = {}): LaminixError {
-  return new LaminixError("ERR_BINARY_CACHE", `${url.href} cannot be read: ${why}`, {
+  return new LaminixError("ERR_BINARY_CACHE", `${redactUrl(url)} cannot be read: ${why}`, {
     cause,
-    details: { url: url.href },
+    details: { url: redactUrl(url) },
     ...more,
   });
 }

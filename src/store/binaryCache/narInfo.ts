@@ -1,6 +1,7 @@
 /** `.narinfo` files: what a binary cache knows of a store path (Nix manual, "Binary Cache Store"; nar-info.cc). */
 import { COMPRESSIONS, type Compression } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
+import { redactUrl } from "../../redact.js";
 import type { PathInfo } from "../closure.js";
 import { parseSha256, toSri } from "../sha256.js";
 import { type StorePath, toStorePath } from "../storePath.js";
@@ -9,8 +10,8 @@ export interface NarInfo {
   readonly info: PathInfo;
   /** The NAR's hash. */
   readonly narHash: Uint8Array;
-  /** Where the NAR's file is, from the cache's root. */
-  readonly file: string;
+  /** Where the NAR's file is: from the cache's root, or with its host. */
+  readonly file: string | URL;
   readonly compression: string;
   /** SHA-256 of the file, compressed as it is. */
   readonly fileHash: Uint8Array | undefined;
@@ -95,7 +96,7 @@ export function parseNarInfo(text: string, storeDir: string, name: string): NarI
       ...(ca !== undefined && { ca }),
     },
     narHash,
-    file: relativeFile(required("URL"), name),
+    file: narFile(required("URL"), name),
     compression: field("Compression") ?? "bzip2",
     fileHash: fileHash === undefined ? undefined : hash("FileHash", fileHash),
     fileSize: fileSize === undefined ? undefined : size("FileSize", fileSize) || undefined,
@@ -117,10 +118,15 @@ export function compressionOf({ compression, info }: NarInfo): Compression {
 }
 
 /**
- * A NAR lies within its cache: no other host, and no folder above. Some caches give it a query.
+ * A whole URL of HTTP, or a name within the cache, which leads to no folder above it. Some caches give it a query.
  * @throws {LaminixError} ERR_BINARY_CACHE
  */
-function relativeFile(url: string, name: string): string {
+function narFile(url: string, name: string): string | URL {
+  if (/^https?:\/\//i.test(url)) {
+    const parsed = /^[\x21-\x7e]+$/.test(url) && URL.canParse(url) ? new URL(url) : undefined;
+    if (parsed && parsed.username === "" && parsed.password === "" && parsed.hash === "") return parsed;
+    throw malformed(name, `its URL ${JSON.stringify(redactUrl(url).slice(0, 200))} is not one of a file`);
+  }
   const [path = ""] = url.split("?", 1);
   const segments = path.split("/");
   // An URL's dots may be written in hexadecimal, and its slashes the other way round.
@@ -132,7 +138,10 @@ function relativeFile(url: string, name: string): string {
     /[\\#]/.test(url) ||
     /%(00|2f|5c)/i.test(path)
   )
-    throw malformed(name, `its URL ${JSON.stringify(url.slice(0, 200))} does not stay within the cache`);
+    throw malformed(
+      name,
+      `its URL ${JSON.stringify(redactUrl(url).slice(0, 200))} does not stay within the cache`,
+    );
   return url;
 }
 

@@ -7,10 +7,12 @@ import {
   requireStrings,
 } from "../../arguments.js";
 import { ArgumentError } from "../../errors.js";
-import { basic, type CacheLocation } from "./cacheUrl.js";
+import { Authorization } from "../../http/authorization.js";
+import type { CacheLocation } from "./cacheUrl.js";
 import type { CacheFiles } from "./files.js";
 import { FolderFiles } from "./folderFiles.js";
-import { HttpFiles } from "./httpFiles.js";
+import { HttpFiles, HttpReader } from "./httpFiles.js";
+import { isHost, NarFiles } from "./narFiles.js";
 import { loginFor } from "./netrc.js";
 
 export interface BinaryCacheOptions {
@@ -20,6 +22,11 @@ export interface BinaryCacheOptions {
   readonly requireSignatures?: boolean;
   /** Names and passwords by host; Nix's own, `/etc/nix/netrc`, unless given. */
   readonly netrcFile?: string;
+  /**
+   * Hosts besides the cache's own that its narinfos may send for NARs, `host` or `host:port`; without a port, the one that
+   * the URL's scheme has by default. None of them gets the cache's credentials.
+   */
+  readonly allowNarHosts?: readonly string[];
   /** How many narinfos are asked for at once; 25 unless given. */
   readonly parallel?: number;
   /** How often a file is asked for at most before its failure is told; 5 unless given. */
@@ -31,27 +38,40 @@ export interface BinaryCacheOptions {
 /** Timers take no longer one. */
 const LARGEST = 2 ** 31 - 1;
 
-/** @throws {LaminixError} ERR_FILE_READ for the netrc file */
-export function filesOf({ place }: CacheLocation, options: BinaryCacheOptions): CacheFiles {
-  if ("folder" in place) return new FolderFiles(place.folder);
-  const { base } = place;
-  const {
-    netrcFile = `${process.env.NIX_CONF_DIR ?? "/etc/nix"}/netrc`,
-    attempts = 5,
-    silence = 60_000,
-  } = options;
-  const login = place.authorization === undefined ? loginFor(base.hostname, netrcFile) : undefined;
-  const authorization = login ? basic(login.login, login.password) : place.authorization;
-  return new HttpFiles({ base, authorization, attempts, silence });
+/**
+ * The cache's own files, and its NARs, which may be elsewhere.
+ * @throws {LaminixError} ERR_FILE_READ for the netrc file
+ */
+export function filesOf(
+  { place }: CacheLocation,
+  options: BinaryCacheOptions,
+): { readonly files: CacheFiles; readonly nars: NarFiles } {
+  const { allowNarHosts = [], attempts = 5, silence = 60_000 } = options;
+  const base = "base" in place ? place.base : undefined;
+  const authorization = "base" in place ? (place.authorization ?? loginOf(place.base, options)) : undefined;
+  const reader = new HttpReader({ authorization, attempts, silence });
+  const files = "base" in place ? new HttpFiles(place.base, reader) : new FolderFiles(place.folder);
+  return { files, nars: new NarFiles(files, reader, { base, allowed: allowNarHosts }) };
+}
+
+function loginOf(base: URL, { netrcFile }: BinaryCacheOptions): Authorization | undefined {
+  const file = netrcFile ?? `${process.env.NIX_CONF_DIR ?? "/etc/nix"}/netrc`;
+  const found = loginFor(base.hostname, file);
+  return found && Authorization.basic(base, found.login, found.password);
 }
 
 /** @throws {ArgumentError} ERR_ARGUMENT */
 export function checkOptions(options: BinaryCacheOptions): void {
   requireOptions(options);
-  const { trustedPublicKeys, requireSignatures, netrcFile } = options;
+  const { trustedPublicKeys, requireSignatures, netrcFile, allowNarHosts } = options;
   if (trustedPublicKeys !== undefined) requireStrings(trustedPublicKeys, "options.trustedPublicKeys");
   if (requireSignatures !== undefined) requireBoolean(requireSignatures, "options.requireSignatures");
   if (netrcFile !== undefined) requireString(netrcFile, "options.netrcFile");
+  if (allowNarHosts !== undefined) {
+    requireStrings(allowNarHosts, "options.allowNarHosts");
+    for (const [i, host] of allowNarHosts.entries())
+      if (!isHost(host)) throw new ArgumentError(`options.allowNarHosts[${i}]`, "a host, or host:port", host);
+  }
   for (const name of ["parallel", "attempts", "silence"] as const) {
     const value = options[name];
     if (value === undefined) continue;

@@ -16,9 +16,14 @@ export function parsePublicKeys(texts: readonly string[]): TrustedKeys {
     texts.map((text) => {
       const { name, bytes } = named(text);
       if (name === "" || bytes.length !== 32) {
-        throw new LaminixError("ERR_SIGNATURE", `${JSON.stringify(text)} is not a public key`, {
-          hint: "a key looks like name:base64, with 32 bytes in base 64",
-        });
+        // Without the rest: it may be a secret key.
+        throw new LaminixError(
+          "ERR_SIGNATURE",
+          `${name === "" ? "a key" : JSON.stringify(name)} is not a public key`,
+          {
+            hint: "a key looks like name:base64, with 32 bytes in base 64",
+          },
+        );
       }
       const x = bytes.toString("base64url");
       return [name, createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })];

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
+import { redactUrl } from "../../redact.js";
 import type { Environment } from "../registry/credentials.js";
 import { type Certificates, readCertificates } from "./certificates.js";
 import { dockerConfigFolder, dockerContext } from "./dockerContext.js";
@@ -61,7 +62,7 @@ function parseHost(engine: Engine, host: string, certificates?: Certificates): E
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(host)?.[1]?.toLowerCase() ?? "";
   if (scheme === "unix") {
     const socket = host.slice("unix://".length);
-    if (!socket.startsWith("/")) throw wrongHost(`${host} names no socket by its whole path`);
+    if (!socket.startsWith("/")) throw wrongHost(`${redactUrl(host)} names no socket by its whole path`);
     return { engine, name: host, url: new URL("http://localhost/"), socket };
   }
   if (!["tcp", "http", "https"].includes(scheme)) throw unknownScheme(scheme);

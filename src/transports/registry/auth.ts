@@ -4,11 +4,14 @@
  */
 import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
+import { Authorization } from "../../http/authorization.js";
 import { textIn } from "../../image/fields.js";
 import { isObject, type Json, JsonNumber, parseJson } from "../../image/json.js";
+import { redactUrl } from "../../redact.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
-import { type Answer, type Exchange, shortBody, shown } from "./exchange.js";
+import { isLoopback } from "./dispatchers.js";
+import { type Answer, type Exchange, shortBody } from "./exchange.js";
 import { passes, PassingError, pauseOf } from "./retry.js";
 import { saidIn } from "./said.js";
 
@@ -32,10 +35,12 @@ export interface AuthenticatorOptions {
   readonly silence: number;
   /** Where the registry is, once that is known. */
   readonly base: () => URL;
+  /** Whether the user has asked for plain HTTP. */
+  readonly plainHttp: boolean;
 }
 
 interface Token {
-  readonly value: string;
+  readonly authorization: Authorization;
   /** Milliseconds since 1970. */
   readonly until: number;
 }
@@ -60,48 +65,51 @@ export class Authenticator {
   }
 
   /**
-   * Takes in what a 401 says.
+   * Takes in what a 401 says. Only the registry itself may say who gets its credentials: a 401 of a server that it
+   * leads to counts for nothing.
    * @throws {LaminixError} ERR_REGISTRY_AUTH when it is malformed
    */
   challenged({ headers, url }: Pick<Answer, "headers" | "url">): void {
+    if (url.origin !== this.#options.base().origin) return;
     const header = headers["www-authenticate"];
     const text = Array.isArray(header) ? header.join(", ") : (header ?? "");
     const challenges = parseChallenges(text);
     if (!challenges || challenges.length === 0)
-      throw this.#refused(`${shown(url)} answers 401 and does not say how it wants to be asked`);
+      throw this.#refused(`${redactUrl(url)} answers 401 and does not say how it wants to be asked`);
     this.#challenges = challenges;
   }
 
   /**
-   * The header's value; `undefined` where nothing is asked for.
+   * What the registry lets in, and no other origin gets; `undefined` where nothing is asked for.
    * @throws {LaminixError} ERR_REGISTRY_AUTH, and what finding the credentials throws
    */
-  async authorization(access: Access, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
     if (this.#challenges.length === 0) return undefined;
+    const base = this.#options.base();
     const credentials = await abortable(this.#credentialsFor(access.repository), signal);
-    if (credentials?.kind === "registryToken") return `Bearer ${credentials.token}`;
+    if (credentials?.kind === "registryToken") return Authorization.bearer(base, credentials.token);
     const bearer = this.#challenges.find(({ scheme }) => scheme === "bearer");
-    if (bearer) return `Bearer ${await abortable(this.#token(bearer, access, credentials), signal)}`;
+    if (bearer) return abortable(this.#token(bearer, access, credentials), signal);
     if (!this.#challenges.some(({ scheme }) => scheme === "basic")) {
       const schemes = this.#challenges.map(({ scheme }) => scheme).join(", ");
       throw this.#refused(
         `${this.#options.registry} wants to be asked by ${schemes}, which is not known here`,
       );
     }
-    if (credentials?.kind === "password") return basic(credentials);
+    if (credentials?.kind === "password")
+      return Authorization.basic(base, credentials.username, credentials.password);
     throw this.#refused(`${this.#options.registry} wants a name and a password`, this.#loginHint);
   }
 
   /**
    * What was refused is not used again.
-   * @param refused the header's value; by now another request may have got a newer one
+   * @param refused by now another request may have got a newer one
    */
-  async forget(access: Access, refused: string | undefined): Promise<void> {
+  async forget(access: Access, refused: Authorization | undefined): Promise<void> {
     const key = scopesOf(access).join(" ");
     const known = this.#tokens.get(key);
     const token = await known?.catch(() => undefined);
-    if (token && `Bearer ${token.value}` === refused && this.#tokens.get(key) === known)
-      this.#tokens.delete(key);
+    if (token && token.authorization === refused && this.#tokens.get(key) === known) this.#tokens.delete(key);
   }
 
   /** Whether anybody in particular asks. */
@@ -126,7 +134,7 @@ export class Authenticator {
     const found = this.#options.credentials(repository).then((credentials) => {
       if (credentials?.kind === "password") {
         this.#keepSecret(credentials.password);
-        this.#keepSecret(basic(credentials).slice("Basic ".length));
+        this.#keepSecret(Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64"));
       } else if (credentials) this.#keepSecret(credentials.token);
       return credentials;
     });
@@ -138,12 +146,16 @@ export class Authenticator {
     if (secret.length > 3) this.#secrets.add(secret);
   }
 
-  async #token(challenge: Challenge, access: Access, credentials: Credentials | undefined): Promise<string> {
+  async #token(
+    challenge: Challenge,
+    access: Access,
+    credentials: Credentials | undefined,
+  ): Promise<Authorization> {
     const key = scopesOf(access).join(" ");
     const known = this.#tokens.get(key);
     if (known) {
-      const { value, until } = await known;
-      if (Date.now() < until) return value;
+      const { authorization, until } = await known;
+      if (Date.now() < until) return authorization;
       if (this.#tokens.get(key) === known) this.#tokens.delete(key);
       return this.#token(challenge, access, credentials);
     }
@@ -152,7 +164,7 @@ export class Authenticator {
     asked.catch(() => {
       if (this.#tokens.get(key) === asked) this.#tokens.delete(key);
     });
-    return (await asked).value;
+    return (await asked).authorization;
   }
 
   async #askForToken(
@@ -178,28 +190,39 @@ export class Authenticator {
     } else {
       if (service !== undefined) url.searchParams.set("service", service);
       for (const scope of scopes) url.searchParams.append("scope", scope);
-      const authorization = credentials?.kind === "password" ? basic(credentials) : undefined;
+      const authorization =
+        credentials?.kind === "password"
+          ? Authorization.basic(url, credentials.username, credentials.password)
+          : undefined;
       answer = await this.#options.ask({ method: "GET", url, headers: {}, authorization });
     }
     return this.#readToken(answer, received);
   }
 
-  /** A password that goes to the registry under TLS does not leave it without. */
+  /**
+   * Where tokens are given. It may be on another host, as Docker Hub's is; but a password that goes to the registry by
+   * TLS goes nowhere without, and one that was meant for this machine does not leave it without, unless the user wants
+   * plain HTTP.
+   */
   #realm(realm: string): URL {
+    const { registry, base, plainHttp } = this.#options;
     const url = URL.canParse(realm) ? new URL(realm) : undefined;
-    if (url?.protocol === "https:") return url;
-    if (url?.protocol === "http:" && this.#options.base().protocol === "http:") return url;
-    throw this.#refused(`${this.#options.registry} wants tokens from a place that is no https URL`);
+    const mayBePlain =
+      url !== undefined && base().protocol === "http:" && (plainHttp || isLoopback(url.hostname));
+    if (!url || (url.protocol !== "https:" && !(url.protocol === "http:" && mayBePlain)))
+      throw this.#refused(`${registry} wants tokens from a place that is no https URL`);
+    url.username = url.password = url.hash = "";
+    return url;
   }
 
   async #readToken(answer: Answer, received: number): Promise<Token> {
     const { status, headers, url } = answer;
     if (status !== 200) {
-      const said = this.redacted(await saidIn(answer).then(({ text }) => text));
+      const { text: said } = await saidIn(answer, (text) => this.redacted(text));
       const failure = this.#refused(
         `the authorization server ${url.host} answers ${String(status)}${said === "" ? "" : `: ${said}`}`,
         status === 401 || status === 403 ? this.#loginHint : undefined,
-        { status, url: shown(url) },
+        { status, url: redactUrl(url) },
       );
       throw passes(status) ? new PassingError(failure, { pause: pauseOf(headers, received) }) : failure;
     }
@@ -213,12 +236,13 @@ export class Authenticator {
     const value = textIn(json, "token") ?? textIn(json, "access_token");
     if (value === undefined || !/^[\x21-\x7e]+$/.test(value))
       throw this.#refused(`the authorization server ${url.host} answers with no token`, undefined, {
-        url: shown(url),
+        url: redactUrl(url),
       });
     this.#keepSecret(value);
     const expires = isObject(json) ? json.get("expires_in") : undefined;
     const seconds = expires instanceof JsonNumber && expires.value > 0 ? expires.value : LIFETIME;
-    return { value, until: received + seconds * 1000 - Math.min(MARGIN, seconds * 200) };
+    const authorization = Authorization.bearer(this.#options.base(), value);
+    return { authorization, until: received + seconds * 1000 - Math.min(MARGIN, seconds * 200) };
   }
 
   #refused(message: string, hint?: string, details: Readonly<Record<string, unknown>> = {}): LaminixError {
@@ -232,8 +256,4 @@ export class Authenticator {
 function scopesOf({ repository, actions, from }: Access): string[] {
   const scope = `repository:${repository}:${actions}`;
   return from === undefined ? [scope] : [scope, `repository:${from}:pull`];
-}
-
-function basic({ username, password }: Extract<Credentials, { readonly kind: "password" }>): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }

@@ -1,9 +1,10 @@
 /** Blobs of a repository: looked for, fetched, mounted. Sending them is in `upload.ts`. */
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
+import { redactUrl } from "../../redact.js";
 import { Digester, requireDigest } from "../digest.js";
 import type { RegistryClient } from "./client.js";
-import { discard, leadsTo, lineError, shown } from "./exchange.js";
+import { discard, leadsTo, lineError } from "./exchange.js";
 import { PassingError, Patience } from "./retry.js";
 
 export interface BlobOptions {
@@ -107,7 +108,7 @@ async function* rest(
       "ERR_REGISTRY",
       `${url.host} answers with another part of a blob than was asked for`,
       {
-        details: { registry: client.registry, url: shown(url), status },
+        details: { registry: client.registry, url: redactUrl(url), status },
       },
     );
   }

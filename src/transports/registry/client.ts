@@ -8,10 +8,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
+import type { Authorization } from "../../http/authorization.js";
+import { redactUrl } from "../../redact.js";
 import { type Access, Authenticator } from "./auth.js";
 import { type Environment, findCredentials } from "./credentials.js";
 import { Dispatchers, isLoopback } from "./dispatchers.js";
-import { type Answer, discard, exchange, type Exchange, isNoTls, shown } from "./exchange.js";
+import { type Answer, discard, exchange, type Exchange, isNoTls } from "./exchange.js";
 import {
   LONGEST_PAUSE,
   passes,
@@ -85,6 +87,7 @@ export class RegistryClient implements AsyncDisposable {
       credentials: (repository) => findCredentials({ registry, repository }, { environment }),
       ask: (asked) => this.#exchange(asked),
       base: () => this.#base,
+      plainHttp,
       silence,
     });
   }
@@ -111,7 +114,7 @@ export class RegistryClient implements AsyncDisposable {
     await abortable(this.#ready(), signal);
     const authorization = await this.#authorizationFor(request);
     let answer = await this.#send(request, authorization);
-    if (answer.status === 401 && answer.url.origin === this.#base.origin) {
+    if (answer.status === 401 && this.#isOwn(answer.url)) {
       // A token may have run out, or be for less than is asked now.
       await discard(answer);
       this.#authenticator.challenged(answer);
@@ -132,18 +135,22 @@ export class RegistryClient implements AsyncDisposable {
     await this.close();
   }
 
-  async #authorizationFor({ target, access, signal }: RegistryRequest): Promise<string | undefined> {
-    const isOwn = this.#urlOf(target).origin === this.#base.origin;
-    return isOwn ? this.#authenticator.authorization(access, signal) : undefined;
+  async #authorizationFor({ target, access, signal }: RegistryRequest): Promise<Authorization | undefined> {
+    // Nothing is asked of the authorization server for what another host gets.
+    return this.#isOwn(this.#urlOf(target)) ? this.#authenticator.authorization(access, signal) : undefined;
   }
 
-  #send(request: RegistryRequest, authorization: string | undefined): Promise<Answer> {
+  #send(request: RegistryRequest, authorization: Authorization | undefined): Promise<Answer> {
     const { method, target, headers = {}, body, signal } = request;
     return this.#exchange({
       ...{ method, headers, authorization, signal },
       url: this.#urlOf(target),
       body: body?.(),
     });
+  }
+
+  #isOwn(url: URL): boolean {
+    return url.origin === this.#base.origin;
   }
 
   #urlOf(target: string | URL): URL {
@@ -172,7 +179,7 @@ export class RegistryClient implements AsyncDisposable {
       answer = await this.#exchange({ method: "GET", url: this.#base, headers: {} });
     } catch (error) {
       const mayBePlain = this.#base.protocol === "https:" && isLoopback(this.#base.hostname);
-      if (!mayBePlain || !isNoTls(error)) throw error;
+      if (!mayBePlain || !isNoTls(error, this.#base)) throw error;
       const base = new URL(this.#base);
       base.protocol = "http:";
       answer = await this.#exchange({ method: "GET", url: base, headers: {} });
@@ -193,22 +200,23 @@ export class RegistryClient implements AsyncDisposable {
     answer: Answer,
   ): Promise<Error> {
     const { status, headers, url } = answer;
-    const said = await saidIn(answer);
-    const text = this.#authenticator.redacted(said.text);
-    const isOwn = url.origin === this.#base.origin;
+    const said = await saidIn(answer, (each) => this.#authenticator.redacted(each));
+    const { text } = said;
+    const isOwn = this.#isOwn(url);
     const denied = isOwn && (status === 401 || status === 403);
     const what = access === undefined ? "what it speaks" : access.repository;
     const message = denied
       ? `${this.registry} does not let ${access?.actions === "pull,push" ? "push to" : "pull from"} ${what}`
       : `${url.host} answers ${String(status)} to ${method} ${url.pathname}`;
-    const hint = await this.#hintFor(status, access);
+    const hint =
+      isOwn || status !== 401 ? await this.#hintFor(status, access) : strangerHint(this.registry, url);
     const failure = new LaminixError(
       denied ? "ERR_REGISTRY_AUTH" : "ERR_REGISTRY",
       text === "" ? message : `${message}: ${text}`,
       {
         details: {
           registry: this.registry,
-          url: shown(url),
+          url: redactUrl(url),
           status,
           ...(said.code !== undefined && { registryCode: said.code }),
           ...(text !== "" && { registryMessage: text }),
@@ -233,4 +241,9 @@ export class RegistryClient implements AsyncDisposable {
     if (!isKnown) return `log in: docker login ${this.registry}`;
     return status === 429 ? undefined : "is it the right account, and is the repository's name right?";
   }
+}
+
+/** A server that the registry leads to asks for credentials. */
+function strangerHint(registry: string, { host }: URL): string {
+  return `${registry} leads there, and its credentials are for no other host; if ${host} is the registry itself, name that`;
 }

@@ -137,20 +137,31 @@ class CredentialFile {
   }
 
   #decoded(key: string, auth: string): Credentials {
-    const plain = Buffer.from(auth, "base64").toString("utf8").replace(/\0+$/, "");
+    const plain = decodedBase64(auth)?.toString("utf8") ?? "";
     const colon = plain.indexOf(":");
-    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(auth) || colon <= 0)
+    if (colon <= 0)
       throw unusable(
         this.#path,
         `${this.#path} has an auth for ${key} that is no name and password in base 64`,
       );
-    return { kind: "password", username: plain.slice(0, colon), password: plain.slice(colon + 1) };
+    const password = plain.slice(colon + 1).replace(/^\0+|\0+$/g, "");
+    return { kind: "password", username: plain.slice(0, colon), password };
   }
 
   #object(key: string): JsonObject {
     const value = this.#config.get(key);
     return isObject(value) ? value : new Map<string, Json>();
   }
+}
+
+/**
+ * Base 64 as Docker reads it (Go's `base64.StdEncoding`): with its padding, and with line ends anywhere, which encoders
+ * put in after every 76 characters.
+ */
+function decodedBase64(text: string): Buffer | undefined {
+  const plain = text.replace(/[\r\n]/g, "");
+  const isWhole = plain.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(plain);
+  return isWhole ? Buffer.from(plain, "base64") : undefined;
 }
 
 /** The most special first. */

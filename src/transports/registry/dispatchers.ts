@@ -1,5 +1,6 @@
 /** Connections to registries and to the servers that they lead to, through proxies where the environment names some. */
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici";
+import { LaminixError } from "../../errors.js";
 import type { Environment } from "./credentials.js";
 
 export interface DispatcherOptions {
@@ -52,14 +53,21 @@ export class Dispatchers {
     const { parallel: connections, environment } = this.#options;
     const tls = { rejectUnauthorized: tlsVerify };
     if (proxy === "") return new Agent({ connections, connect: tls });
-    return new EnvHttpProxyAgent({
-      connections,
-      connect: tls,
-      requestTls: tls,
-      httpProxy: proxy,
-      httpsProxy: proxy,
-      noProxy: [environment.no_proxy, environment.NO_PROXY].find(Boolean) ?? "",
-    });
+    const noProxy = [environment.no_proxy, environment.NO_PROXY].find(Boolean) ?? "";
+    try {
+      return new EnvHttpProxyAgent({
+        ...{ connections, connect: tls, requestTls: tls, httpProxy: proxy, httpsProxy: proxy, noProxy },
+      });
+    } catch {
+      // Without a word of it, or of the error that has it too: it may hold a password.
+      throw new LaminixError(
+        "ERR_REGISTRY_UNREACHABLE",
+        "the proxy that the environment names is not a URL of one",
+        {
+          hint: "HTTPS_PROXY and HTTP_PROXY look like http://host:port",
+        },
+      );
+    }
   }
 }
 

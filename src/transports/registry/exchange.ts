@@ -2,6 +2,8 @@
 import { setMaxListeners } from "node:events";
 import { type Dispatcher, request } from "undici";
 import { LaminixError } from "../../errors.js";
+import type { Authorization } from "../../http/authorization.js";
+import { redactUrl } from "../../redact.js";
 import type { Dispatchers } from "./dispatchers.js";
 import { PassingError } from "./retry.js";
 
@@ -9,8 +11,7 @@ export interface Exchange {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** For the server that is asked; no other one gets it. */
-  readonly authorization?: string | undefined;
+  readonly authorization?: Authorization | undefined;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   /** Milliseconds that the server may say nothing for. */
   readonly silence: number;
@@ -32,14 +33,14 @@ export interface Trusting {
   readonly unverified: ReadonlySet<string>;
 }
 
+const NO_TLS = "no TLS";
 const MAX_REDIRECTS = 8;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Bytes that are read of what is not wanted, so that the connection can be used again. */
 const DISCARDED = 1 << 16;
 
 /**
- * Follows redirects of GET and HEAD. The authorization stays where it was meant for, and what began with TLS goes on
- * with it.
+ * Follows redirects of GET and HEAD; what began with TLS goes on with it.
  * @throws {PassingError} when the line failed in a way that may pass
  * @throws {LaminixError} ERR_REGISTRY_UNREACHABLE, ERR_REGISTRY
  */
@@ -50,14 +51,13 @@ export async function exchange(asked: Exchange, { dispatchers, unverified }: Tru
   if (signal) setMaxListeners(0, signal);
   for (let redirects = 0; ; redirects++) {
     signal?.throwIfAborted();
-    const own = url.origin === asked.url.origin;
     const response = await request(url, {
       dispatcher: dispatchers.for(url, { tlsVerify: !unverified.has(url.origin) }),
       method,
       headers: {
         ...headers,
         "user-agent": "laminix",
-        ...(own && authorization !== undefined && { authorization }),
+        ...authorization?.headersFor(url),
       },
       body: (body ?? null) as Uint8Array | null, // undici takes async iterables too, and its types do not say so
       headersTimeout: silence,
@@ -123,11 +123,6 @@ export async function discard({ body }: Pick<Answer, "body">): Promise<void> {
   await body.dump({ limit: DISCARDED }).catch(() => undefined);
 }
 
-/** A URL in errors: what follows the question mark may be a secret. */
-export function shown(url: URL): string {
-  return `${url.origin}${url.pathname}`;
-}
-
 /** Codes of failures that another attempt may not meet. */
 const PASSING = new Set([
   ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"],
@@ -135,11 +130,11 @@ const PASSING = new Set([
   ...["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "UND_ERR_ABORTED", "UND_ERR_INFO"],
 ]);
 
-/** Whether what answered did not speak TLS. */
-export function isNoTls(error: unknown): boolean {
-  const { code } = error as { readonly code?: unknown };
-  if (error instanceof LaminixError) return error.details.reason === "no TLS";
-  return typeof code === "string" && (code.startsWith("ERR_SSL_") || code === "EPROTO");
+/** Whether that URL's own server, and not one that it led to, did not speak TLS. */
+export function isNoTls(error: unknown, url: URL): boolean {
+  return (
+    error instanceof LaminixError && error.details.reason === NO_TLS && error.details.url === redactUrl(url)
+  );
 }
 
 /** The error for a line that failed. */
@@ -162,10 +157,10 @@ function reasonOf(code: string, message: string, silence: number): Reason {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return { why: "there is no such host", hint: "is its name right, and is there a network?" };
   if (code === "ECONNREFUSED") return { why: "nothing listens there" };
-  if (isNoTls({ code }))
+  if (code.startsWith("ERR_SSL_") || code === "EPROTO")
     return {
       why: "it does not speak TLS",
-      reason: "no TLS",
+      reason: NO_TLS,
       hint: "--plain-http (plainHttp) if it is to be so",
     };
   if (/CERT|SELF_SIGNED|UNABLE_TO_|_ISSUER/.test(code)) {
@@ -180,14 +175,14 @@ function reasonOf(code: string, message: string, silence: number): Reason {
 function unreachable(url: URL, cause: unknown, { why, reason, hint }: Reason): LaminixError {
   return new LaminixError("ERR_REGISTRY_UNREACHABLE", `${url.host} cannot be reached: ${why}`, {
     cause,
-    details: { url: shown(url), ...(reason !== undefined && { reason }) },
+    details: { url: redactUrl(url), ...(reason !== undefined && { reason }) },
     ...(hint !== undefined && { hint }),
   });
 }
 
 function misled(url: URL, why: string, hint?: string): LaminixError {
-  return new LaminixError("ERR_REGISTRY", `${shown(url)} misleads: ${why}`, {
-    details: { url: shown(url) },
+  return new LaminixError("ERR_REGISTRY", `${redactUrl(url)} misleads: ${why}`, {
+    details: { url: redactUrl(url) },
     ...(hint !== undefined && { hint }),
   });
 }

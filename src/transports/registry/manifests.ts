@@ -1,10 +1,11 @@
 /** Manifests of a repository, by tag or digest. */
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
+import { redactUrl } from "../../redact.js";
 import { digestOf, isDigest, requireDigest } from "../digest.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
-import { type Answer, discard, shortBody, shown } from "./exchange.js";
+import { type Answer, discard, shortBody } from "./exchange.js";
 import { explainedRefusal, hasForeignLayers } from "./manifestRefusal.js";
 import { patiently } from "./retry.js";
 
@@ -45,7 +46,7 @@ export async function getManifest(
       signal?.throwIfAborted();
       if (!bytes) {
         throw new LaminixError("ERR_REGISTRY", `a manifest of ${client.registry} has more than 4 MiB`, {
-          details: { registry: client.registry, url: shown(answer.url) },
+          details: { registry: client.registry, url: redactUrl(answer.url) },
         });
       }
       const digest = digestOf(bytes);

@@ -1,6 +1,7 @@
 /** The registries that something has to do with: each is asked through one client, so that connections and tokens are shared. */
 import { checkGiven, requireBoolean, requireCount, requireOptions } from "../../arguments.js";
 import { ArgumentError } from "../../errors.js";
+import { redactUrl } from "../../redact.js";
 import type { RegistryClient, RegistryOptions } from "./client.js";
 import type { Environment } from "./credentials.js";
 
@@ -22,7 +23,7 @@ export class Registries implements AsyncDisposable {
   constructor(options: RegistriesOptions = {}) {
     requireOptions(options);
     for (const [registry, exception] of Object.entries(options.exceptions ?? {})) {
-      const name = `options.exceptions[${JSON.stringify(registry)}]`;
+      const name = `options.exceptions[${JSON.stringify(redactUrl(registry))}]`;
       if (typeof exception !== "object") throw new ArgumentError(name, "an object", exception);
       checkGiven(exception, name, {
         tlsVerify: requireBoolean,

@@ -14,8 +14,14 @@ export interface Said {
 const MOST_BYTES = 1 << 16;
 const MOST_TEXT = 300;
 
-/** Reads an answer's body; what goes wrong meanwhile is not told, since the status is what counts. */
-export async function saidIn({ body }: Pick<Answer, "body">): Promise<Said> {
+/**
+ * Reads an answer's body; what goes wrong meanwhile is not told, since the status is what counts.
+ * @param redacted takes secrets out of a text, before it is cut: half a secret is not recognised
+ */
+export async function saidIn(
+  { body }: Pick<Answer, "body">,
+  redacted = (text: string): string => text,
+): Promise<Said> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {
@@ -27,20 +33,20 @@ export async function saidIn({ body }: Pick<Answer, "body">): Promise<Said> {
   } catch {
     // See above.
   }
-  return read(Buffer.concat(pieces).toString("utf8"));
+  return read(Buffer.concat(pieces).toString("utf8"), redacted);
 }
 
-function read(text: string): Said {
+function read(text: string, redacted: (text: string) => string): Said {
   let json: Json;
   try {
     json = parseJson(text, "the answer");
   } catch {
     // A proxy's page, perhaps; a word or two of plain text are worth telling.
-    return { text: text.includes("<") ? "" : line(text) };
+    return { text: text.includes("<") ? "" : line(redacted(text)) };
   }
   if (!isObject(json)) return { text: "" };
   const first = isArray(json.get("errors")) ? listIn(json, "errors").find(isObject) : json;
-  const field = (name: string): string => line(textIn(first, name) ?? "");
+  const field = (name: string): string => line(redacted(textIn(first, name) ?? ""));
   const code = field("code");
   const message = [field("message"), field("details"), field("error_description"), field("error"), code].find(
     Boolean,

@@ -5,10 +5,11 @@
  */
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
+import { redactUrl } from "../../redact.js";
 import { Digester, requireDigest } from "../digest.js";
 import { type BlobIdentity, type BlobOptions, cancelUpload, hasBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
-import { type Answer, discard, leadsTo, shown } from "./exchange.js";
+import { type Answer, discard, leadsTo } from "./exchange.js";
 import { PassingError, Patience } from "./retry.js";
 
 export interface UploadSource {
@@ -209,7 +210,7 @@ class Upload {
   #forgot({ url, status }: Answer, why: string): PassingError {
     return new PassingError(
       new LaminixError("ERR_REGISTRY", `${url.host} cannot take a blob: ${why}`, {
-        details: { registry: this.#client.registry, url: shown(url), status },
+        details: { registry: this.#client.registry, url: redactUrl(url), status },
       }),
     );
   }

@@ -126,6 +126,36 @@ describe("credentials", () => {
     );
   });
 
+  test("are read from base 64 as Docker reads it: with line ends, and with nothing else that is no base 64", async () => {
+    const secret = `p:${"w".repeat(70)}\xff?>`;
+    const plain = base64(`user:${secret}`);
+    expect([plain.length > 76, /[+/]/.test(plain)]).toEqual([true, true]);
+    const broken = (end: string): string => plain.replace(/.{76}/g, `$&${end}`) + end;
+    for (const auth of [plain, broken("\n"), broken("\r\n"), `\r\n${plain}`]) {
+      write(".docker/config.json", { auths: { host: { auth } } });
+      expect([auth, await find("host")]).toEqual([auth, password("user", secret)]);
+    }
+    const padded = base64("user:pw");
+    write(".docker/config.json", { auths: { host: { auth: padded.replace(/=/g, "\n=") } } });
+    expect(await find("host")).toEqual(password("user", "pw"));
+    write(".docker/config.json", { auths: { host: { auth: base64("user:pw\0\0") } } });
+    expect(await find("host")).toEqual(password("user", "pw"));
+    const refused = [
+      broken(" "),
+      broken("\t"),
+      padded.replace(/=+$/, ""),
+      Buffer.from(`user:${secret}`).toString("base64url"),
+      `${padded}${padded}`,
+      `${padded}=`,
+      base64(":pw"),
+      "\n",
+    ];
+    for (const auth of refused) {
+      write(".docker/config.json", { auths: { host: { auth } } });
+      expect([auth, (await failureOf(find("host"))).code]).toEqual([auth, "ERR_REGISTRY_AUTH"]);
+    }
+  });
+
   test("come from auth.json, the nearest namespace's first, and from one file only where it is named", async () => {
     write("run/containers/auth.json", {
       auths: { host: auth("host"), "host/a": auth("a"), "host/a/b": auth("b"), "docker.io": auth("hub") },

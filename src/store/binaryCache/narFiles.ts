@@ -1,0 +1,61 @@
+/** The files of a cache's NARs: in the cache, or where a narinfo names one by a whole URL (Nix reads these, too). */
+import { LaminixError } from "../../errors.js";
+import { redactUrl } from "../../redact.js";
+import type { CallOptions } from "../connection.js";
+import type { CacheFiles } from "./files.js";
+import type { HttpReader } from "./httpFiles.js";
+
+export interface NarPlaces {
+  /** The cache's own URL, where it is behind HTTP. */
+  readonly base: URL | undefined;
+  /** Hosts that NARs may be on besides: `host` or `host:port`. */
+  readonly allowed: readonly string[];
+}
+
+export class NarFiles {
+  readonly #files: CacheFiles;
+  readonly #reader: HttpReader;
+  readonly #places: NarPlaces;
+
+  constructor(files: CacheFiles, reader: HttpReader, places: NarPlaces) {
+    this.#files = files;
+    this.#reader = reader;
+    this.#places = places;
+  }
+
+  /**
+   * @param file as a narinfo has it
+   * @throws {LaminixError} ERR_BINARY_CACHE for a host that is not allowed, and what reading throws
+   */
+  read(file: string | URL, options: CallOptions): AsyncIterable<Uint8Array> {
+    if (typeof file === "string") return this.#files.read(file, options);
+    this.#check(file);
+    return this.#reader.read(file, options);
+  }
+
+  #check(url: URL): void {
+    const { base, allowed } = this.#places;
+    if (url.origin === base?.origin) return;
+    const { protocol, host } = url;
+    if (base?.protocol === "https:" && protocol === "http:")
+      throw elsewhere(url, "a cache that is read by https may not send for NARs by http");
+    if (allowed.some((each) => new URL(`${protocol}//${each}`).host === host)) return;
+    throw elsewhere(
+      url,
+      "this host is not the cache's",
+      `--allow-nar-host ${host} (allowNarHosts) allows it; what it sends is checked as always`,
+    );
+  }
+}
+
+/** Whether it names a host, and perhaps a port, and nothing else. */
+export function isHost(text: string): boolean {
+  return /^(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d+)?$/i.test(text) && URL.canParse(`http://${text}`);
+}
+
+function elsewhere(url: URL, why: string, hint?: string): LaminixError {
+  return new LaminixError("ERR_BINARY_CACHE", `the NAR at ${redactUrl(url)} is not read: ${why}`, {
+    details: { url: redactUrl(url), host: url.host },
+    ...(hint !== undefined && { hint }),
+  });
+}
