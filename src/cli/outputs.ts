@@ -12,8 +12,23 @@ export const OUTPUT = "where to write it; - for standard output";
 
 export const STANDARD_OUTPUT = "-";
 
-/** What errors and summaries call it. */
-const NAME = "standard output";
+class StandardOutput implements Output {
+  /** What summaries call it. */
+  readonly path = "standard output";
+  readonly #io: Io;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  write(pieces: AsyncIterable<Uint8Array>): Promise<number> {
+    return printArchive(this.#io, pieces);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
 
 export type OutputContent =
   /** An archive, and the program that reads one: for the hint not to print it on a terminal. */
@@ -26,14 +41,10 @@ export type OutputContent =
 export async function outputAt(place: string, io: Io, what: OutputContent): Promise<Output> {
   if (await isStandardOutput(place)) {
     if (what.content === "archive") refuseTerminal(io, what.reader);
-    return {
-      path: NAME,
-      write: (pieces) => printArchive(io, pieces),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
+    return new StandardOutput(io);
   }
   const { openOutput } = await import("../files/output.js");
-  const output = await openOutput(place, { signal: io.signal, content: what.content });
+  const output = await openOutput(place, { signal: io.signal, content: what.content }).catch(closed);
   return {
     path: place,
     write: (pieces) => output.write(pieces).catch(closed),
@@ -71,7 +82,7 @@ export async function compressionAt(
 
 /** Prints facts; on standard error where standard output has something else. */
 export async function printBeside(output: ImageOutput | undefined, io: Io, text: string): Promise<void> {
-  if (output?.path === NAME) io.stderr.write(text);
+  if (output instanceof StandardOutput) io.stderr.write(text);
   else await io.stdout.write(text);
 }
 

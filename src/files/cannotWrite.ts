@@ -20,8 +20,8 @@ const reasons: Readonly<Record<string, string>> = {
 
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: "free some space, or write elsewhere",
-  EACCES: "the file must be writable, and so must its folder, in which it is replaced",
-  EPERM: "the file must be writable, and so must its folder, in which it is replaced",
+  EACCES: "it must be writable, and so must the folder that it is in",
+  EPERM: "it must be writable, and so must the folder that it is in",
   ENOENT: "make the folder first",
   EISDIR: "name a file in it",
   EEXIST: "name one that is not there yet",

@@ -52,7 +52,7 @@ export async function throughDescriptor(
   requireWritable(asked, descriptor);
   if (stats.isFIFO()) {
     // Opened anew, since whoever else has it would be surprised by a descriptor that does not block.
-    const own = attempt(asked, () =>
+    const own = reopened(asked, () =>
       openAs(`/dev/fd/${String(descriptor)}`, FLAGS, (found) => found.isFIFO()),
     );
     return pipeOutput(asked, own, options);
@@ -174,6 +174,16 @@ function requireWritable(asked: string, descriptor: number): void {
 function refuseTerminal(asked: string, descriptor: number, { content }: OutputOptions): void {
   if (content === "text" || !isatty(descriptor)) return;
   throw refusedOutput(asked, "an archive is not written to a terminal", "write to a file, or through a pipe");
+}
+
+/** A pipe without a reader cannot be opened again; written to, it would be broken. */
+function reopened(asked: string, open: () => number): number {
+  try {
+    return open();
+  } catch (error) {
+    const isBroken = (error as NodeJS.ErrnoException).code === "ENXIO";
+    throw isBroken ? cannotWrite(asked, { code: "EPIPE" }) : cannotWriteUnlessCoded(asked, error);
+  }
 }
 
 function attempt<T>(asked: string, act: () => T): T {

@@ -68,6 +68,8 @@ describe("laminix conf", () => {
         "uname gname"
       ).split(" "),
     );
+    const printed = await runMain(["conf", folder.join("attrs.json"), "-o", "-", "--quiet"]);
+    expect(printed.stdout.toString()).toBe(text());
     const lines = text().split("\n");
     expect(lines.slice(2, 7).map((line) => line.trim())).toEqual([
       '"config": {',

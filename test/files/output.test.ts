@@ -330,6 +330,19 @@ describe("a descriptor", () => {
     expect(stdout.equals(expected)).toBe(true);
   });
 
+  test("that is a pipe whose reader has gone is an error that says so", async () => {
+    await using folder = await temporaryFolder();
+    await mustRun("mkfifo", [folder.join("pipe")]);
+    const reader = openSync(folder.join("pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(folder.join("pipe"), "w");
+    closeSync(reader);
+    await expect(openOutput(`/dev/fd/${String(fd)}`, { content: "archive" })).rejects.toMatchObject({
+      code: "ERR_FILE_WRITE",
+      details: { errno: "EPIPE" },
+    });
+    closeSync(fd);
+  });
+
   test("that is not open for writing is refused", async () => {
     await using folder = await temporaryFolder();
     writeFileSync(folder.join("file"), "old");

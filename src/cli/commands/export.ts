@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
-import { OUTPUT, outputAt, STANDARD_OUTPUT } from "../outputs.js";
+import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
 
 interface Options extends CommonOptions {
@@ -13,7 +13,7 @@ interface Options extends CommonOptions {
 export function exportCommand(io: Io): Command {
   return command("export", "an image's root file system as a tar")
     .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
-    .option("-o, --output <FILE>", `${OUTPUT}, as unless given`)
+    .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
     .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");

@@ -4,7 +4,7 @@ import { LaminixError } from "../../errors.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, whole, withStore } from "../options.js";
-import { compressionAt, OUTPUT, outputAt, STANDARD_OUTPUT } from "../outputs.js";
+import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { isSpec, storePaths } from "../paths.js";
 import { progress } from "../progress.js";
 
@@ -26,7 +26,7 @@ interface Options extends CommonOptions {
 export function nixShell(io: Io): Command {
   return command("nix-shell", "an image with a shell to build a derivation in, as a docker-archive")
     .argument("<DRV|ENV.json>", "a derivation, or the environment that a build has written down")
-    .option("-o, --output <FILE>", `${OUTPUT}, as unless given`)
+    .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
     .option("--compress <HOW>", "of the file: none, gz or zstd; what its name ends in unless given")
     .option("--name <NAME>", "the repository's name; the derivation's, with -env, unless given")
     .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")

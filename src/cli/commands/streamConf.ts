@@ -3,7 +3,7 @@ import { LaminixError } from "../../errors.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
-import { compressionAt, OUTPUT, outputAt, STANDARD_OUTPUT } from "../outputs.js";
+import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
 
 interface Options extends CommonOptions {
@@ -16,7 +16,7 @@ export function streamConf(io: Io): Command {
   return command("stream-conf", "what nixpkgs' streamLayeredImage streams for its conf.json, byte for byte")
     .argument("<CONF>", "a conf.json")
     .option("-t, --repo_tag <NAME:TAG>", "what the image is called, in place of the name in CONF")
-    .option("-o, --output <FILE>", `${OUTPUT}, as unless given`)
+    .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
     .option("--compress <HOW>", "none, gz or zstd, for a file; unless given, what its name ends in")
     .action(async (conf: string, options: Options) => {
       const { streamConf: pieces } = await import("../../builders/streamConf.js");
