@@ -1,5 +1,5 @@
 /** A pipeline as it is given, checked: operations, and the number and types of their arguments. */
-import { LaminixError, nearestWord } from "../../errors.js";
+import { LaminixError, named, nearestWord } from "../../errors.js";
 import { type Operation, type Pipeline, type Step, USAGE } from "./step.js";
 
 /** Deeper than this is not a pipeline but an attack on the stack. */
@@ -123,7 +123,9 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object" && value !== null) {
     const keys = Object.keys(value);
-    return keys.length === 0 ? "an empty object" : `an object with the keys ${keys.slice(0, 5).join(", ")}`;
+    return keys.length === 0
+      ? "an empty object"
+      : `an object with the keys ${keys.slice(0, 5).map(named).join(", ")}`;
   }
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   return String(value);
