@@ -150,7 +150,7 @@ describe("what a user writes is taken, or refused with a code:", () => {
     fc.assert(
       fc.property(values, (makers) => {
         const made = Object.fromEntries(Object.entries(makers).map(([key, make]) => [key, make()]));
-        answersNowOrIsCoded(() => resolveSpec({ name: "a", ...made } as never));
+        answersNowOrIsCoded(() => resolveSpec({ name: "a", ...made }));
       }),
       cases,
     );
@@ -178,7 +178,7 @@ describe("what a user writes is taken, or refused with a code:", () => {
   test("a previous plan, a history and hints", async () => {
     const image = { name: "a", architecture: "amd64", variant: undefined };
     await fc.assert(
-      fc.asyncProperty(docsLike(plan, { images: [{ name: "a", ...plan }] } as Doc), async (doc) => {
+      fc.asyncProperty(docsLike(plan, { images: [{ name: "a", ...plan }] }), async (doc) => {
         await answersOrIsCoded(() => readPlan(doc, "previous", image, {}));
       }),
       cases,

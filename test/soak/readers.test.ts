@@ -71,7 +71,7 @@ const tars = await Promise.all([
 ]);
 const archives = await Promise.all([
   archiveOf({ layers: tars, tags: ["a:1"] }),
-  archiveOf({ layers: [tars[0]!], tags: ["a:1"] }, { layers: [], tags: null }),
+  archiveOf({ layers: [tars[0]], tags: ["a:1"] }, { layers: [], tags: null }),
 ]);
 
 describe("bytes are read, or refused with a code:", () => {
