@@ -62,9 +62,18 @@ function describe(value: unknown): string {
     const text = redactUrl(value);
     return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
   }
-  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "object") return isArray(value) ? "an array" : "an object";
   if (typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${String(value)}`;
   return `a ${typeof value}`;
+}
+
+/** A proxy that has been revoked cannot even be asked for this. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** A name of somebody else's as a message may end in it: in quotes where it could not be seen. */

@@ -1,5 +1,5 @@
 /** Of several images, or plans of several, the one that is called as the image that is planned. */
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { familiarReference } from "../transports/reference.js";
 
 export interface Named<T> {
@@ -29,9 +29,12 @@ export function ofThatName<T>(all: readonly Named<T>[], { name, where, key, hint
   const called = all.length === 1 ? all : all.filter(({ names }) => names.map(repositoryOf).includes(wanted));
   const [only] = called;
   if (only && called.length === 1) return only.value;
-  const names = all.map((each) => each.names.join(" ") || "one without a name");
+  const names = all.map((each) => each.names.map(named).join(" ") || "one without a name");
   const how = only ? "more than one of them is" : "none of them is";
-  const message = `${where} has several images, and ${how} called ${name}: ${names.join(", ")}`;
+  const message =
+    names.length === 0
+      ? `${where} has no images`
+      : `${where} has several images, and ${how} called ${name}: ${names.join(", ")}`;
   throw new LaminixError("ERR_SPEC", message, { details: { key, name, names }, hint });
 }
 

@@ -99,7 +99,7 @@ function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): 
     const wanted = platformName(platform);
     throw new LaminixError(
       "ERR_ARCHIVE",
-      `there is no image for ${wanted}, only for ${platforms.join(", ")}`,
+      `there is no image for ${wanted}, only for ${platforms.join(", ") || "others that are not told"}`,
       {
         details: { ...details, wanted },
         hint: "leave --os, --arch and --variant (platform) out, or name one of these",
@@ -112,7 +112,8 @@ function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): 
       hint: "name the platform, or push all of them as an index: laminix index IMAGE --push REF",
     });
   }
-  const message = `there are ${String(images.length)} images, and one is pushed: ${references.join(", ")}`;
+  const called = references.length === 0 ? "" : `: ${references.join(", ")}`;
+  const message = `there are ${String(images.length)} images, and one is pushed${called}`;
   throw new LaminixError("ERR_ARCHIVE", message, { details, hint: "put each into a file of its own" });
 }
 

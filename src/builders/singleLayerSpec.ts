@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { LaminixError } from "../errors.js";
 import type { OnProgress } from "./progress.js";
-import { type ImageSpec, type ResolvedSpec, resolveSpec, specSchema } from "./spec.js";
+import { type ImageSpec, reading, type ResolvedSpec, resolveSpec, specSchema } from "./spec.js";
 
 const machineSchema = z.strictObject({
   runAsRoot: z
@@ -22,6 +22,10 @@ export type SingleLayerSpec = ImageSpec & z.input<typeof machineSchema>;
 
 /** @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON */
 export function resolveSingleLayerSpec(spec: SingleLayerSpec, onProgress?: OnProgress): ResolvedSpec {
+  return reading(spec, () => resolved(spec, onProgress));
+}
+
+function resolved(spec: SingleLayerSpec, onProgress: OnProgress | undefined): ResolvedSpec {
   const { runAsRoot, diskSize, buildVMMemorySize, ...rest } = spec;
   const machine = machineSchema.safeParse(definedOf({ runAsRoot, diskSize, buildVMMemorySize }));
   if (!machine.success) {
@@ -29,12 +33,12 @@ export function resolveSingleLayerSpec(spec: SingleLayerSpec, onProgress?: OnPro
     const key = issue?.path.join(".") ?? "";
     throw invalid(key, `${key}: ${issue?.message ?? "not valid"}`);
   }
-  const resolved = resolveSpec(withCopies(rest, onProgress));
+  const image = resolveSpec(withCopies(rest, onProgress));
   const { runAsRoot: text, diskSize: size, buildVMMemorySize: memory } = machine.data;
-  if (text === null) return resolved;
-  if (resolved.fakeRootCommands !== "")
+  if (text === null) return image;
+  if (image.fakeRootCommands !== "")
     throw invalid("runAsRoot", "runAsRoot can do what fakeRootCommands does, and both are given");
-  return { ...resolved, runAsRoot: { text, diskSize: size, memory } };
+  return { ...image, runAsRoot: { text, diskSize: size, memory } };
 }
 
 /** dockerTools calls it by its old name still, with a warning. */

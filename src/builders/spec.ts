@@ -191,12 +191,19 @@ export interface ResolvedSpec extends Omit<
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON
  */
 export function resolveSpec(spec: ImageSpec): ResolvedSpec {
-  requireOptions(spec, "spec");
+  return reading(spec, resolved);
+}
+
+/**
+ * What a user's object is read as. A getter or a proxy may throw anything.
+ * @throws {LaminixError} ERR_SPEC, and as `read`
+ */
+export function reading<S, T>(spec: S, read: (spec: S) => T): T {
   try {
-    return resolved(spec);
+    requireOptions(spec, "spec");
+    return read(spec);
   } catch (cause) {
     if (cause instanceof LaminixError) throw cause;
-    // A getter or a proxy may throw anything.
     throw new LaminixError("ERR_SPEC", "the image spec cannot be read", { cause });
   }
 }

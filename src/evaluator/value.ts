@@ -1,6 +1,6 @@
 /** JavaScript values as Nix source. */
 import { isAbsolute } from "node:path";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, LaminixError } from "../errors.js";
 import { NixExpression } from "./expression.js";
 
 /** What Nix has a value for. Keys whose value is `undefined` are left out. */
@@ -29,7 +29,13 @@ const MIN_NORMAL = 2 ** -1022;
  *   of classes, circles, NaN and infinities, integers beyond 64 bits, NUL and lone surrogates in strings
  */
 export function toNix(value: unknown, name = "value"): string {
-  return write(value, name, new Set());
+  try {
+    return write(value, name, new Set());
+  } catch (error) {
+    if (error instanceof LaminixError) throw error;
+    // A getter or a proxy may throw anything.
+    throw new ArgumentError(name, "a value that can be read", undefined);
+  }
 }
 
 /** @param around the objects that the value is in */

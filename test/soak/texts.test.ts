@@ -35,7 +35,7 @@ import {
 import { parseChallenges } from "../../src/transports/registry/challenge.js";
 import { saidIn } from "../../src/transports/registry/said.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
-import { anything, docsLike, textsLike } from "../support/odd.js";
+import { anythingAtAll, docsLike, textsLike } from "../support/odd.js";
 import { repetitions } from "../support/repetitions.js";
 
 const cases = { numRuns: repetitions(1000, 100_000) };
@@ -261,8 +261,8 @@ describe("a document is read, or refused with a code:", () => {
 describe("a value is taken, or refused with a code:", () => {
   test("for JSON", () => {
     fc.assert(
-      fc.property(anything(), (value) => {
-        answersNowOrIsCoded(() => formatJson(fromJs(value, "config")));
+      fc.property(anythingAtAll(), (make) => {
+        answersNowOrIsCoded(() => formatJson(fromJs(make(), "config")));
       }),
       cases,
     );
@@ -270,8 +270,8 @@ describe("a value is taken, or refused with a code:", () => {
 
   test("for Nix", () => {
     fc.assert(
-      fc.property(anything(), (value) => {
-        answersNowOrIsCoded(() => toNix(value));
+      fc.property(anythingAtAll(), (make) => {
+        answersNowOrIsCoded(() => toNix(make()));
       }),
       cases,
     );

@@ -1,5 +1,6 @@
 /** Inputs for fuzzing: texts, bytes and documents that are almost right. */
 import fc from "fast-check";
+import { Random } from "./random.js";
 
 /** Texts of all kinds, and those that are given with a few characters changed. */
 export function textsLike(...good: readonly string[]): fc.Arbitrary<string> {
@@ -100,53 +101,74 @@ function replaced(
   return doc;
 }
 
-/** Anything at all that a caller may pass, what throws when it is looked at among it. */
-export function anything(): fc.Arbitrary<unknown> {
-  const circle: Record<string, unknown> = { a: 1 };
-  circle["self"] = circle;
-  const throwing = new Proxy(
-    {},
-    {
-      get: () => {
-        throw new TypeError("not to be looked at");
-      },
-      ownKeys: () => {
-        throw new RangeError("not to be listed");
-      },
-    },
-  );
-  const getter = Object.defineProperty({}, "name", {
-    enumerable: true,
-    get: () => {
-      throw new Error("a getter");
-    },
-  });
-  // eslint-disable-next-line no-sparse-arrays
-  const fixed = [
-    circle,
-    [circle],
-    getter,
-    new Date(NaN),
-    /a/,
-    [, 1],
-    Symbol("s"),
-    () => 1,
-    Object.create(null),
-  ];
-  const more = [
-    new Map<unknown, unknown>([[{}, 1]]),
-    new Set([1]),
-    new Error("e"),
-    Promise.resolve(1),
-    10n,
-    NaN,
-    -0,
-  ];
+/** Anything at all that a caller may pass, made when it is asked for. */
+export function anything(): fc.Arbitrary<() => unknown> {
   return fc.oneof(
-    fc.constantFrom<unknown>(...fixed, ...more, throwing, new (class Own {})(), Buffer.from("x"), deep(3000)),
-    fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true }),
+    fc.constantFrom(...oddMakers),
+    fc
+      .anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true })
+      .map((value) => Object.assign(() => value, { [fc.toStringMethod]: () => fc.stringify(value) })),
   );
 }
+
+/** The same, and what throws when it is looked at. */
+export function anythingAtAll(): fc.Arbitrary<() => unknown> {
+  return fc.oneof(
+    { weight: 5, arbitrary: anything() },
+    { weight: 1, arbitrary: fc.constantFrom(...throwing) },
+  );
+}
+
+const oddMakers: readonly (() => unknown)[] = [
+  () => {
+    const circle: Record<string, unknown> = { a: 1 };
+    circle["self"] = [circle];
+    return circle;
+  },
+  // eslint-disable-next-line no-sparse-arrays
+  () => [, 1],
+  () => Object.create(null) as unknown,
+  () => new Date(NaN),
+  () => new Map<unknown, unknown>([[{}, 1]]),
+  () => new Random(1),
+  () => Symbol("s"),
+  () => () => 1,
+  () => Buffer.from("x"),
+  () => Promise.resolve(1),
+  () => new Error("e"),
+  () => 10n,
+  () => -0,
+  () => NaN,
+  () => /a/,
+  () => deep(3000),
+];
+
+const throwing: readonly (() => unknown)[] = [
+  () =>
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new TypeError("not to be looked at");
+        },
+        ownKeys: () => {
+          throw new RangeError("not to be listed");
+        },
+      },
+    ),
+  () =>
+    Object.defineProperty({}, "name", {
+      enumerable: true,
+      get: () => {
+        throw new Error("a getter");
+      },
+    }),
+  () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+];
 
 function deep(levels: number): unknown {
   let value: unknown = [];

@@ -1,5 +1,5 @@
 /** A pipeline as it is given, checked: operations, and the number and types of their arguments. */
-import { LaminixError, nearestWord } from "../../errors.js";
+import { LaminixError, named, nearestWord } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import { type Operation, type Pipeline, type Step, USAGE } from "./step.js";
 
@@ -124,7 +124,9 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object" && value !== null) {
     const keys = Object.keys(value);
-    return keys.length === 0 ? "an empty object" : `an object with the keys ${keys.slice(0, 5).join(", ")}`;
+    return keys.length === 0
+      ? "an empty object"
+      : `an object with the keys ${keys.slice(0, 5).map(named).join(", ")}`;
   }
   if (typeof value === "string") {
     const text = redactUrl(value);
