@@ -5,12 +5,13 @@
 import { z } from "zod";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { parsePlainJson } from "../files/jsonBudget.js";
 import { readText } from "../files/readText.js";
 import { inheritConfig } from "../image/inherit.js";
 import { formatJson, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import { unixTime, parseTime } from "../image/time.js";
 import type { LayerPlan } from "../layering/graph.js";
-import { GraphStore } from "../store/graphStore.js";
+import { GraphStore, graphBudget } from "../store/graphStore.js";
 import { baseName, checkStoreDir, hashPart, toStorePath } from "../store/storePath.js";
 import { Base } from "./base.js";
 import { type Layering, layeringOf, type LayeringOptions } from "./layering.js";
@@ -129,8 +130,9 @@ function readAttributes(file: string): z.output<typeof attributesSchema> {
   const text = readText(file);
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parsePlainJson(text, file, graphBudget());
   } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_JSON", `${file} is not JSON`, { cause, details: { path: file } });
   }
   const result = attributesSchema.safeParse(document);

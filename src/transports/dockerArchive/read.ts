@@ -11,7 +11,7 @@ import { ImageJson } from "../imageJson.js";
 import { platformOf } from "../platform.js";
 import type { StoredFile } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
-import { StoredLayer } from "../storedLayer.js";
+import { type ArchiveMember, StoredLayer } from "../storedLayer.js";
 import { openPlain } from "../unpack.js";
 import { canonicalHeader } from "./memberHeader.js";
 
@@ -58,10 +58,14 @@ export class DockerArchive implements StoredImages {
   }
 }
 
+type Configuration = Pick<StoredImage, "configDigest" | "configFile" | "configBytes">;
+
 class ManifestReader {
   readonly #files: ArchiveFiles;
   readonly #json: ImageJson;
   readonly #turns = new Turns(1);
+  readonly #configurations = new Map<string, Configuration>();
+  readonly #members = new Map<string, ArchiveMember>();
 
   constructor(files: ArchiveFiles) {
     this.#files = files;
@@ -78,31 +82,44 @@ class ManifestReader {
     const json = this.#json;
     const image = json.object(entry, "manifest.json's entry");
     const configName = json.text(image.get("Config"), "Config");
-    const configBytes = this.#read(configName);
-    const configFile = json.object(json.parse(configBytes, configName), "configuration");
+    const configuration = this.#configuration(configName);
+    const { configFile } = configuration;
     const names = json.texts(image.get("Layers"), "Layers");
     const diffIds = json.diffIds(configFile, names.length);
+    json.requireFewLayers(names.length);
     const references = image.get("RepoTags") ?? null;
     return {
       references: references === null ? [] : json.texts(references, "RepoTags"),
-      configDigest: digestOf(configBytes),
-      configFile,
-      configBytes,
+      ...configuration,
       layers: diffIds.map((diffId, i) => this.#layer(names[i] ?? "", diffId)),
       platform: platformOf(configFile),
     };
   }
 
+  /** Images may share it. */
+  #configuration(name: string): Configuration {
+    let configuration = this.#configurations.get(name);
+    if (!configuration) {
+      const configBytes = this.#read(name);
+      const configFile = this.#json.object(this.#json.parse(configBytes, name), "configuration");
+      configuration = { configDigest: digestOf(configBytes), configFile, configBytes };
+      this.#configurations.set(name, configuration);
+    }
+    return configuration;
+  }
+
   #layer(name: string, diffId: Digest): StoredLayer {
     const stored = this.#files.find(name);
-    const member = this.#files.member(name);
-    if (!stored || !member) throw this.#missing(name);
+    const found = this.#files.member(name);
+    if (!stored || !found) throw this.#missing(name);
+    const member = this.#members.get(name) ?? { name, header: canonicalHeader(found), size: found.size };
+    this.#members.set(name, member);
     return new StoredLayer({
       kind: "base",
       sources: [name],
       diffId,
       stored,
-      member: { name, header: canonicalHeader(member), size: member.size },
+      member,
       turns: this.#turns,
     });
   }

@@ -4,16 +4,19 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LaminixError } from "../../errors.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import type { Digest } from "../../image/layer.js";
 import { cannotWrite } from "../../files/cannotWrite.js";
+import { readTextSoon } from "../../files/readText.js";
 import { writeAll } from "../file.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 
+/** Bytes of an `index.json`; ten thousand images have a few million. */
+const MAX_INDEX = 16 << 20;
 const BLOBS = "blobs/sha256";
 
 export class LayoutFolder implements AsyncDisposable {
@@ -104,7 +107,7 @@ export class LayoutFolder implements AsyncDisposable {
   async #index(): Promise<JsonObject> {
     const file = path.join(this.#path, "index.json");
     if (!existsSync(file)) return layoutIndex([]);
-    const index = parseJson(await readFile(file, "utf8"), file);
+    const index = parseJson(await readTextSoon(file, { limit: MAX_INDEX }), file);
     if (isObject(index) && isArray(index.get("manifests"))) return index;
     throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
       details: { path: file },

@@ -50,16 +50,15 @@ export class OciLayout implements StoredImages {
 
 class LayoutPlace implements ManifestPlace {
   readonly name: string;
-  readonly what = "an OCI layout";
+  readonly json: ImageJson;
   readonly patience = 10_000;
   readonly #files: LayoutFiles;
-  readonly #json: ImageJson;
   readonly #turns = new Turns(1);
 
   constructor(files: LayoutFiles) {
     this.#files = files;
     this.name = files.path;
-    this.#json = new ImageJson(this.name, this.what);
+    this.json = new ImageJson(this.name, "an OCI layout");
   }
 
   manifest(descriptor: Descriptor): Promise<Buffer> {
@@ -86,12 +85,12 @@ class LayoutPlace implements ManifestPlace {
 
   /** @throws {LaminixError} ERR_ARCHIVE */
   named(name: string): Buffer {
-    return this.#json.bytes(this.#find(name), name);
+    return this.json.bytes(this.#find(name), name);
   }
 
   #blob(descriptor: Descriptor): Buffer {
     const { digest } = descriptor;
-    const bytes = this.#json.bytes(this.#region(descriptor), digest);
+    const bytes = this.json.bytes(this.#region(descriptor), digest);
     requireDigest(`${digest} in ${this.name}`, digest, digestOf(bytes));
     return bytes;
   }
@@ -108,7 +107,7 @@ class LayoutPlace implements ManifestPlace {
   #find(name: string): Region {
     const region = this.#files.find(name);
     if (region) return region;
-    throw this.#json.damaged(`it has no ${name}`);
+    throw this.json.damaged(`it has no ${name}`);
   }
 }
 

@@ -22,9 +22,6 @@ export interface RemoteImages extends StoredImages {
   readonly isIndex: boolean;
 }
 
-/** Bytes; a larger configuration is none. */
-const MAX_CONFIG = 16 << 20;
-
 /**
  * @param client stays open
  * @throws {LaminixError} ERR_ARCHIVE when it is damaged or for other platforms, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED,
@@ -58,13 +55,12 @@ export async function openRemoteImages(
 
 class RemotePlace implements ManifestPlace {
   readonly name: string;
-  readonly what = "an image";
+  readonly json: ImageJson;
   readonly patience = 100;
   readonly #client: RegistryClient;
   readonly #repository: string;
   readonly #root: Manifest;
   readonly #options: RemoteImageOptions;
-  readonly #json: ImageJson;
   readonly #turns = new LayerTurns();
   readonly #layers = new Map<string, RemoteLayer>();
 
@@ -79,7 +75,7 @@ class RemotePlace implements ManifestPlace {
     this.#root = root;
     this.#options = options;
     this.name = formatReference(reference);
-    this.#json = new ImageJson(this.name, this.what);
+    this.json = new ImageJson(this.name, "an image");
   }
 
   async manifest({ digest, size }: Descriptor): Promise<Buffer> {
@@ -94,7 +90,7 @@ class RemotePlace implements ManifestPlace {
 
   async config(descriptor: Descriptor): Promise<Buffer> {
     const { size, digest } = descriptor;
-    if (size > MAX_CONFIG) throw this.#json.damaged(`its ${digest} has ${String(size)} bytes`);
+    this.json.requireSmall(size, digest);
     const { signal } = this.#options;
     const pieces: Uint8Array[] = [];
     for await (const piece of fetchBlob(this.#client, this.#repository, descriptor, { signal }))
