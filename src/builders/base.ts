@@ -9,6 +9,7 @@ import type { Digest } from "../image/layer.js";
 import { baseName } from "../store/storePath.js";
 import { DOCKER, isTagged, wholeReference } from "../transports/reference.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
+import { TarBudget } from "../tar/tarBudget.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
@@ -116,10 +117,12 @@ export class Base implements Disposable {
 
   async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
     const root = emptyRoot();
+    const budget = new TarBudget();
     for (const layer of this.image.layers) {
       signal?.throwIfAborted();
       // Its bytes are checked when they are passed on.
-      applyLayer(root, await layer.stored({ signal, trusted: true }), layer.sources.join(" "));
+      const tar = await layer.stored({ signal, trusted: true });
+      await applyLayer(root, tar, layer.sources.join(" "), { budget, signal });
     }
     return root;
   }

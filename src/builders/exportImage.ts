@@ -19,7 +19,8 @@ export interface ExportOptions {
 
 /**
  * Writes the root that a container of the image would have, whiteouts applied, as an uncompressed tar: names in order,
- * owners, modes, times and attributes as in the layers, a hard link as a file of its own. No root, no virtual machine.
+ * owners, modes, times and attributes as in the layers; of hard links to one file the first is the file. No root, no
+ * virtual machine.
  * @param image a docker-archive or an OCI layout on this disk, or an image that was built here
  * @returns the file's size in bytes
  * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_UNSUPPORTED, and what opening the
@@ -59,7 +60,7 @@ async function* rootPieces(
   };
   try {
     const root = await imageRoot(image, { signal, adopt });
-    yield* treePieces(root, { mtime: STORE_TIME, signal, fingerprint: new Fingerprint() });
+    yield* treePieces(root, { mtime: STORE_TIME, signal, hardLinks: "keep", fingerprint: new Fingerprint() });
   } finally {
     for (const resource of resources) resource[Symbol.dispose]();
   }

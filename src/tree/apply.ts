@@ -4,9 +4,10 @@
  */
 import { LaminixError } from "../errors.js";
 import { decode } from "../files/byteString.js";
+import { Pauses } from "../files/pauses.js";
 import type { RandomAccess } from "../files/randomAccess.js";
-import type { PaxRecords } from "../tar/header.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
+import { TarBudget } from "../tar/tarBudget.js";
 import { MAX_LINKS, nodeAt } from "./lookup.js";
 import { type Attributes, type FolderNode, folderNode, partsOf, rootOwned, type TreeNode } from "./node.js";
 
@@ -27,6 +28,9 @@ export function emptyRoot(): FolderNode {
 export interface ApplyOptions {
   /** `keep`: a whiteout is a file like others, which is to stay one. */
   readonly whiteouts?: "apply" | "keep";
+  /** Shared by all layers of the root; the layer's own unless given. */
+  readonly budget?: TarBudget;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -34,39 +38,54 @@ export interface ApplyOptions {
  * link that its own layer has goes to where the link leads, and below a lower layer's link to a folder in its place.
  * @param tar the layer's tar, uncompressed; its files are read from there when they are needed
  * @param name of the layer, for errors
- * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, and for names that lead out of the root or that Linux has no room
- *   for; ERR_UNSUPPORTED
+ * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, for more than the budget allows, and for names that lead out of
+ *   the root or that Linux has no room for; ERR_UNSUPPORTED
+ * @throws the signal's reason
  */
-export function applyLayer(
+export async function applyLayer(
   root: FolderNode,
   tar: RandomAccess,
   name: string,
-  { whiteouts = "apply" }: ApplyOptions = {},
-): void {
-  const members = [...tarMembers(tar, name)];
-  const layer = new LayerOn(root, tar, name, whiteouts);
-  if (whiteouts === "apply") for (const member of members) layer.takeAway(member);
-  for (const member of members) layer.put(member);
+  { whiteouts = "apply", budget = new TarBudget(), signal }: ApplyOptions = {},
+): Promise<void> {
+  const pauses = new Pauses(signal);
+  const layer = new LayerOn(root, tar, name, { whiteouts, budget });
+  const kept: TarMember[] = [];
+  let count = 0;
+  for (const member of tarMembers(tar, name, budget)) {
+    if (pauses.isDue()) await pauses.take();
+    if (whiteouts === "apply") layer.takeAway(member);
+    if (count++ < MAX_KEPT) kept.push(member);
+  }
+  for (const member of count <= MAX_KEPT ? kept : tarMembers(tar, name)) {
+    if (pauses.isDue()) await pauses.take();
+    layer.put(member);
+  }
 }
+
+/** Members that wait in memory; what is more than that is read a second time. */
+const MAX_KEPT = 100_000;
+
+type LayerOptions = Required<Pick<ApplyOptions, "whiteouts" | "budget">>;
 
 class LayerOn {
   readonly #root: FolderNode;
   readonly #tar: RandomAccess;
   readonly #name: string;
-  readonly #whiteouts: ApplyOptions["whiteouts"];
+  readonly #options: LayerOptions;
   /** Links that this layer has. */
   readonly #links = new Set<TreeNode>();
   readonly #attributes = new Map<string, Attributes>();
-  readonly #xattrs = new WeakMap<PaxRecords, PaxRecords>();
 
-  constructor(root: FolderNode, tar: RandomAccess, name: string, whiteouts: ApplyOptions["whiteouts"]) {
-    this.#whiteouts = whiteouts;
+  constructor(root: FolderNode, tar: RandomAccess, name: string, options: LayerOptions) {
+    this.#options = options;
     this.#root = root;
     this.#tar = tar;
     this.#name = name;
   }
 
   takeAway(member: TarMember): void {
+    if (!member.name.includes(WHITEOUT)) return;
     const { parts, last } = this.#split(member);
     if (!last.startsWith(WHITEOUT)) return;
     const folder = nodeAt(this.#root, parts);
@@ -78,7 +97,7 @@ class LayerOn {
   put(member: TarMember): void {
     const { parts, last } = this.#split(member);
     const isNotFile = last.startsWith(WHITEOUT) || parts[0]?.startsWith(AUFS);
-    if (this.#whiteouts === "apply" && isNotFile) return;
+    if (this.#options.whiteouts === "apply" && isNotFile) return;
     if (last === "") {
       if (member.type === "directory") this.#root.attributes = this.#attributesOf(member);
       return;
@@ -165,7 +184,7 @@ class LayerOn {
   }
 
   #attributesOf({ mode, uid, gid, uname, gname, mtime, pax }: TarMember): Attributes {
-    const xattrs = this.#xattrsOf(pax);
+    const { xattrs } = pax;
     const key = [mode, uid, gid, uname, gname, mtime].join("\0");
     const known = xattrs.length === 0 ? this.#attributes.get(key) : undefined;
     if (known) return known;
@@ -174,17 +193,8 @@ class LayerOn {
       ...(xattrs.length > 0 && { xattrs }),
     };
     if (xattrs.length === 0) this.#attributes.set(key, attributes);
+    else this.#options.budget.takeText(pax.room, this.#name);
     return attributes;
-  }
-
-  /** Members that have no records of their own share the archive's. */
-  #xattrsOf(pax: PaxRecords): PaxRecords {
-    let xattrs = this.#xattrs.get(pax);
-    if (!xattrs) {
-      xattrs = pax.filter(([keyword]) => keyword.startsWith("SCHILY.xattr."));
-      this.#xattrs.set(pax, xattrs);
-    }
-    return xattrs;
   }
 
   #refused(member: TarMember | undefined, why: string): LaminixError {
