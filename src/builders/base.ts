@@ -17,6 +17,8 @@ import type { BuildOptions } from "./buildOptions.js";
 import { Fetching } from "./fetching.js";
 import type { ImageSpec, ResolvedSpec } from "./spec.js";
 
+type BaseOptions = Pick<BuildOptions, "signal" | "registries" | "onProgress" | "maxUnpacked">;
+
 export class Base implements Disposable {
   readonly image: StoredImage;
   /** Whether it is in a registry, its layers not looked into. */
@@ -37,14 +39,14 @@ export class Base implements Disposable {
    */
   static async of(
     { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
-    { signal, registries, onProgress }: Pick<BuildOptions, "signal" | "registries" | "onProgress">,
+    { signal, registries, onProgress, maxUnpacked }: BaseOptions,
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
     const { openImages } = await import("../transports/open.js");
     const fetching = new Fetching(onProgress);
     const { onFetch } = fetching;
     const platform = { os: "linux", architecture, variant };
-    const images = await openImages(fromImage, { signal, platform, registries, onFetch });
+    const images = await openImages(fromImage, { signal, platform, registries, onFetch, maxUnpacked });
     const [image] = images.images as readonly [StoredImage];
     const isShallow = fromImage.startsWith(DOCKER);
     try {

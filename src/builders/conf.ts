@@ -54,7 +54,7 @@ type ImageAttributes = z.output<typeof attributesSchema>["image"];
  * @throws {LaminixError} ERR_SPEC, ERR_JSON, ERR_GRAPH, ERR_LAYER_BUDGET, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_FILE_READ
  */
 export async function layeredConf(file: string, options: LayeringOptions = {}): Promise<string> {
-  const { signal } = options;
+  const { signal, maxUnpacked } = options;
   requireString(file, "file");
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
@@ -62,7 +62,7 @@ export async function layeredConf(file: string, options: LayeringOptions = {}): 
   const architecture = architectureIn(described, image.baseJson);
   const platform = { architecture, variant: undefined };
   // Of a base that is for several platforms, the one that the image is for.
-  using base = await Base.of({ fromImage: image.fromImage, ...platform }, { signal });
+  using base = await Base.of({ fromImage: image.fromImage, ...platform }, { signal, maxUnpacked });
   const inBase = (await base?.storeNames(storeDir, signal)) ?? new Set();
   const layering = await layeringOf({ ...image, ...platform }, base?.image.layers.length ?? 0, options);
   const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, layering);

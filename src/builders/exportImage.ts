@@ -7,6 +7,7 @@ import { Fingerprint } from "../tar/fingerprint.js";
 import { writeFileWhole } from "../transports/file.js";
 import { openImages } from "../transports/open.js";
 import type { StoredImage } from "../transports/storedImage.js";
+import type { UnpackBudget } from "../transports/unpackBudget.js";
 import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./builtImage.js";
 import { imageRoot } from "./imageRoot.js";
@@ -15,6 +16,8 @@ export interface ExportOptions {
   readonly signal?: AbortSignal | undefined;
   /** `name:tag` of the image that is meant where an archive has several; the first unless given. */
   readonly reference?: string | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /**
@@ -40,13 +43,13 @@ export async function exportImage(
 /** The same tar in pieces; each is good until the next one is asked for. */
 export async function* exportPieces(
   image: string | BuiltImage,
-  { signal, reference }: ExportOptions = {},
+  { signal, reference, maxUnpacked }: ExportOptions = {},
 ): AsyncGenerator<Uint8Array> {
   if (typeof image !== "string") {
     yield* rootPieces(image.image, signal);
     return;
   }
-  using images = await openImages(image, { signal });
+  using images = await openImages(image, { signal, maxUnpacked });
   yield* rootPieces(chosen(images.images, image, reference), signal);
 }
 

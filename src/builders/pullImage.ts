@@ -10,6 +10,7 @@ import { writeFileWhole } from "../transports/file.js";
 import { platformAsked } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
 import type { StoredImage } from "../transports/storedImage.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { Fetching } from "./fetching.js";
 import type { OnProgress } from "./progress.js";
 
@@ -33,6 +34,8 @@ export interface PullOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /** An image that has been pulled. */
@@ -67,7 +70,7 @@ export interface PulledImage {
 export async function pullImage(reference: string, options: PullOptions): Promise<PulledImage> {
   requireString(reference, "reference");
   checkOptions(options);
-  const { output, onProgress, tlsVerify, plainHttp, environment } = options;
+  const { output, onProgress, tlsVerify, plainHttp, environment, maxUnpacked } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
@@ -88,7 +91,7 @@ export async function pullImage(reference: string, options: PullOptions): Promis
   // Without it an image for one platform is taken whatever that is.
   const platform = platformAsked(options);
   using images = await openRemoteImages(client, wanted, {
-    ...{ signal, platform, strict: platform !== undefined },
+    ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
     onFetch: fetching.onFetch,
   });
   const { digest, isIndex } = images;
@@ -161,5 +164,6 @@ function checkOptions(options: PullOptions): void {
     tlsVerify: requireBoolean,
     plainHttp: requireBoolean,
     onProgress: requireFunction,
+    maxUnpacked: requireUnpackable,
   });
 }

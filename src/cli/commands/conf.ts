@@ -3,13 +3,14 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
 }
 
 export function conf(io: Io): Command {
-  return command("conf", "the conf.json of an image, from a derivation's attributes")
+  return withUnpackFlag(command("conf", "the conf.json of an image, from a derivation's attributes"))
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
     .requiredOption("-o, --output <FILE>", "where to write it")
     .action(async (attributes: string, options: Options) => {
@@ -17,7 +18,8 @@ export function conf(io: Io): Command {
       const { writeFileWhole } = await import("../../transports/file.js");
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
-      const text = Buffer.from(await layeredConf(attributes, { signal, onProgress }));
+      const { maxUnpacked } = options;
+      const text = Buffer.from(await layeredConf(attributes, { signal, onProgress, maxUnpacked }));
       const pieces = (async function* () {
         yield await Promise.resolve(text);
       })();

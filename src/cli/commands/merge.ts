@@ -3,14 +3,15 @@ import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
   readonly compress?: string;
 }
 
 export function merge(io: Io): Command {
-  return command("merge", "several images in one docker-archive")
+  return withUnpackFlag(command("merge", "several images in one docker-archive"))
     .argument("<ARCHIVE...>", "files, or folders of OCI layouts")
     .requiredOption("-o, --output <FILE>", "where to write it")
     .option("--compress <HOW>", "none, gz or zstd; unless given, what the file's name ends in")
@@ -20,8 +21,8 @@ export function merge(io: Io): Command {
       const compression = compressionFor(options.output, options.compress);
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
-      const { jobs } = options;
-      await using merged = await mergeImages(paths, { signal, onProgress });
+      const { jobs, maxUnpacked } = options;
+      await using merged = await mergeImages(paths, { signal, onProgress, maxUnpacked });
       const size = await writeFileWhole(options.output, merged.pieces(), { compression, signal, jobs });
       finish(`${counted(merged.images.length, "image")}  ${options.output}  ${bytes(size)}`);
     });

@@ -5,8 +5,9 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
 import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions, PlatformFlags, TrustFlags {
+interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
   readonly output: string;
   readonly finalImageName?: string;
   readonly finalImageTag?: string;
@@ -18,21 +19,24 @@ export function pull(io: Io): Command {
     .requiredOption("-o, --output <FILE>", "where to write it")
     .option("--final-image-name <NAME>", "what the archive calls it; as in REF unless given")
     .option("--final-image-tag <TAG>", "REF's tag, or latest, unless given");
-  return withTrustFlags(withPlatformFlags(own)).action(async (reference: string, options: Options) => {
-    const { pullImage } = await import("../../builders/pullImage.js");
-    const { onProgress, finish } = progress(io, options);
-    const { arch, json } = options;
-    const { output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
-    const pulled = await pullImage(reference, {
-      ...{ output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
-      architecture: arch,
-      environment: io.environment,
-      signal: io.signal,
-      onProgress,
-    });
-    finish(`${output}  ${bytes(pulled.size)}`);
-    await io.stdout.write(json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
-  });
+  return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
+    async (reference: string, options: Options) => {
+      const { pullImage } = await import("../../builders/pullImage.js");
+      const { onProgress, finish } = progress(io, options);
+      const { arch, json, maxUnpacked } = options;
+      const { output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
+      const pulled = await pullImage(reference, {
+        ...{ output, os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
+        architecture: arch,
+        environment: io.environment,
+        signal: io.signal,
+        onProgress,
+        maxUnpacked,
+      });
+      finish(`${output}  ${bytes(pulled.size)}`);
+      await io.stdout.write(json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
+    },
+  );
 }
 
 function facts({ path: _path, size: _size, ...rest }: PulledImage): Omit<PulledImage, "path" | "size"> {

@@ -13,10 +13,12 @@ import type { StoredFile } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
 import { type ArchiveMember, StoredLayer } from "../storedLayer.js";
 import { openPlain } from "../unpack.js";
+import { UnpackBudget } from "../unpackBudget.js";
 import { canonicalHeader } from "./memberHeader.js";
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /** An open archive. Its layers can be read until it is closed. */
@@ -33,10 +35,11 @@ export class DockerArchive implements StoredImages {
    * @param path a file, plain or compressed with gzip, zstd, xz or bzip2
    * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_JSON, ERR_PROGRAM, ERR_FILE_WRITE
    */
-  static async open(path: string, { signal }: Options = {}): Promise<DockerArchive> {
-    const file = await openPlain(path, { signal });
+  static async open(path: string, { signal, maxUnpacked }: Options = {}): Promise<DockerArchive> {
+    const budget = UnpackBudget.of(maxUnpacked);
+    const file = await openPlain(path, { signal, budget });
     try {
-      return DockerArchive.in(await ArchiveFiles.index(file, { signal }));
+      return DockerArchive.in(await ArchiveFiles.index(file, { signal }), { maxUnpacked: budget });
     } catch (error) {
       file.close();
       throw error;
@@ -44,8 +47,9 @@ export class DockerArchive implements StoredImages {
   }
 
   /** @throws {LaminixError} ERR_ARCHIVE, ERR_JSON */
-  static in(files: ArchiveFiles): DockerArchive {
-    return new DockerArchive(files.file, new ManifestReader(files).images());
+  static in(files: ArchiveFiles, { maxUnpacked }: Pick<Options, "maxUnpacked"> = {}): DockerArchive {
+    const reader = new ManifestReader(files, UnpackBudget.of(maxUnpacked));
+    return new DockerArchive(files.file, reader.images());
   }
 
   close(): void {
@@ -63,12 +67,14 @@ type Configuration = Pick<StoredImage, "configDigest" | "configFile" | "configBy
 class ManifestReader {
   readonly #files: ArchiveFiles;
   readonly #json: ImageJson;
+  readonly #budget: UnpackBudget;
   readonly #turns = new Turns(1);
   readonly #configurations = new Map<string, Configuration>();
   readonly #members = new Map<string, ArchiveMember>();
 
-  constructor(files: ArchiveFiles) {
+  constructor(files: ArchiveFiles, budget: UnpackBudget) {
     this.#files = files;
+    this.#budget = budget;
     this.#json = new ImageJson(files.file.path, "a docker-archive");
   }
 
@@ -121,6 +127,7 @@ class ManifestReader {
       stored,
       member,
       turns: this.#turns,
+      budget: this.#budget,
     });
   }
 

@@ -6,6 +6,7 @@ import { ImageJson } from "../imageJson.js";
 import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../manifestReader.js";
 import { formatReference, type ImageReference } from "../reference.js";
 import type { StoredImages } from "../storedImage.js";
+import { UnpackBudget } from "../unpackBudget.js";
 import { fetchBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type FetchEvent, LayerTurns, RemoteLayer } from "./layer.js";
@@ -14,6 +15,7 @@ import { getManifest, type Manifest } from "./manifests.js";
 export interface RemoteImageOptions extends ManifestReaderOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onFetch?: ((event: FetchEvent) => void) | undefined;
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 export interface RemoteImages extends StoredImages {
@@ -61,6 +63,7 @@ class RemotePlace implements ManifestPlace {
   readonly #repository: string;
   readonly #root: Manifest;
   readonly #options: RemoteImageOptions;
+  readonly #budget: UnpackBudget;
   readonly #turns = new LayerTurns();
   readonly #layers = new Map<string, RemoteLayer>();
 
@@ -74,6 +77,7 @@ class RemotePlace implements ManifestPlace {
     this.#repository = reference.repository;
     this.#root = root;
     this.#options = options;
+    this.#budget = UnpackBudget.of(options.maxUnpacked);
     this.name = formatReference(reference);
     this.json = new ImageJson(this.name, "an image");
   }
@@ -111,6 +115,7 @@ class RemotePlace implements ManifestPlace {
         diffId,
         onFetch,
         turns: this.#turns,
+        budget: this.#budget,
       });
     this.#layers.set(key, layer);
     return layer;
