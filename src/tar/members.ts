@@ -87,7 +87,7 @@ export function* tarMembers(
           global = new Records(merged(new Map(global.list), records));
           shared = new MemberRecords(NONE, global);
           reader.requireFew(at, global, MAX_ARCHIVE_RECORDS);
-          budget.takeText(global.size + global.list.length * RECORD_ROOM, name);
+          budget.takeText(roomOf(global.list), name);
         } else {
           own = new Records(new Map([...own.list, ...records]));
           reader.requireFew(at, own, MAX_RECORDS);
@@ -203,9 +203,15 @@ export class MemberRecords {
     return this.#own.sparse || this.#archive.sparse;
   }
 
-  /** Bytes of memory that a copy of them takes. */
+  /** Bytes of memory that the member's own take. */
   get room(): number {
-    return (this.#own.list.length + this.#archive.xattrs.length) * RECORD_ROOM + this.#own.size;
+    return roomOf(this.#own.list);
+  }
+
+  /** Bytes of memory that `xattrs` takes, which is the archive's own where there are no others. */
+  get xattrRoom(): number {
+    const { xattrs } = this.#own;
+    return xattrs.length === 0 ? 0 : roomOf(xattrs) + this.#archive.xattrs.length * RECORD_ROOM;
   }
 }
 
@@ -270,6 +276,10 @@ function memberOf(
 
 function sizeOf(records: PaxRecords): number {
   return records.reduce((size, [keyword, value]) => size + keyword.length + value.length, 0);
+}
+
+function roomOf(records: PaxRecords): number {
+  return records.length === 0 ? 0 : sizeOf(records) + records.length * RECORD_ROOM;
 }
 
 /** Records, and later ones in their place. */

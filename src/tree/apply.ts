@@ -49,36 +49,38 @@ export async function applyLayer(
   { whiteouts = "apply", budget = new TarBudget(), signal }: ApplyOptions = {},
 ): Promise<void> {
   const pauses = new Pauses(signal);
-  const layer = new LayerOn(root, tar, name, { whiteouts, budget });
-  const kept: TarMember[] = [];
-  let count = 0;
+  const layer = new LayerOn(root, tar, name, whiteouts);
+  let kept: TarMember[] | undefined = [];
+  let room = 0;
   for (const member of tarMembers(tar, name, budget)) {
     if (pauses.isDue()) await pauses.take();
+    budget.takeText(member.pax.xattrRoom, name);
     if (whiteouts === "apply") layer.takeAway(member);
-    if (count++ < MAX_KEPT) kept.push(member);
+    room += MEMBER_ROOM + member.name.length + member.linkname.length + member.pax.room;
+    if (room > MAX_ROOM) kept = undefined;
+    kept?.push(member);
   }
-  for (const member of count <= MAX_KEPT ? kept : tarMembers(tar, name)) {
+  for (const member of kept ?? tarMembers(tar, name)) {
     if (pauses.isDue()) await pauses.take();
     layer.put(member);
   }
 }
 
-/** Members that wait in memory; what is more than that is read a second time. */
-const MAX_KEPT = 100_000;
-
-type LayerOptions = Required<Pick<ApplyOptions, "whiteouts" | "budget">>;
+/** Bytes of memory that a member takes, and that all may take that wait; a layer with more is read a second time. */
+const MEMBER_ROOM = 256;
+const MAX_ROOM = 32 << 20;
 
 class LayerOn {
   readonly #root: FolderNode;
   readonly #tar: RandomAccess;
   readonly #name: string;
-  readonly #options: LayerOptions;
+  readonly #whiteouts: ApplyOptions["whiteouts"];
   /** Links that this layer has. */
   readonly #links = new Set<TreeNode>();
   readonly #attributes = new Map<string, Attributes>();
 
-  constructor(root: FolderNode, tar: RandomAccess, name: string, options: LayerOptions) {
-    this.#options = options;
+  constructor(root: FolderNode, tar: RandomAccess, name: string, whiteouts: ApplyOptions["whiteouts"]) {
+    this.#whiteouts = whiteouts;
     this.#root = root;
     this.#tar = tar;
     this.#name = name;
@@ -97,7 +99,7 @@ class LayerOn {
   put(member: TarMember): void {
     const { parts, last } = this.#split(member);
     const isNotFile = last.startsWith(WHITEOUT) || parts[0]?.startsWith(AUFS);
-    if (this.#options.whiteouts === "apply" && isNotFile) return;
+    if (this.#whiteouts === "apply" && isNotFile) return;
     if (last === "") {
       if (member.type === "directory") this.#root.attributes = this.#attributesOf(member);
       return;
@@ -193,7 +195,6 @@ class LayerOn {
       ...(xattrs.length > 0 && { xattrs }),
     };
     if (xattrs.length === 0) this.#attributes.set(key, attributes);
-    else this.#options.budget.takeText(pax.room, this.#name);
     return attributes;
   }
 
