@@ -1,10 +1,16 @@
 /** What strangers wrote is read within bounds of memory, wherever it stands. */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GraphStore, streamLayeredImage } from "../../dist/index.js";
+import { parseSpec } from "../../src/builders/specFile.js";
 import { exportPieces } from "../../src/builders/exportImage.js";
 import { openImages } from "../../src/transports/open.js";
 import { UnpackBudget } from "../../src/transports/unpackBudget.js";
@@ -294,4 +300,56 @@ describe("--max-unpacked (maxUnpacked)", () => {
     expect(result.stderr).toContain("ERR_ARCHIVE");
     expect([readdirSync(temporary), existsSync(output)]).toEqual([[], false]);
   });
+});
+
+test("a spec may have a file of fifty megabytes in it", async () => {
+  const text = 'line "1"\n'.repeat(5_000_000);
+  const spec = parseSpec(JSON.stringify({ name: "it", contents: [{ files: { "/big": { text } } }] }), "it");
+  await using image = await streamLayeredImage(spec, { store: GraphStore.parse("[]", "nothing") });
+  let size = 0;
+  for await (const piece of image.pieces()) size += piece.length;
+  expect(size).toBeGreaterThan(text.length);
+});
+
+test("a process that reads a layer of half a million files ends when it is told to, and leaves nothing", async () => {
+  const chunk = Buffer.concat(Array.from({ length: 1 << 12 }, (_, i) => member(`f${String(i)}`)));
+  const times = 128;
+  const hash = createHash("sha256");
+  for (let i = 0; i < times; i++) hash.update(chunk);
+  const config = JSON.stringify({
+    ...{ os: "linux", architecture: "amd64" },
+    rootfs: { diff_ids: [`sha256:${hash.digest("hex")}`] },
+  });
+  const packed = gzipSync(chunk);
+  const archive = await tarOf([
+    { name: "config", body: config },
+    { name: "layer", body: Buffer.concat(Array.from({ length: times }, () => packed)) },
+    {
+      name: "manifest.json",
+      body: JSON.stringify([{ Config: "config", RepoTags: null, Layers: ["layer"] }]),
+    },
+  ]);
+  const temporary = folder.join("signalled");
+  mkdirSync(temporary);
+  const output = folder.join("signalled.tar");
+  const args = ["export", written("files.tar", archive), "-o", output];
+  const child = spawn(process.execPath, [path.join(projectRoot, "dist/cli/bin.js"), ...args], {
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: "ignore",
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  const ended = once(child, "exit");
+  const isUnpacked = (): boolean =>
+    readdirSync(`/proc/${String(child.pid)}/fd`).some((fd) => {
+      const stats = statSync(`/proc/${String(child.pid)}/fd/${fd}`, { throwIfNoEntry: false });
+      return stats?.isFile() === true && stats.nlink === 0 && stats.size === chunk.length * times;
+    });
+  while (!isUnpacked()) await sleep(20);
+  // By then it reads the names.
+  await sleep(300);
+  child.kill("SIGTERM");
+  expect(await ended).toEqual([143, null]);
+  expect([readdirSync(temporary), existsSync(output)]).toEqual([[], false]);
+  expect(readdirSync(folder.path).filter((name) => name.includes("partial"))).toEqual([]);
 });
