@@ -229,7 +229,7 @@ describeWith(["xz", "zstd"], "data that takes more memory than there is for it",
   });
 
   test("is none that programs write at their usual levels", async () => {
-    const { stdout } = await mustRun("xz", ["-9", "-c"], { input: plain });
-    expect(await unpack(stdout, "xz")).toEqual(plain);
+    const { stdout } = await mustRun("xz", ["-9", "-c"], { input: "some text" });
+    expect((await unpack(stdout, "xz")).toString()).toBe("some text");
   });
 });
