@@ -72,6 +72,7 @@ export {
 export { pushImageIndex, type PushImageIndexOptions } from "./builders/pushImageIndex.js";
 export type { PushImageOptions } from "./builders/pushOptions.js";
 export { exportImage, type ExportOptions } from "./builders/exportImage.js";
+export { UnpackBudget } from "./transports/unpackBudget.js";
 export type { Acceleration, Isolation, RootScriptOptions } from "./builders/runAsRoot.js";
 export type { SingleLayerSpec } from "./builders/singleLayerSpec.js";
 export { streamLayeredImage } from "./builders/streamLayeredImage.js";

@@ -57,10 +57,10 @@ export async function assemble(
   { owner, begin }: Builder,
   options: BuildOptions,
 ): Promise<BuiltImage> {
-  const { signal, store = nixStore, onProgress, registries, runAsRoot } = options;
+  const { signal, store = nixStore, onProgress, registries, runAsRoot, maxUnpacked } = options;
   const { iso: created } = parseTime(asked.created, "created");
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
-  const base = await Base.of(asked, { signal, registries, onProgress });
+  const base = await Base.of(asked, { signal, registries, onProgress, maxUnpacked });
   const spec = base?.platformFor(asked, given) ?? asked;
   let parts: ImageParts | undefined;
   try {

@@ -11,12 +11,15 @@ import { baseName } from "../store/storePath.js";
 import { platformOf } from "../transports/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../transports/reference.js";
 import type { StoredImage, StoredImages } from "../transports/storedImage.js";
+import { TarBudget } from "../tar/tarBudget.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
 import type { BuildOptions } from "./buildOptions.js";
 import { Fetching } from "./fetching.js";
 import type { ImageSpec, ResolvedSpec } from "./spec.js";
+
+type BaseOptions = Pick<BuildOptions, "signal" | "registries" | "onProgress" | "maxUnpacked">;
 
 export class Base implements Disposable {
   readonly image: StoredImage;
@@ -38,14 +41,14 @@ export class Base implements Disposable {
    */
   static async of(
     { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
-    { signal, registries, onProgress }: Pick<BuildOptions, "signal" | "registries" | "onProgress">,
+    { signal, registries, onProgress, maxUnpacked }: BaseOptions,
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
     const { openImages } = await import("../transports/open.js");
     const fetching = new Fetching(onProgress);
     const { onFetch } = fetching;
     const platform = { os: "linux", architecture, variant };
-    const images = await openImages(fromImage, { signal, platform, registries, onFetch });
+    const images = await openImages(fromImage, { signal, platform, registries, onFetch, maxUnpacked });
     const [image] = images.images as readonly [StoredImage];
     const isShallow = fromImage.startsWith(DOCKER);
     try {
@@ -114,10 +117,12 @@ export class Base implements Disposable {
 
   async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
     const root = emptyRoot();
+    const budget = new TarBudget();
     for (const layer of this.image.layers) {
       signal?.throwIfAborted();
       // Its bytes are checked when they are passed on.
-      applyLayer(root, await layer.stored({ signal, trusted: true }), layer.sources.join(" "));
+      const tar = await layer.stored({ signal, trusted: true });
+      await applyLayer(root, tar, layer.sources.join(" "), { budget, signal });
     }
     return root;
   }

@@ -31,7 +31,7 @@ const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "
 
 export interface ImageIndexOptions extends Pick<
   BuildFileOptions,
-  "signal" | "onProgress" | "jobs" | "cache" | "registries"
+  "signal" | "onProgress" | "jobs" | "cache" | "registries" | "maxUnpacked"
 > {
   /** The folder, or the file. */
   readonly output: string;
@@ -81,7 +81,9 @@ export async function writeImageIndex(
 ): Promise<ImageIndexFile> {
   const { signal, jobs, layerCompression = "gz", registries } = options;
   requireLevel(options.layerCompressionLevel, layerCompression);
-  using carried = await CarriedImages.of(images, { signal, platform: "all", kept: ["oci"], registries });
+  const { maxUnpacked } = options;
+  const opening = { signal, platform: "all", kept: ["oci"], registries, maxUnpacked } as const;
+  using carried = await CarriedImages.of(images, opening);
   const all = carried.images;
   const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
   const entry: CarriedIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };

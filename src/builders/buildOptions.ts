@@ -14,6 +14,7 @@ import { DigestCache } from "../image/digestCache.js";
 import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../vm/rootScript.js";
 import type { OnProgress } from "./progress.js";
 import type { Registries } from "../transports/registry/registries.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import type { StoreSource } from "./source.js";
 
 export interface BuildOptions {
@@ -25,6 +26,8 @@ export interface BuildOptions {
   readonly jobs?: number | undefined;
   /** How registries are asked, of a base or previous images in one; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
   /** Remembers what layers hash to; `false` for none. */
   readonly cache?: DigestCache | false | undefined;
   /** How a script that the spec has in `runAsRoot` is run. */
@@ -43,6 +46,7 @@ export function checkBuildOptions(options: BuildOptions): void {
       requireCount(value, argument);
       if (value === 0) throw new ArgumentError(argument, "a whole number from 1 up", value);
     },
+    maxUnpacked: requireUnpackable,
     runAsRoot: (value, argument) => {
       requireOptions(value, argument);
       checkGiven(value, argument, {

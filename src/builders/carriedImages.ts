@@ -4,6 +4,7 @@ import type { ManifestFormat } from "../image/mediaTypes.js";
 import { carriedAsStored, type CarriedImage, carriedImage } from "../transports/imageContents.js";
 import { openImages, type OpenOptions } from "../transports/open.js";
 import type { StoredImages } from "../transports/storedImage.js";
+import { UnpackBudget } from "../transports/unpackBudget.js";
 import { BuiltImage } from "./builtImage.js";
 
 export interface CarriedImagesOptions extends OpenOptions {
@@ -37,12 +38,13 @@ export class CarriedImages implements Disposable {
     options: CarriedImagesOptions,
   ): Promise<CarriedImages> {
     const { format, kept } = options;
+    const opening = { ...options, maxUnpacked: UnpackBudget.of(options.maxUnpacked) };
     const opened: StoredImages[] = [];
     const all: CarriedImage[] = [];
     try {
       for (const image of images) {
         if (typeof image === "string") {
-          const stored = await openImages(image, options);
+          const stored = await openImages(image, opening);
           opened.push(stored);
           all.push(...stored.images.map((each) => carriedAsStored(each, each.references, kept)));
         } else all.push(carriedImage(image.image, [image.reference], format));

@@ -28,11 +28,11 @@ export async function compareLayers(
 ): Promise<LayersComparison> {
   return withPlanning(spec, options, async ({ spec: resolved, parts, baseLayers }) => {
     const graph = graphOf(parts.closure, [], parts.inBase);
-    const { signal, registries } = options;
-    const weights = (await weighing(resolved, { signal, registries }))(graph);
+    const { signal, registries, maxUnpacked } = options;
+    const weights = (await weighing(resolved, { signal, registries, maxUnpacked }))(graph);
     const rows: (StrategyMeasure & Measure)[] = [];
     const add = async (strategy: StrategyMeasure["strategy"], asked: typeof resolved): Promise<void> => {
-      const layering = await layeringOf(asked, baseLayers, { signal, registries });
+      const layering = await layeringOf(asked, baseLayers, { signal, registries, maxUnpacked });
       const plan = await planLayersOf(asked, parts, layering);
       rows.push({ strategy, layers: plan.length, ...measure(graph, plan, weights) });
     };

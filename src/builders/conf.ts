@@ -5,12 +5,13 @@
 import { z } from "zod";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { parsePlainJson } from "../files/jsonBudget.js";
 import { readText } from "../files/readText.js";
 import { inheritConfig } from "../image/inherit.js";
 import { formatJson, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import { unixTime, parseTime } from "../image/time.js";
 import type { LayerPlan } from "../layering/graph.js";
-import { GraphStore } from "../store/graphStore.js";
+import { GraphStore, graphBudget } from "../store/graphStore.js";
 import { baseName, checkStoreDir, hashPart, toStorePath } from "../store/storePath.js";
 import { Base } from "./base.js";
 import { type Layering, layeringOf, type LayeringOptions } from "./layering.js";
@@ -53,7 +54,7 @@ type ImageAttributes = z.output<typeof attributesSchema>["image"];
  * @throws {LaminixError} ERR_SPEC, ERR_JSON, ERR_GRAPH, ERR_LAYER_BUDGET, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_FILE_READ
  */
 export async function layeredConf(file: string, options: LayeringOptions = {}): Promise<string> {
-  const { signal } = options;
+  const { signal, maxUnpacked } = options;
   requireString(file, "file");
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
@@ -61,7 +62,7 @@ export async function layeredConf(file: string, options: LayeringOptions = {}): 
   const architecture = architectureIn(described, image.baseJson);
   const platform = { architecture, variant: undefined };
   // Of a base that is for several platforms, the one that the image is for.
-  using base = await Base.of({ fromImage: image.fromImage, ...platform }, { signal });
+  using base = await Base.of({ fromImage: image.fromImage, ...platform }, { signal, maxUnpacked });
   const inBase = (await base?.storeNames(storeDir, signal)) ?? new Set();
   const layering = await layeringOf({ ...image, ...platform }, base?.image.layers.length ?? 0, options);
   const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, layering);
@@ -129,8 +130,9 @@ function readAttributes(file: string): z.output<typeof attributesSchema> {
   const text = readText(file);
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parsePlainJson(text, file, graphBudget());
   } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_JSON", `${file} is not JSON`, { cause, details: { path: file } });
   }
   const result = attributesSchema.safeParse(document);

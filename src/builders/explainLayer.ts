@@ -34,9 +34,15 @@ export async function explainLayer(
     const plan = await planLayersOf(resolved, parts, layering);
     const graph = graphOf(closure, [], inBase);
     const found = closure.get(toStorePath(path, parts.storeDir));
-    const { signal, registries } = options;
+    const { signal, registries, maxUnpacked } = options;
     const explanation =
-      found && explain(graph, plan, found.path, (await weighing(resolved, { signal, registries }))(graph));
+      found &&
+      explain(
+        graph,
+        plan,
+        found.path,
+        (await weighing(resolved, { signal, registries, maxUnpacked }))(graph),
+      );
     const content = plannedLayers(plan, closure)[(explanation?.layer ?? 0) - 1];
     if (found && explanation && content)
       return {

@@ -8,6 +8,7 @@ import { Fingerprint } from "../tar/fingerprint.js";
 import { writeArchive } from "../transports/file.js";
 import { openImages } from "../transports/open.js";
 import type { StoredImage } from "../transports/storedImage.js";
+import type { UnpackBudget } from "../transports/unpackBudget.js";
 import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./builtImage.js";
 import { imageRoot } from "./imageRoot.js";
@@ -16,11 +17,14 @@ export interface ExportOptions {
   readonly signal?: AbortSignal | undefined;
   /** `name:tag` of the image that is meant where an archive has several; the first unless given. */
   readonly reference?: string | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /**
  * Writes the root that a container of the image would have, whiteouts applied, as an uncompressed tar: names in order,
- * owners, modes, times and attributes as in the layers, a hard link as a file of its own. No root, no virtual machine.
+ * owners, modes, times and attributes as in the layers; of hard links to one file the first is the file. No root, no
+ * virtual machine.
  * @param image a docker-archive or an OCI layout on this disk, or an image that was built here
  * @returns the file's size in bytes
  * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_UNSUPPORTED, and what opening the
@@ -41,13 +45,13 @@ export async function exportImage(
 /** The same tar in pieces; each is good until the next one is asked for. */
 export async function* exportPieces(
   image: string | BuiltImage,
-  { signal, reference }: ExportOptions = {},
+  { signal, reference, maxUnpacked }: ExportOptions = {},
 ): AsyncGenerator<Uint8Array> {
   if (typeof image !== "string") {
     yield* rootPieces(image.image, signal);
     return;
   }
-  using images = await openImages(image, { signal });
+  using images = await openImages(image, { signal, maxUnpacked });
   yield* rootPieces(chosen(images.images, image, reference), signal);
 }
 
@@ -61,7 +65,7 @@ async function* rootPieces(
   };
   try {
     const root = await imageRoot(image, { signal, adopt });
-    yield* treePieces(root, { mtime: STORE_TIME, signal, fingerprint: new Fingerprint() });
+    yield* treePieces(root, { mtime: STORE_TIME, signal, hardLinks: "keep", fingerprint: new Fingerprint() });
   } finally {
     for (const resource of resources) resource[Symbol.dispose]();
   }

@@ -1,6 +1,7 @@
 /** The root file system that an image's layers add up to. */
 import type { Image } from "../image/image.js";
 import { layerBytes } from "../transports/layerBytes.js";
+import { TarBudget } from "../tar/tarBudget.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";
 
@@ -19,9 +20,11 @@ export async function imageRoot(
   options: RootOptions,
 ): Promise<FolderNode> {
   const root = emptyRoot();
+  const budget = new TarBudget();
   for (const [i, layer] of layers.entries()) {
     options.signal?.throwIfAborted();
-    applyLayer(root, await layerBytes(layer, options), `layer ${String(i + 1)} of ${String(layers.length)}`);
+    const name = `layer ${String(i + 1)} of ${String(layers.length)}`;
+    await applyLayer(root, await layerBytes(layer, options), name, { budget, signal: options.signal });
   }
   return root;
 }

@@ -5,6 +5,7 @@ import { layerBudget, STRATEGIES } from "../layering/plan.js";
 import type { Closure } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
 import type { Registries } from "../transports/registry/registries.js";
+import type { UnpackBudget } from "../transports/unpackBudget.js";
 import type { PlanningKeys } from "./balancedLayering.js";
 import type { OnProgress } from "./progress.js";
 import type { ResolvedSpec } from "./spec.js";
@@ -28,6 +29,8 @@ export interface LayeringOptions {
   readonly onProgress?: OnProgress | undefined;
   /** How registries are asked, of previous images in one; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /**

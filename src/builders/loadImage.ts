@@ -5,6 +5,7 @@ import { type Engine, engineHost, ENGINES } from "../transports/engine/host.js";
 import type { SentImage } from "../transports/engine/sendImage.js";
 import type { CarriedImage } from "../transports/imageContents.js";
 import { isTagged } from "../transports/reference.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { BuiltImage } from "./builtImage.js";
 import { CarriedImages } from "./carriedImages.js";
 import type { OnProgress } from "./progress.js";
@@ -18,6 +19,8 @@ export interface LoadOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /** What an engine has now. */
@@ -46,14 +49,14 @@ export async function loadImage(
   options: LoadOptions = {},
 ): Promise<LoadedImages> {
   checkArguments(image, options);
-  const { signal, engine, host, environment = process.env, onProgress } = options;
+  const { signal, engine, host, environment = process.env, onProgress, maxUnpacked } = options;
   // Loaded for those who need it: most of a short program's time is loading.
   const { EngineClient } = await import("../transports/engine/client.js");
   await using client = new EngineClient(engineHost({ engine, host, environment }));
   const { Registries } = await import("../transports/registry/registries.js");
   await using registries = new Registries({ environment });
   // Layers go into an engine plain, so that no manifest can be kept.
-  using carried = await CarriedImages.of([image], { signal, registries, kept: [] });
+  using carried = await CarriedImages.of([image], { signal, registries, maxUnpacked, kept: [] });
   const { engineWay } = await import("../transports/engine/ways.js");
   const { sendImage } = await import("../transports/engine/sendImage.js");
   const way = await engineWay(client, { signal });
@@ -105,5 +108,6 @@ function checkArguments(image: string | BuiltImage, options: LoadOptions): void 
       requireOptions(value, argument);
     },
     onProgress: requireFunction,
+    maxUnpacked: requireUnpackable,
   });
 }

@@ -7,11 +7,14 @@ import { type FinishedImage, writeImages } from "../transports/dockerArchive/wri
 import { openImages } from "../transports/open.js";
 import { isTagged, wholeReference } from "../transports/reference.js";
 import type { ReadyLayer, StoredImage, StoredImages } from "../transports/storedImage.js";
+import { requireUnpackable, UnpackBudget } from "../transports/unpackBudget.js";
 import type { OnProgress } from "./progress.js";
 
 export interface MergeOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /** Images that are ready to be read as one archive, until they are closed. */
@@ -99,10 +102,12 @@ export async function mergeImages(
 ): Promise<MergedImages> {
   requireStrings(paths, "paths");
   requireOptions(options);
-  checkGiven(options, "options", { onProgress: requireFunction });
+  checkGiven(options, "options", { onProgress: requireFunction, maxUnpacked: requireUnpackable });
   const sources: StoredImages[] = [];
   try {
-    for (const path of paths) sources.push(await openImages(path, options));
+    const { signal, maxUnpacked } = options;
+    const opening = { signal, maxUnpacked: UnpackBudget.of(maxUnpacked) };
+    for (const path of paths) sources.push(await openImages(path, opening));
     return new MergedImages(sources, options);
   } catch (error) {
     for (const source of sources) source.close();

@@ -1,6 +1,6 @@
 /** The `layeringPipeline` of a spec, which is written in it or in a file of its own, and the layers that it makes. */
-import { readFile } from "node:fs/promises";
 import { LaminixError } from "../errors.js";
+import { readTextSoon } from "../files/readText.js";
 import { parseJson, toJs } from "../image/json.js";
 import { graphOf } from "../layering/graph.js";
 import { oversights } from "../layering/pipeline/oversights.js";
@@ -28,9 +28,10 @@ async function textOf(
   { signal }: { readonly signal?: AbortSignal | undefined },
 ): Promise<string> {
   try {
-    return await readFile(file, { encoding: "utf8", signal });
+    return await readTextSoon(file, { signal });
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_FILE_READ", `${file}, the layering pipeline, cannot be read`, {
       cause,
       details: { path: file },

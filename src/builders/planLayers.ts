@@ -15,7 +15,10 @@ export interface LayersPlan {
   readonly layers: readonly PlannedLayer[];
 }
 
-export type PlanningOptions = Pick<BuildOptions, "store" | "signal" | "onProgress" | "registries">;
+export type PlanningOptions = Pick<
+  BuildOptions,
+  "store" | "signal" | "onProgress" | "registries" | "maxUnpacked"
+>;
 
 /** What layers are planned from. */
 export interface Planning {
@@ -46,13 +49,13 @@ export async function withPlanning<T>(
   use: (planning: Planning) => Promise<T>,
 ): Promise<T> {
   checkBuildOptions(options);
-  const { store = nixStore, signal, onProgress, registries } = options;
+  const { store = nixStore, signal, onProgress, registries, maxUnpacked } = options;
   const asked = resolveSpec(spec);
   const { seconds: mtime } = parseTime(asked.mtime, "mtime");
   using base = await Base.of(asked, options);
   const resolved = base?.platformFor(asked, spec) ?? asked;
   const baseLayers = base?.image.layers.length ?? 0;
-  const layering = await layeringOf(resolved, baseLayers, { signal, onProgress, registries });
+  const layering = await layeringOf(resolved, baseLayers, { signal, onProgress, registries, maxUnpacked });
   await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });
   return await use({ spec: resolved, parts, baseLayers, layering });
 }

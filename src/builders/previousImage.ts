@@ -41,14 +41,16 @@ export async function planOfImage(
   name: string,
   key: string,
   { name: called, architecture, variant }: PlannedImage,
-  { signal, registries, onProgress }: LayeringOptions,
+  { signal, registries, onProgress, maxUnpacked }: LayeringOptions,
 ): Promise<StorePath[][]> {
   // The readers are loaded for those who need them.
   const { openImages } = await import("../transports/open.js");
   const platform = { os: "linux", architecture, variant };
-  using opened = await openImages(name, { signal, platform, registries }).catch((error: unknown) => {
-    throw explained(error, name, key);
-  });
+  using opened = await openImages(name, { signal, platform, registries, maxUnpacked }).catch(
+    (error: unknown) => {
+      throw explained(error, name, key);
+    },
+  );
   const hint = "copy one of them out, as by skopeo copy docker-archive:FILE:NAME:TAG oci:FOLDER";
   const all = distinct(opened.images);
   const { configFile, layers } = ofThatName(all, { name: called, where: name, key, hint });

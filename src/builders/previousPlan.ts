@@ -1,7 +1,8 @@
 /** Plans of images that were there before: as `laminix layers --json` prints them, or as the images tell them. */
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { LaminixError } from "../errors.js";
+import { parsePlainJson } from "../files/jsonBudget.js";
+import { readTextSoon } from "../files/readText.js";
 import type { Graph } from "../layering/graph.js";
 import type { PreviousLayer } from "../layering/balanced/previous.js";
 import type { StorePath } from "../store/storePath.js";
@@ -73,15 +74,17 @@ export async function jsonOf(
   const about = { details: { path: given }, ...(hint !== undefined && { hint }) };
   let text: string;
   try {
-    text = await readFile(given, { encoding: "utf8", signal });
+    text = await readTextSoon(given, { signal });
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof LaminixError) throw cause;
     const message = `${given}, named by ${key}, cannot be read`;
     throw new LaminixError("ERR_FILE_READ", message, { cause, ...about });
   }
   try {
-    return JSON.parse(text);
+    return parsePlainJson(text, given);
   } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_JSON", `${given}, named by ${key}, is not ${form}`, { cause, ...about });
   }
 }

@@ -11,6 +11,7 @@ import { writeArchive } from "../transports/file.js";
 import { platformAsked } from "../transports/platform.js";
 import { isTagged, parseReference } from "../transports/reference.js";
 import type { StoredImage } from "../transports/storedImage.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { Fetching } from "./fetching.js";
 import type { OnProgress } from "./progress.js";
 
@@ -37,6 +38,8 @@ export interface PullOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /** An image that has been pulled. */
@@ -81,7 +84,7 @@ export async function pullTo(
   reference: string,
   options: Omit<PullOptions, "output">,
 ): Promise<PulledImage> {
-  const { onProgress, tlsVerify, plainHttp, environment } = options;
+  const { onProgress, tlsVerify, plainHttp, environment, maxUnpacked } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
@@ -102,7 +105,7 @@ export async function pullTo(
   // Without it an image for one platform is taken whatever that is.
   const platform = platformAsked(options);
   using images = await openRemoteImages(client, wanted, {
-    ...{ signal, platform, strict: platform !== undefined },
+    ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
     onFetch: fetching.onFetch,
   });
   const { digest, isIndex } = images;
@@ -175,5 +178,6 @@ function checkOptions(options: PullOptions): void {
     tlsVerify: requireBoolean,
     plainHttp: requireBoolean,
     onProgress: requireFunction,
+    maxUnpacked: requireUnpackable,
   });
 }

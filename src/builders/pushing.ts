@@ -61,8 +61,10 @@ export async function pushing<T>(
 /** An image keeps its manifest unless another is asked for. */
 function openingOf(asked: PushImageOptions, registries: Registries): CarriedImagesOptions {
   const { signal, platform, manifestFormat: format, layerCompression, layerCompressionLevel } = asked;
+  const { maxUnpacked } = asked;
   const isRemade = [format, layerCompression, layerCompressionLevel].some((each) => each !== undefined);
-  return { signal, registries, platform: platform ?? "all", format, kept: isRemade ? [] : MANIFEST_FORMATS };
+  const kept = isRemade ? [] : MANIFEST_FORMATS;
+  return { signal, registries, platform: platform ?? "all", format, kept, maxUnpacked };
 }
 
 /** How layers are carried: as was asked for, and otherwise as the one image that was built says. */

@@ -43,9 +43,10 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
   requireString(file, "file");
   checkBuildOptions(options);
   if (options.repoTag !== undefined) requireString(options.repoTag, "options.repoTag");
-  const { signal, onProgress } = options;
+  const { signal, onProgress, maxUnpacked } = options;
   const conf = readConf(file);
-  const base = conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, signal);
+  const base =
+    conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, { signal, maxUnpacked });
   const top =
     conf.customisationLayer === undefined
       ? undefined
@@ -83,9 +84,12 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
 }
 
 /** The reader is loaded for those who need it: most images have no base. */
-async function openArchive(path: string, signal: AbortSignal | undefined): Promise<DockerArchive> {
+async function openArchive(
+  path: string,
+  options: Pick<BuildOptions, "signal" | "maxUnpacked">,
+): Promise<DockerArchive> {
   const { DockerArchive } = await import("../transports/dockerArchive/read.js");
-  return DockerArchive.open(path, { signal });
+  return DockerArchive.open(path, options);
 }
 
 interface Conf {

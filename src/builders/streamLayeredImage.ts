@@ -18,13 +18,18 @@ import { type ImageSpec, resolveSpec } from "./spec.js";
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
   checkBuildOptions(options);
-  const { signal, onProgress, registries } = options;
+  const { signal, onProgress, registries, maxUnpacked } = options;
   return assemble(
     resolveSpec(spec),
     spec,
     {
       begin: async (resolved, baseLayers) => {
-        const layering = await layeringOf(resolved, baseLayers, { signal, onProgress, registries });
+        const layering = await layeringOf(resolved, baseLayers, {
+          signal,
+          onProgress,
+          registries,
+          maxUnpacked,
+        });
         return async (assembly) => {
           const { parts } = assembly;
           const plan = await planLayersOf(resolved, parts, layering);

@@ -18,7 +18,10 @@ import { followed, isSpec } from "./paths.js";
 export const SPEC_OR_PATHS_OR_ARCHIVE =
   "a spec in JSON, store paths that become the contents, or an archive or a layout that holds images";
 
-export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | "registries"> {
+export interface ImageArgumentOptions extends Pick<
+  BuildOptions,
+  "onProgress" | "registries" | "maxUnpacked"
+> {
   /** Adds to the spec what more flags say. */
   readonly describe?: (spec: ImageSpec) => ImageSpec;
 }
@@ -34,7 +37,7 @@ export async function withImage<T>(
   io: Io,
   args: readonly string[],
   options: CommonOptions & ImageFlags & Pick<LayerFlags, "annotation">,
-  { onProgress, registries, describe = (spec) => spec }: ImageArgumentOptions,
+  { onProgress, registries, maxUnpacked, describe = (spec) => spec }: ImageArgumentOptions,
   use: (image: string | BuiltImage) => Promise<T>,
 ): Promise<T> {
   const finished = finishedImage(args);
@@ -47,7 +50,9 @@ export async function withImage<T>(
   return withStore(options, async (store) => {
     const spec = describe(await specFrom(args, options, store, io));
     const { signal } = io;
-    await using image = await streamLayeredImage(spec, { store, signal, jobs, onProgress, registries });
+    await using image = await streamLayeredImage(spec, {
+      ...{ store, signal, jobs, onProgress, registries, maxUnpacked },
+    });
     return await use(image);
   });
 }

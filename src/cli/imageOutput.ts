@@ -9,8 +9,9 @@ import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { imageOutputAt } from "./outputs.js";
 import { progress } from "./progress.js";
+import type { UnpackFlag } from "./unpackFlag.js";
 
-export type OutputOptions = CommonOptions & ImageFlags & FormatFlags;
+export type OutputOptions = CommonOptions & ImageFlags & FormatFlags & UnpackFlag;
 
 /**
  * @param args a spec's file, or paths
@@ -23,14 +24,14 @@ export async function writeImage(
   make: (spec: ImageSpec, options: BuildOptions) => Promise<BuiltImage>,
 ): Promise<void> {
   const { writeImageFile } = await import("../builders/imageFile.js");
-  const { format, jobs } = options;
+  const { format, jobs, maxUnpacked } = options;
   const { signal } = io;
   await using output = await imageOutputAt(options, io);
   const { onProgress, finish } = progress(io, options);
   await withStore(options, async (store) => {
     const spec = withFormatKeys(await specFrom(args, options, store, io), options);
     const compression = await archiveCompression(options, spec);
-    await using image = await make(spec, { store, signal, jobs, onProgress });
+    await using image = await make(spec, { store, signal, jobs, onProgress, maxUnpacked });
     const { size } = await writeImageFile(image, output, { format, signal, jobs }, compression);
     finish(`${image.reference}  ${output.path}  ${bytes(size)}`);
   });

@@ -15,10 +15,29 @@ export type Compression = (typeof COMPRESSIONS)[number];
  * are also what most of the world trusts with its archives. So these three are programs.
  */
 const failure = { code: "ERR_COMPRESSION", message: "the data is damaged" } as const;
+const needsMemory = {
+  code: "ERR_COMPRESSION",
+  message: "the data takes too much memory to be unpacked",
+  hint: "compress it with a smaller dictionary (xz: up to 128 MiB) or window (zstd: without --long, or up to --long=27)",
+} as const;
 const programs: Readonly<Record<"bzip2" | "xz" | "zstd", FilterProgram>> = {
   bzip2: { program: "bzip2", args: ["-dc"], package: "bzip2", failure },
-  xz: { program: "xz", args: ["-dc"], package: "xz-utils", failure },
-  zstd: { program: "zstd", args: ["-dc"], package: "zstd", failure },
+  xz: {
+    program: "xz",
+    // Files of `xz -9` take 65 MiB.
+    args: ["-dc", "--memlimit-decompress=160MiB"],
+    package: "xz-utils",
+    failure,
+    others: [[/memory usage limit/i, needsMemory]],
+  },
+  zstd: {
+    program: "zstd",
+    // What all decoders have to accept is 8 MiB (RFC 8878, 3.1.1.1.2); files of `zstd --ultra -22` take 128 MiB.
+    args: ["-dc", "--memory=128MB"],
+    package: "zstd",
+    failure,
+    others: [[/window size larger|too much memory|requires .* memory|Use --long=/i, needsMemory]],
+  },
 };
 
 /** Bytes that a decoder hands over at once. */

@@ -11,7 +11,15 @@ export interface FilterProgram {
   /** Debian's name of the package that has it. */
   readonly package: string;
   /** What its failure means. */
-  readonly failure: { readonly code: ErrorCode; readonly message: string };
+  readonly failure: Failure;
+  /** What it means when it says something special. */
+  readonly others?: readonly (readonly [said: RegExp, failure: Failure])[];
+}
+
+interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
 }
 
 interface Ending {
@@ -82,7 +90,7 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<Ending> {
 }
 
 function problemOf(
-  { program, package: debian, failure }: FilterProgram,
+  { program, package: debian, failure, others = [] }: FilterProgram,
   { error, code, signal }: Ending,
   said: string,
   whole: boolean,
@@ -96,7 +104,9 @@ function problemOf(
   }
   if (code === 0 && said === "" && whole) return undefined;
   const ending = `${program} ended with ${signal ?? String(code)}`;
-  return new LaminixError(failure.code, `${failure.message}: ${said === "" ? ending : said}`, {
+  const { code: meaning, message, hint } = others.find(([each]) => each.test(said))?.[1] ?? failure;
+  return new LaminixError(meaning, `${message}: ${said === "" ? ending : said}`, {
     details: { program, exitCode: code, signal },
+    ...(hint !== undefined && { hint }),
   });
 }

@@ -4,6 +4,7 @@
  * that is what the configurations of Nix's images are written with.
  */
 import { LaminixError } from "../errors.js";
+import { endOfString, JsonBudget, MAX_JSON_DEPTH } from "../files/jsonBudget.js";
 
 export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject;
 export type JsonObject = ReadonlyMap<string, Json>;
@@ -25,26 +26,41 @@ export class JsonNumber {
   }
 }
 
-/** Deeper than this is not a document but an attack on the stack. */
-const MAX_DEPTH = 500;
+/** Characters of a number; Python reads no longer ones either (`sys.set_int_max_str_digits`). */
+const MAX_NUMBER = 4300;
 
 /**
  * @param name what the text is, for the error
- * @throws {LaminixError} ERR_JSON
+ * @param budget shared by documents that belong together; the document's own unless given
+ * @throws {LaminixError} ERR_JSON, also for more than the budget allows
  */
-export function parseJson(text: string, name: string): Json {
-  return new Parser(text, name).document();
+export function parseJson(text: string, name: string, budget = new JsonBudget()): Json {
+  budget.takeText(text.length, name);
+  return new Parser(text, name, budget).document();
 }
+
+/** What all empty objects and lists are: they cost nothing then. */
+const EMPTY_OBJECT: JsonObject = new Map();
+const EMPTY_ARRAY: readonly Json[] = Object.freeze([]);
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const WORDS = [
+  ["true", true],
+  ["false", false],
+  ["null", null],
+] as const;
 
 class Parser {
   readonly #text: string;
   readonly #name: string;
+  readonly #budget: JsonBudget;
   #at = 0;
   #depth = 0;
 
-  constructor(text: string, name: string) {
+  constructor(text: string, name: string, budget: JsonBudget) {
     this.#text = text;
     this.#name = name;
+    this.#budget = budget;
   }
 
   document(): Json {
@@ -55,16 +71,13 @@ class Parser {
   }
 
   #value(): Json {
+    this.#budget.takeValue(this.#name);
     this.#space();
     const first = this.#text[this.#at];
     if (first === "{") return this.#nested(() => this.#object());
     if (first === "[") return this.#nested(() => this.#array());
     if (first === '"') return this.#string();
-    for (const [word, value] of [
-      ["true", true],
-      ["false", false],
-      ["null", null],
-    ] as const) {
+    for (const [word, value] of WORDS) {
       if (this.#text.startsWith(word, this.#at)) {
         this.#at += word.length;
         return value;
@@ -74,20 +87,22 @@ class Parser {
   }
 
   #nested<T>(parse: () => T): T {
-    if (++this.#depth > MAX_DEPTH) throw this.#error(`nested deeper than ${String(MAX_DEPTH)} levels`);
+    if (++this.#depth > MAX_JSON_DEPTH)
+      throw this.#error(`nested deeper than ${String(MAX_JSON_DEPTH)} levels`);
     const value = parse();
     this.#depth--;
     return value;
   }
 
   #object(): JsonObject {
-    const object = new Map<string, Json>();
     this.#at++;
     this.#space();
-    if (this.#take("}")) return object;
+    if (this.#take("}")) return EMPTY_OBJECT;
+    const object = new Map<string, Json>();
     do {
       this.#space();
       if (this.#text[this.#at] !== '"') throw this.#error("a key in quotes is missing");
+      this.#budget.takeValue(this.#name);
       const key = this.#string();
       this.#space();
       if (!this.#take(":")) throw this.#error("a colon is missing after a key");
@@ -98,41 +113,50 @@ class Parser {
     return object;
   }
 
-  #array(): Json[] {
-    const array: Json[] = [];
+  #array(): readonly Json[] {
     this.#at++;
     this.#space();
-    if (this.#take("]")) return array;
-    do {
+    if (this.#take("]")) return EMPTY_ARRAY;
+    // Pushing onto an empty list would make room for many.
+    const array = [this.#value()];
+    this.#space();
+    while (this.#take(",")) {
       array.push(this.#value());
       this.#space();
-    } while (this.#take(","));
+    }
     if (!this.#take("]")) throw this.#error("a comma or closing bracket is missing");
     return array;
   }
 
+  /** V8 reads the string itself. A regular expression would not do: long ones overflow its stack. */
   #string(): string {
-    // eslint-disable-next-line no-control-regex
-    const match = this.#match(/"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y);
-    if (match === undefined) throw this.#error("a string is malformed");
-    return JSON.parse(match) as string;
+    const end = endOfString(this.#text, this.#at);
+    if (end < 0) throw this.#error("a string is malformed");
+    try {
+      const string = JSON.parse(this.#text.slice(this.#at, end + 1)) as string;
+      this.#at = end + 1;
+      return string;
+    } catch {
+      throw this.#error("a string is malformed");
+    }
   }
 
   #number(): JsonNumber {
-    const match = this.#match(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y);
+    const text = this.#text.slice(this.#at, this.#at + MAX_NUMBER + 1);
+    NUMBER.lastIndex = 0;
+    const match = NUMBER.exec(text)?.[0];
     if (match === undefined) throw this.#error("a value is missing or malformed");
+    if (match.length > MAX_NUMBER) throw this.#error(`a number has more than ${String(MAX_NUMBER)} digits`);
+    this.#at += match.length;
     return new JsonNumber(match);
   }
 
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text)?.[0];
-    if (match !== undefined) this.#at += match.length;
-    return match;
-  }
-
   #space(): void {
-    while (" \t\r\n".includes(this.#text[this.#at] ?? "x")) this.#at++;
+    for (;;) {
+      const character = this.#text.charCodeAt(this.#at);
+      if (character !== 0x20 && character !== 0x0a && character !== 0x0d && character !== 0x09) return;
+      this.#at++;
+    }
   }
 
   #take(character: string): boolean {
@@ -142,8 +166,17 @@ class Parser {
   }
 
   #error(what: string): LaminixError {
-    const lines = this.#text.slice(0, this.#at).split("\n");
-    const position = `line ${String(lines.length)}, column ${String((lines.at(-1)?.length ?? 0) + 1)}`;
+    let line = 1;
+    let start = 0;
+    for (
+      let end = this.#text.indexOf("\n");
+      end >= 0 && end < this.#at;
+      end = this.#text.indexOf("\n", start)
+    ) {
+      line++;
+      start = end + 1;
+    }
+    const position = `line ${String(line)}, column ${String(this.#at - start + 1)}`;
     return new LaminixError("ERR_JSON", `${this.#name} is not JSON: ${what} at ${position}`);
   }
 }
@@ -223,7 +256,8 @@ function jsonOf(value: unknown, name: string, depth: number): Json {
   }
   if (typeof value === "number") throw cannot(String(value));
   if (typeof value !== "object") throw cannot(value === undefined ? "undefined" : `a ${typeof value}`);
-  if (depth === MAX_DEPTH) throw new LaminixError("ERR_JSON", `${name} is nested too deep, or in a circle`);
+  if (depth === MAX_JSON_DEPTH)
+    throw new LaminixError("ERR_JSON", `${name} is nested too deep, or in a circle`);
   // Not `map`, which passes over holes.
   if (Array.isArray(value))
     return Array.from(value, (item, i) => jsonOf(item, `${name}[${String(i)}]`, depth + 1));

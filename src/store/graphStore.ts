@@ -2,11 +2,17 @@
 import { lstatSync } from "node:fs";
 import { requireString, requireStrings } from "../arguments.js";
 import { LaminixError } from "../errors.js";
+import { JsonBudget, parsePlainJson } from "../files/jsonBudget.js";
 import { readText } from "../files/readText.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { parseSha256, toSri } from "./sha256.js";
 import { closureColumns } from "./sorted.js";
 import { checkStoreDir, hashPart, storeDirOf, type StorePath, toStorePath } from "./storePath.js";
+
+/** Room for closures of half a million paths; they have a dozen values each. */
+export function graphBudget(): JsonBudget {
+  return new JsonBudget({ values: 8_000_000 });
+}
 
 /** The paths that a file describes. Answers what needs the graph only; never writes. */
 export class GraphStore {
@@ -25,21 +31,22 @@ export class GraphStore {
   /**
    * @param file the JSON of `exportReferencesGraph` with structured attributes (the list, or the whole attributes
    *   with the list under `graph`), or what `nix path-info -r --json` prints (list or object, any format version)
-   * @throws {LaminixError} ERR_GRAPH, ERR_FILE_READ
+   * @throws {LaminixError} ERR_GRAPH, ERR_FILE_READ; ERR_JSON for more than anybody has room for
    */
   static read(file: string): GraphStore {
     requireString(file, "file");
     return GraphStore.parse(readText(file), file);
   }
 
-  /** @throws {LaminixError} ERR_GRAPH */
+  /** @throws {LaminixError} ERR_GRAPH; ERR_JSON for more than anybody has room for */
   static parse(text: string, name: string): GraphStore {
     requireString(text, "text");
     requireString(name, "name");
     let document: unknown;
     try {
-      document = JSON.parse(text);
+      document = parsePlainJson(text, name, graphBudget());
     } catch (cause) {
+      if (cause instanceof LaminixError) throw cause;
       throw malformed(name, "it is not JSON", cause);
     }
     const { entries, storeDir } = entriesOf(document, name);

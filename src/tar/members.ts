@@ -10,6 +10,7 @@ import { LaminixError } from "../errors.js";
 import { decode } from "../files/byteString.js";
 import type { RandomAccess } from "../files/randomAccess.js";
 import { BLOCK, type EntryType, padded, type PaxRecords } from "./header.js";
+import { RECORD_ROOM, TarBudget } from "./tarBudget.js";
 
 /** Names are byte strings, as the archive has them: long names and prefixes resolved, nothing normalised. */
 export interface TarMember {
@@ -30,59 +31,81 @@ export interface TarMember {
   /** 0 for all but devices. */
   readonly devmajor: number;
   readonly devminor: number;
-  /** The records that hold for it, its own and the archive's. Values are byte strings. */
-  readonly pax: PaxRecords;
+  /** The records that hold for it. Members that have none of their own share them. */
+  readonly pax: MemberRecords;
   /** Where the body begins in the source. */
   readonly offset: number;
 }
 
-/** Bytes that a long name, or a block of PAX records, may have. */
+/** Bytes that a long name, or a block of PAX records, may have; Linux has room for 64 KiB of names of attributes. */
 const MAX_META = 1 << 20;
+/** Records of a member. The shortest name that an attribute can have leaves room for fewer than this on Linux. */
+const MAX_RECORDS = 10_000;
+/** Records of the archive. Programs write one or two, if any. */
+const MAX_ARCHIVE_RECORDS = 1000;
+/** Headers that say something about one member: programs write up to four. */
+const MAX_IN_A_ROW = 16;
+const LINE_FEED = 0x0a;
 /** Bytes that are read at once: headers of small members lie close together. */
 const WINDOW = 1 << 14;
 
 /**
  * The members in the archive's order. It ends at a block of zeros, or where the source ends between two members.
  * @param name what the archive is called, for errors
- * @throws {LaminixError} ERR_ARCHIVE for what is damaged or cut off, ERR_UNSUPPORTED for sparse files and the other
+ * @param budget shared by archives that belong together; the archive's own unless given
+ * @throws {LaminixError} ERR_ARCHIVE for what is damaged, cut off or more than the budget allows, ERR_UNSUPPORTED for sparse files and the other
  *   members that only GNU tar understands
  */
-export function* tarMembers(source: RandomAccess, name: string): Generator<TarMember, void, void> {
+export function* tarMembers(
+  source: RandomAccess,
+  name: string,
+  budget = new TarBudget(),
+): Generator<TarMember, void, void> {
   const reader = new HeaderReader(source, name);
-  const global = new Map<string, string>();
-  /** The archive's records, once for all members that have no others. */
-  let shared: Records | undefined;
-  let own: Map<string, string> | undefined;
+  let global = NONE;
+  let own = NONE;
+  /** For members that have no records of their own. */
+  let shared = new MemberRecords(NONE, NONE);
   let longName: string | undefined;
   let longLink: string | undefined;
+  let inARow = 0;
   for (let at = 0; at < source.size;) {
     const header = reader.headerAt(at);
     if (!header) break;
     const body = at + BLOCK;
     const flag = header.flag;
     if (flag in META) {
+      if (++inARow > MAX_IN_A_ROW)
+        throw reader.damaged(at, `more than ${String(MAX_IN_A_ROW)} headers say something about one member`);
       const size = header.number(SIZE);
       const bytes = reader.meta(body, size);
-      if (flag === "L") longName = upToNul(bytes);
-      else if (flag === "K") longLink = upToNul(bytes);
+      if (flag === "L") longName = textIn(bytes);
+      else if (flag === "K") longLink = textIn(bytes);
       else {
         const records = reader.records(at, bytes);
         if (flag === "g") {
-          for (const [keyword, value] of records) set(global, keyword, value);
-          shared = undefined;
-        } else own = new Map([...(own ?? []), ...records]);
-        reader.requireFew(at, global, own);
+          global = new Records(merged(new Map(global.list), records));
+          shared = new MemberRecords(NONE, global);
+          reader.requireFew(at, global, MAX_ARCHIVE_RECORDS);
+          budget.takeText(roomOf(global.list), name);
+        } else {
+          own = new Records(new Map([...own.list, ...records]));
+          reader.requireFew(at, own, MAX_RECORDS);
+        }
       }
       at = body + padded(size);
       continue;
     }
-    const records = own ? recordsIn(merged(global, own)) : (shared ??= recordsIn(global));
-    const member = memberOf(reader, header, { ...records, longName, longLink, offset: body });
-    own = longName = longLink = undefined;
+    const pax = own === NONE ? shared : new MemberRecords(own, global);
+    const member = memberOf(reader, header, { pax, longName, longLink, offset: body });
+    budget.takeMember(name, member.name.length + member.linkname.length);
+    own = NONE;
+    longName = longLink = undefined;
+    inARow = 0;
     at = reader.end(body, member.size);
     yield member;
   }
-  if (own !== undefined || longName !== undefined || longLink !== undefined) {
+  if (own !== NONE || longName !== undefined || longLink !== undefined) {
     throw reader.damaged(source.size, "it ends where a member should follow");
   }
 }
@@ -121,20 +144,79 @@ const DEVMAJOR = field("devmajor", 329, 8);
 const DEVMINOR = field("devminor", 337, 8);
 const PREFIX = field("prefix", 345, 155);
 
-interface Records {
-  readonly records: ReadonlyMap<string, string>;
-  /** The same, in order. */
-  readonly pax: PaxRecords;
+/** PAX records of one header or of several. Keywords and values are byte strings. */
+class Records {
+  readonly list: PaxRecords;
+  /** Those that stand for extended attributes. */
+  readonly xattrs: PaxRecords;
   /** Whether they are those of a sparse file. */
   readonly sparse: boolean;
+  /** Bytes. */
+  readonly size: number;
+  readonly #byKeyword: ReadonlyMap<string, string>;
+
+  constructor(byKeyword: ReadonlyMap<string, string>) {
+    this.#byKeyword = byKeyword;
+    this.list = [...byKeyword];
+    this.xattrs = this.list.filter(([keyword]) => keyword.startsWith("SCHILY.xattr."));
+    this.sparse = this.list.some(([keyword]) => keyword.startsWith("GNU.sparse."));
+    this.size = sizeOf(this.list);
+  }
+
+  get(keyword: string): string | undefined {
+    return this.#byKeyword.get(keyword);
+  }
 }
 
-function recordsIn(records: ReadonlyMap<string, string>): Records {
-  const sparse = [...records.keys()].some((keyword) => keyword.startsWith("GNU.sparse."));
-  return { records, pax: [...records], sparse };
+const NONE = new Records(new Map());
+
+/** The archive's records, and a member's own in their place. */
+export class MemberRecords {
+  readonly #own: Records;
+  /** The same for all members between two changes of them. */
+  readonly #archive: Records;
+
+  constructor(own: Records, archive: Records) {
+    this.#own = own;
+    this.#archive = archive;
+  }
+
+  /** Put together when asked for: the archive may have many, and so many members that each should not have them too. */
+  get all(): PaxRecords {
+    const { list } = this.#archive;
+    return this.#own.list.length === 0 ? list : [...merged(new Map(list), this.#own.list)];
+  }
+
+  /** Of all, those that stand for extended attributes. */
+  get xattrs(): PaxRecords {
+    const { xattrs } = this.#archive;
+    if (this.#own.xattrs.length === 0) return xattrs;
+    return xattrs.length === 0 ? this.#own.xattrs : [...new Map([...xattrs, ...this.#own.xattrs])];
+  }
+
+  get(keyword: string): string | undefined {
+    const value = this.#own.get(keyword);
+    return value === "" ? undefined : (value ?? this.#archive.get(keyword));
+  }
+
+  get sparse(): boolean {
+    return this.#own.sparse || this.#archive.sparse;
+  }
+
+  /** Bytes of memory that the member's own take. */
+  get room(): number {
+    return roomOf(this.#own.list);
+  }
+
+  /** Bytes of memory that `xattrs` takes, which is the archive's own where there are no others. */
+  get xattrRoom(): number {
+    const { xattrs } = this.#own;
+    return xattrs.length === 0 ? 0 : roomOf(xattrs) + this.#archive.xattrs.length * RECORD_ROOM;
+  }
 }
 
-interface Surroundings extends Records {
+interface Surroundings {
+  readonly pax: MemberRecords;
   readonly longName: string | undefined;
   readonly longLink: string | undefined;
   readonly offset: number;
@@ -143,16 +225,16 @@ interface Surroundings extends Records {
 function memberOf(
   reader: HeaderReader,
   header: Header,
-  { records, pax, sparse, longName, longLink, offset }: Surroundings,
+  { pax, longName, longLink, offset }: Surroundings,
 ): TarMember {
   const at = offset - BLOCK;
   const text = (keyword: string): string | undefined => {
-    const value = records.get(keyword);
+    const value = pax.get(keyword);
     if (value?.includes("\0")) throw reader.damaged(at, `its PAX ${keyword} has a zero in it`);
     return value;
   };
   const number = (where: Field): number => {
-    const value = records.get(where.name);
+    const value = pax.get(where.name);
     if (value === undefined) return header.number(where);
     const parsed = /^-?\d+(?:\.\d*)?$/.test(value) ? Number(value) : NaN;
     const isRight = where === MTIME ? Number.isFinite(parsed) : Number.isSafeInteger(parsed) && parsed >= 0;
@@ -160,7 +242,7 @@ function memberOf(
     return parsed;
   };
   const name = longName ?? text("path") ?? header.name();
-  if (sparse || GNU_ONLY.test(header.flag)) {
+  if (pax.sparse || GNU_ONLY.test(header.flag)) {
     throw new LaminixError(
       "ERR_UNSUPPORTED",
       `${reader.archive} has ${decode(name)}, which only GNU tar can read`,
@@ -192,13 +274,20 @@ function memberOf(
   };
 }
 
-/** The archive's records, and a member's own in their place. */
+function sizeOf(records: PaxRecords): number {
+  return records.reduce((size, [keyword, value]) => size + keyword.length + value.length, 0);
+}
+
+function roomOf(records: PaxRecords): number {
+  return records.length === 0 ? 0 : sizeOf(records) + records.length * RECORD_ROOM;
+}
+
+/** Records, and later ones in their place. */
 function merged(
-  global: ReadonlyMap<string, string>,
-  own: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  const records = new Map(global);
-  for (const [keyword, value] of own) set(records, keyword, value);
+  records: Map<string, string>,
+  later: Iterable<readonly [string, string]>,
+): Map<string, string> {
+  for (const [keyword, value] of later) set(records, keyword, value);
   return records;
 }
 
@@ -239,12 +328,13 @@ class HeaderReader {
   }
 
   /** The body of a member that says something about the one after it. */
-  meta(at: number, size: number): string {
-    if (size > MAX_META) throw this.damaged(at, `a name or its records have ${String(size)} bytes`);
+  meta(at: number, size: number): Buffer {
+    if (size > MAX_META)
+      throw this.damaged(at, `a name or its records have ${size} bytes, where ${MAX_META} are allowed`);
     this.end(at, size);
     const bytes = Buffer.alloc(size);
     if (this.#fill(bytes, at) < size) throw this.damaged(at, "it is cut off");
-    return bytes.toString("latin1");
+    return bytes;
   }
 
   /** Where a body ends with its padding. Some programs, `umoci insert` for one, leave out the last of it. */
@@ -254,31 +344,29 @@ class HeaderReader {
   }
 
   /** `LENGTH KEYWORD=VALUE\n`, one after the other; the length counts itself. */
-  records(header: number, bytes: string): Map<string, string> {
+  records(header: number, bytes: Buffer): Map<string, string> {
     const records = new Map<string, string>();
     for (let at = 0; at < bytes.length;) {
       const space = bytes.indexOf(" ", at);
-      const digits = bytes.slice(at, space < 0 ? at : Math.min(space, at + 8));
+      const digits = space < 0 ? "" : bytes.toString("latin1", at, Math.min(space, at + 8));
       const end = /^\d+$/.test(digits) ? at + Number(digits) : NaN;
       const equals = bytes.indexOf("=", space + 1);
       const isWhole =
-        end <= bytes.length && equals > space + 1 && equals < end - 1 && bytes[end - 1] === "\n";
+        end <= bytes.length && equals > space + 1 && equals < end - 1 && bytes[end - 1] === LINE_FEED;
       // Some archives have zeros behind their records.
-      if (!isWhole && at > 0 && /^\0+$/.test(bytes.slice(at))) break;
+      if (!isWhole && at > 0 && bytes.subarray(at).every((byte) => byte === 0)) break;
       if (!isWhole) throw this.damaged(header, "a PAX record is malformed");
-      records.set(bytes.slice(space + 1, equals), bytes.slice(equals + 1, end - 1));
+      records.set(bytes.toString("latin1", space + 1, equals), bytes.toString("latin1", equals + 1, end - 1));
       at = end;
     }
     return records;
   }
 
-  /** Each block is bounded, but there may be any number of them. */
-  requireFew(header: number, ...kept: readonly (ReadonlyMap<string, string> | undefined)[]): void {
-    for (const records of kept) {
-      let size = 0;
-      for (const [keyword, value] of records ?? []) size += keyword.length + value.length;
-      if (size > MAX_META) throw this.damaged(header, "its PAX records are too large");
-    }
+  /** Each block is bounded, but several may add to one another. */
+  requireFew(header: number, { list, size }: Records, most: number): void {
+    if (list.length > most)
+      throw this.damaged(header, `it has ${list.length} PAX records in one place, where ${most} are allowed`);
+    if (size > MAX_META) throw this.damaged(header, "its PAX records are too large");
   }
 
   damaged(offset: number, why: string): LaminixError {
@@ -347,6 +435,12 @@ class Header {
   #magic(): string {
     return this.#block.toString("latin1", 257, 263);
   }
+}
+
+/** A copy: a part of a longer string would keep all of it. */
+function textIn(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
 }
 
 function upToNul(bytes: string): string {

@@ -4,12 +4,15 @@ import { LaminixError } from "../errors.js";
 import { decode, toByteString } from "../files/byteString.js";
 import { Pauses } from "../files/pauses.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
+import { TarBudget, type TarLimits } from "../tar/tarBudget.js";
 import { type Region, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
 
 /** Links from one member to the next, at the most. */
 const MAX_LINKS = 40;
 /** An archive of images has a few for each layer. */
-const MAX_MEMBERS = 1_000_000;
+const LIMITS: TarLimits = { members: 250_000, text: 64 << 20 };
+/** Bytes of a path in Linux, the NUL at the end among them (PATH_MAX). */
+const MAX_PATH = 4096;
 
 export class ArchiveFiles {
   readonly file: StoredFile;
@@ -29,11 +32,13 @@ export class ArchiveFiles {
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<ArchiveFiles> {
     const members = new Map<string, TarMember>();
-    let count = 0;
     const pauses = new Pauses(signal);
-    for (const member of tarMembers(regionTar(wholeOf(file)), file.path)) {
+    const budget = new TarBudget(LIMITS);
+    for (const member of tarMembers(regionTar(wholeOf(file)), file.path, budget)) {
       if (pauses.isDue()) await pauses.take();
-      if (++count > MAX_MEMBERS) throw leads(file, `it has more than ${String(MAX_MEMBERS)} members`);
+      if (Math.max(member.name.length, member.linkname.length) >= MAX_PATH)
+        throw leads(file, `its member ${decode(member.name.slice(0, 200))} has a path that is too long`);
+      budget.takeText(member.pax.room, file.path);
       const name = inside(member.name);
       if (name === undefined) throw leads(file, `its member ${decode(member.name)} lies outside of it`);
       if (targetOf(member, name) === undefined && isLink(member)) {

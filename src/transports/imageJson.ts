@@ -1,18 +1,25 @@
 /** JSON in images, and what is expected of it. */
 import { LaminixError } from "../errors.js";
 import { objectIn } from "../image/fields.js";
+import { JsonBudget } from "../files/jsonBudget.js";
 import { isArray, isObject, type Json, type JsonObject, parseJson } from "../image/json.js";
 import type { Digest } from "../image/layer.js";
 import { isDigest } from "./digest.js";
 import { type Region, regionBytes } from "./storedFile.js";
 
-/** Larger JSON than this is neither a manifest nor a configuration. */
+/** Bytes; larger JSON than this is neither a manifest nor a configuration. */
 const MAX_JSON = 16 << 20;
+/** Characters of all documents of an archive, a layout or an image in a registry. */
+const MAX_TEXT = 64 << 20;
+/** Layers of all its images, which may share them. Engines take no more than 127 an image. */
+const MAX_LAYERS = 100_000;
 
-/** Reads the JSON of one archive or layout, and words its errors. */
+/** Reads the JSON of one archive or layout, within one budget for all of it, and words its errors. */
 export class ImageJson {
   readonly #path: string;
   readonly #what: string;
+  readonly #budget = new JsonBudget({ text: MAX_TEXT });
+  #layers = 0;
 
   /** @param what what the path should be: `a docker-archive` */
   constructor(path: string, what: string) {
@@ -22,13 +29,32 @@ export class ImageJson {
 
   /** @throws {LaminixError} ERR_ARCHIVE */
   bytes(region: Region, name: string): Buffer {
-    if (region.size <= MAX_JSON) return regionBytes(region);
-    throw this.damaged(`its ${name} has ${String(region.size)} bytes`);
+    this.requireSmall(region.size, name);
+    return regionBytes(region);
+  }
+
+  /**
+   * @param size of a document that has not been read yet
+   * @throws {LaminixError} ERR_ARCHIVE
+   */
+  requireSmall(size: number, name: string): void {
+    if (size <= MAX_JSON) return;
+    throw this.damaged(`its ${name} has ${String(size)} bytes, where ${String(MAX_JSON)} are allowed`);
+  }
+
+  /**
+   * To be asked for each image before its layers are looked for.
+   * @throws {LaminixError} ERR_ARCHIVE
+   */
+  requireFewLayers(layers: number): void {
+    this.#layers += layers;
+    if (this.#layers <= MAX_LAYERS) return;
+    throw this.damaged(`its images have more than ${String(MAX_LAYERS)} layers`);
   }
 
   /** @throws {LaminixError} ERR_JSON */
   parse(bytes: Buffer, name: string): Json {
-    return parseJson(bytes.toString("utf8"), `${name} in ${this.#path}`);
+    return parseJson(bytes.toString("utf8"), `${name} in ${this.#path}`, this.#budget);
   }
 
   /** @throws {LaminixError} ERR_ARCHIVE */

@@ -17,7 +17,7 @@ import {
   readDescriptor,
   readDescriptors,
 } from "./descriptor.js";
-import { ImageJson } from "./imageJson.js";
+import type { ImageJson } from "./imageJson.js";
 import { forPlatform, hostArchitecture, type Platform, platformName, platformOf } from "./platform.js";
 import type { ReadyLayer, StoredImage } from "./storedImage.js";
 
@@ -25,8 +25,8 @@ import type { ReadyLayer, StoredImage } from "./storedImage.js";
 export interface ManifestPlace {
   /** What it is called in errors. */
   readonly name: string;
-  /** What it should be: `an OCI layout`. */
-  readonly what: string;
+  /** Reads its documents. */
+  readonly json: ImageJson;
   /** How many manifests and indexes are looked into, at the most. */
   readonly patience: number;
   manifest(descriptor: Descriptor): Promise<Buffer>;
@@ -62,12 +62,13 @@ export class ManifestReader {
   readonly #place: ManifestPlace;
   readonly #options: ManifestReaderOptions;
   readonly #read = new Map<Digest, Buffer>();
+  readonly #parsed = new Map<Digest, JsonObject>();
   #entries = 0;
 
   constructor(place: ManifestPlace, options: ManifestReaderOptions = {}) {
     this.#place = place;
     this.#options = options;
-    this.json = new ImageJson(place.name, place.what);
+    this.json = place.json;
   }
 
   /** @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED, and what reading from the place throws */
@@ -116,7 +117,7 @@ export class ManifestReader {
     if (isAttestation(descriptor)) return [];
     const { digest, mediaType, platform } = descriptor;
     if (MANIFEST.test(mediaType) && platform) return [{ reference, descriptor, platform }];
-    const document = this.parse(await this.#manifest(descriptor), digest);
+    const document = this.#document(await this.#manifest(descriptor), digest);
     if (INDEX.test(mediaType) || (mediaType === "" && isIndex(document))) {
       const entries = readDescriptors(this.json, document.get("manifests"), `${digest}'s manifests`);
       const leaves: Leaf[] = [];
@@ -129,10 +130,11 @@ export class ManifestReader {
 
   async #image({ reference, descriptor: own, platform }: Leaf): Promise<StoredImage> {
     const manifestBytes = await this.#manifest(own);
-    const manifest = this.parse(manifestBytes, own.digest);
+    const manifest = this.#document(manifestBytes, own.digest);
     const { descriptor, bytes, file } = await this.#config(manifest);
     const layers = readDescriptors(this.json, manifest.get("layers"), "layers");
     const diffIds = this.json.diffIds(file, layers.length);
+    this.json.requireFewLayers(layers.length);
     return {
       references: reference === undefined ? [] : [reference],
       configDigest: descriptor.digest,
@@ -172,7 +174,14 @@ export class ManifestReader {
     const descriptor = readDescriptor(this.json, manifest.get("config"), "config");
     if (!CONFIG.test(descriptor.mediaType)) throw this.#noImage(descriptor.mediaType);
     const bytes = await this.#once(descriptor, (each) => this.#place.config(each));
-    return { descriptor, bytes, file: this.parse(bytes, descriptor.digest) };
+    return { descriptor, bytes, file: this.#document(bytes, descriptor.digest) };
+  }
+
+  /** Images may share what they consist of. */
+  #document(bytes: Buffer, digest: Digest): JsonObject {
+    const document = this.#parsed.get(digest) ?? this.parse(bytes, digest);
+    this.#parsed.set(digest, document);
+    return document;
   }
 
   #manifest(descriptor: Descriptor): Promise<Buffer> {

@@ -12,6 +12,7 @@ import type { FetchEvent } from "./registry/layer.js";
 import type { Registries } from "./registry/registries.js";
 import type { StoredImages } from "./storedImage.js";
 import { openPlain } from "./unpack.js";
+import { UnpackBudget } from "./unpackBudget.js";
 
 export interface OpenOptions extends ManifestReaderOptions {
   readonly signal?: AbortSignal | undefined;
@@ -19,28 +20,33 @@ export interface OpenOptions extends ManifestReaderOptions {
   readonly onFetch?: ((event: FetchEvent) => void) | undefined;
   /** How registries are asked; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
+  /** Bytes that may go into temporary files: for this call, or for all that share the budget; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /**
  * @param path a docker-archive, an OCI layout's folder, or an archive of one; archives may be compressed with gzip,
  *   zstd, xz or bzip2. Or `docker://` and a reference to a registry, of which manifests and configurations are fetched,
  *   and layers when they are read.
- * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_JSON, ERR_PROGRAM,
+ * @throws {LaminixError} ERR_ARCHIVE, also when more than `maxUnpacked` would be unpacked, then or later; ERR_DIGEST,
+ *   ERR_FILE_READ, ERR_FILE_WRITE, ERR_JSON, ERR_PROGRAM,
  *   ERR_UNSUPPORTED; for registries ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE too
  */
-export async function openImages(path: string, options: OpenOptions = {}): Promise<StoredImages> {
-  const { signal } = options;
+export async function openImages(path: string, given: OpenOptions = {}): Promise<StoredImages> {
+  const { signal } = given;
+  const budget = UnpackBudget.of(given.maxUnpacked);
+  const options = { ...given, maxUnpacked: budget };
   signal?.throwIfAborted();
   if (path.startsWith(DOCKER)) return openRemote(path.slice(DOCKER.length), options);
   if (isFolder(path)) {
     if (!existsSync(join(path, "index.json"))) throw neither(path);
     return opened(new FolderFiles(path), (files) => OciLayout.in(files, options));
   }
-  const file = await openPlain(path, { signal });
+  const file = await openPlain(path, { signal, budget });
   try {
     const files = await ArchiveFiles.index(file, { signal });
     // Docker writes both; its own manifest has the images' names.
-    if (files.has("manifest.json")) return DockerArchive.in(files);
+    if (files.has("manifest.json")) return DockerArchive.in(files, options);
     if (files.has("index.json")) return await OciLayout.in(new ArchivedFiles(files), options);
     throw neither(path);
   } catch (error) {

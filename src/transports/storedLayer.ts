@@ -18,6 +18,7 @@ import { Digester, requireDigest } from "./digest.js";
 import type { ReadyLayer, StoredDescriptor } from "./storedImage.js";
 import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
 import { compressionOf, compressions, spooled, unpackedPieces } from "./unpack.js";
+import type { UnpackBudget } from "./unpackBudget.js";
 
 /** How the layer is written in the docker-archive that it comes from. */
 export interface ArchiveMember {
@@ -42,6 +43,8 @@ export interface StoredLayerOptions {
   readonly member?: ArchiveMember;
   /** Shared by an image's layers, so that they are unpacked one after the other. */
   readonly turns: Turns;
+  /** For what is unpacked. */
+  readonly budget?: UnpackBudget | undefined;
 }
 
 const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
@@ -173,7 +176,7 @@ export class StoredLayer implements ReadyLayer {
   }
 
   async #unpack(compression: Compression, signal: AbortSignal | undefined): Promise<StoredFile> {
-    const { stored, digest } = this.#options;
+    const { stored, digest, budget } = this.#options;
     const packed = new Digester();
     const plain = new Digester();
     async function* pieces(): AsyncGenerator<Uint8Array> {
@@ -183,7 +186,7 @@ export class StoredLayer implements ReadyLayer {
         yield piece;
       }
     }
-    const file = await spooled(stored.file.path, pieces());
+    const file = await spooled(stored.file.path, pieces(), budget);
     try {
       if (digest) requireDigest(this.#name, digest, packed.digest());
       requireDigest(this.#name, this.expected, plain.digest());

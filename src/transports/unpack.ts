@@ -6,6 +6,7 @@ import { Spool } from "../files/spool.js";
 import type { Encoding } from "../image/layer.js";
 import { encodingOf } from "../image/mediaTypes.js";
 import { type Region, regionPieces, StoredFile, wholeOf } from "./storedFile.js";
+import { UnpackBudget } from "./unpackBudget.js";
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
@@ -34,14 +35,17 @@ export const compressions: Readonly<Record<Encoding, Compression>> = {
  * @param path plain, or compressed with gzip, zstd, xz or bzip2
  * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_PROGRAM, ERR_FILE_WRITE
  */
-export async function openPlain(path: string, { signal }: Options = {}): Promise<StoredFile> {
+export async function openPlain(
+  path: string,
+  { signal, budget }: Options & { readonly budget?: UnpackBudget | undefined } = {},
+): Promise<StoredFile> {
   signal?.throwIfAborted();
   const file = StoredFile.open(path);
   try {
     const packed = wholeOf(file);
     const compression = compressionOf(packed);
     if (compression === "none") return file;
-    const plain = await spooled(path, unpackedPieces(packed, compression, { signal }));
+    const plain = await spooled(path, unpackedPieces(packed, compression, { signal }), budget);
     file.close();
     return plain;
   } catch (error) {
@@ -70,19 +74,30 @@ export async function* unpackedPieces(
   } catch (cause) {
     if (!(cause instanceof LaminixError) || cause.code !== "ERR_COMPRESSION") throw cause;
     const { path } = packed.file;
-    throw new LaminixError("ERR_ARCHIVE", `${path} cannot be unpacked`, { cause, details: { path } });
+    throw new LaminixError("ERR_ARCHIVE", `${path} cannot be unpacked`, {
+      cause,
+      details: { path },
+      ...(cause.hint !== undefined && { hint: cause.hint }),
+    });
   }
 }
 
 /**
  * Bytes kept in a temporary file.
  * @param name what they are called in errors
- * @throws {LaminixError} ERR_FILE_WRITE, and what `pieces` throws
+ * @throws {LaminixError} ERR_FILE_WRITE, ERR_ARCHIVE when they are more than the budget has, and what `pieces` throws
  */
-export async function spooled(name: string, pieces: AsyncIterable<Uint8Array>): Promise<StoredFile> {
+export async function spooled(
+  name: string,
+  pieces: AsyncIterable<Uint8Array>,
+  budget = new UnpackBudget(),
+): Promise<StoredFile> {
   const spool = new Spool();
   try {
-    for await (const piece of pieces) spool.append(piece);
+    for await (const piece of pieces) {
+      budget.take(piece.length, name);
+      spool.append(piece);
+    }
     return StoredFile.fromSpool(name, spool);
   } finally {
     spool.close();

@@ -4,9 +4,10 @@
  */
 import { LaminixError } from "../errors.js";
 import { decode } from "../files/byteString.js";
+import { Pauses } from "../files/pauses.js";
 import type { RandomAccess } from "../files/randomAccess.js";
-import type { PaxRecords } from "../tar/header.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
+import { TarBudget } from "../tar/tarBudget.js";
 import { MAX_LINKS, nodeAt } from "./lookup.js";
 import { type Attributes, type FolderNode, folderNode, partsOf, rootOwned, type TreeNode } from "./node.js";
 
@@ -27,6 +28,9 @@ export function emptyRoot(): FolderNode {
 export interface ApplyOptions {
   /** `keep`: a whiteout is a file like others, which is to stay one. */
   readonly whiteouts?: "apply" | "keep";
+  /** Shared by all layers of the root; the layer's own unless given. */
+  readonly budget?: TarBudget;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -34,20 +38,37 @@ export interface ApplyOptions {
  * link that its own layer has goes to where the link leads, and below a lower layer's link to a folder in its place.
  * @param tar the layer's tar, uncompressed; its files are read from there when they are needed
  * @param name of the layer, for errors
- * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, and for names that lead out of the root or that Linux has no room
- *   for; ERR_UNSUPPORTED
+ * @throws {LaminixError} ERR_ARCHIVE for a damaged tar, for more than the budget allows, and for names that lead out of
+ *   the root or that Linux has no room for; ERR_UNSUPPORTED
+ * @throws the signal's reason
  */
-export function applyLayer(
+export async function applyLayer(
   root: FolderNode,
   tar: RandomAccess,
   name: string,
-  { whiteouts = "apply" }: ApplyOptions = {},
-): void {
-  const members = [...tarMembers(tar, name)];
+  { whiteouts = "apply", budget = new TarBudget(), signal }: ApplyOptions = {},
+): Promise<void> {
+  const pauses = new Pauses(signal);
   const layer = new LayerOn(root, tar, name, whiteouts);
-  if (whiteouts === "apply") for (const member of members) layer.takeAway(member);
-  for (const member of members) layer.put(member);
+  let kept: TarMember[] | undefined = [];
+  let room = 0;
+  for (const member of tarMembers(tar, name, budget)) {
+    if (pauses.isDue()) await pauses.take();
+    budget.takeText(member.pax.xattrRoom, name);
+    if (whiteouts === "apply") layer.takeAway(member);
+    room += MEMBER_ROOM + member.name.length + member.linkname.length + member.pax.room;
+    if (room > MAX_ROOM) kept = undefined;
+    kept?.push(member);
+  }
+  for (const member of kept ?? tarMembers(tar, name)) {
+    if (pauses.isDue()) await pauses.take();
+    layer.put(member);
+  }
 }
+
+/** Bytes of memory that a member takes, and that all may take that wait; a layer with more is read a second time. */
+const MEMBER_ROOM = 256;
+const MAX_ROOM = 32 << 20;
 
 class LayerOn {
   readonly #root: FolderNode;
@@ -57,7 +78,6 @@ class LayerOn {
   /** Links that this layer has. */
   readonly #links = new Set<TreeNode>();
   readonly #attributes = new Map<string, Attributes>();
-  readonly #xattrs = new WeakMap<PaxRecords, PaxRecords>();
 
   constructor(root: FolderNode, tar: RandomAccess, name: string, whiteouts: ApplyOptions["whiteouts"]) {
     this.#whiteouts = whiteouts;
@@ -67,6 +87,7 @@ class LayerOn {
   }
 
   takeAway(member: TarMember): void {
+    if (!member.name.includes(WHITEOUT)) return;
     const { parts, last } = this.#split(member);
     if (!last.startsWith(WHITEOUT)) return;
     const folder = nodeAt(this.#root, parts);
@@ -165,7 +186,7 @@ class LayerOn {
   }
 
   #attributesOf({ mode, uid, gid, uname, gname, mtime, pax }: TarMember): Attributes {
-    const xattrs = this.#xattrsOf(pax);
+    const { xattrs } = pax;
     const key = [mode, uid, gid, uname, gname, mtime].join("\0");
     const known = xattrs.length === 0 ? this.#attributes.get(key) : undefined;
     if (known) return known;
@@ -175,16 +196,6 @@ class LayerOn {
     };
     if (xattrs.length === 0) this.#attributes.set(key, attributes);
     return attributes;
-  }
-
-  /** Members that have no records of their own share the archive's. */
-  #xattrsOf(pax: PaxRecords): PaxRecords {
-    let xattrs = this.#xattrs.get(pax);
-    if (!xattrs) {
-      xattrs = pax.filter(([keyword]) => keyword.startsWith("SCHILY.xattr."));
-      this.#xattrs.set(pax, xattrs);
-    }
-    return xattrs;
   }
 
   #refused(member: TarMember | undefined, why: string): LaminixError {

@@ -1,6 +1,7 @@
 /** The canonical tar of a tree: `./`, then all below it, names in code point order. */
 import { sortNames } from "../files/byteString.js";
 import { OpenFile } from "../files/openFile.js";
+import { Pauses } from "../files/pauses.js";
 import { LaminixError } from "../errors.js";
 import { ArchiveWriter, type FileBytes, PIECE } from "../tar/archive.js";
 import { diskTreePieces } from "../tar/diskTree.js";
@@ -38,10 +39,13 @@ export async function* treePieces(root: FolderNode, options: TreeTarOptions): As
   const buffer = Buffer.allocUnsafeSlow(PIECE);
   const encoders = new Encoders(options.mtime);
   const archive = new ArchiveWriter(encoders.for(STORE), () => buffer);
+  const keepsLinks = options.hardLinks === "keep";
   const names = new Map<TreeNode, string>();
-  for (const [name, node] of walk(root, ".")) {
+  const pauses = new Pauses(options.signal);
+  for (const [name, node] of walk(root)) {
     options.signal?.throwIfAborted();
-    const other = options.hardLinks === "keep" ? names.get(node) : undefined;
+    if (pauses.isDue()) await pauses.take();
+    const other = keepsLinks ? names.get(node) : undefined;
     if (node.type === "store") {
       archive.encoder = encoders.for(STORE);
       yield* storePieces(node, name, archive, options);
@@ -50,7 +54,7 @@ export async function* treePieces(root: FolderNode, options: TreeTarOptions): As
       if (other !== undefined) yield* archive.header(hardLink(name, other, node.attributes));
       else if (node.type === "file") yield* filePieces(node, name, archive, options.fingerprint);
       else yield* archive.header(entryOf(node, name));
-      if (node.type !== "directory") names.set(node, name);
+      if (keepsLinks && node.type !== "directory") names.set(node, name);
     }
   }
   yield* archive.end();
@@ -59,12 +63,25 @@ export async function* treePieces(root: FolderNode, options: TreeTarOptions): As
 /** What a store's files are owned by, and their time. */
 const STORE: Attributes = rootOwned(0o555);
 
-function* walk(node: TreeNode, name: string): Generator<readonly [string, TreeNode]> {
-  yield [name, node];
-  if (node.type !== "directory") return;
-  for (const child of sortNames([...node.children.keys()])) {
-    const inner = node.children.get(child);
-    if (inner) yield* walk(inner, `${name}/${child}`);
+/** With a stack of its own: folders may lie in one another thousands deep. */
+function* walk(root: FolderNode): Generator<readonly [string, TreeNode]> {
+  yield [".", root];
+  const path = [childrenOf(root, ".")];
+  for (let children = path.at(-1); children !== undefined; children = path.at(-1)) {
+    const { done, value } = children.next();
+    if (done === true) path.pop();
+    else {
+      yield value;
+      const [name, node] = value;
+      if (node.type === "directory") path.push(childrenOf(node, name));
+    }
+  }
+}
+
+function* childrenOf({ children }: FolderNode, name: string): Generator<[string, TreeNode], undefined> {
+  for (const child of sortNames([...children.keys()])) {
+    const node = children.get(child);
+    if (node) yield [`${name}/${child}`, node];
   }
 }
 

@@ -60,7 +60,7 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
   const archive = new OpenArchive(openSync(place("upper.tar"), "r"));
   adopt(archive);
   const upper = emptyRoot();
-  applyLayer(upper, archive, "the image's root", { whiteouts: "keep" });
+  await applyLayer(upper, archive, "the image's root", { whiteouts: "keep", signal });
   return upper;
 }
 

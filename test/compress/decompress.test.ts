@@ -213,3 +213,23 @@ describeWith(["xz", "zstd", "bzip2", "linux"], "compressed data", () => {
     expect(stdout.toString()).toBe('"text"\n"text"\n');
   });
 });
+
+describeWith(["xz", "zstd"], "data that takes more memory than there is for it", () => {
+  /** Ten bytes, compressed by programs that were told to remember one gigabyte, or two. */
+  const packed = {
+    xz: "/Td6WFoAAATm1rRGAgAhASQAAABeH8f5AQAJc29tZSB0ZXh0CgAAAIBBSQ0R2v4bAAEiChUa4WcftvN9AQAAAAAEWVo=",
+    zstd: "KLUv/QSoUQAAc29tZSB0ZXh0CgLlGgY=",
+  };
+  test.each(["xz", "zstd"] as const)("is refused, with a hint (%s)", async (compression) => {
+    await expect(unpack(Buffer.from(packed[compression], "base64"), compression)).rejects.toMatchObject({
+      code: "ERR_COMPRESSION",
+      message: expect.stringContaining("the data takes too much memory to be unpacked") as string,
+      hint: expect.stringContaining("smaller") as string,
+    });
+  });
+
+  test("is none that programs write at their usual levels", async () => {
+    const { stdout } = await mustRun("xz", ["-9", "-c"], { input: "some text" });
+    expect((await unpack(stdout, "xz")).toString()).toBe("some text");
+  });
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { JsonBudget, parsePlainJson } from "../../src/files/jsonBudget.js";
 import { formatJson, fromJs, type Json, JsonNumber, parseJson, toJs } from "../../src/image/json.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
@@ -264,5 +265,56 @@ describe("a JavaScript value", () => {
     const number = parseJson("1.0", "it");
     expect(number).toBeInstanceOf(JsonNumber);
     expect(number).toMatchObject({ text: "1.0", value: 1, isInteger: false });
+  });
+});
+
+describe("a budget for JSON", () => {
+  const thousand = `[${Array.from({ length: 999 }, () => "{}").join()}]`;
+
+  test("has room for long strings and numbers, with escapes and without", () => {
+    for (const text of ["x".repeat(2e7), 'a\\"\n'.repeat(4e6), "\u00e4\u2603".repeat(4e6), "\\".repeat(1e7)])
+      expect(parseJson(JSON.stringify(text), "it")).toBe(text);
+    expect(parseJson("9".repeat(4300), "it")).toEqual(new JsonNumber("9".repeat(4300)));
+    expect(() => parseJson("9".repeat(2e7), "it")).toThrow("a number has more than 4300 digits");
+  });
+
+  test("ends with so many values and keys, in all documents that share it", () => {
+    const budget = new JsonBudget({ values: 2500 });
+    for (const parse of [parseJson, parsePlainJson]) parse(thousand, "it", budget);
+    expect(() => parseJson(thousand, "the third", budget)).toThrow(
+      expect.objectContaining({
+        code: "ERR_JSON",
+        message: "the third cannot be read: there are more than 2,500 values in JSON",
+        details: { limit: 2500, of: "values" },
+      }),
+    );
+    expect(() => parsePlainJson(thousand, "it", budget)).toThrow(/more than 2,500 values/);
+  });
+
+  test("ends with so much text", () => {
+    for (const parse of [parseJson, parsePlainJson]) {
+      const budget = new JsonBudget({ text: 1 << 20 });
+      parse(`"${"x".repeat((1 << 20) - 2)}"`, "it", budget);
+      expect(() => parse("1", "it", budget)).toThrow("it cannot be read: there are more than 1 MiB of JSON");
+    }
+  });
+
+  test("is there for every document", () => {
+    for (const parse of [parseJson, parsePlainJson]) {
+      expect(() => parse(`[${"{},".repeat(1e6)}{}]`, "it")).toThrow(/more than 1,000,000 values/);
+      expect(() => parse("[".repeat(501) + "]".repeat(501), "it")).toThrow(/nested deeper than 500 levels/);
+      expect(parse("[".repeat(500) + "]".repeat(500), "it")).toBeDefined();
+    }
+  });
+
+  test("counts nothing within strings", () => {
+    const text = JSON.stringify('{[,:"\\"'.repeat(1000));
+    expect(parsePlainJson(text, "it", new JsonBudget({ values: 1 }))).toBe(JSON.parse(text));
+    expect(() => parsePlainJson('"{"', "it")).not.toThrow();
+    expect(() => parsePlainJson('"{', "it")).toThrow(SyntaxError);
+  });
+
+  test("leaves errors their places, however many lines there are", () => {
+    expect(() => parseJson(`[${"\n".repeat(3_000_000)}  x`, "it")).toThrow("at line 3000001, column 3");
   });
 });

@@ -176,7 +176,7 @@ describeWith(["umoci"], "layers on one another", () => {
       const layers = Array.from({ length: 3 }, (_, i) => randomLayer(random, i > 0));
       const tars = await Promise.all(layers.map((members) => tarOf(members)));
       const root = emptyRoot();
-      for (const tar of tars) applyLayer(root, randomAccess(tar), "a layer");
+      for (const tar of tars) await applyLayer(root, randomAccess(tar), "a layer");
       const layout = folder.join("layout");
       await mustRun("umoci", ["init", "--layout", layout]);
       await mustRun("umoci", ["new", "--image", `${layout}:x`]);

@@ -17,14 +17,14 @@ function link(name: string, linkname: string): Buffer {
   return header({ type: "symlink", name, linkname });
 }
 
-function applied(...headers: readonly Buffer[]): FolderNode {
+async function applied(...headers: readonly Buffer[]): Promise<FolderNode> {
   const bytes = Buffer.concat(headers);
   const tar: RandomAccess = {
     size: bytes.length,
     read: (target, length, position) => bytes.copy(target, 0, position, position + length),
   };
   const root = emptyRoot();
-  applyLayer(root, tar, "a layer");
+  await applyLayer(root, tar, "a layer");
   return root;
 }
 
@@ -35,46 +35,49 @@ function tarOf(root: FolderNode): Promise<Buffer> {
 describe("a layer", () => {
   test("may have folders in one another as deep as a path has room for", async () => {
     const name = `${"a/".repeat(2047)}f`;
-    const members = await membersOf(await tarOf(applied(header({ name }))));
+    const members = await membersOf(await tarOf(await applied(header({ name }))));
     expect(members.at(-1)?.header.name).toBe(`./${name}`);
   });
 
-  test("is refused with a path, or a link's target, that Linux has no room for", () => {
+  test("is refused with a path, or a link's target, that Linux has no room for", async () => {
     const long = "a/".repeat(200_000);
     const refused = expect.objectContaining({
       code: "ERR_ARCHIVE",
       message: expect.stringMatching(/^.{1,250} in a layer has a path that is too long$/) as string,
     }) as Error;
-    expect(() => applied(header({ name: `${long}f` }))).toThrow(refused);
-    expect(() => applied(link("l", long), header({ name: "l/f" }))).toThrow(refused);
+    await expect(applied(header({ name: `${long}f` }))).rejects.toThrow(refused);
+    await expect(applied(link("l", long), header({ name: "l/f" }))).rejects.toThrow(refused);
   });
 
-  test("is refused when its links make a path without end of short ones", () => {
+  test("is refused when its links make a path without end of short ones", async () => {
     const deep = "a/".repeat(1000);
     const steps = ["0", "1", "2", "3"].flatMap((step, i) => [
       link(`l${step}`, i === 0 ? deep : `l${String(i - 1)}/${deep}`),
       header({ name: `l${step}/f` }),
     ]);
     const refused = { code: "ERR_ARCHIVE", message: "a layer has folders in one another too deep" };
-    expect(() => applied(...steps)).toThrow(expect.objectContaining(refused) as Error);
+    await expect(applied(...steps)).rejects.toThrow(expect.objectContaining(refused) as Error);
   });
 
   test("may have an extended attribute that is larger than what is written at once", async () => {
     const value = "v".repeat(700_000);
-    const root = applied(header({ name: "x" }, [["SCHILY.xattr.user.large", value]]), header({ name: "y" }));
+    const root = await applied(
+      header({ name: "x" }, [["SCHILY.xattr.user.large", value]]),
+      header({ name: "y" }),
+    );
     const members = await membersOf(await tarOf(root));
     expect(members.map((member) => member.header.name)).toEqual(["./", "./x", "./y"]);
     expect(members[1]?.header.pax).toMatchObject({ "SCHILY.xattr.user.large": value });
   });
 
-  test("has records of its archive once, however many files share them", () => {
-    const records = Array.from({ length: 60_000 }, (_, i) => [`k${String(i)}`, "v"] as const);
+  test("has records of its archive once, however many files share them", async () => {
+    const records = Array.from({ length: 1000 }, (_, i) => [`k${String(i)}`, "v"] as const);
     const global = header({ name: "x" }, records);
     global[156] = 0x67; // "g": for all members to come
     let sum = 8 * 0x20;
     for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += global[i] ?? 0;
     global.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
     const files = Array.from({ length: 20_000 }, (_, i) => header({ name: `f${String(i)}` }));
-    expect(applied(global, ...files).children.size).toBe(20_001);
+    expect((await applied(global, ...files)).children.size).toBe(20_001);
   });
 });

@@ -92,7 +92,7 @@ export async function layered(
 ): Promise<FolderNode> {
   const root = emptyRoot();
   for (const [i, members] of layers.entries())
-    applyLayer(root, randomAccess(await tarOf(members)), `layer ${String(i + 1)}`, options);
+    await applyLayer(root, randomAccess(await tarOf(members)), `layer ${String(i + 1)}`, options);
   return root;
 }
 

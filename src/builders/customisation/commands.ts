@@ -53,6 +53,6 @@ export async function rootAfter(
   const archive = new OpenArchive(openSync(tar, "r"));
   options.adopt(archive);
   const after = emptyRoot();
-  applyLayer(after, archive, "the image's root", { whiteouts: "keep" });
+  await applyLayer(after, archive, "the image's root", { whiteouts: "keep", signal: options.signal });
   return withoutTimes(after);
 }

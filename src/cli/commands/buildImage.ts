@@ -5,10 +5,11 @@ import { type OutputOptions, writeImage } from "../imageOutput.js";
 import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../../builders/runAsRoot.js";
 import type { Io } from "../io.js";
 import { command, count, whole } from "../options.js";
+import { withUnpackFlag } from "../unpackFlag.js";
 
 export function buildImage(io: Io): Command {
   const own = withFormatFlags(command("build-image", "an image with everything in one layer"));
-  return withImageFlags(own)
+  return withUnpackFlag(withImageFlags(own))
     .addOption(new Option("--uid <N>", "owner of what is copied to the root").argParser(whole))
     .addOption(new Option("--gid <N>", "group of what is copied to the root").argParser(whole))
     .optionsGroup("Options for runAsRoot:")

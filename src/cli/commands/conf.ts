@@ -4,13 +4,14 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt } from "../outputs.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
 }
 
 export function conf(io: Io): Command {
-  return command("conf", "the conf.json of an image, from a derivation's attributes")
+  return withUnpackFlag(command("conf", "the conf.json of an image, from a derivation's attributes"))
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .action(async (attributes: string, options: Options) => {
@@ -19,7 +20,8 @@ export function conf(io: Io): Command {
       const { onProgress, finish } = progress(io, options);
       await using output = await outputAt(options.output, io, { content: "text" });
       const { signal } = io;
-      const text = Buffer.from(await layeredConf(attributes, { signal, onProgress }));
+      const { maxUnpacked } = options;
+      const text = Buffer.from(await layeredConf(attributes, { signal, onProgress, maxUnpacked }));
       finish(bytes(await output.write(once(text))));
     });
 }

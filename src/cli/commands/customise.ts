@@ -3,13 +3,15 @@ import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
 }
 
 export function customise(io: Io): Command {
-  return command("customise", "the layer of an image's root alone: DIR/layer.tar and DIR/checksum")
+  const own = command("customise", "the layer of an image's root alone: DIR/layer.tar and DIR/checksum");
+  return withUnpackFlag(own)
     .argument("<SPEC>", "a spec in JSON")
     .requiredOption("-o, --output <DIR>", "a folder that is made")
     .action(async (file: string, options: Options) => {
@@ -17,7 +19,8 @@ export function customise(io: Io): Command {
       const { onProgress } = progress(io, options);
       await withStore(options, async (store) => {
         const spec = await specFrom([file], {}, store, io);
-        await writeCustomisation(spec, options.output, { store, signal: io.signal, onProgress });
+        const { output, maxUnpacked } = options;
+        await writeCustomisation(spec, output, { store, signal: io.signal, onProgress, maxUnpacked });
       });
     });
 }

@@ -4,23 +4,24 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly output?: string;
   readonly image?: string;
 }
 
 export function exportCommand(io: Io): Command {
-  return command("export", "an image's root file system as a tar")
+  return withUnpackFlag(command("export", "an image's root file system as a tar"))
     .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
     .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
     .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);
-      const { output: place = STANDARD_OUTPUT } = options;
+      const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked } = options;
       await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });
-      const size = await output.write(exportPieces(archive, { signal: io.signal, reference: options.image }));
+      const size = await output.write(exportPieces(archive, { signal: io.signal, reference, maxUnpacked }));
       finish(options.output === undefined ? bytes(size) : `${output.path}  ${bytes(size)}`);
     });
 }

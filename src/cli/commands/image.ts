@@ -8,22 +8,24 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { progress } from "../progress.js";
 import { refuseTerminal } from "../terminal.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-type Options = CommonOptions & ImageFlags;
+type Options = CommonOptions & ImageFlags & UnpackFlag;
 
 export function stream(io: Io): Command {
-  return withLayerFlags(
-    withImageFlags(command("stream", "an image as a docker-archive on standard output, for docker load")),
-  )
+  const own = command("stream", "an image as a docker-archive on standard output, for docker load");
+  return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: Options) => {
       refuseTerminal(io, "docker load");
       const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
-      const { jobs } = options;
+      const { jobs, maxUnpacked } = options;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const spec = await specFrom(args, options, store, io);
-        await using image = await streamLayeredImage(spec, { store, signal: io.signal, jobs, onProgress });
+        await using image = await streamLayeredImage(spec, {
+          ...{ store, signal: io.signal, jobs, onProgress, maxUnpacked },
+        });
         const size = await printArchive(io, image.pieces());
         finish(`${image.reference}  ${bytes(size)}`);
       });
@@ -32,7 +34,7 @@ export function stream(io: Io): Command {
 
 export function build(io: Io): Command {
   const own = withFormatFlags(command("build", "an image in a file, or as an OCI layout"));
-  return withLayerFlags(withImageFlags(own))
+  return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: OutputOptions) => {
       const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");

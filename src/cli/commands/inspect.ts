@@ -12,8 +12,9 @@ import {
   withRegistries,
   withTrustFlags,
 } from "../registryFlags.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-type Options = CommonOptions & PlatformFlags & TrustFlags;
+type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 
 export function inspect(io: Io): Command {
   const own = command(
@@ -23,26 +24,29 @@ export function inspect(io: Io): Command {
     "<ARCHIVE|REF>",
     "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
   );
-  return withTrustFlags(withPlatformFlags(own)).action(async (argument: string, options: Options) => {
-    const { openImages } = await import("../../transports/open.js");
-    const { describeImages } = await import("../../transports/describe.js");
-    const { formatJson } = await import("../../image/json.js");
-    const { signal } = io;
-    const place = imagePlace(argument);
-    await withRegistries([place], options, io, async (registries) => {
-      const platform = platformIn(options);
-      const strict = platform !== undefined;
-      using opened = await openImages(place, { signal, registries, platform, strict });
-      if (options.json) {
-        await io.stdout.write(`${formatJson(await describeImages(opened, { signal }))}\n`);
-        return;
-      }
-      for (const image of opened.images) {
-        const runs = formatJson(image.configFile.get("config") ?? null);
-        await io.stdout.write(await lines(image, runs, signal));
-      }
-    });
-  });
+  return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
+    async (argument: string, options: Options) => {
+      const { openImages } = await import("../../transports/open.js");
+      const { describeImages } = await import("../../transports/describe.js");
+      const { formatJson } = await import("../../image/json.js");
+      const { signal } = io;
+      const { maxUnpacked } = options;
+      const place = imagePlace(argument);
+      await withRegistries([place], options, io, async (registries) => {
+        const platform = platformIn(options);
+        const strict = platform !== undefined;
+        using opened = await openImages(place, { signal, registries, platform, strict, maxUnpacked });
+        if (options.json) {
+          await io.stdout.write(`${formatJson(await describeImages(opened, { signal }))}\n`);
+          return;
+        }
+        for (const image of opened.images) {
+          const runs = formatJson(image.configFile.get("config") ?? null);
+          await io.stdout.write(await lines(image, runs, signal));
+        }
+      });
+    },
+  );
 }
 
 async function lines(

@@ -23,8 +23,9 @@ import { progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import type { ImageSpec } from "../../builders/spec.js";
 import type { PlanningOptions } from "../../builders/planLayers.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags {
+interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFlag {
   readonly compare?: boolean;
   readonly explain?: string;
 }
@@ -33,7 +34,7 @@ export function layers(io: Io): Command {
   const described = withLayerFlags(
     withImageFlags(command("layers", "how an image's store paths would be put into layers")),
   );
-  return withTrustFlags(described)
+  return withUnpackFlag(withTrustFlags(described))
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .option("--compare", "what each strategy would move again when a path changes")
     .option("--explain <PATH>", "which layer a store path would be in, and why")
@@ -45,7 +46,8 @@ export function layers(io: Io): Command {
           ? await specsFrom(args, options, store, io)
           : [await specFrom(args, options, store, io)];
         return withRegistries(specs.flatMap(imagesIn), options, io, (registries) => {
-          const planning = { store, signal: io.signal, onProgress, registries };
+          const { maxUnpacked } = options;
+          const planning = { store, signal: io.signal, onProgress, registries, maxUnpacked };
           const [spec] = specs;
           return isTogether || !spec
             ? answerTogether(options, specs, planning)

@@ -5,8 +5,9 @@ import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.j
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions, ImageFlags {
+interface Options extends CommonOptions, ImageFlags, UnpackFlag {
   readonly engine?: "docker" | "podman";
   readonly host?: string;
 }
@@ -18,15 +19,15 @@ export function load(io: Io): Command {
       "--host <URL>",
       "unix:///path/to/socket or tcp://host:port; where the environment says unless given",
     );
-  return withLayerFlags(withImageFlags(own))
+  return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
     .action(async (args: string[], options: Options) => {
       const { loadImage } = await import("../../builders/loadImage.js");
-      const { engine, host, json } = options;
+      const { engine, host, json, maxUnpacked } = options;
       const { environment, signal } = io;
       const { onProgress, finish } = progress(io, options);
-      const loaded = await withImage(io, args, options, { onProgress }, (image) =>
-        loadImage(image, { engine, host, environment, signal, onProgress }),
+      const loaded = await withImage(io, args, options, { onProgress, maxUnpacked }, (image) =>
+        loadImage(image, { engine, host, environment, signal, onProgress, maxUnpacked }),
       );
       const { references, imageIds, sent, layers, layersSent } = loaded;
       finish(`${String(layersSent)} of ${counted(layers, "layer")}  ${bytes(sent)} sent`);

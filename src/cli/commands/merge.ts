@@ -4,14 +4,15 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { compressionAt, OUTPUT, outputAt } from "../outputs.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
   readonly compress?: string;
 }
 
 export function merge(io: Io): Command {
-  return command("merge", "several images in one docker-archive")
+  return withUnpackFlag(command("merge", "several images in one docker-archive"))
     .argument("<ARCHIVE...>", "files, or folders of OCI layouts")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--compress <HOW>", "none, gz or zstd; unless given, what the file's name ends in")
@@ -22,8 +23,8 @@ export function merge(io: Io): Command {
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
-      const { jobs } = options;
-      await using merged = await mergeImages(paths, { signal, onProgress });
+      const { jobs, maxUnpacked } = options;
+      await using merged = await mergeImages(paths, { signal, onProgress, maxUnpacked });
       const size = await writeArchive(output, merged.pieces(), { compression, signal, jobs });
       finish(`${counted(merged.images.length, "image")}  ${output.path}  ${bytes(size)}`);
     });

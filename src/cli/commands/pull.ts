@@ -6,8 +6,9 @@ import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt, printBeside } from "../outputs.js";
 import { progress } from "../progress.js";
 import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions, PlatformFlags, TrustFlags {
+interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
   readonly output: string;
   readonly finalImageName?: string;
   readonly finalImageTag?: string;
@@ -19,22 +20,25 @@ export function pull(io: Io): Command {
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--final-image-name <NAME>", "what the archive calls it; as in REF unless given")
     .option("--final-image-tag <TAG>", "REF's tag, or latest, unless given");
-  return withTrustFlags(withPlatformFlags(own)).action(async (reference: string, options: Options) => {
-    const { pullTo } = await import("../../builders/pullImage.js");
-    const { onProgress, finish } = progress(io, options);
-    const { arch, json } = options;
-    const { os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
-    await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
-    const pulled = await pullTo(output, reference, {
-      ...{ os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
-      architecture: arch,
-      environment: io.environment,
-      signal: io.signal,
-      onProgress,
-    });
-    finish(`${output.path}  ${bytes(pulled.size)}`);
-    await printBeside(output, io, json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
-  });
+  return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
+    async (reference: string, options: Options) => {
+      const { pullTo } = await import("../../builders/pullImage.js");
+      const { onProgress, finish } = progress(io, options);
+      const { arch, json, maxUnpacked } = options;
+      const { os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
+      await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
+      const pulled = await pullTo(output, reference, {
+        ...{ os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
+        architecture: arch,
+        environment: io.environment,
+        signal: io.signal,
+        onProgress,
+        maxUnpacked,
+      });
+      finish(`${output.path}  ${bytes(pulled.size)}`);
+      await printBeside(output, io, json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
+    },
+  );
 }
 
 function facts({ path: _path, size: _size, ...rest }: PulledImage): Omit<PulledImage, "path" | "size"> {

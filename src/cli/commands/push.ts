@@ -22,8 +22,10 @@ import {
   withRegistries,
   withTrustFlags,
 } from "../registryFlags.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions, Omit<ImageFlags, "tag">, LayerFlags, TrustFlags, PlatformFlags {
+interface Options
+  extends CommonOptions, Omit<ImageFlags, "tag">, LayerFlags, TrustFlags, PlatformFlags, UnpackFlag {
   readonly tag?: readonly string[];
   readonly digestFile?: string;
   readonly dryRun?: boolean;
@@ -51,17 +53,19 @@ export function push(io: Io): Command {
     .option("--no-registry-cache", "take no layer over from images that are there")
     .option("--verify", "make the layers that could be taken over, and compare");
   const described = withLayerFlags(withImageFlags(withManifestFlags(own), { tag: false }));
-  return withTrustFlags(withPlatformFlags(described)).action(async (args: string[], options: Options) => {
-    const reference = args.at(-1) ?? "";
-    if (args.length < 2) {
-      throw new LaminixError("ERR_USAGE", "an image and the REF that it is pushed to are needed", {
-        hint: "laminix push ./result registry.example/app:1",
+  return withUnpackFlag(withTrustFlags(withPlatformFlags(described))).action(
+    async (args: string[], options: Options) => {
+      const reference = args.at(-1) ?? "";
+      if (args.length < 2) {
+        throw new LaminixError("ERR_USAGE", "an image and the REF that it is pushed to are needed", {
+          hint: "laminix push ./result registry.example/app:1",
+        });
+      }
+      await withRegistries([reference, ...imagesIn(options)], options, io, async (registries) => {
+        await pushTo(reference, args.slice(0, -1), registries, options, io);
       });
-    }
-    await withRegistries([reference, ...imagesIn(options)], options, io, async (registries) => {
-      await pushTo(reference, args.slice(0, -1), registries, options, io);
-    });
-  });
+    },
+  );
 }
 
 async function pushTo(
@@ -76,14 +80,15 @@ async function pushTo(
   const { tag: tags, json, digestFile, dryRun, ...flags } = options;
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;
+  const { maxUnpacked } = options;
   const { onProgress, finish } = progress(io, options);
   await using digestOutput =
     digestFile === undefined || dryRun ? undefined : await outputAt(digestFile, io, { content: "text" });
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });
-  await withImage(io, image, flags, { onProgress, registries, describe }, async (it) => {
+  await withImage(io, image, flags, { onProgress, registries, maxUnpacked, describe }, async (it) => {
     const how: PushImageOptions = {
       ...{ tags, manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify },
-      ...{ jobs, registries, onProgress, signal: io.signal },
+      ...{ jobs, registries, onProgress, signal: io.signal, maxUnpacked },
       platform: platformIn(options),
     };
     if (dryRun) {

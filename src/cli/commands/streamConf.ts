@@ -5,15 +5,20 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, UnpackFlag {
   readonly repo_tag?: string;
   readonly output?: string;
   readonly compress?: string;
 }
 
 export function streamConf(io: Io): Command {
-  return command("stream-conf", "what nixpkgs' streamLayeredImage streams for its conf.json, byte for byte")
+  const own = command(
+    "stream-conf",
+    "what nixpkgs' streamLayeredImage streams for its conf.json, byte for byte",
+  );
+  return withUnpackFlag(own)
     .argument("<CONF>", "a conf.json")
     .option("-t, --repo_tag <NAME:TAG>", "what the image is called, in place of the name in CONF")
     .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
@@ -21,14 +26,14 @@ export function streamConf(io: Io): Command {
     .action(async (conf: string, options: Options) => {
       const { streamConf: pieces } = await import("../../builders/streamConf.js");
       const { writeArchive } = await import("../../transports/file.js");
-      const { jobs, repo_tag: repoTag, output: place = STANDARD_OUTPUT, compress } = options;
+      const { jobs, repo_tag: repoTag, output: place = STANDARD_OUTPUT, compress, maxUnpacked } = options;
       if (options.output === undefined) refuseCompression(compress);
       const compression = await compressionAt(place, compress);
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
       await withStore(options, async (store) => {
-        const image = pieces(conf, { store, signal, jobs, onProgress, repoTag });
+        const image = pieces(conf, { store, signal, jobs, onProgress, repoTag, maxUnpacked });
         finish(bytes(await writeArchive(output, image, { compression, jobs, signal })));
       });
     });

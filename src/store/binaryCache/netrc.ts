@@ -1,11 +1,14 @@
 /** The netrc file: names and passwords by host (curl's manual, "netrc"). */
-import { readFileSync } from "node:fs";
 import { LaminixError } from "../../errors.js";
+import { readTextNow } from "../../files/readText.js";
 
 export interface Login {
   readonly login: string;
   readonly password: string;
 }
+
+/** Bytes. */
+const MAX_FILE = 1 << 20;
 
 /**
  * The entry for a host, or the default one.
@@ -14,8 +17,9 @@ export interface Login {
 export function loginFor(host: string, file: string): Login | undefined {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readTextNow(file, MAX_FILE);
   } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
     // Nix's own is often for root's eyes only, and most caches ask for no name.
     if (["ENOENT", "EACCES"].includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });

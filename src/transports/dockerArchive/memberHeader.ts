@@ -8,7 +8,7 @@ export function canonicalHeader(member: TarMember): Buffer {
   const { name, type, pax } = member;
   const encoder = new HeaderEncoder(member, roundHalfEven(member.mtime));
   const folder = type === "directory" && !name.endsWith("/") ? `${name}/` : name;
-  return Buffer.from(encoder.encode({ ...member, name: folder }, pax));
+  return Buffer.from(encoder.encode({ ...member, name: folder }, pax.all));
 }
 
 /** Python's `round`. */

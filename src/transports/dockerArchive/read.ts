@@ -12,12 +12,14 @@ import { ImageJson } from "../imageJson.js";
 import { platformOf } from "../platform.js";
 import type { StoredFile } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
-import { StoredLayer } from "../storedLayer.js";
+import { type ArchiveMember, StoredLayer } from "../storedLayer.js";
 import { openPlain } from "../unpack.js";
+import { UnpackBudget } from "../unpackBudget.js";
 import { canonicalHeader } from "./memberHeader.js";
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 /** An open archive. Its layers can be read until it is closed. */
@@ -34,10 +36,11 @@ export class DockerArchive implements StoredImages {
    * @param path a file, plain or compressed with gzip, zstd, xz or bzip2
    * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_JSON, ERR_PROGRAM, ERR_FILE_WRITE
    */
-  static async open(path: string, { signal }: Options = {}): Promise<DockerArchive> {
-    const file = await openPlain(path, { signal });
+  static async open(path: string, { signal, maxUnpacked }: Options = {}): Promise<DockerArchive> {
+    const budget = UnpackBudget.of(maxUnpacked);
+    const file = await openPlain(path, { signal, budget });
     try {
-      return DockerArchive.in(await ArchiveFiles.index(file, { signal }));
+      return DockerArchive.in(await ArchiveFiles.index(file, { signal }), { maxUnpacked: budget });
     } catch (error) {
       file.close();
       throw error;
@@ -45,8 +48,9 @@ export class DockerArchive implements StoredImages {
   }
 
   /** @throws {LaminixError} ERR_ARCHIVE, ERR_JSON */
-  static in(files: ArchiveFiles): DockerArchive {
-    return new DockerArchive(files.file, new ManifestReader(files).images());
+  static in(files: ArchiveFiles, { maxUnpacked }: Pick<Options, "maxUnpacked"> = {}): DockerArchive {
+    const reader = new ManifestReader(files, UnpackBudget.of(maxUnpacked));
+    return new DockerArchive(files.file, reader.images());
   }
 
   close(): void {
@@ -59,13 +63,19 @@ export class DockerArchive implements StoredImages {
   }
 }
 
+type Configuration = Pick<StoredImage, "configDigest" | "configFile" | "configBytes">;
+
 class ManifestReader {
   readonly #files: ArchiveFiles;
   readonly #json: ImageJson;
+  readonly #budget: UnpackBudget;
   readonly #turns = new Turns(1);
+  readonly #configurations = new Map<string, Configuration>();
+  readonly #members = new Map<string, ArchiveMember>();
 
-  constructor(files: ArchiveFiles) {
+  constructor(files: ArchiveFiles, budget: UnpackBudget) {
     this.#files = files;
+    this.#budget = budget;
     this.#json = new ImageJson(files.file.path, "a docker-archive");
   }
 
@@ -80,31 +90,45 @@ class ManifestReader {
     const json = this.#json;
     const image = json.object(entry, "manifest.json's entry");
     const configName = json.text(image.get("Config"), "Config");
-    const configBytes = this.#read(configName);
-    const configFile = json.object(json.parse(configBytes, configName), "configuration");
+    const configuration = this.#configuration(configName);
+    const { configFile } = configuration;
     const names = json.texts(image.get("Layers"), "Layers");
     const diffIds = json.diffIds(configFile, names.length);
+    json.requireFewLayers(names.length);
     return {
       references: json.texts(image.get("RepoTags"), "RepoTags").filter(Boolean),
-      configDigest: digestOf(configBytes),
-      configFile,
-      configBytes,
+      ...configuration,
       layers: diffIds.map((diffId, i) => this.#layer(names[i] ?? "", diffId)),
       platform: platformOf(configFile),
     };
   }
 
+  /** Images may share it. */
+  #configuration(name: string): Configuration {
+    let configuration = this.#configurations.get(name);
+    if (!configuration) {
+      const configBytes = this.#read(name);
+      const configFile = this.#json.object(this.#json.parse(configBytes, name), "configuration");
+      configuration = { configDigest: digestOf(configBytes), configFile, configBytes };
+      this.#configurations.set(name, configuration);
+    }
+    return configuration;
+  }
+
   #layer(name: string, diffId: Digest): StoredLayer {
     const stored = this.#files.find(name);
-    const member = this.#files.member(name);
-    if (!stored || !member) throw this.#missing(name);
+    const found = this.#files.member(name);
+    if (!stored || !found) throw this.#missing(name);
+    const member = this.#members.get(name) ?? { name, header: canonicalHeader(found), size: found.size };
+    this.#members.set(name, member);
     return new StoredLayer({
       kind: "base",
       sources: [name],
       diffId,
       stored,
-      member: { name, header: canonicalHeader(member), size: member.size },
+      member,
       turns: this.#turns,
+      budget: this.#budget,
     });
   }
 

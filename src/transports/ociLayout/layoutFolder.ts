@@ -4,12 +4,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { access, mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, open, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { cannotWrite, refusedOutput } from "../../files/cannotWrite.js";
 import type { Output } from "../../files/output.js";
 import { outputTarget } from "../../files/outputTarget.js";
+import { readTextSoon } from "../../files/readText.js";
 import { replacedFile, writeAll } from "../../files/replacedFile.js";
 import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
@@ -19,6 +20,8 @@ import { once } from "../../image/pieces.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 
+/** Bytes of an `index.json`; ten thousand images have a few million. */
+const MAX_INDEX = 16 << 20;
 const BLOBS = "blobs/sha256";
 
 /** Where new files wait, and what becomes of them. */
@@ -153,7 +156,7 @@ async function writing<T>(asked: string, action: Promise<T>): Promise<T> {
 async function indexIn(folder: string): Promise<JsonObject> {
   const file = `${folder}/index.json`;
   if (!existsSync(file)) return layoutIndex([]);
-  const index = parseJson(await readFile(file, "utf8"), file);
+  const index = parseJson(await readTextSoon(file, { limit: MAX_INDEX }), file);
   const manifests = isObject(index) ? index.get("manifests") : undefined;
   if (isObject(index) && (manifests === null || isArray(manifests))) return index;
   throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {

@@ -12,8 +12,13 @@ import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "
 import type { Region } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
 import { StoredLayer } from "../storedLayer.js";
+import { UnpackBudget } from "../unpackBudget.js";
 import { blobName, type LayoutFiles } from "./blobs.js";
 import { IMAGE_NAME, REF_NAME } from "./documents.js";
+
+export interface LayoutOptions extends ManifestReaderOptions {
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
+}
 
 /** An open layout. Its layers can be read until it is closed. */
 export class OciLayout implements StoredImages {
@@ -29,8 +34,8 @@ export class OciLayout implements StoredImages {
    * @param files closed with the layout
    * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED, ERR_FILE_READ
    */
-  static async in(files: LayoutFiles, options: ManifestReaderOptions): Promise<OciLayout> {
-    const place = new LayoutPlace(files);
+  static async in(files: LayoutFiles, options: LayoutOptions): Promise<OciLayout> {
+    const place = new LayoutPlace(files, UnpackBudget.of(options.maxUnpacked));
     const reader = new ManifestReader(place, options);
     const index = reader.parse(place.named("index.json"), "index.json");
     const entries = readDescriptors(reader.json, index.get("manifests"), "index.json's manifests");
@@ -50,16 +55,17 @@ export class OciLayout implements StoredImages {
 
 class LayoutPlace implements ManifestPlace {
   readonly name: string;
-  readonly what = "an OCI layout";
+  readonly json: ImageJson;
   readonly patience = 10_000;
   readonly #files: LayoutFiles;
-  readonly #json: ImageJson;
+  readonly #budget: UnpackBudget;
   readonly #turns = new Turns(1);
 
-  constructor(files: LayoutFiles) {
+  constructor(files: LayoutFiles, budget: UnpackBudget) {
     this.#files = files;
+    this.#budget = budget;
     this.name = files.path;
-    this.#json = new ImageJson(this.name, this.what);
+    this.json = new ImageJson(this.name, "an OCI layout");
   }
 
   manifest(descriptor: Descriptor): Promise<Buffer> {
@@ -83,17 +89,18 @@ class LayoutPlace implements ManifestPlace {
       mediaType,
       annotations,
       turns: this.#turns,
+      budget: this.#budget,
     });
   }
 
   /** @throws {LaminixError} ERR_ARCHIVE */
   named(name: string): Buffer {
-    return this.#json.bytes(this.#find(name), name);
+    return this.json.bytes(this.#find(name), name);
   }
 
   #blob(descriptor: Descriptor): Buffer {
     const { digest } = descriptor;
-    const bytes = this.#json.bytes(this.#region(descriptor), digest);
+    const bytes = this.json.bytes(this.#region(descriptor), digest);
     requireDigest(`${digest} in ${this.name}`, digest, digestOf(bytes));
     return bytes;
   }
@@ -114,7 +121,7 @@ class LayoutPlace implements ManifestPlace {
   }
 
   #missing(name: string): LaminixError {
-    return this.#json.damaged(`it has no ${name}`);
+    return this.json.damaged(`it has no ${name}`);
   }
 }
 

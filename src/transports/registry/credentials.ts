@@ -3,10 +3,10 @@
  * (containers-auth.json(5)), with the programs that keep secrets for them (docker-credential-helpers' protocol).
  * Nothing of a secret, and nothing of a file that has some, gets into an error.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { homeFolder } from "../../files/home.js";
+import { readTextNow } from "../../files/readText.js";
 import { isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
 import { run } from "../../process/run.js";
 import type { ImageReference } from "../reference.js";
@@ -58,11 +58,15 @@ function credentialFiles(environment: Environment): string[] {
   ];
 }
 
+/** Bytes; one with a thousand logins has a few hundred thousand. */
+const MAX_FILE = 16 << 20;
+
 function readConfig(path: string): JsonObject | undefined {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readTextNow(path, MAX_FILE);
   } catch (cause) {
+    if (cause instanceof LaminixError) throw cause;
     const { code = "" } = cause as NodeJS.ErrnoException;
     if (["ENOENT", "ENOTDIR", "EISDIR"].includes(code)) return undefined;
     throw new LaminixError("ERR_FILE_READ", `${path} cannot be read`, { cause, details: { path } });

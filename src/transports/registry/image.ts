@@ -7,6 +7,7 @@ import { ImageJson } from "../imageJson.js";
 import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../manifestReader.js";
 import { formatReference, type ImageReference } from "../reference.js";
 import type { StoredImages } from "../storedImage.js";
+import { UnpackBudget } from "../unpackBudget.js";
 import { fetchBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type FetchEvent, LayerTurns, RemoteLayer } from "./layer.js";
@@ -15,6 +16,7 @@ import { getManifest, type Manifest } from "./manifests.js";
 export interface RemoteImageOptions extends ManifestReaderOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onFetch?: ((event: FetchEvent) => void) | undefined;
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
 export interface RemoteImages extends StoredImages {
@@ -22,9 +24,6 @@ export interface RemoteImages extends StoredImages {
   /** Whether that is the digest of an index. */
   readonly isIndex: boolean;
 }
-
-/** Bytes; a larger configuration is none. */
-const MAX_CONFIG = 16 << 20;
 
 /**
  * @param client stays open
@@ -58,13 +57,13 @@ export async function openRemoteImages(
 
 class RemotePlace implements ManifestPlace {
   readonly name: string;
-  readonly what = "an image";
+  readonly json: ImageJson;
   readonly patience = 100;
   readonly #client: RegistryClient;
   readonly #repository: string;
   readonly #root: Manifest;
   readonly #options: RemoteImageOptions;
-  readonly #json: ImageJson;
+  readonly #budget: UnpackBudget;
   readonly #turns = new LayerTurns();
   readonly #layers = new Map<string, RemoteLayer>();
 
@@ -78,8 +77,9 @@ class RemotePlace implements ManifestPlace {
     this.#repository = reference.repository;
     this.#root = root;
     this.#options = options;
+    this.#budget = UnpackBudget.of(options.maxUnpacked);
     this.name = formatReference(reference);
-    this.#json = new ImageJson(this.name, this.what);
+    this.json = new ImageJson(this.name, "an image");
   }
 
   async manifest({ digest, size }: Descriptor): Promise<Buffer> {
@@ -94,7 +94,7 @@ class RemotePlace implements ManifestPlace {
 
   async config(descriptor: Descriptor): Promise<Buffer> {
     const { size, digest } = descriptor;
-    if (size > MAX_CONFIG) throw this.#json.damaged(`its ${digest} has ${String(size)} bytes`);
+    this.json.requireSmall(size, digest);
     const { signal } = this.#options;
     const pieces: Uint8Array[] = [];
     for await (const piece of fetchBlob(this.#client, this.#repository, descriptor, { signal }))
@@ -115,6 +115,7 @@ class RemotePlace implements ManifestPlace {
         diffId,
         onFetch,
         turns: this.#turns,
+        budget: this.#budget,
       });
     this.#layers.set(key, layer);
     return layer;

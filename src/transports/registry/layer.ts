@@ -17,6 +17,7 @@ import type { ReadyLayer, StoredDescriptor } from "../storedImage.js";
 import { type StoredFile, wholeOf } from "../storedFile.js";
 import { StoredLayer } from "../storedLayer.js";
 import { spooled } from "../unpack.js";
+import type { UnpackBudget } from "../unpackBudget.js";
 import { fetchBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 
@@ -36,6 +37,8 @@ export interface RemoteLayerOptions {
   readonly onFetch?: ((event: FetchEvent) => void) | undefined;
   /** Shared by an image's layers. */
   readonly turns: LayerTurns;
+  /** For what is fetched and unpacked. */
+  readonly budget?: UnpackBudget | undefined;
 }
 
 /** How many layers are fetched, and how many unpacked, at once. */
@@ -128,7 +131,7 @@ export class RemoteLayer implements ReadyLayer {
   async #fetch(
     signal: AbortSignal | undefined,
   ): Promise<{ readonly file: StoredFile; readonly layer: StoredLayer }> {
-    const { blob, diffId, turns, onFetch } = this.#options;
+    const { blob, diffId, turns, onFetch, budget } = this.#options;
     const { digest, size, mediaType } = blob;
     const pieces = this.#openBlob({ signal });
     async function* counted(): AsyncGenerator<Uint8Array> {
@@ -139,7 +142,8 @@ export class RemoteLayer implements ReadyLayer {
         onFetch?.({ digest, received, size });
       }
     }
-    const file = await spooled(`${this.#origin.registry}/${this.#origin.repository}`, counted());
+    const name = `${this.#origin.registry}/${this.#origin.repository}`;
+    const file = await spooled(name, counted(), budget);
     if (signal?.aborted) {
       // Nobody would close it.
       file.close();
@@ -152,6 +156,7 @@ export class RemoteLayer implements ReadyLayer {
       stored: wholeOf(file),
       mediaType,
       turns: turns.unpack,
+      budget,
     });
     return { file, layer };
   }

@@ -1,0 +1,27 @@
+/** The flag of all commands that read images: how much of them may go into temporary files. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { UnpackBudget } from "../transports/unpackBudget.js";
+
+export interface UnpackFlag {
+  /** Shared by all that the command reads. */
+  readonly maxUnpacked?: UnpackBudget;
+}
+
+export function withUnpackFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--max-unpacked <SIZE>",
+      "how much of images may be unpacked to the temporary folder, such as 500M (default: 64G)",
+    ).argParser((text: string) => new UnpackBudget(byteCount(text))),
+  );
+}
+
+const UNITS = ["", "K", "M", "G", "T"];
+
+/** Bytes; the units are powers of 1024. */
+function byteCount(text: string): number {
+  const [, digits = "", unit = ""] = /^(\d{1,12})([KMGT]?)$/i.exec(text) ?? [];
+  const bytes = Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
+  if (digits !== "" && bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  throw new InvalidArgumentError("It must be a number of bytes, or one with K, M, G or T.");
+}
