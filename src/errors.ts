@@ -1,6 +1,6 @@
 /**
- * Coded errors: what every failure of this library is made of. docs/errors.md lists the codes. No URL keeps its password
- * in one, whoever made the text.
+ * Coded errors: what every failure of this library is made of. docs/errors.md lists the codes. Passwords in URLs are taken
+ * out of everything that an error holds.
  */
 import { redactText, redactUrl, redactValue } from "./redact.js";
 

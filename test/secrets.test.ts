@@ -80,7 +80,8 @@ const calls: Readonly<Record<string, (url: string) => unknown>> = {
   allowNarHosts: (url) => library.openBinaryCache("file:///none", { allowNarHosts: [url] }),
   "a wrong argument": (url) => library.openBinaryCache("file:///none", url as never),
   pullImage: (url) => library.pullImage(url, { output: folder.join("out.tar") }),
-  "pullImage, as docker://": (url) => library.pullImage(`docker://${url}`, {} as never),
+  "pullImage, as docker://": (url) =>
+    library.pullImage(`docker://${url}`, { output: folder.join("out.tar") }),
   "an engine": (url) => engineHost({ host: url, environment: {} }),
   DOCKER_HOST: (url) => engineHost({ environment: { DOCKER_HOST: url } }),
   CONTAINER_HOST: (url) => engineHost({ engine: "podman", environment: { CONTAINER_HOST: url } }),

@@ -136,7 +136,7 @@ describe("a binary cache that wants to know who asks", () => {
   });
 });
 
-describe("a NAR that its narinfo names by a whole URL", () => {
+describe("a NAR with an absolute URL in its narinfo", () => {
   test("is read from the cache's own origin, with its credentials", async () => {
     narUrl = `${cache.url}/elsewhere/nar/x.nar?hash=1`;
     expect((await read(open({}, `${withPassword(cache.url)}/below`))).equals(nar)).toBe(true);
@@ -152,7 +152,7 @@ describe("a NAR that its narinfo names by a whole URL", () => {
       const error = await failureOf(read(open({ allowNarHosts })));
       expect(error).toMatchObject({
         code: "ERR_BINARY_CACHE",
-        hint: `--allow-nar-host ${other.host} (allowNarHosts) allows it; what it sends is checked as always`,
+        hint: `allow it with --allow-nar-host ${other.host} (allowNarHosts); its NARs are verified like all others`,
         details: { host: other.host, url: `${other.url}/nar/x.nar?signed=***` },
       });
     }
@@ -221,7 +221,7 @@ describe("a NAR that its narinfo names by a whole URL", () => {
     const refused = await stream();
     expect([refused.code, refused.stderr]).toEqual([
       1,
-      expect.stringContaining(`hint: --allow-nar-host ${other.host}`),
+      expect.stringContaining(`hint: allow it with --allow-nar-host ${other.host}`),
     ]);
     expect(await stream("--allow-nar-host", "a.example", "--allow-nar-host", other.host)).toMatchObject({
       code: 0,

@@ -25,7 +25,7 @@ export class SilenceError extends Error {
   override readonly name = "SilenceError";
 }
 
-/** The server leads somewhere that is not gone to. */
+/** A redirect that is not followed. */
 export class RedirectError extends Error {
   override readonly name = "RedirectError";
 }
@@ -34,9 +34,9 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MAX_REDIRECTS = 8;
 
 /**
- * Asks for a file, also where a redirect leads; what began with TLS goes on with it. The signal is heard until the body
- * has been read or left.
- * @throws {RedirectError} {@link SilenceError}, and what `fetch` throws
+ * Asks for a file and follows redirects, but not from https to http. The signal is heard until the body has been read or
+ * left.
+ * @throws {RedirectError}, {@link SilenceError}, and what `fetch` throws
  */
 export async function exchange(asked: URL, options: ExchangeOptions): Promise<Answer> {
   const { headers, authorization, silence, signal } = options;

@@ -1,4 +1,4 @@
-/** The files of a cache's NARs: in the cache, or where a narinfo names one by a whole URL (Nix reads these, too). */
+/** The files of a cache's NARs: in the cache, or at the absolute URL that a narinfo gives (Nix reads these, too). */
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import type { CallOptions } from "../connection.js";
@@ -38,12 +38,12 @@ export class NarFiles {
     if (url.origin === base?.origin) return;
     const { protocol, host } = url;
     if (base?.protocol === "https:" && protocol === "http:")
-      throw elsewhere(url, "a cache that is read by https may not send for NARs by http");
+      throw elsewhere(url, "a cache that is read over https may not name NARs over http");
     if (allowed.some((each) => new URL(`${protocol}//${each}`).host === host)) return;
     throw elsewhere(
       url,
       "this host is not the cache's",
-      `--allow-nar-host ${host} (allowNarHosts) allows it; what it sends is checked as always`,
+      `allow it with --allow-nar-host ${host} (allowNarHosts); its NARs are verified like all others`,
     );
   }
 }

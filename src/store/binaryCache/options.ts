@@ -23,8 +23,8 @@ export interface BinaryCacheOptions {
   /** Names and passwords by host; Nix's own, `/etc/nix/netrc`, unless given. */
   readonly netrcFile?: string;
   /**
-   * Hosts besides the cache's own that its narinfos may send for NARs, `host` or `host:port`; without a port, the one that
-   * the URL's scheme has by default. None of them gets the cache's credentials.
+   * Other hosts from which NARs may be fetched where a narinfo names one: `host`, for the default port of the URL's scheme,
+   * or `host:port`. They do not get the cache's credentials.
    */
   readonly allowNarHosts?: readonly string[];
   /** How many narinfos are asked for at once; 25 unless given. */

@@ -245,5 +245,5 @@ export class RegistryClient implements AsyncDisposable {
 
 /** A server that the registry leads to asks for credentials. */
 function strangerHint(registry: string, { host }: URL): string {
-  return `${registry} leads there, and its credentials are for no other host; if ${host} is the registry itself, name that`;
+  return `the credentials for ${registry} are sent to no other host; if ${host} is the registry itself, put its name into the reference`;
 }

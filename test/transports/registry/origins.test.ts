@@ -123,7 +123,7 @@ describe("a server that a registry leads to gets none of its credentials", () =>
     await using client = open(registry.host);
     expect(await failureOf(getManifest(client, "a/b", "1"))).toMatchObject({
       code: "ERR_REGISTRY",
-      hint: `${registry.host} leads there, and its credentials are for no other host; if ${other.host} is the registry itself, name that`,
+      hint: `the credentials for ${registry.host} are sent to no other host; if ${other.host} is the registry itself, put its name into the reference`,
     });
   });
 
