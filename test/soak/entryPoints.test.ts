@@ -14,7 +14,7 @@ import { DigestCache } from "../../src/image/digestCache.js";
 import { GraphStore } from "../../src/store/graphStore.js";
 import { parsePipeline } from "../../src/layering/pipeline/parse.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
-import { anything, anythingAtAll, type Doc, docsLike } from "../support/odd.js";
+import { anything, anythingAtAll, docsLike } from "../support/odd.js";
 import { repetitions } from "../support/repetitions.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
