@@ -29,6 +29,6 @@ test("a relative path where the working folder is gone is an error with a code",
     throw new Error("ENOENT: no such file or directory, uv_cwd");
   });
   expect(absolutePath("/a/../b")).toBe("/b");
-  expect(() => absolutePath("a")).toThrowError(expect.objectContaining({ code: "ERR_FILE_READ" }));
+  expect(() => absolutePath("a")).toThrow(expect.objectContaining({ code: "ERR_FILE_READ" }));
   vi.restoreAllMocks();
 });
