@@ -4,12 +4,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runMain } from "../cli/commandLine.js";
 import { archiveOf, layerOf } from "../support/images.js";
-import { textsLike } from "../support/odd.js";
+import { textsLike, cases } from "../support/odd.js";
 import { projectRoot } from "../support/run.js";
-import { repetitions } from "../support/repetitions.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-const cases = { numRuns: repetitions(1000, 100_000) };
 const PATH = `/nix/store/${"0".repeat(32)}-hello-2.12`;
 
 let folder: TemporaryFolder;

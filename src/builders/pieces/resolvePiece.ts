@@ -1,5 +1,6 @@
 /** Pieces in JSON: in full, or by name with what the piece is made from. */
 import { z } from "zod";
+import { requireString } from "../../arguments.js";
 import { ArgumentError, LaminixError, named, nearestWord } from "../../errors.js";
 import { binSh } from "./binSh.js";
 import { caCertificates } from "./caCertificates.js";
@@ -65,6 +66,7 @@ function kind<S extends z.ZodObject>(
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY
  */
 export function resolvePiece(entry: unknown, key = "contents"): Piece {
+  requireString(key, "key");
   if (typeof entry !== "object" || entry === null || Array.isArray(entry))
     throw invalid(key, "a piece is an object");
   if (!Object.hasOwn(entry, "piece")) {
