@@ -14,11 +14,9 @@ import { DigestCache } from "../../src/image/digestCache.js";
 import { GraphStore } from "../../src/store/graphStore.js";
 import { parsePipeline } from "../../src/layering/pipeline/parse.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
-import { anything, anythingAtAll, type Doc, docsLike } from "../support/odd.js";
-import { repetitions } from "../support/repetitions.js";
+import { anything, anythingAtAll, docsLike, cases } from "../support/odd.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-const cases = { numRuns: repetitions(1000, 100_000) };
 const PATH = `/nix/store/${"0".repeat(32)}-hello-2.12`;
 
 let folder: TemporaryFolder;

@@ -21,11 +21,9 @@ import type { ReadyLayer } from "../../src/transports/storedImage.js";
 import { applyLayer, emptyRoot } from "../../src/tree/apply.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
 import { archiveOf, configOf, layerOf, OCI, sha256, tarOf } from "../support/images.js";
-import { bytesLike, type Doc, docsLike } from "../support/odd.js";
-import { repetitions } from "../support/repetitions.js";
+import { bytesLike, cases, type Doc, docsLike } from "../support/odd.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-const cases = { numRuns: repetitions(1000, 100_000) };
 const DIGEST = `sha256:${"1".repeat(64)}`;
 
 let folder: TemporaryFolder;

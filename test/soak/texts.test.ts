@@ -35,10 +35,7 @@ import {
 import { parseChallenges } from "../../src/transports/registry/challenge.js";
 import { saidIn } from "../../src/transports/registry/said.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
-import { anythingAtAll, docsLike, textsLike } from "../support/odd.js";
-import { repetitions } from "../support/repetitions.js";
-
-const cases = { numRuns: repetitions(1000, 100_000) };
+import { anythingAtAll, docsLike, textsLike, cases } from "../support/odd.js";
 
 const HASH = "0".repeat(32);
 const PATH = `/nix/store/${HASH}-hello-2.12`;

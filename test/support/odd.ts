@@ -1,6 +1,13 @@
 /** Inputs for fuzzing: texts, bytes and documents that are almost right. */
 import fc from "fast-check";
 import { Random } from "./random.js";
+import { repetitions } from "./repetitions.js";
+
+/** For `fc.assert`: the same cases in every run of the test suite, and others in every soak. */
+export const cases: fc.Parameters<unknown> = {
+  numRuns: repetitions(1000, 100_000),
+  seed: repetitions(1, Date.now()),
+};
 
 /** Texts of all kinds, and those that are given with a few characters changed. */
 export function textsLike(...good: readonly string[]): fc.Arbitrary<string> {

@@ -4,6 +4,18 @@ import { failureOf } from "../support/failure.js";
 
 const digest = `sha256:${"0a".repeat(32)}`;
 
+test.each(["localhost:99999/x", "256.256.256.256/x", "[:::::]/x", "xn--a.example/x"])(
+  "%s names no registry that could be asked",
+  (text) => {
+    expect(() => parseReference(text)).toThrow(
+      expect.objectContaining({
+        code: "ERR_REFERENCE",
+        message: expect.stringContaining("is not the name of a registry"),
+      }),
+    );
+  },
+);
+
 describe("a reference to a registry", () => {
   test.each([
     ["nginx", "docker.io", "library/nginx", undefined, undefined],

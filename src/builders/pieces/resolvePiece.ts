@@ -1,6 +1,7 @@
 /** Pieces in JSON: in full, or by name with what the piece is made from. */
 import { z } from "zod";
-import { ArgumentError, LaminixError, nearestWord } from "../../errors.js";
+import { requireString } from "../../arguments.js";
+import { ArgumentError, LaminixError, named, nearestWord } from "../../errors.js";
 import { binSh } from "./binSh.js";
 import { caCertificates } from "./caCertificates.js";
 import { fakeNss } from "./fakeNss.js";
@@ -42,7 +43,7 @@ export const pieceEntrySchema = z.union([
 export type PieceEntry = z.input<typeof pieceEntrySchema>;
 
 /** How each piece with a name is made of an object of which nothing is known. */
-const named: Readonly<Record<string, { readonly keys: readonly string[]; make(json: unknown): Piece }>> = {
+const pieces: Readonly<Record<string, { readonly keys: readonly string[]; make(json: unknown): Piece }>> = {
   fakeNss: kind(fakeNssSchema, fakeNss),
   binSh: kind(binShSchema, ({ shell }) => binSh(shell)),
   usrBinEnv: kind(usrBinEnvSchema, ({ coreutils }) => usrBinEnv(coreutils)),
@@ -65,6 +66,7 @@ function kind<S extends z.ZodObject>(
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY
  */
 export function resolvePiece(entry: unknown, key = "contents"): Piece {
+  requireString(key, "key");
   if (typeof entry !== "object" || entry === null || Array.isArray(entry))
     throw invalid(key, "a piece is an object");
   if (!Object.hasOwn(entry, "piece")) {
@@ -73,8 +75,8 @@ export function resolvePiece(entry: unknown, key = "contents"): Piece {
     return entry;
   }
   const { piece: name } = entry as { readonly piece: unknown };
-  const names = Object.keys(named);
-  const found = typeof name === "string" && Object.hasOwn(named, name) ? named[name] : undefined;
+  const names = Object.keys(pieces);
+  const found = typeof name === "string" && Object.hasOwn(pieces, name) ? pieces[name] : undefined;
   if (!found) {
     const nearest = nearestWord(String(name), names) ?? "";
     throw invalid(
@@ -101,7 +103,7 @@ function refuseUnknown(entry: object, known: readonly string[], key: string): vo
   const nearest = nearestWord(unknown, known) ?? "";
   throw new LaminixError(
     "ERR_SPEC_UNKNOWN_KEY",
-    `the image spec has an unknown key ${JSON.stringify(unknown)} in ${key}`,
+    `the image spec has an unknown key ${JSON.stringify(unknown)} in ${named(key)}`,
     { details: { key: unknown, nearest }, hint: `the nearest known key is ${JSON.stringify(nearest)}` },
   );
 }
