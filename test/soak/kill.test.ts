@@ -148,7 +148,7 @@ function ours(pid: number): string[] {
       ({ command, environment }) =>
         environment.includes(`TMPDIR=${folder.join("tmp")}\0`) ||
         command.includes(folder.join("tmp")) ||
-        command.endsWith(` laminix-watcher ${pid}`),
+        command.includes(` laminix-watcher ${pid} `),
     )
     .map(({ command }) => command);
 }
