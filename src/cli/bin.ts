@@ -5,7 +5,7 @@ const interruption = listenForInterruption();
 // Progress and errors that nobody reads, or that have no room, are no reason to stop.
 process.stderr.on("error", () => undefined);
 
-// All else is loaded by now, or a signal would end the program in the midst of it.
+// The rest is loaded only now: until somebody listens, a signal ends the program without an exit code of its own.
 const [{ standardOutput }, { main }] = await Promise.all([import("./io.js"), import("./main.js")]);
 const status = await main(process.argv.slice(2), {
   stdout: standardOutput(interruption.signal),

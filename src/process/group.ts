@@ -1,8 +1,9 @@
 /** Process groups of children: how they are ended, and that none outlives this process. */
 import type { ChildProcess } from "node:child_process";
+import { MARK } from "./strays.js";
 import { Watcher } from "./watcher.js";
 
-const watcher = new Watcher();
+const watcher = new Watcher(MARK);
 
 function killAll(): void {
   for (const pid of watcher.groups) signalGroup(pid, "SIGKILL");

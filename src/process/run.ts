@@ -5,6 +5,7 @@ import { onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import { endGroup, signalGroup, startGroup } from "./group.js";
 import { LineSplitter } from "./lines.js";
+import { endMarked, newMark } from "./strays.js";
 
 export interface RunOptions {
   /** What the program reads on its standard input; nothing unless given. */
@@ -15,6 +16,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /**
+   * What the program has started and what has left its group, such as a daemon, ends with it too, where the system tells
+   * what is in a process's environment (Linux). For programs that start no daemon which is to stay.
+   */
+  readonly strays?: "end";
   /** Bytes of standard output that are kept at the most; 256 MiB unless given. */
   readonly maxOutput?: number;
   /** Called with each line of standard output, which is then not kept. */
@@ -51,7 +57,8 @@ export async function run(
   options: RunOptions = {},
 ): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const child = start(program, args, options);
+  const mark = options.strays && newMark();
+  const child = start(program, args, { ...options, env: { ...options.env, ...mark } });
   const stop = new Stop(child);
   const output = collect(child, program, options, stop);
   const stopListening = onAbort(options.signal, () => {
@@ -76,6 +83,7 @@ export async function run(
     stopListening();
     stop.clear();
     endGroup(child);
+    if (mark) endMarked(mark);
   }
 }
 

@@ -1,12 +1,13 @@
 /**
  * A small process that outlives this one by a moment. It reads from a pipe which process groups this process has started,
- * and ends those that are left when the pipe does, which the end of this process brings about whatever its cause.
- * `PR_SET_PDEATHSIG` would end a child with the thread that started it, and Linux alone has it.
+ * and ends those that are left when the pipe does, which the end of this process brings about whatever its cause; then
+ * what carries this process's mark. `PR_SET_PDEATHSIG` would end a child with the thread that started it, and Linux alone
+ * has it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 
-/** POSIX shell; the commands are its own, so that it starts no process. */
+/** POSIX shell. Its arguments: this process's number, and the mark. Looking for that, it ends what it finds until there is no more. */
 const SCRIPT = [
   "trap '' HUP INT TERM",
   "groups=' '",
@@ -14,9 +15,15 @@ const SCRIPT = [
   "  case $what in",
   '    hold) groups="$groups$group " ;;',
   '    release) groups="${groups%% $group *} ${groups#* $group }" ;;',
+  "    idle) exit ;;",
   "  esac",
   "done",
   'for group in $groups; do kill -s KILL -- "-$group"; done',
+  "for attempt in 1 2 3 4 5 6 7 8 9 10; do",
+  '  found=$(grep -ls -e "$2" /proc/[0-9]*/environ)',
+  '  [ -n "$found" ] || exit',
+  '  for file in $found; do file=${file#/proc/}; kill -s KILL "${file%/environ}"; done',
+  "done 2>/dev/null",
 ].join("\n");
 
 /** Milliseconds that it is kept without a group to watch. */
@@ -26,6 +33,12 @@ export class Watcher {
   #process: ChildProcess | undefined;
   #idle: NodeJS.Timeout | undefined;
   readonly #groups = new Set<number>();
+  readonly #mark: string;
+
+  /** @param mark a text without special characters, in the environment of what is to be ended wherever it is */
+  constructor(mark: string) {
+    this.#mark = mark;
+  }
 
   get groups(): ReadonlySet<number> {
     return this.#groups;
@@ -53,15 +66,15 @@ export class Watcher {
   #rest(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      this.#process?.stdin?.end();
+      this.#process?.stdin?.end("idle\n");
       this.#process = undefined;
     }, IDLE).unref();
   }
 
   #start(): ChildProcess {
-    const child = spawn("/bin/sh", ["-c", SCRIPT, "laminix-watcher", String(process.pid)], {
-      // In a session of its own, where no terminal's signal gets; and it needs nothing of ours.
-      ...{ detached: true, cwd: "/", env: {} },
+    const child = spawn("/bin/sh", ["-c", SCRIPT, "laminix-watcher", String(process.pid), this.#mark], {
+      // In a session of its own, where no terminal's signal gets.
+      ...{ detached: true, cwd: "/", env: { PATH: process.env.PATH } },
       stdio: ["pipe", "ignore", "ignore"],
     });
     const over = (): void => {

@@ -42,7 +42,7 @@ async function goneBy(pids: readonly number[]): Promise<void> {
 
 const watchersOf = (pid: number): number[] =>
   processes()
-    .filter(({ command }) => command.endsWith(` laminix-watcher ${pid}`))
+    .filter(({ command }) => command.includes(` laminix-watcher ${pid} `))
     .map((watcher) => watcher.pid);
 
 describeWith(["linux"], "a process that is killed", () => {
@@ -85,7 +85,7 @@ describeWith(["linux"], "a process that is killed", () => {
     try {
       const child = start(`
         import { Watcher } from ${JSON.stringify(moduleUrl("process/watcher.js"))};
-        const watcher = new Watcher();
+        const watcher = new Watcher("LAMINIX_OFFSPRING=none");
         watcher.wake();
         for (const group of [${released.pid}, ${kept.pid}]) watcher.hold(group);
         watcher.release(${released.pid});
@@ -96,6 +96,36 @@ describeWith(["linux"], "a process that is killed", () => {
     } finally {
       released.kill("SIGKILL");
     }
+  });
+});
+
+describeWith(["linux"], "what has left a program's group", () => {
+  const stray = (file: string): string =>
+    JSON.stringify(
+      `setsid sh -c 'echo $$ > ${file}; exec sleep 1000' >/dev/null 2>&1 & while ! [ -s ${file} ]; do sleep 0.01; done`,
+    );
+
+  test("ends with the program where that is wanted, and else goes on", async () => {
+    const [ended, kept] = [folder.join("ended"), folder.join("kept")];
+    const child = start(`
+      await run("sh", ["-c", ${stray(ended)}], { strays: "end" });
+      await run("sh", ["-c", ${stray(kept)}]);`);
+    await once(child, "exit");
+    const pid = await numberIn(kept);
+    try {
+      expect(isAlive(pid)).toBe(true);
+      await goneBy([await numberIn(ended)]);
+    } finally {
+      process.kill(pid, "SIGKILL");
+    }
+  });
+
+  test("ends with the process that is killed", async () => {
+    const file = folder.join("stray");
+    const child = start(`run("sh", ["-c", ${stray(file)} + "; sleep 1000"], { strays: "end" });`);
+    const pid = await numberIn(file);
+    child.kill("SIGKILL");
+    await goneBy([pid]);
   });
 });
 

@@ -228,14 +228,14 @@ describe("documents are read, or refused with a code:", () => {
       fc.asyncProperty(all, fc.constantFrom("all" as const, undefined), async (docs, platform) => {
         const bytes = (doc: Doc): Promise<Buffer> => Promise.resolve(Buffer.from(JSON.stringify(doc)));
         let asked = 0;
+        const json = new ImageJson("it", "an image");
         const place = {
-          ...{ name: "it", what: "an image", patience: 100 },
+          ...{ name: "it", json, patience: 100 },
           // One and the same digest: the first is the index, what it leads to is the manifest.
           manifest: () => bytes(asked++ === 0 ? docs.index : docs.manifest),
           config: () => bytes(docs.config),
           layer: () => ({ close: () => undefined }) as unknown as ReadyLayer,
         };
-        const json = new ImageJson("it", "an image");
         await answersOrIsCoded(async () => {
           const root = readDescriptor(json, jsonOf({ ...descriptor, platform: null, mediaType: "" }), "root");
           await new ManifestReader(place, { platform }).images([{ reference: undefined, descriptor: root }]);

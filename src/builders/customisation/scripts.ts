@@ -57,6 +57,7 @@ export async function runScript(
   const ending = await endingOf(
     run(program, args, {
       ...rest,
+      strays: "end",
       ...(signal && { signal }),
       onStdoutLine: listen,
       onStderrLine: listen,
