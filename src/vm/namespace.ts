@@ -117,6 +117,8 @@ function prepare(
 const MAIN = String.raw`
 place=$1
 umask 022
+# A signal is for the program that runs: this waits for it.
+trap : TERM
 mkdir "$place/trees" "$place/trees/work" "$place/trees/root"
 attributes="--xattrs --xattrs-include=user.* --xattrs-include=security.capability --xattrs-include=trusted.overlay.opaque"
 set -f
