@@ -117,8 +117,8 @@ function prepare(
 const MAIN = String.raw`
 place=$1
 umask 022
-# A signal is for the program that runs: this waits for it.
-trap : TERM
+# Not before the program that runs has ended, which gets the signal, too.
+trap 'exit 1' TERM
 mkdir "$place/trees" "$place/trees/work" "$place/trees/root"
 attributes="--xattrs --xattrs-include=user.* --xattrs-include=security.capability --xattrs-include=trusted.overlay.opaque"
 set -f
