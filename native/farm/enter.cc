@@ -37,7 +37,8 @@ void closeFrom(int least) {
   for (int fd = least; fd < most; ++fd) close(fd);
 }
 
-/** A process that is forked keeps the memory that its environment was in. */
+/** Starts this program again without an environment: a forked process keeps its parent's in memory, in
+ * /proc/PID/environ. */
 void forgetEnvironment(char** arguments) {
   if (*environ == nullptr) return;
   char* nothing = nullptr;
@@ -55,9 +56,9 @@ Pipe makePipe() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-/** Some of the others lead to this system's files. */
-void keepOnly(int output, int report, int alive) {
-  // Out of the way of one another.
+/** Leaves the first process only what it needs: other descriptors lead to this system's files. */
+void keepOnly(int output, int report, int alive) noexcept {
+  // First to higher numbers, so that none overwrites another.
   for (int* fd : {&output, &report, &alive}) *fd = fcntl(*fd, F_DUPFD, 10);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
@@ -94,7 +95,7 @@ class Signals {
   Fd fd_;
 };
 
-/** Passes on what there is to read. @returns whether there may be more */
+/** Copies what there is to read to standard output. @returns whether there may be more */
 bool passOn(int from) {
   std::array<char, 1 << 16> bytes;
   const ssize_t size = read(from, bytes.data(), bytes.size());
@@ -114,8 +115,8 @@ bool isAtEnd(int fd) {
 }
 
 /**
- * Until the first process has ended, and with it all others: passes on what they print. Ends them where it is
- * told to end itself, or nobody is left to be told of them.
+ * Copies what the processes in the namespaces print, until the first of them has ended, and with it all
+ * others. Kills it at a signal to end, and at the end of standard input.
  */
 void watch(pid_t first, const Signals& signals, const Fd& output) {
   std::array items{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals.get(), POLLIN, 0},
@@ -131,7 +132,7 @@ void watch(pid_t first, const Signals& signals, const Fd& output) {
     if (signal.revents != 0 && signals.next() != SIGCHLD) kill(first, SIGKILL);
     if (waitpid(first, nullptr, WNOHANG) == first) break;
   }
-  // Somebody else may have been given an end of it.
+  // No end of file if a process outside was handed a descriptor of it.
   fcntl(output.get(), F_SETFL, O_NONBLOCK);
   while (printed.fd >= 0 && passOn(output.get())) continue;
 }
@@ -142,14 +143,14 @@ std::string readAll(const Fd& fd) {
   return std::string(bytes.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
 }
 
-/** Whoever reads the status knows its words: `problem`, `code`, `emptied`. */
-void write(const std::string& file, const std::string& line) {
+/** Adds a line to the status: `problem`, `code` or `emptied`, and a value. */
+void tell(const std::string& file, const std::string& line) {
   std::ofstream stream(file, std::ios::app);
   stream << line << '\n' << std::flush;
   if (!stream) fail("the status cannot be written");
 }
 
-/** @returns what the first process had to say */
+/** @returns the first process's report */
 std::string runIn(const Description& description, const Root& root) {
   const Signals signals;
   Pipe output = makePipe(), report = makePipe(), alive = makePipe();
@@ -175,10 +176,10 @@ int enter(const Description& description) {
   const std::string text = said.empty() ? "" : said.substr(1);
   if (said.starts_with(Report::failure)) throw Failure(text);
   if (said.starts_with(Report::problem)) throw Problem(text);
-  if (emptied) write(description.status, "emptied=1");
-  // One that could not say how the command ended was killed.
+  if (emptied) tell(description.status, "emptied=1");
+  // A first process that did not report was killed.
   const std::string code = said.empty() ? "137" : text;
-  write(description.status, "code=" + code);
+  tell(description.status, "code=" + code);
   return code == "0" ? succeeded : commandFailed;
 }
 
@@ -187,7 +188,7 @@ int run(const std::string& file) {
   try {
     return enter(description);
   } catch (const Problem& problem) {
-    write(description.status, std::string("problem=") + problem.what());
+    tell(description.status, std::string("problem=") + problem.what());
     return commandFailed;
   }
 }
@@ -198,7 +199,7 @@ int main(int count, char** arguments) {
   try {
     if (count != 2) throw Failure("it takes a file that describes what to enter");
     forgetEnvironment(arguments);
-    // Others than the standard ones somebody has forgotten to close.
+    // Descriptors that the caller left open.
     closeFrom(3);
     umask(0);
     return run(arguments[1]);

@@ -35,8 +35,8 @@ namespace laminix::farm {
 
 namespace {
 
-/** What installing packages and making accounts takes. A device can be made; no file system of the root has
- * it be one. */
+/** What installing packages and creating accounts takes. Device nodes cannot be opened: no file system allows
+ * it. */
 constexpr std::array kept{
     CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID, CAP_KILL,       CAP_MKNOD, CAP_NET_BIND_SERVICE,
     CAP_SETFCAP, CAP_SETGID,       CAP_SETPCAP, CAP_SETUID, CAP_SYS_CHROOT,
@@ -63,12 +63,10 @@ void dropCapabilities(bool hasNetwork) {
   must(syscall(SYS_capset, &header, data.data()), "capabilities cannot be dropped");
 }
 
-/** The number of the last system call that was known when the list below was written (file_setattr,
- * Linux 6.17). */
+/** The last system call known to the list below: file_setattr, Linux 6.17. Later ones fail with ENOSYS. */
 constexpr std::uint32_t lastKnown = 469;
 
-/** Denied whatever the arguments. What capabilities forbid already is here where more than one check is
- * wanted. */
+/** Denied with any arguments. Some need a capability that is dropped too: two checks are better than one. */
 constexpr std::array denied {
   // Mounts and namespaces.
   SYS_mount, SYS_umount2, SYS_pivot_root, SYS_unshare, SYS_setns, SYS_mount_setattr, SYS_open_tree,
@@ -90,7 +88,8 @@ constexpr std::array denied {
 constexpr std::uint32_t namespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
-/** With AF_NETLINK. Others reach the machine's owner (AF_VSOCK), or nothing that a build needs. */
+/** Allowed, with AF_NETLINK. AF_VSOCK reaches the hypervisor from any network namespace; no build needs the
+ * others. */
 constexpr std::array families{AF_UNIX, AF_INET, AF_INET6, AF_PACKET};
 
 constexpr std::uint32_t tiocLinux = 0x541C;
@@ -102,10 +101,10 @@ class Filter {
     load(offsetof(seccomp_data, arch));
     unless(BPF_JEQ, LAMINIX_ARCH, ENOSYS);
     load(offsetof(seccomp_data, nr));
-    // Those of the x32 interface are above all others.
+    // Numbers of the x32 interface are larger, too.
     when(BPF_JGT, lastKnown, ENOSYS);
     for (long number : denied) when(BPF_JEQ, static_cast<std::uint32_t>(number), EPERM);
-    // Its arguments are out of sight; the C library goes back to clone.
+    // A filter cannot see its arguments; the C library falls back on clone.
     when(BPF_JEQ, SYS_clone3, ENOSYS);
     whenCalled(SYS_clone, [&] {
       loadArgument(0);
@@ -120,7 +119,7 @@ class Filter {
       loadArgument(0);
       for (int family : families) allow(static_cast<std::uint32_t>(family));
       unless(BPF_JEQ, AF_NETLINK, EAFNOSUPPORT);
-      // The audit log is this system's. Programs do without where there is none.
+      // The audit log is this system's. Programs take this error for a kernel without one.
       loadArgument(2);
       when(BPF_JEQ, NETLINK_AUDIT, EPROTONOSUPPORT);
     });
@@ -171,11 +170,11 @@ class Filter {
 
 void raiseFence(bool hasNetwork) {
   if (LAMINIX_ARCH == 0) throw Failure("system calls of this processor cannot be filtered");
-  // Not where the groups of a user namespace are denied; they are its user's own then.
+  // Denied in a user namespace with a single group; the groups are the user's own then.
   setgroups(0, nullptr);
   must(setresgid(0, 0, 0), "the group cannot be set");
   must(setresuid(0, 0, 0), "the user cannot be set");
-  // The caller's keys are in its session's ring. There are kernels without.
+  // The caller's session keyring has its keys. Not every kernel has keyrings.
   syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   Filter filter;
   dropCapabilities(hasNetwork);

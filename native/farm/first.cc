@@ -23,11 +23,10 @@ namespace {
 
 void send(Report::Kind kind, const std::string& text) {
   const std::string message = std::string(1, kind) + text;
-  // A pipe takes so little at once, or nobody reads it.
+  // Small enough for a pipe to take at once.
   [[maybe_unused]] const ssize_t size = write(reportFd, message.data(), message.size());
 }
 
-/** What programs expect to reach themselves by. */
 void nameHost() { must(sethostname("localhost", 9), "the host's name cannot be set"); }
 
 void startLoopback() {
@@ -45,7 +44,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-/** The process that watches over this one may have ended already. */
+/** The parent may have ended already. */
 void dieWithParent() {
   must(prctl(PR_SET_PDEATHSIG, SIGKILL), "its end cannot be tied to its parent's");
   pollfd parent{aliveFd, 0, 0};
@@ -56,7 +55,7 @@ void dieWithParent() {
   const std::vector<char*> command = pointers(description.command);
   std::vector<char*> environment = pointers(description.environment);
   environ = environment.data();
-  // Is the first descriptor, as that is free.
+  // Becomes descriptor 0, the lowest that is free.
   open("/dev/null", O_RDWR);
   sigset_t none;
   sigemptyset(&none);
@@ -67,7 +66,7 @@ void dieWithParent() {
   _exit(error == ENOENT ? 127 : 126);
 }
 
-/** Waits for a child, and for those that have lost their parent. @returns an exit status as a shell has it */
+/** Waits for the command, and reaps orphans. @returns an exit status as a shell reports it */
 int endOf(pid_t command) {
   for (;;) {
     int status = 0;
@@ -87,19 +86,20 @@ void beFirst(const Description& description, const std::string& resolver) {
     if (!description.network) startLoopback();
     enterRoot(description, resolver);
     raiseFence(description.network);
-    // Only now: a change of whose a process is unties it.
+    // After the change of user, which would undo it.
     dieWithParent();
-    const pid_t command = must(fork(), "no process can be had");
+    // The command can neither look into this process nor trace it. Its own process is dumpable again once it
+    // is executed.
+    must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "the first process cannot be protected");
+    const pid_t command = must(fork(), "no process can be created");
     if (command == 0) become(description);
-    // Nobody in the namespace can look at this process, nor take it over.
-    must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "the first process cannot be shut");
     send(Report::ended, std::to_string(endOf(command)));
   } catch (const Problem& problem) {
     send(Report::problem, problem.what());
   } catch (const std::exception& failure) {
     send(Report::failure, failure.what());
   }
-  // What is left of the namespace ends with it.
+  // The kernel kills what is left in the namespace.
   _exit(0);
 }
 

@@ -1,13 +1,13 @@
 #include "farm/mounts.h"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "farm/failure.h"
 #include "farm/within.h"
@@ -18,10 +18,18 @@ namespace {
 
 constexpr unsigned long plain = MS_NOSUID | MS_NODEV;
 constexpr unsigned long inert = plain | MS_NOEXEC;
+/** Options of a tmpfs that hides something. */
+constexpr const char* empty = "mode=555";
+
+/** `struct mount_attr`; headers of the C library and of the kernel that have it do not go together
+ * everywhere. */
+struct MountAttributes {
+  std::uint64_t set, clear, propagation, userNamespace;
+};
+constexpr std::uint64_t attributeReadOnly = 1, attributeNoSetuid = 2, attributeNoDevices = 4;
 
 int mountAttributes(const char* path, std::uint64_t attributes) {
-  mount_attr wanted{};
-  wanted.attr_set = attributes;
+  const MountAttributes wanted{attributes, 0, 0, 0};
   return static_cast<int>(syscall(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &wanted, sizeof wanted));
 }
 
@@ -33,8 +41,8 @@ bool hasMountAttributes() {
 
 enum class Devices { none, usable };
 
-/** Mounts what is at a path of this system where it can only be read; with `Devices::usable`, a device is one
- * there. */
+/** Mounts what is at a path of this system, for reading only. A device can be opened with `Devices::usable`.
+ */
 void bindReadOnly(const std::string& source, const Place& target, Devices devices = Devices::none) {
   const char* name = target.name.c_str();
   const bool all = hasMountAttributes();
@@ -43,7 +51,7 @@ void bindReadOnly(const std::string& source, const Place& target, Devices device
        source + " cannot be mounted");
   const bool none = devices == Devices::none;
   const int result =
-      all ? mountAttributes(name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (none ? MOUNT_ATTR_NODEV : 0))
+      all ? mountAttributes(name, attributeReadOnly | attributeNoSetuid | (none ? attributeNoDevices : 0))
           : mount(nullptr, name, nullptr,
                   MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | (none ? MS_NODEV : 0), nullptr);
   must(result, source + " cannot be made read-only");
@@ -101,11 +109,12 @@ bool isProcess(const std::string& name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/** Tells of this system's secrets, or more of its devices than a build should know. */
+/** Entries of /proc that reveal more of this system than a build should know. */
 constexpr std::array hidden{"acpi",          "asound", "kcore",       "key-users",  "keys",
                             "latency_stats", "scsi",   "sched_debug", "timer_list", "timer_stats"};
 
-/** Processes are the namespace's own; all else in /proc is this system's, and only read. */
+/** Processes are the namespace's own; everything else in /proc belongs to this system and is made read-only.
+ */
 void mountProcesses(int root) {
   mountNew("proc", root, "/proc", inert, nullptr);
   const Fd folder(must(openat(root, "proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "/proc"));
@@ -116,7 +125,7 @@ void mountProcesses(int root) {
     if (isProcess(name) || S_ISLNK(mode)) continue;
     const bool isHidden = std::find(hidden.begin(), hidden.end(), name) != hidden.end();
     if (isHidden && S_ISDIR(mode)) {
-      mountNew("tmpfs", proc, name, inert | MS_RDONLY, nullptr);
+      mountNew("tmpfs", proc, name, inert | MS_RDONLY, empty);
     } else {
       must(fchdir(proc), "/proc");
       bindReadOnly(isHidden ? "/dev/null" : name, place);
@@ -124,20 +133,20 @@ void mountProcesses(int root) {
   }
 }
 
-/** There is none of its own where the network is this system's and its user is not root. */
+/** A user namespace in this system's network may not mount a sysfs; an empty folder takes its place. */
 void mountSystem(int root) {
   const Place place = placeIn(root, "/sys");
   must(fchdir(place.folder.get()), "/sys");
   const unsigned long flags = inert | MS_RDONLY;
   if (mount("sysfs", place.name.c_str(), "sysfs", flags, nullptr) != 0) {
-    mountNew("tmpfs", root, "/sys", flags, nullptr);
+    mountNew("tmpfs", root, "/sys", flags, empty);
     return;
   }
   const Place firmware = placeIn(root, "/sys/firmware");
-  if (S_ISDIR(modeOf(firmware))) mountNew("tmpfs", root, "/sys/firmware", flags, nullptr);
+  if (S_ISDIR(modeOf(firmware))) mountNew("tmpfs", root, "/sys/firmware", flags, empty);
 }
 
-/** pivot_root(2), "pivot_root(".", ".")": the old root comes to be on top of the new one, and goes. */
+/** pivot_root(2), `pivot_root(".", ".")`: the old root is stacked on the new one, then detached. */
 void detachOldRoot(int root) {
   must(fchdir(root), "the root cannot be entered");
   must(syscall(SYS_pivot_root, ".", "."), "pivot_root");

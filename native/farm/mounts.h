@@ -11,7 +11,7 @@ namespace laminix::farm {
  */
 void enterRoot(const Description& description, const std::string& resolver);
 
-/** The overlay, in which nothing is a device and no program changes whose it runs as. */
+/** Mounts the overlay, without devices and setuid programs. */
 void mountOverlay(const Description& description);
 
 }  // namespace laminix::farm

@@ -33,7 +33,7 @@ Root::~Root() {
   if (umount2(description_.root.c_str(), 0) != 0) umount2(description_.root.c_str(), MNT_DETACH);
 }
 
-/** An image that has no folder for it, or a link by its name, goes without. */
+/** None if the image has no /etc, or a link of that name. */
 void Root::makeResolver() {
   const std::string etc = folderWithoutLinks(folder_.get(), "/etc");
   if (etc.empty()) return;
@@ -61,12 +61,13 @@ bool Root::hasSomething() const {
   return false;
 }
 
-/** By now the command may have put a link in its place, or on the way there. */
+/** The command may have put a link in its place, or on the way to it. */
 void Root::remove(const std::string& folder) const {
   try {
     const Place place = placeIn(folder_.get(), folder);
     unlinkat(place.folder.get(), place.name.c_str(), AT_REMOVEDIR);
-  } catch (const Problem&) {
+  } catch (const std::exception&) {
+    // It stays.
   }
 }
 
@@ -76,7 +77,8 @@ void Root::removeResolver() const {
     struct stat found;
     if (fstatat(place.folder.get(), place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return;
     if (S_ISREG(found.st_mode) && found.st_size == 0) unlinkat(place.folder.get(), place.name.c_str(), 0);
-  } catch (const Problem&) {
+  } catch (const std::exception&) {
+    // It stays.
   }
 }
 

@@ -36,7 +36,7 @@ export function enterProgram(): string {
 }
 
 /** The words of a description, each with a NUL at its end. */
-export function describe(description: Description): string {
+export function encodeDescription(description: Description): string {
   const { root, overlay, status, folders, binds, resolver, network, environment, command } = description;
   const words = [
     ...["root", root, "overlay", overlay, "status", status],

@@ -9,7 +9,7 @@ import { run } from "../process/run.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
-import { COMMAND_FAILED, describe, enterProgram } from "./enter.js";
+import { COMMAND_FAILED, encodeDescription, enterProgram } from "./enter.js";
 import { mappingOf, requireMapped } from "./mapping.js";
 import { failureOf, toldIn } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
@@ -81,7 +81,7 @@ function prepare(
   const { storeDir } = script;
   const hasStore = script.store.size > 0;
   const layers = `lowerdir=${place("trees/lower")},upperdir=${place("trees/upper")},workdir=${place("trees/work")}`;
-  const description = describe({
+  const description = encodeDescription({
     root: place("trees/root"),
     overlay: `${overlayOptions},${layers}`,
     status: place("status"),
@@ -101,7 +101,7 @@ function prepare(
     command: [...shellFor(script.text, [script.upper, script.lower]), `${TOOLS}/runAsRoot`],
   });
   mkdirSync(place("tools/bin"), { recursive: true });
-  // A copy of its own: whatever was done to it would be done to nothing else.
+  // A copy: should the script find a way to overwrite it, nothing else will run it.
   copyFileSync(enter, place("enter"));
   copyFileSync(busybox, place("tools/bin/busybox"));
   writeFileSync(place("tools/runAsRoot"), script.text);
@@ -117,16 +117,21 @@ function prepare(
 const MAIN = String.raw`
 place=$1
 umask 022
+# Takes effect when the program that runs has ended; it gets the signal, too.
+trap 'exit 1' TERM
 mkdir "$place/trees" "$place/trees/work" "$place/trees/root"
 attributes="--xattrs --xattrs-include=user.* --xattrs-include=security.capability --xattrs-include=trusted.overlay.opaque"
 set -f
-tar --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar"   --directory="$place/trees" || exit 1
+tar --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar" \
+  --directory="$place/trees" || exit 1
 rm "$place/trees.tar"
 chmod 755 "$place/enter" "$place/tools" "$place/tools/bin" "$place/tools/bin/busybox" "$place/tools/runAsRoot"
+chmod 644 "$place/resolv.conf"
 "$place/tools/bin/busybox" --install "$place/tools/bin"
 "$place/enter" "$place/description"
 case $? in 0) ;; ${COMMAND_FAILED}) exit 0 ;; *) exit 1 ;; esac
-tar --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar"   --directory="$place/trees/upper" .
+tar --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar" \
+  --directory="$place/trees/upper" .
 `;
 
 /** What was wrong before the script began. */

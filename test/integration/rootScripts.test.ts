@@ -279,6 +279,19 @@ describeWith(["unshare", "busybox", "root"], "a script in namespaces", () => {
     expect(mounts).not.toContain(temporary);
   });
 
+  test("needs the program that enters them, and tells how to build it", async () => {
+    process.env["LAMINIX_ENTER"] = folder.join("nowhere");
+    try {
+      expect(await failureOf(script("true", {}, namespace))).toMatchObject({
+        code: "ERR_ADDON_MISSING",
+        details: { path: folder.join("nowhere") },
+        hint: expect.stringContaining("npm rebuild laminix") as string,
+      });
+    } finally {
+      delete process.env["LAMINIX_ENTER"];
+    }
+  });
+
   /** As nobody, who has no subordinate ids. */
   async function asNobody(name: string, spec: object): Promise<{ code: number | null; stderr: string }> {
     const place = folder.join(name);

@@ -130,6 +130,12 @@ static void kernel(void) {
   if (syscall(SYS_kexec_load, 0L, 0L, NULL, 0L) == 0 || errno != EPERM) reached("kexec_load");
   if (ioctl(0, TIOCSTI, "x") == 0 || errno != EPERM) reached("TIOCSTI");
   if (socket(AF_VSOCK, SOCK_STREAM, 0) >= 0 || errno != EAFNOSUPPORT) reached("AF_VSOCK");
+#if defined(__x86_64__)
+  /* getpid by the interface of 32 bits, whose numbers are others. */
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+  if (result > 0) reached("system calls of 32 bits");
+#endif
 }
 
 /* Of the session, and of the user. */
