@@ -6,6 +6,7 @@ import { cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
 import type { Output } from "./output.js";
 import { textIfThere } from "./mayBe.js";
 import { partialPath, removeRemains } from "./partial.js";
+import { unfinished } from "./unfinished.js";
 
 /**
  * Checks that the file can be made; nothing is left of the attempt.
@@ -31,6 +32,7 @@ export async function replacedFile(asked: string, target: string): Promise<Outpu
 
 async function replace(asked: string, target: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
   const temporary = partialPath(target);
+  unfinished.add(temporary);
   try {
     const before = await writing(asked, () => replaceable(asked, target));
     // Until it has its owner, nobody else may read what may not be for them. That of a new file is the umask's matter.
@@ -54,6 +56,8 @@ async function replace(asked: string, target: string, pieces: AsyncIterable<Uint
     // Where nothing could be made nothing can be removed; the first error is the one to tell.
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
+  } finally {
+    unfinished.delete(temporary);
   }
 }
 

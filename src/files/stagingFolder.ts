@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { cannotWrite, cannotWriteUnlessCoded } from "./cannotWrite.js";
 import { outputTarget } from "./outputTarget.js";
 import { partialPath, removeRemains } from "./partial.js";
+import { unfinished } from "./unfinished.js";
 
 export class StagingFolder implements AsyncDisposable {
   readonly #asked: string;
@@ -34,6 +35,7 @@ export class StagingFolder implements AsyncDisposable {
 
   /** @throws {LaminixError} ERR_FILE_WRITE */
   path(): Promise<string> {
+    unfinished.add(this.#path);
     this.#made ??= mkdir(this.#path).then(
       () => this.#path,
       (error: unknown) => {
@@ -47,6 +49,7 @@ export class StagingFolder implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Where nothing could be made nothing can be removed; the first error is the one to tell.
     if (this.#made) await rm(this.#path, { recursive: true, force: true }).catch(() => undefined);
+    unfinished.delete(this.#path);
   }
 }
 

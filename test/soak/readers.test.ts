@@ -73,27 +73,25 @@ const archives = await Promise.all([
 ]);
 
 describe("bytes are read, or refused with a code:", () => {
-  test("a tar", () => {
-    fc.assert(
-      fc.property(bytesLike(...tars), (bytes) => {
+  test("a tar", async () => {
+    await fc.assert(
+      fc.asyncProperty(bytesLike(...tars), async (bytes) => {
         answersNowOrIsCoded(() => [...tarMembers(randomAccess(bytes), "it")]);
-        answersNowOrIsCoded(() => {
-          applyLayer(emptyRoot(), randomAccess(bytes), "it");
-        });
+        await answersOrIsCoded(() => applyLayer(emptyRoot(), randomAccess(bytes), "it"));
       }),
       cases,
     );
   });
 
-  test("two layers on top of one another", () => {
-    fc.assert(
-      fc.property(bytesLike(...tars), bytesLike(...tars), (below, above) => {
-        answersNowOrIsCoded(() => {
+  test("two layers on top of one another", async () => {
+    await fc.assert(
+      fc.asyncProperty(bytesLike(...tars), bytesLike(...tars), (below, above) =>
+        answersOrIsCoded(async () => {
           const root = emptyRoot();
-          applyLayer(root, randomAccess(below), "below");
-          applyLayer(root, randomAccess(above), "above");
-        });
-      }),
+          await applyLayer(root, randomAccess(below), "below");
+          await applyLayer(root, randomAccess(above), "above");
+        }),
+      ),
       cases,
     );
   });
