@@ -61,9 +61,9 @@ export async function buildNixShellImage(
   derivation: string | ShellDerivation,
   options: BuildNixShellImageOptions,
 ): Promise<ImageFile> {
+  await using output = await openImageOutput(options);
   const { compressor } = options;
   if (compressor !== undefined) requireOneOf(compressor, COMPRESSORS, "options.compressor");
-  await using output = await openImageOutput(options);
   await using image = await streamNixShellImage(derivation, options);
   return await writeImageFile(image, output, options, compressor);
 }

@@ -1,5 +1,6 @@
 /** JavaScript values as Nix source. */
 import { isAbsolute } from "node:path";
+import { requireString } from "../arguments.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 import { NixExpression } from "./expression.js";
 
@@ -29,6 +30,7 @@ const MIN_NORMAL = 2 ** -1022;
  *   of classes, circles, NaN and infinities, integers beyond 64 bits, NUL and lone surrogates in strings
  */
 export function toNix(value: unknown, name = "value"): string {
+  requireString(name, "name");
   try {
     return write(value, name, new Set());
   } catch (error) {
