@@ -21,7 +21,7 @@ const HARMLESS = new Set([
  */
 export function redactUrl(url: string | URL): string {
   const text = typeof url === "string" ? url : url.href;
-  const scheme = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/)+/i.exec(text)?.[0] ?? "";
+  const scheme = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/){1,4}/i.exec(text)?.[0] ?? "";
   const rest = text.slice(scheme.length);
   // Where a URL that could be parsed has its path is known.
   const userinfo = typeof url === "string" ? userinfoIn(rest, scheme) : (/^[^/?#]*@/.exec(rest)?.[0] ?? "");
@@ -36,18 +36,27 @@ export function redactUrl(url: string | URL): string {
 export function redactText(text: string): string {
   return text
     .replace(/\S+/g, (word) => {
-      // One slash is left of two where a path was made of a URL.
-      const mark = word.search(/@|%40/) < 0 ? word.indexOf("://") : word.indexOf(":/");
-      if (mark < 0) return word;
-      let start = mark;
-      while (/[a-z0-9+.-]/i.test(word[start - 1] ?? "")) start--;
+      const start = beginningOfUrl(word);
+      if (start < 0) return word;
       // What closes a quotation or a sentence is not the URL's.
       let end = word.length;
       while (/["'`)\]>,.;:]/.test(word[end - 1] ?? "")) end--;
-      if (end < mark) return word;
       return word.slice(0, start) + redactUrl(word.slice(start, end)) + word.slice(end);
     })
     .replace(/(authorization["']?\s*[:=]\s*["']?(?:basic|bearer)\s+)[\w.~+/=-]+/gi, `$1${HIDDEN}`);
+}
+
+/** Without its slashes: of a known scheme, of none (`//user:password@host`), or `user:password@host` alone. */
+const MISTYPED =
+  /\b(?:https?|ssh(?:-ng)?|s3|docker|tcp|git\+[a-z]+):|(?<=^|["'`(=])(?:\/\/(?=[^/]*:[^@]*@)|[^\s/:@"'`(=]+:[^\s/@]+@(?!sha\d+:))/i;
+
+/** Where in a word a URL begins, or what was meant as one; negative where there is none. */
+function beginningOfUrl(word: string): number {
+  const mark = word.indexOf("://");
+  if (mark < 0) return /@|%40/.test(word) ? word.search(MISTYPED) : -1;
+  let start = mark;
+  while (/[a-z0-9+.-]/i.test(word[start - 1] ?? "")) start--;
+  return start;
 }
 
 /**

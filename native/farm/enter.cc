@@ -22,6 +22,7 @@
 
 namespace {
 
+using namespace laminix;
 using namespace laminix::farm;
 
 /** Exit codes. A status has been written with each but the last. */

@@ -13,9 +13,9 @@
 #include <cstdio>
 
 #include "farm/failure.h"
-#include "farm/fd.h"
 #include "farm/fence.h"
 #include "farm/mounts.h"
+#include "posix/fd.h"
 
 namespace laminix::farm {
 

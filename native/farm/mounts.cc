@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "farm/failure.h"
 #include "farm/within.h"
@@ -158,7 +160,7 @@ void detachOldRoot(int root) {
 
 void mountOverlay(const Description& description) {
   if (mount("overlay", description.root.c_str(), "overlay", plain, description.overlay.c_str()) != 0)
-    throw Problem("no overlay can be mounted");
+    throw Problem(std::string("no overlay can be mounted: ") + std::strerror(errno));
 }
 
 void enterRoot(const Description& description, const std::string& resolver) {

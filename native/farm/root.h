@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "farm/description.h"
-#include "farm/fd.h"
+#include "posix/fd.h"
 
 namespace laminix::farm {
 

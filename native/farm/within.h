@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "farm/fd.h"
+#include "posix/fd.h"
 
 /**
  * Paths in a root that somebody else has filled. No link is followed on the way, so that none leads out of

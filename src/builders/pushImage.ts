@@ -99,7 +99,7 @@ function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): 
     const wanted = platformName(platform);
     throw new LaminixError(
       "ERR_ARCHIVE",
-      `there is no image for ${wanted}, only for ${platforms.join(", ") || "others that are not told"}`,
+      `there is no image for ${wanted}, only for ${platforms.join(", ") || "images without a platform"}`,
       {
         details: { ...details, wanted },
         hint: "leave --os, --arch and --variant (platform) out, or name one of these",

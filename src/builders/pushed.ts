@@ -24,9 +24,9 @@ export async function pushed(
     try {
       return await sent(ready);
     } catch (error) {
-      if (!takesNoOci(error) || !mayBeRemade(ready, asked)) throw error;
+      if (!takesNoOci(error) || !canUseDockerManifests(ready, asked)) throw error;
       const { registry } = ready.reference;
-      const message = `${registry} takes no OCI manifests; the image goes there with Docker's, which have no annotations`;
+      const message = `${registry} does not accept OCI manifests; pushing Docker manifests instead, without annotations`;
       asked.onProgress?.({ type: "note", message });
       return undefined;
     }
@@ -50,7 +50,7 @@ async function sent({ entry, reference, options }: Pushing): Promise<PushedImage
   };
 }
 
-function mayBeRemade({ entry, options }: Pushing, { manifestFormat }: PushImageOptions): boolean {
+function canUseDockerManifests({ entry, options }: Pushing, { manifestFormat }: PushImageOptions): boolean {
   const images = entry.kind === "image" ? [entry] : entry.images;
   // Docker's manifests have no zstd.
   return (

@@ -21,7 +21,7 @@ export interface FormatFlags extends LayerFlags {
 
 export function withFormatFlags(command: Command): Command {
   return withManifestFlags(command)
-    .requiredOption("-o, --output <FILE>", `${OUTPUT}; of oci-dir, a folder`)
+    .requiredOption("-o, --output <FILE>", `${OUTPUT}; with --format oci-dir, a folder`)
     .addOption(
       new Option("--format <F>", "what to write (default: docker-archive)").choices([...IMAGE_FORMATS]),
     )

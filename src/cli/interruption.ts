@@ -40,7 +40,7 @@ export function listenForInterruption(): Interruption {
 function endNow(code: number): never {
   const left = [...unfinished].map((path) => `  ${path}\n`).join("");
   try {
-    if (left !== "") writeSync(2, `laminix: ended while it cleaned up; this is left:\n${left}`);
+    if (left !== "") writeSync(2, `laminix: stopped during cleanup; these files are left:\n${left}`);
   } catch {
     // Nobody listens.
   }

@@ -32,7 +32,7 @@ export function withCommonOptions(command: Command): Command {
     .addOption(
       new Option(
         "--allow-nar-host <HOST>",
-        "another host from which NARs of a binary cache may be fetched; may be given several times",
+        "another host from which NARs of a binary cache may be fetched (repeatable)",
       ).argParser(narHost),
     )
     .option("--graph <FILE>", "a reference graph in JSON, in place of a store")

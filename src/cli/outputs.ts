@@ -8,7 +8,7 @@ import { type Io, OutputClosed } from "./io.js";
 import { refuseTerminal } from "./terminal.js";
 
 /** Help of `--output`. */
-export const OUTPUT = "where to write it; - for standard output";
+export const OUTPUT = "the file to write, or - for standard output";
 
 export const STANDARD_OUTPUT = "-";
 

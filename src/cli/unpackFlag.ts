@@ -11,7 +11,7 @@ export function withUnpackFlag(command: Command): Command {
   return command.addOption(
     new Option(
       "--max-unpacked <SIZE>",
-      "how much of images may be unpacked to the temporary folder, such as 500M (default: 64G)",
+      "the most that images may take unpacked in the temporary folder, such as 500M (default: 64G)",
     ).argParser((text: string) => new UnpackBudget(byteCount(text))),
   );
 }
@@ -23,5 +23,7 @@ function byteCount(text: string): number {
   const [, digits = "", unit = ""] = /^(\d{1,12})([KMGT]?)$/i.exec(text) ?? [];
   const bytes = Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
   if (digits !== "" && bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
-  throw new InvalidArgumentError("It must be a number of bytes, or one with K, M, G or T.");
+  throw new InvalidArgumentError(
+    "It must be a positive whole number of bytes, optionally followed by K, M, G or T.",
+  );
 }

@@ -39,8 +39,12 @@ export function sniffed(head: Uint8Array, name: string): Compression | undefined
   if (found) return found;
   const [compression] = NOT_READ.find(([, magic]) => magic.test(hex)) ?? [];
   if (compression === undefined) return undefined;
-  throw new LaminixError("ERR_UNSUPPORTED", `${name} is compressed with ${compression}, which is not read`, {
-    details: { path: name, compression },
-    hint: "compress it with gzip, zstd, xz or bzip2, or not at all",
-  });
+  throw new LaminixError(
+    "ERR_UNSUPPORTED",
+    `${name} is compressed with ${compression}, which is not supported`,
+    {
+      details: { path: name, compression },
+      hint: "compress it with gzip, zstd, xz or bzip2, or not at all",
+    },
+  );
 }

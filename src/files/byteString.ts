@@ -95,8 +95,28 @@ export function compareNames(one: string, other: string): number {
   return a.length - b.length;
 }
 
+/**
+ * What `compareBytes` puts in the order of `compareNames`: a byte that is not UTF-8 is written as the three bytes that its
+ * escape, U+DC80 to U+DCFF, would have.
+ */
+function orderKey(bytes: string): string {
+  let key = "";
+  for (let at = 0; at < bytes.length;) {
+    const length = sequenceLength(bytes, at);
+    if (length > 0) key += bytes.slice(at, at + length);
+    else {
+      const byte = bytes.charCodeAt(at);
+      key += String.fromCharCode(0xed, 0xb0 | (byte >> 6), 0x80 | (byte & 0x3f));
+    }
+    at += length || 1;
+  }
+  return key;
+}
+
 /** Sorts names in place, in the order of `compareNames`. */
 export function sortNames(names: string[]): string[] {
   // The default order compares UTF-16 units, here bytes, which is right for all but names that are not UTF-8.
-  return names.every((name) => isAscii(name) || isUtf8(name)) ? names.sort() : names.sort(compareNames);
+  if (names.every((name) => isAscii(name) || isUtf8(name))) return names.sort();
+  const keys = new Map(names.map((name) => [name, orderKey(name)]));
+  return names.sort((one, other) => compareBytes(keys.get(one) ?? one, keys.get(other) ?? other));
 }

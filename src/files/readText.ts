@@ -1,7 +1,7 @@
 /** Text files that are read whole, and never more of them than there is room for. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 
 /** Bytes; JavaScript has no strings that are much longer. */
 const MOST = 256 << 20;
@@ -17,7 +17,10 @@ export function readText(file: string, limit = MOST): string {
     return readTextNow(file, limit);
   } catch (cause) {
     if (cause instanceof LaminixError) throw cause;
-    throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, details: { path: file } });
+    throw new LaminixError("ERR_FILE_READ", `${named(file)} cannot be read`, {
+      cause,
+      details: { path: file },
+    });
   }
 }
 
@@ -27,14 +30,14 @@ export function readText(file: string, limit = MOST): string {
  * @throws {NodeJS.ErrnoException} when the file cannot be read
  */
 export function readTextNow(file: string, limit = MOST): string {
-  const pieces = new Pieces(file, limit);
+  const read = new Reading(file, limit);
   const descriptor = openSync(file, "r");
   try {
     for (;;) {
-      const piece = Buffer.allocUnsafe(PIECE);
-      const got = readSync(descriptor, piece, 0, PIECE, null);
-      if (got === 0) return pieces.text();
-      pieces.add(piece.subarray(0, got));
+      const { buffer, used } = read.room();
+      const got = readSync(descriptor, buffer, used, buffer.length - used, null);
+      if (got === 0) return read.text();
+      read.add(got);
     }
   } finally {
     closeSync(descriptor);
@@ -50,21 +53,24 @@ export async function readTextSoon(
   { limit = MOST, signal }: { readonly limit?: number; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   signal?.throwIfAborted();
-  const pieces = new Pieces(file, limit);
+  const read = new Reading(file, limit);
   await using handle = await open(file);
   for (;;) {
-    const piece = Buffer.allocUnsafe(PIECE);
-    const { bytesRead } = await handle.read(piece, 0, PIECE, null);
+    const { buffer, used } = read.room();
+    const { bytesRead } = await handle.read(buffer, used, buffer.length - used, null);
     signal?.throwIfAborted();
-    if (bytesRead === 0) return pieces.text();
-    pieces.add(piece.subarray(0, bytesRead));
+    if (bytesRead === 0) return read.text();
+    read.add(bytesRead);
   }
 }
 
-class Pieces {
+/** What has been read. A pipe gives little at a time, so that a piece is filled before there is another. */
+class Reading {
   readonly #file: string;
   readonly #limit: number;
-  readonly #pieces: Buffer[] = [];
+  readonly #full: Buffer[] = [];
+  #buffer = Buffer.allocUnsafe(PIECE);
+  #used = 0;
   #size = 0;
 
   constructor(file: string, limit: number) {
@@ -72,18 +78,27 @@ class Pieces {
     this.#limit = limit;
   }
 
-  add(piece: Buffer): void {
-    this.#size += piece.length;
-    if (this.#size > this.#limit) {
-      const limit = `${String(Math.floor(this.#limit / 1024))} KiB`;
-      throw new LaminixError("ERR_FILE_READ", `${this.#file} cannot be read: it has more than ${limit}`, {
-        details: { path: this.#file, limit: this.#limit },
-      });
+  /** Where the next bytes go: behind those that are used. */
+  room(): { readonly buffer: Buffer; readonly used: number } {
+    if (this.#used === PIECE) {
+      this.#full.push(this.#buffer);
+      this.#buffer = Buffer.allocUnsafe(PIECE);
+      this.#used = 0;
     }
-    this.#pieces.push(piece);
+    return { buffer: this.#buffer, used: this.#used };
+  }
+
+  add(bytes: number): void {
+    this.#used += bytes;
+    this.#size += bytes;
+    if (this.#size <= this.#limit) return;
+    const limit = `${String(Math.floor(this.#limit / 1024))} KiB`;
+    throw new LaminixError("ERR_FILE_READ", `${this.#file} cannot be read: it has more than ${limit}`, {
+      details: { path: this.#file, limit: this.#limit },
+    });
   }
 
   text(): string {
-    return Buffer.concat(this.#pieces).toString("utf8");
+    return Buffer.concat([...this.#full, this.#buffer.subarray(0, this.#used)]).toString("utf8");
   }
 }

@@ -1,10 +1,13 @@
 /** A folder for as long as some work takes. */
 import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { debuglog } from "node:util";
 import { LaminixError } from "../errors.js";
 import { removeTree } from "./removeTree.js";
 import { temporaryPath } from "./temporary.js";
 import { unfinished } from "./unfinished.js";
+
+const debug = debuglog("laminix");
 
 export class TemporaryFolder implements Disposable {
   readonly path = temporaryPath();
@@ -24,8 +27,13 @@ export class TemporaryFolder implements Disposable {
     }
   }
 
+  /** What cannot be removed is left to the next start: an error here would hide that of the work. */
   [Symbol.dispose](): void {
-    removeTree(this.path);
-    unfinished.delete(this.path);
+    try {
+      removeTree(this.path);
+      unfinished.delete(this.path);
+    } catch (error) {
+      debug("%s was not removed: %s", this.path, error);
+    }
   }
 }

@@ -1,11 +1,12 @@
 /** Pipes, devices and descriptors: what is written to them has gone where they lead, and they stay what they are. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats, write } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, type Stats, write } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { abortable } from "../abort.js";
 import { cannotWrite, cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
+import { textIfThere } from "./mayBe.js";
 import type { Output, OutputOptions } from "./output.js";
 
 /** Neither is a pipe without a reader, or a line without a carrier, waited for in a thread that nothing interrupts. */
@@ -49,7 +50,9 @@ export async function throughDescriptor(
   options: OutputOptions,
 ): Promise<Output> {
   const stats = attempt(asked, () => fstatSync(descriptor));
-  requireWritable(asked, descriptor);
+  if (accessMode(descriptor) === constants.O_RDONLY || isRuntimes(stats)) {
+    throw cannotWrite(asked, { code: "EBADF" });
+  }
   if (stats.isFIFO()) {
     // Opened anew, since whoever else has it would be surprised by a descriptor that does not block.
     const own = reopened(asked, () =>
@@ -61,7 +64,12 @@ export async function throughDescriptor(
     refuseTerminal(asked, descriptor, options);
     return descriptorOutput(asked, descriptor, options, { close: false });
   }
-  const what = stats.isDirectory() ? "a folder" : stats.isBlockDevice() ? "a block device" : "a socket";
+  const [what] = [
+    ...(stats.isDirectory() ? ["a folder"] : []),
+    ...(stats.isBlockDevice() ? ["a block device"] : []),
+    ...(stats.isSocket() ? ["a socket"] : []),
+  ];
+  if (what === undefined) throw cannotWrite(asked, { code: "EBADF" });
   throw refusedOutput(asked, `it is ${what}`, "write to a file, or through a pipe");
 }
 
@@ -160,15 +168,31 @@ function openAs(path: string, flags: number, isIt: (stats: Stats) => boolean): n
   throw refusedOutput(path, "it has become something else", "see what else writes there");
 }
 
-function requireWritable(asked: string, descriptor: number): void {
-  let flags: string;
+/** What the descriptor was opened for; `undefined` where nobody tells, which only Linux does. */
+function accessMode(descriptor: number): number | undefined {
+  const [, octal] = /^flags:\s*([0-7]+)$/m.exec(textIfThere(`/proc/self/fdinfo/${String(descriptor)}`)) ?? [];
+  return octal === undefined ? undefined : parseInt(octal, 8) & 3;
+}
+
+/** A pipe that this process reads, too, is one of its runtime's, and was not given to it by anybody. */
+function isRuntimes({ dev, ino }: Stats): boolean {
+  return ownDescriptors().some((descriptor) => {
+    try {
+      const stats = fstatSync(descriptor);
+      const isSame = stats.isFIFO() && stats.dev === dev && stats.ino === ino;
+      return isSame && accessMode(descriptor) === constants.O_RDONLY;
+    } catch {
+      return false; // it was open for the listing alone
+    }
+  });
+}
+
+function ownDescriptors(): number[] {
   try {
-    flags = readFileSync(`/proc/self/fdinfo/${String(descriptor)}`, "latin1");
+    return readdirSync("/proc/self/fd").map(Number);
   } catch {
-    return; // Only Linux tells.
+    return [];
   }
-  const [, octal = "1"] = /^flags:\s*([0-7]+)$/m.exec(flags) ?? [];
-  if ((parseInt(octal, 8) & 3) === constants.O_RDONLY) throw cannotWrite(asked, { code: "EBADF" });
 }
 
 function refuseTerminal(asked: string, descriptor: number, { content }: OutputOptions): void {

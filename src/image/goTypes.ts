@@ -8,15 +8,22 @@ type Check = (value: Json) => boolean;
 
 const isText: Check = (value) => typeof value === "string";
 const isFlag: Check = (value) => typeof value === "boolean";
-const isInteger: Check = (value) => value instanceof JsonNumber && value.isInteger;
-const isTexts: Check = (value) => isArray(value) && value.every(isText);
-const isMap: Check = (value) => isObject(value);
-const isLabels: Check = (value) => isObject(value) && [...value.values()].every(isText);
+/** Within 64 bits, whatever the digits. */
+const isInteger: Check = (value) => value instanceof JsonNumber && value.isInteger && value.text.length <= 18;
+/** In Go, a `null` among texts is an empty one. */
+const isTextOrNull: Check = (value) => value === null || isText(value);
+const isTexts: Check = (value) => isArray(value) && value.every(isTextOrNull);
+const isLabels: Check = (value) => isObject(value) && [...value.values()].every(isTextOrNull);
+/** Go's `map[string]struct{}`. */
+const isSet: Check = (value) =>
+  isObject(value) && [...value.values()].every((each) => each === null || isObject(each));
 /** RFC 3339, as Go reads a time. */
 const isTime: Check = (value) =>
   typeof value === "string" &&
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(value) &&
-  !Number.isNaN(Date.parse(value));
+  /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(value) &&
+  !Number.isNaN(Date.parse(value)) &&
+  // JavaScript takes 30 February for 1 March.
+  new Date(`${value.slice(0, 19)}Z`).toISOString().startsWith(value.slice(0, 10));
 
 const HISTORY: Readonly<Record<string, Check>> = {
   created: isTime,
@@ -49,8 +56,8 @@ const CONFIG: Readonly<Record<string, Check>> = {
   shell: (value) => isTexts(value) || (isText(value) && value !== ""),
   env: isTexts,
   onbuild: isTexts,
-  exposedports: isMap,
-  volumes: isMap,
+  exposedports: isSet,
+  volumes: isSet,
   labels: isLabels,
   healthcheck: (value) => isObject(value) && readable(value, HEALTHCHECK).size === value.size,
   stoptimeout: isInteger,
@@ -74,7 +81,7 @@ export function readableConfig(config: JsonObject): JsonObject {
   return readable(config, CONFIG);
 }
 
-/** Go takes no account of the case of keys, and `null` for any type; what it does not know it passes over. */
+/** Go ignores the case of keys, takes `null` for any type, and skips keys that it does not know. */
 function readable(object: JsonObject, checks: Readonly<Record<string, Check>>): JsonObject {
   return new Map(
     [...object].filter(([key, value]) => {

@@ -5,7 +5,7 @@ import { onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import { endGroup, signalGroup, startGroup } from "./group.js";
 import { LineSplitter } from "./lines.js";
-import { endMarked, newMark } from "./strays.js";
+import { endMarked, type Mark, newMark } from "./strays.js";
 
 export interface RunOptions {
   /** What the program reads on its standard input; nothing unless given. */
@@ -68,7 +68,11 @@ export async function run(
     // A program that reads no more is its own business, and shows in its exit code.
     child.stdin?.on("error", () => undefined);
     if (!options.endlessInput) child.stdin?.end(options.input);
-    const [exitCode, signal] = await ended(child, program, options, stop);
+    // What a script has left running may hold on to its output, which would be waited for.
+    const [exitCode, signal] = await ended(child, program, options, () => {
+      if (stop.reason) stop.finish();
+      else if (mark) endStrays(child, mark);
+    });
     output.end();
     if (stop.reason) throw stop.reason.value;
     const stderr = output.stderr();
@@ -85,6 +89,11 @@ export async function run(
     endGroup(child);
     if (mark) endMarked(mark);
   }
+}
+
+function endStrays({ pid }: ChildProcess, mark: Mark): void {
+  if (pid !== undefined) signalGroup(pid, "SIGKILL");
+  endMarked(mark);
 }
 
 function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {
@@ -152,14 +161,18 @@ class Stop {
 
 type Ending = readonly [exitCode: number | null, signal: NodeJS.Signals | null];
 
-function ended(child: ChildProcess, program: string, options: RunOptions, stop: Stop): Promise<Ending> {
+/** @param onExit called when the program has ended, though its output may still be open */
+function ended(
+  child: ChildProcess,
+  program: string,
+  options: RunOptions,
+  onExit: () => void,
+): Promise<Ending> {
   return new Promise((resolve, reject) => {
     child.once("error", (cause) => {
       reject(notStarted(program, options, cause));
     });
-    child.once("exit", () => {
-      if (stop.reason) stop.finish();
-    });
+    child.once("exit", onExit);
     child.once("close", (exitCode, signal) => {
       resolve([exitCode, signal]);
     });

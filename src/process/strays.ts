@@ -9,8 +9,10 @@ let count = 0;
 /** What all marks of this process begin with. */
 export const MARK = `${VARIABLE}=${own}-`;
 
+export type Mark = Readonly<Record<string, string>>;
+
 /** Variables that mark a program and all that it starts. */
-export function newMark(): Readonly<Record<string, string>> {
+export function newMark(): Mark {
   return { [VARIABLE]: `${own}-${String(++count)}.` };
 }
 
@@ -18,7 +20,7 @@ export function newMark(): Readonly<Record<string, string>> {
 const PASSES = 10;
 
 /** Ends all that has been marked so. */
-export function endMarked(mark: Readonly<Record<string, string>>): void {
+export function endMarked(mark: Mark): void {
   const text = Object.entries(mark)
     .map(([name, value]) => `${name}=${value}\0`)
     .join("");

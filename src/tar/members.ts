@@ -76,11 +76,11 @@ export function* tarMembers(
     const flag = header.flag;
     if (flag in META) {
       if (++inARow > MAX_IN_A_ROW)
-        throw reader.damaged(at, `more than ${String(MAX_IN_A_ROW)} headers say something about one member`);
+        throw reader.damaged(at, `more than ${String(MAX_IN_A_ROW)} extended headers before one member`);
       const size = header.number(SIZE);
       const bytes = reader.meta(body, size);
-      if (flag === "L") longName = textIn(bytes);
-      else if (flag === "K") longLink = textIn(bytes);
+      if (flag === "L") longName = textBeforeNul(bytes);
+      else if (flag === "K") longLink = textBeforeNul(bytes);
       else {
         const records = reader.records(at, bytes);
         if (flag === "g") {
@@ -438,7 +438,7 @@ class Header {
 }
 
 /** A copy: a part of a longer string would keep all of it. */
-function textIn(bytes: Buffer): string {
+function textBeforeNul(bytes: Buffer): string {
   const end = bytes.indexOf(0);
   return bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
 }

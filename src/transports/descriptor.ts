@@ -50,7 +50,7 @@ export function readDescriptor(json: ImageJson, value: Json | undefined, what: s
   };
 }
 
-/** One that does not say all tells nothing: the image's configuration does. */
+/** An incomplete platform is ignored: the configuration has it. */
 function platformIn(platform: JsonObject): Platform | undefined {
   const isTold = ["os", "architecture"].every((key) => textIn(platform, key) !== undefined);
   return isTold ? platformOf(platform) : undefined;
@@ -70,9 +70,9 @@ export function isAttestation({ annotations, platform }: Descriptor): boolean {
 /** The error for a layer that is not there, which for some is as it has to be. */
 export function missingLayer({ mediaType, digest }: Descriptor, where: string, error: unknown): unknown {
   if (!FOREIGN.test(mediaType)) return error;
-  return new LaminixError("ERR_UNSUPPORTED", `${where} has a layer that may not be passed on: ${digest}`, {
+  return new LaminixError("ERR_UNSUPPORTED", `${where} has a non-distributable layer: ${digest}`, {
     cause: error,
     details: { path: where, digest, mediaType },
-    hint: "its bytes lie elsewhere, as layers of Windows do; pull the image with Docker, save it, and give the file",
+    hint: "registries do not store such layers (Windows base layers, for example); pull the image with Docker, `docker save` it, and use that file",
   });
 }

@@ -9,8 +9,8 @@ import { type Region, regionBytes } from "./storedFile.js";
 
 /** Bytes; larger JSON than this is neither a manifest nor a configuration. */
 const MAX_JSON = 16 << 20;
-/** Characters of all documents of an archive, a layout or an image in a registry. */
-const MAX_TEXT = 64 << 20;
+/** All documents of an archive, a layout or an image in a registry: over a thousand images of a hundred layers. */
+const LIMITS = { text: 64 << 20, values: 2_000_000 };
 /** Layers of all its images, which may share them. Engines take no more than 127 an image. */
 const MAX_LAYERS = 100_000;
 
@@ -18,7 +18,7 @@ const MAX_LAYERS = 100_000;
 export class ImageJson {
   readonly #path: string;
   readonly #what: string;
-  readonly #budget = new JsonBudget({ text: MAX_TEXT });
+  readonly #budget = new JsonBudget(LIMITS);
   #layers = 0;
 
   /** @param what what the path should be: `a docker-archive` */
@@ -81,7 +81,7 @@ export class ImageJson {
 
   /** @throws {LaminixError} ERR_ARCHIVE */
   texts(value: Json | undefined, key: string): string[] {
-    return this.list(value, key).map((item) => this.text(item, key));
+    return this.list(value, key).map((item) => this.text(item ?? "", `an entry of its ${key}`));
   }
 
   /**

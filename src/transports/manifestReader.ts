@@ -105,7 +105,7 @@ export class ManifestReader {
       `${name} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
       {
         details: { path: name, wanted: platformName(wanted), platforms },
-        hint: `name ${platforms.length === 1 ? "it" : "one of them"} by the architecture and variant of a spec, or --os, --arch and --variant: ${platforms.join(", ")}`,
+        hint: `set the spec's architecture and variant, or --os, --arch and --variant, to one of: ${platforms.join(", ")}`,
       },
     );
   }

@@ -95,7 +95,7 @@ function splitRegistry(reference: string): { readonly registry: string; readonly
 function malformed(text: string, why: string, hint?: string): LaminixError {
   const reference = redactUrl(text);
   const isShown = reference === text;
-  const reason = isShown ? why : "what follows the @ is not a digest, and a password has no place in it";
+  const reason = isShown ? why : "what follows the @ is not a digest; image names cannot contain passwords";
   return new LaminixError("ERR_REFERENCE", `${named(reference)} is not the name of an image: ${reason}`, {
     details: { reference },
     ...(isShown && hint !== undefined && { hint }),

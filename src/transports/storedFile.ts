@@ -1,7 +1,7 @@
 /** Files that images lie in. */
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { PIECE } from "../tar/archive.js";
 import type { RandomAccess } from "../files/randomAccess.js";
 import type { Spool } from "../files/spool.js";
@@ -31,7 +31,7 @@ export class StoredFile implements Disposable {
       const stats = fstatSync(descriptor);
       if (stats.isFile()) return new StoredFile(path, descriptor, stats.size);
     } catch (cause) {
-      throw new LaminixError("ERR_FILE_READ", `${path} cannot be read`, { cause, details: { path } });
+      throw new LaminixError("ERR_FILE_READ", `${named(path)} cannot be read`, { cause, details: { path } });
     }
     closeSync(descriptor);
     throw new LaminixError("ERR_FILE_READ", `${path} is not a file`, { details: { path } });
@@ -86,7 +86,7 @@ export class StoredFile implements Disposable {
   }
 
   #unreadable(cause: unknown): LaminixError {
-    return new LaminixError("ERR_FILE_READ", `${this.path} cannot be read`, {
+    return new LaminixError("ERR_FILE_READ", `${named(this.path)} cannot be read`, {
       cause,
       details: { path: this.path },
     });

@@ -156,7 +156,7 @@ export class StoredLayer implements ReadyLayer {
 
   get #compression(): Compression {
     const { stored, mediaType } = this.#options;
-    return compressionOf(stored, mediaType);
+    return compressionOf(stored, { name: this.#name, mediaType });
   }
 
   get #name(): string {

@@ -14,13 +14,17 @@ interface Options {
 
 /**
  * How something is compressed. Its first bytes tell, since media types are often wrong; these tell where the bytes do not.
+ * @param name what it is called in errors
  * @throws {LaminixError} ERR_UNSUPPORTED
  */
-export function compressionOf({ file, offset, size }: Region, mediaType?: string): Compression {
+export function compressionOf(
+  { file, offset, size }: Region,
+  { name = file.path, mediaType }: { readonly name?: string; readonly mediaType?: string | undefined } = {},
+): Compression {
   const head = Buffer.alloc(Math.min(MAGIC_BYTES, size));
   const read = file.readNow(head, head.length, offset);
   const encoding = mediaType === undefined ? undefined : encodingOf(mediaType);
-  return sniffed(head.subarray(0, read), file.path) ?? compressions[encoding ?? "none"];
+  return sniffed(head.subarray(0, read), name) ?? compressions[encoding ?? "none"];
 }
 
 /** By their names in images. */

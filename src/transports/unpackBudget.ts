@@ -1,6 +1,6 @@
 /** How much of images goes into temporary files: a few kilobytes may be compressed terabytes. */
 import { requireCount } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 
 /** Bytes; several times what the largest images have. */
 const DEFAULT = 64 * 2 ** 30;
@@ -10,7 +10,9 @@ export class UnpackBudget {
   readonly limit: number;
   #taken = 0;
 
+  /** @throws {ArgumentError} ERR_ARGUMENT */
   constructor(limit = DEFAULT) {
+    requireCount(limit, "limit");
     this.limit = limit;
   }
 
@@ -32,14 +34,10 @@ export class UnpackBudget {
   take(bytes: number, name: string): void {
     this.#taken += bytes;
     if (this.#taken <= this.limit) return;
-    throw new LaminixError(
-      "ERR_ARCHIVE",
-      `${name} is not unpacked: that takes more than ${shown(this.limit)}`,
-      {
-        details: { path: name, limit: this.limit },
-        hint: "if the image is to be that large, allow more: --max-unpacked (maxUnpacked)",
-      },
-    );
+    throw new LaminixError("ERR_ARCHIVE", `unpacking ${named(name)} takes more than ${shown(this.limit)}`, {
+      details: { path: name, limit: this.limit },
+      hint: "if the image is really that large, raise the limit with --max-unpacked (maxUnpacked)",
+    });
   }
 }
 
@@ -49,5 +47,8 @@ export function requireUnpackable(value: unknown, argument: string): void {
 }
 
 function shown(bytes: number): string {
-  return bytes % 2 ** 30 === 0 ? `${bytes / 2 ** 30} GiB` : `${bytes} bytes`;
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; bytes % 1024 === 0 && unit < units.length - 1; unit++) bytes /= 1024;
+  return `${String(bytes)} ${units[unit] ?? ""}`;
 }

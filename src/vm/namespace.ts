@@ -80,7 +80,9 @@ function prepare(
 ): void {
   const { storeDir } = script;
   const hasStore = script.store.size > 0;
-  const layers = `lowerdir=${place("trees/lower")},upperdir=${place("trees/upper")},workdir=${place("trees/work")}`;
+  // As overlayfs reads options: a colon separates folders, a comma options, and a backslash takes that away.
+  const folder = (name: string): string => place(name).replace(/[\\,:]/g, String.raw`\$&`);
+  const layers = `lowerdir=${folder("trees/lower")},upperdir=${folder("trees/upper")},workdir=${folder("trees/work")}`;
   const description = encodeDescription({
     root: place("trees/root"),
     overlay: `${overlayOptions},${layers}`,
@@ -122,7 +124,7 @@ trap 'exit 1' TERM
 mkdir "$place/trees" "$place/trees/work" "$place/trees/root"
 attributes="--xattrs --xattrs-include=user.* --xattrs-include=security.capability --xattrs-include=trusted.overlay.opaque"
 set -f
-tar --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar" \
+tar --force-local --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar" \
   --directory="$place/trees" || exit 1
 rm "$place/trees.tar"
 chmod 755 "$place/enter" "$place/tools" "$place/tools/bin" "$place/tools/bin/busybox" "$place/tools/runAsRoot"
@@ -130,7 +132,7 @@ chmod 644 "$place/resolv.conf"
 "$place/tools/bin/busybox" --install "$place/tools/bin"
 "$place/enter" "$place/description"
 case $? in 0) ;; ${COMMAND_FAILED}) exit 0 ;; *) exit 1 ;; esac
-tar --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar" \
+tar --force-local --create --format=pax --sort=name --numeric-owner $attributes --file="$place/upper.tar" \
   --directory="$place/trees/upper" .
 `;
 

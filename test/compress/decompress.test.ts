@@ -228,8 +228,12 @@ describeWith(["xz", "zstd"], "data that takes more memory than there is for it",
     });
   });
 
-  test("is none that programs write at their usual levels", async () => {
-    const { stdout } = await mustRun("xz", ["-9", "-c"], { input: "some text" });
-    expect((await unpack(stdout, "xz")).toString()).toBe("some text");
+  test.each([
+    ["xz", "-9"],
+    ["zstd", "--ultra", "-22"],
+    ["zstd", "--long=27"],
+  ] as const)("is within bounds at the highest levels of programs (%s %s)", async (program, ...flags) => {
+    const { stdout } = await mustRun(program, [...flags, "-c"], { input: "some text" });
+    expect((await unpack(stdout, program)).toString()).toBe("some text");
   });
 });

@@ -232,7 +232,6 @@ describeWith(
   "a virtual machine whose builder is ended at any moment",
   () => {
     test("ends, and leaves nothing but what the next start removes", async () => {
-      const seed = randomInt(2 ** 31);
       const random = new Random(seed);
       const machine = ["build-image", "--kernel", vmKernelPath(), "--acceleration", "tcg"];
       for (let i = 0; i < repetitions(2, 20); i++) {

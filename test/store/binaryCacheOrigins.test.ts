@@ -7,11 +7,11 @@ import { HttpReader } from "../../src/store/binaryCache/httpFiles.js";
 import { NarFiles } from "../../src/store/binaryCache/narFiles.js";
 import { fingerprint } from "../../src/store/binaryCache/signature.js";
 import { runMain } from "../cli/commandLine.js";
+import { makeCertificate } from "../support/certificate.js";
 import { failureOf } from "../support/failure.js";
 import { bytesOf } from "../support/members.js";
 import { type RecordedRequest, RecordingServer, redirect } from "../support/recordingServer.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 
 const PASSWORD = "marked-password";
@@ -237,21 +237,7 @@ describe("a NAR with an absolute URL in its narinfo", () => {
 describeWith(["openssl"], "a binary cache that speaks TLS", () => {
   test("leads nobody out of it", async () => {
     await using room = await temporaryFolder();
-    const [key, cert] = [room.join("key.pem"), room.join("cert.pem")];
-    await mustRun("openssl", [
-      ...[
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-      ],
-      ...["-subj", "/CN=localhost", "-keyout", key, "-out", cert],
-    ]);
+    const { key, cert } = await makeCertificate(room.path, "localhost");
     vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
     try {
       const safe = await RecordingServer.start({ tls: { key: readFileSync(key), cert: readFileSync(cert) } });

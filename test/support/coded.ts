@@ -1,7 +1,7 @@
 /** What fuzzing asks of everything: an answer, or an error with a code. */
 import { LaminixError } from "../../src/errors.js";
 
-/** Rejects for an error that has no code, or a message that ends where a name should be. */
+/** Rejects for an error that has no code, or a message that lacks a name. */
 export async function answersOrIsCoded(run: () => unknown): Promise<void> {
   try {
     await run();
@@ -25,7 +25,7 @@ function requireCoded(error: unknown): void {
   if (!(error instanceof LaminixError) || error.code === "ERR_INTERNAL") {
     throw new Error("an error without a code", { cause: error });
   }
-  if (/(?:^|\s)$/.test(error.message)) {
-    throw new Error(`a message without an end: ${JSON.stringify(error.message)}`, { cause: error });
+  if (/^\s|(?:^|\s)$/.test(error.message)) {
+    throw new Error(`a message that begins or ends with nothing: ${JSON.stringify(error.message)}`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeCertificate } from "./certificate.js";
 import { startInBackground } from "./background.js";
 import { freePort } from "./freePort.js";
 import { mustRun, run } from "./run.js";
@@ -55,13 +56,8 @@ export async function startImageRegistry({
   try {
     const address = "127.0.0.1";
     const host = `${address}:${await freePort(address)}`;
-    const [key, certificate, config] = ["key.pem", "cert.pem", "config.yml"].map((name) =>
-      folder.join(name),
-    ) as [string, string, string];
-    await mustRun("openssl", [
-      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"],
-      ...["-addext", `subjectAltName=IP:${address}`, "-keyout", key, "-out", certificate],
-    ]);
+    const config = folder.join("config.yml");
+    const { key, cert: certificate } = await makeCertificate(folder.path, "test", `IP:${address}`);
     await writeFile(folder.join("htpasswd"), HTPASSWD);
     const settings = {
       version: "0.1",

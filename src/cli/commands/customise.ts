@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { LaminixError } from "../../errors.js";
 import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
+import { STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -16,6 +18,15 @@ export function customise(io: Io): Command {
     .requiredOption("-o, --output <DIR>", "a folder that is made")
     .action(async (file: string, options: Options) => {
       const { writeCustomisation } = await import("../../builders/customisation/writeCustomisation.js");
+      if (options.output === STANDARD_OUTPUT) {
+        throw new LaminixError(
+          "ERR_USAGE",
+          "the output is a folder, and cannot be written to standard output",
+          {
+            hint: "a folder of that name is ./-",
+          },
+        );
+      }
       const { onProgress } = progress(io, options);
       await withStore(options, async (store) => {
         const spec = await specFrom([file], {}, store, io);

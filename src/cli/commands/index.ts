@@ -30,7 +30,10 @@ export function index(io: Io): Command {
       "<IMAGE...>",
       "archives, folders of OCI layouts, names of images in registries, or specs in JSON",
     )
-    .option("-o, --output <DIR>", "where to write it; of oci-archive, a file, or - for standard output")
+    .option(
+      "-o, --output <DIR>",
+      "the folder to write; with --format oci-archive, a file, or - for standard output",
+    )
     .option("--push <REF>", "the registry to push it to: [HOST[:PORT]/]REPOSITORY[:TAG]")
     .addOption(
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),

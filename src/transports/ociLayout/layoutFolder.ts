@@ -53,16 +53,17 @@ export class LayoutFolder implements AsyncDisposable {
   static async at(asked: string): Promise<LayoutFolder> {
     const target = await outputTarget(asked);
     if (target.kind !== "folder" && !(target.kind === "file" && !target.exists)) {
-      throw refusedOutput(asked, "it is a file", HINT);
+      throw refusedOutput(asked, target.kind === "file" ? "it is a file" : "it is not a folder", HINT);
     }
     const { path: folder } = target;
     if (!target.exists) return new LayoutFolder(asked, { kind: "new", staging: await NewFolder.at(asked) });
     await requireLayout(asked, folder);
+    await indexIn(folder);
     const blobs = `${folder}/${BLOBS}`;
     const staging = await StagingFolder.for(asked, `${folder}/`);
     if (existsSync(blobs)) await writing(asked, access(blobs, constants.W_OK));
     const index = await outputTarget(`${folder}/index.json`);
-    if (index.kind !== "file") throw refusedOutput(asked, "its index.json is no file", HINT);
+    if (index.kind !== "file") throw refusedOutput(asked, "its index.json is not a file", HINT);
     return new LayoutFolder(asked, {
       kind: "layout",
       folder,
@@ -158,7 +159,7 @@ async function indexIn(folder: string): Promise<JsonObject> {
   if (!existsSync(file)) return layoutIndex([]);
   const index = parseJson(await readTextSoon(file, { limit: MAX_INDEX }), file);
   const manifests = isObject(index) ? index.get("manifests") : undefined;
-  if (isObject(index) && (manifests === null || isArray(manifests))) return index;
+  if (isObject(index) && (manifests === undefined || manifests === null || isArray(manifests))) return index;
   throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
     details: { path: file },
   });

@@ -38,7 +38,7 @@ export async function findCredentials(
   options: CredentialOptions,
 ): Promise<Credentials | undefined> {
   for (const path of credentialFiles(options.environment)) {
-    const config = readConfig(path);
+    const config = readConfig(path, { named: path === options.environment.REGISTRY_AUTH_FILE });
     const found = config && (await new CredentialFile(path, config).find(repository, options));
     if (found) return found;
   }
@@ -61,14 +61,16 @@ function credentialFiles(environment: Environment): string[] {
 /** Bytes; one with a thousand logins has a few hundred thousand. */
 const MAX_FILE = 16 << 20;
 
-function readConfig(path: string): JsonObject | undefined {
+/** A file that nobody has named may be another user's: of one whose home folder is still in the environment. */
+function readConfig(path: string, { named }: { readonly named: boolean }): JsonObject | undefined {
   let text: string;
   try {
     text = readTextNow(path, MAX_FILE);
   } catch (cause) {
     if (cause instanceof LaminixError) throw cause;
     const { code = "" } = cause as NodeJS.ErrnoException;
-    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(code)) return undefined;
+    const absent = ["ENOENT", "ENOTDIR", "EISDIR", ...(named ? [] : ["EACCES"])];
+    if (absent.includes(code)) return undefined;
     throw new LaminixError("ERR_FILE_READ", `${path} cannot be read`, { cause, details: { path } });
   }
   if (text.trim() === "") return undefined;

@@ -62,7 +62,7 @@ export class Dispatchers {
       // Without a word of it, or of the error that has it too: it may hold a password.
       throw new LaminixError(
         "ERR_REGISTRY_UNREACHABLE",
-        "the proxy that the environment names is not a URL of one",
+        "the proxy set in the environment is not a valid URL",
         {
           hint: "HTTPS_PROXY and HTTP_PROXY look like http://host:port",
         },

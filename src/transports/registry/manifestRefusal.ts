@@ -8,19 +8,31 @@ interface PutManifest {
 
 /** Statuses that the refusal of a manifest has, and not that of an account. */
 const REFUSALS = [400, 406, 415, 422];
-const FORMAT_HINT = "it may take Docker's manifests and no others: --manifest-format docker (manifestFormat)";
+/** Codes of the distribution specification that a registry gives whatever the format. */
+const OTHER_REASONS = [
+  ...["TAG_INVALID", "NAME_INVALID", "DIGEST_INVALID", "SIZE_INVALID"],
+  ...["MANIFEST_BLOB_UNKNOWN", "DENIED"],
+];
+const FORMAT_HINT =
+  "the registry may accept only Docker manifests: try --manifest-format docker (manifestFormat)";
 const FOREIGN_HINT =
-  "the image has a layer that may not be passed on, as those of Windows; registries take these only where their settings say so";
+  "the image has a non-distributable layer (as Windows images do), which most registries refuse";
 
 /** The error of putting a manifest, with a hint where that may have been for its format or its layers. */
 export function explainedRefusal(error: unknown, manifest: PutManifest): unknown {
   if (!isAnswer(error)) return error;
   const isForeign = hasForeignLayers(manifest);
   const { mediaType } = manifest;
-  if (!isForeign && !(isOci(mediaType) && isRefusal(error))) return error;
+  if (!isForeign && !mayBeForFormat(error, manifest)) return error;
   const { code, message, details, cause } = error;
   const hint = isForeign ? FOREIGN_HINT : FORMAT_HINT;
   return new LaminixError(code, message, { cause, details: { ...details, mediaType }, hint });
+}
+
+/** Docker's manifests have no zstd, and are no way out for layers that are compressed with it. */
+function mayBeForFormat(error: LaminixError, { mediaType, bytes }: PutManifest): boolean {
+  const isOther = OTHER_REASONS.includes(String(error.details.registryCode));
+  return isOci(mediaType) && isRefusal(error) && !isOther && !bytes.includes("tar+zstd");
 }
 
 /** Of these a registry may say that something is wrong with itself, and mean it for good. */

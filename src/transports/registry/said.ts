@@ -51,7 +51,7 @@ function read(text: string, redacted: (text: string) => string): Said {
   const message = [field("message"), field("details"), field("error_description"), field("error"), code].find(
     Boolean,
   );
-  const detail = field("detail") || line(textIn(objectIn(first, "detail"), "message") ?? "");
+  const detail = field("detail") || line(redacted(textIn(objectIn(first, "detail"), "message") ?? ""));
   const said = [message, detail].filter(Boolean).join(": ");
   return { ...(code !== "" && { code }), text: said.slice(0, MOST_TEXT) };
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { toJs } from "../../../src/image/json.js";
 import { EngineClient } from "../../../src/transports/engine/client.js";
 import { engineHost } from "../../../src/transports/engine/host.js";
+import { makeCertificate } from "../../support/certificate.js";
 import { failureOf } from "../../support/failure.js";
 import { describeWith } from "../../support/requirements.js";
 import { mustRun } from "../../support/run.js";
@@ -18,11 +19,7 @@ describeWith(["openssl"], "an engine behind TLS", () => {
     folder = await temporaryFolder("engine-tls");
     // One certificate for all: the authority's, the engine's and ours.
     mkdirSync(folder.join("certificates"));
-    const [key = "", cert = ""] = ["key.pem", "cert.pem"].map((name) => folder.join("certificates", name));
-    await mustRun("openssl", [
-      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=engine"],
-      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
-    ]);
+    const { key, cert } = await makeCertificate(folder.join("certificates"), "engine", "IP:127.0.0.1");
     await mustRun("cp", [cert, folder.join("certificates/ca.pem")]);
     const files = { key: readFileSync(key), cert: readFileSync(cert), ca: readFileSync(cert) };
     server = createServer({ ...files, requestCert: true, rejectUnauthorized: false }, (request, response) => {

@@ -11,12 +11,12 @@ import { fetchBlob, hasBlob } from "../../../src/transports/registry/blobs.js";
 import { RegistryClient, type RegistryOptions } from "../../../src/transports/registry/client.js";
 import { getManifest, headManifest } from "../../../src/transports/registry/manifests.js";
 import { uploadBlob } from "../../../src/transports/registry/upload.js";
+import { makeCertificate } from "../../support/certificate.js";
 import { failureOf } from "../../support/failure.js";
 import { sha256 } from "../../support/images.js";
 import { bytesOf } from "../../support/members.js";
 import { type RecordedRequest, RecordingServer, redirect } from "../../support/recordingServer.js";
 import { describeWith } from "../../support/requirements.js";
-import { mustRun } from "../../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary.js";
 
 const PASSWORD = "marked-password";
@@ -313,21 +313,7 @@ describeWith(["openssl"], "a registry that speaks TLS", () => {
   let safe: RecordingServer;
   beforeAll(async () => {
     room = await temporaryFolder();
-    const [key, cert] = [room.join("key.pem"), room.join("cert.pem")];
-    await mustRun("openssl", [
-      ...[
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-      ],
-      ...["-subj", "/CN=localhost", "-keyout", key, "-out", cert],
-    ]);
+    const { key, cert } = await makeCertificate(room.path, "localhost");
     tls = { key: readFileSync(key), cert: readFileSync(cert) };
   });
   afterAll(() => room[Symbol.asyncDispose]());

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
 
-namespace laminix::farm {
+namespace laminix {
 
 /** Owns a file descriptor. */
 class Fd {
@@ -13,19 +14,24 @@ class Fd {
   explicit Fd(int fd) : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
+    if (this != &other) {
+      close();
+      fd_ = std::exchange(other.fd_, -1);
+    }
     return *this;
   }
   ~Fd() { close(); }
 
+  /** -1 if it owns none. */
   int get() const { return fd_; }
   void close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  void setNonBlocking() const { fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK); }
 
  private:
   int fd_ = -1;
 };
 
-}  // namespace laminix::farm
+}  // namespace laminix
