@@ -175,7 +175,8 @@ test("what a registry repeats of a password or a token is not told, in its codes
     const said = { code: `${MARK} ${headers.authorization}`, message: `${MARK} ${headers.authorization}` };
     // Also where it is cut for being long.
     if (cut) said.message = `${"x".repeat(300 - MARK.length / 2)}${MARK}`;
-    response.writeHead(400).end(JSON.stringify({ errors: [said] }));
+    const detail = { message: said.message };
+    response.writeHead(400).end(JSON.stringify({ errors: [{ ...said, detail }] }));
   };
   writeFileSync(folder.join("auth.json"), JSON.stringify({ auths: { [registry.host]: { auth } } }));
   const environment = { HOME: folder.path, REGISTRY_AUTH_FILE: folder.join("auth.json") };

@@ -7,7 +7,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 
-/** POSIX shell. Its argument is the mark. Looking for that, it ends what it finds until there is no more. */
+/**
+ * POSIX shell. Its arguments: this process's number, for those who look at a list of processes, and the mark. Looking for
+ * that, it ends what it finds until there is no more.
+ */
 const SCRIPT = [
   "trap '' HUP INT TERM",
   "groups=' '",
@@ -20,7 +23,7 @@ const SCRIPT = [
   "done",
   'for group in $groups; do kill -s KILL -- "-$group"; done',
   "for attempt in 1 2 3 4 5 6 7 8 9 10; do",
-  '  found=$(grep -ls -e "$1" /proc/[0-9]*/environ)',
+  '  found=$(grep -ls -e "$2" /proc/[0-9]*/environ)',
   '  [ -n "$found" ] || exit',
   '  for file in $found; do file=${file#/proc/}; kill -s KILL "${file%/environ}"; done',
   "done 2>/dev/null",
@@ -72,7 +75,7 @@ export class Watcher {
   }
 
   #start(): ChildProcess {
-    const child = spawn("/bin/sh", ["-c", SCRIPT, "laminix-watcher", this.#mark], {
+    const child = spawn("/bin/sh", ["-c", SCRIPT, "laminix-watcher", String(process.pid), this.#mark], {
       // In a session of its own, where no terminal's signal gets.
       ...{ detached: true, cwd: "/", env: { PATH: process.env.PATH } },
       stdio: ["pipe", "ignore", "ignore"],

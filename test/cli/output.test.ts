@@ -90,6 +90,25 @@ test("an archive on standard output is compressed where that is asked for", asyn
   expect(gunzipSync(packed.stdout).equals(plain.stdout)).toBe(true);
 });
 
+test("an archive does not go into pipes that are the runtime's own", async () => {
+  const program = path.join(projectRoot, "dist/cli/bin.js");
+  const descriptors = [3, 5, 7, 9, 11, 12];
+  const results = await Promise.all(
+    descriptors.map((n) => run(process.execPath, [program, "export", at("image.tar"), "-o", `/dev/fd/${n}`])),
+  );
+  expect(results.map(({ code }) => code)).toEqual(descriptors.map(() => 1));
+});
+
+test("a layout with a damaged index is refused before anything is added to it", async () => {
+  mkdirSync(at("damaged"));
+  writeFileSync(at("damaged/oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(at("damaged/index.json"), "{");
+  const { code, stderr } = await runMain(build("--format", "oci-dir", "-o", at("damaged")));
+  expect([code, stderr]).toEqual([1, expect.stringContaining("is not JSON")]);
+  expect(stderr).not.toContain("layer");
+  expect(readdirSync(at("damaged")).sort()).toEqual(["index.json", "oci-layout"]);
+});
+
 test("a layout's folder cannot be standard output", async () => {
   for (const argv of [build("--format", "oci-dir"), ["index", at("image.tar")]]) {
     const { code, stderr } = await runMain([...argv, "-o", "-"]);

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -113,6 +114,22 @@ describe("a temporary folder", () => {
       expect([...unfinished]).toEqual([path]);
       mkdirSync(`${path}/a/b`, { recursive: true });
       chmodSync(`${path}/a`, 0o000);
+    }
+    expect([existsSync(path), unfinished.size]).toEqual([false, 0]);
+  });
+
+  test("goes however deep what is in it has been made", () => {
+    const name = "n".repeat(250);
+    let path: string;
+    {
+      using folder = new TemporaryFolder();
+      path = folder.path;
+      // From its innermost outwards, for no path leads so deep.
+      for (let depth = 0; depth < 200; depth++) {
+        mkdirSync(`${path}/outer`);
+        if (depth > 0) renameSync(`${path}/inner`, `${path}/outer/${name}`);
+        renameSync(`${path}/outer`, `${path}/inner`);
+      }
     }
     expect([existsSync(path), unfinished.size]).toEqual([false, 0]);
   });

@@ -121,14 +121,29 @@ describe("a history on top of a base's", () => {
       { created: null, empty_layer: "", comment: "two", other: "" },
       { Created: "yesterday", created_by: ["a"], empty_layer: true },
       { created: "0001-01-01T00:00:00Z", created_by: "three", empty_layer: true },
+      { created: "2020-02-30T00:00:00Z", empty_layer: true },
+      { created: "2020-02-03T24:00:00Z", empty_layer: true },
     ];
     expect(historyOf(history)).toEqual([
       { created_by: "one", author: "", comment: null },
       { created: null, comment: "two", other: "" },
       { empty_layer: true },
       { created: "0001-01-01T00:00:00Z", created_by: "three", empty_layer: true },
+      { empty_layer: true },
+      { empty_layer: true },
       own,
     ]);
+  });
+
+  test("has the keys that Go reads, and not those that it stumbles over", () => {
+    const good = { Labels: { a: "b", c: null }, Cmd: ["a", null], Volumes: { "/a": {}, "/b": null } };
+    expect(inherit({}, good)).toMatchObject(good);
+    const bad = {
+      ExposedPorts: { "80/tcp": "" },
+      Volumes: { "/a": [] },
+      StopTimeout: 12345678901234567890123n,
+    };
+    expect(Object.keys(inherit({}, bad) as object)).toEqual([]);
   });
 
   test.each([

@@ -120,6 +120,14 @@ describeWith(["linux"], "what has left a program's group", () => {
     }
   });
 
+  test("is not waited for where it holds on to the program's output", async () => {
+    const file = folder.join("holding");
+    const script = JSON.stringify(`sleep 1000 & echo $! > ${file}; setsid sleep 1000 & echo done`);
+    const child = start(`await run("sh", ["-c", ${script}], { strays: "end" });`);
+    await once(child, "exit");
+    await goneBy([await numberIn(file)]);
+  });
+
   test("ends with the process that is killed", async () => {
     const file = folder.join("stray");
     const child = start(`run("sh", ["-c", ${stray(file)} + "; sleep 1000"], { strays: "end" });`);

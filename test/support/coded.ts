@@ -26,6 +26,8 @@ function requireCoded(error: unknown): void {
     throw new Error("an error without a code", { cause: error });
   }
   if (/^\s|(?:^|\s)$/.test(error.message)) {
-    throw new Error(`a message that begins or ends with nothing: ${JSON.stringify(error.message)}`, { cause: error });
+    throw new Error(`a message that begins or ends with nothing: ${JSON.stringify(error.message)}`, {
+      cause: error,
+    });
   }
 }

@@ -104,7 +104,7 @@ const configFor = (layer: Buffer, more = ""): string =>
 describe("fifteen megabytes of empty objects", () => {
   const expected = {
     code: "ERR_JSON",
-    message: expect.stringContaining("more than 1,000,000 values") as string,
+    message: expect.stringMatching(/more than [12],000,000 values/) as string,
   };
   let layer: Buffer;
   let config: string;
@@ -260,7 +260,7 @@ describe("--max-unpacked (maxUnpacked)", () => {
     (await openImages(archive)).close();
     (await openImages(archive, { maxUnpacked: 4 << 20 })).close();
     await expect(openImages(archive, { maxUnpacked: 3 << 20 })).rejects.toMatchObject({
-      ...refused("3145728 bytes"),
+      ...refused("3 MiB"),
       details: { path: archive, limit: 3 << 20 },
     });
   });
@@ -277,14 +277,14 @@ describe("--max-unpacked (maxUnpacked)", () => {
       await unpack(4 << 20);
       await unpack(shared);
     }
-    await expect(unpack(shared)).rejects.toMatchObject(refused("7340032 bytes"));
-    await expect(unpack(1 << 20)).rejects.toMatchObject(refused("1048576 bytes"));
+    await expect(unpack(shared)).rejects.toMatchObject(refused("7 MiB"));
+    await expect(unpack(1 << 20)).rejects.toMatchObject(refused("1 MiB"));
   });
 
   test("bounds what is fetched from a registry", async () => {
     const remote = served("zeros", { config: `{${configFor(layer)}}`, layer });
     using opened = await openImages(remote, { maxUnpacked: 1 << 20 });
-    await expect(opened.images[0]?.layers[0]?.diffId()).rejects.toMatchObject(refused("1048576 bytes"));
+    await expect(opened.images[0]?.layers[0]?.diffId()).rejects.toMatchObject(refused("1 MiB"));
   });
 
   test("leaves neither an output nor anything in the temporary folder", async () => {

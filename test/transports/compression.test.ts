@@ -93,7 +93,7 @@ describe("an archive", () => {
     writeFileSync(path, Buffer.concat([Buffer.from(magic, "hex"), Buffer.alloc(600, 1)]));
     await expect(openImages(path)).rejects.toMatchObject({
       code: "ERR_UNSUPPORTED",
-      message: `${path} is compressed with ${name}, which is not read`,
+      message: `${path} is compressed with ${name}, which is not supported`,
       details: { path, compression: name },
       hint: expect.stringContaining("zstd"),
     });

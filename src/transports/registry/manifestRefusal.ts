@@ -15,6 +15,8 @@ const OTHER_REASONS = [
 ];
 const FORMAT_HINT =
   "the registry may accept only Docker manifests: try --manifest-format docker (manifestFormat)";
+/** Docker's manifests have no zstd. */
+const ZSTD_HINT = `${FORMAT_HINT} with --layer-compression gz (layerCompression)`;
 const FOREIGN_HINT =
   "the image has a non-distributable layer (as Windows images do), which most registries refuse";
 
@@ -23,16 +25,15 @@ export function explainedRefusal(error: unknown, manifest: PutManifest): unknown
   if (!isAnswer(error)) return error;
   const isForeign = hasForeignLayers(manifest);
   const { mediaType } = manifest;
-  if (!isForeign && !mayBeForFormat(error, manifest)) return error;
+  if (!isForeign && !mayBeForFormat(error, mediaType)) return error;
   const { code, message, details, cause } = error;
-  const hint = isForeign ? FOREIGN_HINT : FORMAT_HINT;
+  const hint = isForeign ? FOREIGN_HINT : manifest.bytes.includes("tar+zstd") ? ZSTD_HINT : FORMAT_HINT;
   return new LaminixError(code, message, { cause, details: { ...details, mediaType }, hint });
 }
 
-/** Docker's manifests have no zstd, and are no way out for layers that are compressed with it. */
-function mayBeForFormat(error: LaminixError, { mediaType, bytes }: PutManifest): boolean {
+function mayBeForFormat(error: LaminixError, mediaType: string): boolean {
   const isOther = OTHER_REASONS.includes(String(error.details.registryCode));
-  return isOci(mediaType) && isRefusal(error) && !isOther && !bytes.includes("tar+zstd");
+  return isOci(mediaType) && isRefusal(error) && !isOther;
 }
 
 /** Of these a registry may say that something is wrong with itself, and mean it for good. */

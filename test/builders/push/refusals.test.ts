@@ -93,7 +93,7 @@ describeWith(["docker-registry", "openssl", "skopeo"], "a registry that refuses"
   ])("OCI's manifests with %s %s (%s %j) gets Docker's", async (status, code, message, detail) => {
     refuseOci(status, code, message, detail);
     const pushed = await push(archive);
-    expect(notes()).toEqual([expect.stringContaining("takes no OCI manifests")]);
+    expect(notes()).toEqual([expect.stringContaining("does not accept OCI manifests")]);
     expect(pushed.layers.map(({ fate }) => fate)).toEqual(["sent", "sent"]);
     expect(pushed.sent).toBeGreaterThan(pushed.layers.reduce((sum, { size }) => sum + size, 0));
     const { manifest, digest } = await manifestAt(registry.host, name, "1");
@@ -139,11 +139,14 @@ describeWith(["docker-registry", "openssl", "skopeo"], "a registry that refuses"
     const outcome = await runMain(["push", archive, reference], {
       environment: { HOME: "/nowhere" },
     });
-    expect(outcome).toMatchObject({ code: 0, stderr: expect.stringContaining("takes no OCI manifests") });
+    expect(outcome).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("does not accept OCI manifests"),
+    });
     expect(outcome.stderr).toMatch(/2 of 2 layers sent/);
   });
 
-  test("a layer that may not be passed on is told of at once, with what to do", async () => {
+  test("a non-distributable layer is told of at once, with what to do", async () => {
     const layer = await layerOf({ a: "1" });
     const layout = new Layout(folder.join("foreign"));
     const mediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar";
@@ -156,12 +159,12 @@ describeWith(["docker-registry", "openssl", "skopeo"], "a registry that refuses"
     expect(await failureOf(push(layout.folder))).toMatchObject({
       code: "ERR_REGISTRY",
       message: expect.stringContaining("answers 500"),
-      hint: expect.stringContaining("may not be passed on"),
+      hint: expect.stringContaining("non-distributable"),
     });
     expect(proxy.count(PUT_MANIFEST)).toBe(1);
   });
 
-  test("to hand out a layer that may not be passed on is told of with what to do", async () => {
+  test("to hand out a non-distributable layer is told of with what to do", async () => {
     const layer = await layerOf({ a: "1" });
     const config = configOf({ layers: [layer] });
     await putBlob(registry.host, name, config);
@@ -181,15 +184,15 @@ describeWith(["docker-registry", "openssl", "skopeo"], "a registry that refuses"
     });
     expect(await failureOf(pulling)).toMatchObject({
       code: "ERR_UNSUPPORTED",
-      message: `${proxy.host}/${name} has a layer that may not be passed on: ${digest}`,
+      message: `${proxy.host}/${name} has a non-distributable layer: ${digest}`,
       details: { digest, mediaType },
-      hint: expect.stringContaining("elsewhere"),
+      hint: expect.stringContaining("docker save"),
     });
   });
 });
 
 describeWith([], "an image that is refused", () => {
-  test("for a layer that may not be passed on tells that of a layout too", async () => {
+  test("for a non-distributable layer tells that of a layout too", async () => {
     await using folder = await temporaryFolder();
     const layout = new Layout(folder.join("it"));
     const layer = await layerOf({ a: "1" });
@@ -199,7 +202,7 @@ describeWith([], "an image that is refused", () => {
     layout.index([layout.blob(OCI.manifest, JSON.stringify({ schemaVersion: 2, config, layers }))]);
     expect(await failureOf(openImages(layout.folder))).toMatchObject({
       code: "ERR_UNSUPPORTED",
-      message: expect.stringContaining("may not be passed on"),
+      message: expect.stringContaining("non-distributable"),
     });
   });
 

@@ -12,7 +12,8 @@ import { answering, FaultyProxy } from "../../support/faultyProxy.js";
 import { failureOf } from "../../support/failure.js";
 import { account, type ImageRegistry, startImageRegistry } from "../../support/imageRegistry.js";
 import { sha256 } from "../../support/images.js";
-import { describeWith } from "../../support/requirements.js";
+import { describeWith, testWith } from "../../support/requirements.js";
+import { becomeNobody, moduleUrl, runScript } from "../../support/script.js";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary.js";
 import { SERVICE, TokenServer } from "../../support/tokenServer.js";
 import { startTunnels } from "../../support/tunnels.js";
@@ -196,6 +197,20 @@ describe("credentials", () => {
     expect(await find("n.example")).toBeUndefined();
     write(".docker/config.json", { credsStore: "none", auths: { "any.example": auth("written") } });
     expect(await find("any.example")).toEqual(password("written"));
+  });
+
+  testWith(["root"], "in another user's home are none, unless they are named", async () => {
+    write(".docker/config.json", { auths: { "any.example": auth("written") } });
+    chmodSync(folder.path, 0o700);
+    const source = `
+      ${becomeNobody}
+      const { findCredentials } = await import(${JSON.stringify(moduleUrl("transports/registry/credentials.js"))});
+      const HOME = ${JSON.stringify(folder.path)};
+      const of = { registry: "any.example", repository: "a" };
+      const found = (environment) => findCredentials(of, { environment }).catch(({ code }) => code);
+      print([await found({ HOME }), await found({ HOME, REGISTRY_AUTH_FILE: HOME + "/.docker/config.json" })]);`;
+    const { stdout } = await runScript(source);
+    expect(JSON.parse(stdout.toString())).toEqual([null, "ERR_FILE_READ"]);
   });
 
   test("that cannot be read are told without a word of them", async () => {
