@@ -24,8 +24,8 @@ export interface Io extends Streams {
 const ERASE = "\r\x1b[K";
 
 /**
- * The one way of text to a terminal: whatever it quotes, a terminal shows it and obeys none of it. Bytes pass as they are, and so
- * does text on a standard output that is no terminal.
+ * All text for a terminal passes through here: the terminal shows whatever it quotes, and obeys none of it. Bytes pass
+ * unchanged, and so does text for a standard output that is no terminal.
  */
 export function filtered(streams: Streams): Io {
   const { stdout, stderr } = streams;

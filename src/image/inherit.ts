@@ -30,7 +30,8 @@ export function inheritConfig(own: JsonObject, base: JsonObject | undefined): Js
 }
 
 /**
- * The base's own history, without what Docker cannot read of it, if it tells of as many layers as there are; otherwise one entry for each of them.
+ * The base's own history, without what Docker cannot read of it, if it tells of as many layers as there are; otherwise
+ * one entry for each of them.
  * @param created when the new image was made
  */
 export function inheritHistory(configFile: JsonObject, layers: readonly Layer[], created: string): Inherited {

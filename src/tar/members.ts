@@ -53,8 +53,8 @@ const WINDOW = 1 << 14;
  * The members in the archive's order. It ends at a block of zeros, or where the source ends between two members.
  * @param name what the archive is called, for errors
  * @param budget shared by archives that belong together; the archive's own unless given
- * @throws {LaminixError} ERR_ARCHIVE for what is damaged, cut off or more than the budget allows, ERR_UNSUPPORTED for sparse files and the other
- *   members that only GNU tar understands
+ * @throws {LaminixError} ERR_ARCHIVE for what is damaged, cut off or more than the budget allows, ERR_UNSUPPORTED for
+ *   sparse files and the other members that only GNU tar understands
  */
 export function* tarMembers(
   source: RandomAccess,

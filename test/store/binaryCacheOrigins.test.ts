@@ -83,7 +83,7 @@ const read = async (store: BinaryCacheStore): Promise<Buffer> => {
 const secretsSeenBy = ({ seen }: RecordingServer): RecordedRequest[] =>
   seen.filter((request) => MARKED.test(JSON.stringify(request)));
 
-describe("a binary cache that wants to know who asks", () => {
+describe("a binary cache that asks for credentials", () => {
   test("is told, and no other origin that it leads to, on its host or another, there and back again", async () => {
     const port = await RecordingServer.start();
     servers.push(port);
