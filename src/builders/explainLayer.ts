@@ -1,6 +1,6 @@
 /** Which layer of an image a store path is in, and why. */
 import { requireString } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { explain, type Explanation } from "../layering/explain.js";
 import { graphOf } from "../layering/graph.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
@@ -52,9 +52,13 @@ export async function explainLayer(
         layers: plan.length,
         content,
       };
-    throw new LaminixError("ERR_PATH_NOT_VALID", `${path} is in no layer of store paths of this image`, {
-      details: { path },
-      ...(found && inBase.has(found.path) && { hint: "its base image has it" }),
-    });
+    throw new LaminixError(
+      "ERR_PATH_NOT_VALID",
+      `${named(path)} is in no layer of store paths of this image`,
+      {
+        details: { path },
+        ...(found && inBase.has(found.path) && { hint: "its base image has it" }),
+      },
+    );
   });
 }

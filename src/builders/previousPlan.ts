@@ -1,6 +1,6 @@
 /** Plans of images that were there before: as `laminix layers --json` prints them, or as the images tell them. */
 import { z } from "zod";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { parsePlainJson } from "../files/jsonBudget.js";
 import { readTextSoon } from "../files/readText.js";
 import type { Graph } from "../layering/graph.js";
@@ -78,14 +78,17 @@ export async function jsonOf(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof LaminixError) throw cause;
-    const message = `${given}, named by ${key}, cannot be read`;
+    const message = `${named(given)}, named by ${key}, cannot be read`;
     throw new LaminixError("ERR_FILE_READ", message, { cause, ...about });
   }
   try {
     return parsePlainJson(text, given);
   } catch (cause) {
     if (cause instanceof LaminixError) throw cause;
-    throw new LaminixError("ERR_JSON", `${given}, named by ${key}, is not ${form}`, { cause, ...about });
+    throw new LaminixError("ERR_JSON", `${named(given)}, named by ${key}, is not ${form}`, {
+      cause,
+      ...about,
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import type { BuildOptions } from "../builders/buildOptions.js";
 import type { BuiltImage } from "../builders/builtImage.js";
 import type { ImageSpec } from "../builders/spec.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { firstBytes } from "../files/mayBe.js";
 import { storeDirOf } from "../store/storePath.js";
 import { DOCKER } from "../transports/reference.js";
@@ -75,7 +75,7 @@ function finishedImage(args: readonly string[]): string | undefined {
 /** What nixpkgs' `streamLayeredImage` builds is a program that prints the archive. */
 function refuseScript(path: string): void {
   if (firstBytes(path, 2) !== "#!") return;
-  throw new LaminixError("ERR_ARCHIVE", `${path} is a script and no archive`, {
+  throw new LaminixError("ERR_ARCHIVE", `${named(path)} is a script and no archive`, {
     details: { path },
     hint: `if it prints an image, as what nixpkgs' streamLayeredImage builds does, keep that: ${path} >image.tar`,
   });

@@ -2,7 +2,7 @@
 import { constants, lstatSync, readlinkSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { requireOptions, requireString } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { compareBytes, decode, fsPath, toByteString } from "../files/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { type DiskNode, reading, walk } from "../files/walk.js";
@@ -42,7 +42,7 @@ async function* pieces(disk: string, signal: AbortSignal | undefined): AsyncGene
   signal?.throwIfAborted();
   if (!reading(disk, () => lstatSync(fsPath(disk), { throwIfNoEntry: false }))) {
     const path = decode(disk);
-    throw new LaminixError("ERR_FILE_READ", `${path} is not there`, { details: { path } });
+    throw new LaminixError("ERR_FILE_READ", `${named(path)} is not there`, { details: { path } });
   }
   // In this thread, a piece at a time: awaiting each read costs many times what the read itself does.
   for (const piece of new NarWriter().write(disk)) {

@@ -1,6 +1,6 @@
 /** A closure: store paths with all that they reference. */
 import { requireString } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { addedSizes } from "./questions/addedSizes.js";
 import { closureSizes } from "./questions/closureSizes.js";
 import { type Duplicate, duplicatesOf } from "./questions/duplicates.js";
@@ -228,7 +228,9 @@ export class Closure implements Iterable<PathInfo> {
   #row(path: string, argument = "path"): number {
     const row = this.#search(path, argument);
     if (row !== undefined) return row;
-    throw new LaminixError("ERR_PATH_NOT_VALID", `${path} is not in the closure`, { details: { path } });
+    throw new LaminixError("ERR_PATH_NOT_VALID", `${named(path)} is not in the closure`, {
+      details: { path },
+    });
   }
 
   /** A path that is not one of the closure's may be inside one; what is no store path at all is an error. */

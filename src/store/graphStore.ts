@@ -1,7 +1,7 @@
 /** A reference graph in a file, in place of a daemon. */
 import { lstatSync } from "node:fs";
 import { requireString, requireStrings } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { JsonBudget, parsePlainJson } from "../files/jsonBudget.js";
 import { readText } from "../files/readText.js";
 import { Closure, type PathInfo } from "./closure.js";
@@ -73,7 +73,7 @@ export class GraphStore {
     const roots = given.map((path) => toStorePath(path, this.#storeDir));
     const columns = closureColumns(roots, this.#nodes, {
       missing: (path) =>
-        new LaminixError("ERR_PATH_NOT_VALID", `${path} is not in ${this.url}`, { details: { path } }),
+        new LaminixError("ERR_PATH_NOT_VALID", `${named(path)} is not in ${this.url}`, { details: { path } }),
       circle: (path, reference) => malformed(this.url, `${path} and ${reference} reference one another`),
     });
     return Promise.resolve(new Closure(columns));

@@ -1,5 +1,5 @@
 /** What a daemon tells of a path, as users see it, and back. */
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import type { PathInfo } from "./closure.js";
 import type { NativePathInfo } from "./native.js";
 import type { StorePath } from "./storePath.js";
@@ -20,7 +20,7 @@ export function toPathInfo(path: StorePath, info: NativePathInfo): PathInfo {
 }
 
 export function notValid(path: StorePath): LaminixError {
-  return new LaminixError("ERR_PATH_NOT_VALID", `${path} is not valid in the store`, {
+  return new LaminixError("ERR_PATH_NOT_VALID", `${named(path)} is not valid in the store`, {
     details: { path },
     hint: "build or fetch it first, for example with nix-store --realise",
   });

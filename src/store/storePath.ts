@@ -1,6 +1,6 @@
 /** Store paths: `<storeDir>/<32 characters of base 32>-<name>`. */
 import { requireString } from "../arguments.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 
 declare const brand: unique symbol;
 /** The full path of a store object, checked for form, not for validity. */
@@ -20,14 +20,18 @@ export function toStorePath(path: string, storeDir?: string): StorePath {
   const normal = normalise(path);
   const dir = storeDir ?? storeDirOf(normal);
   if (dir === undefined || !normal.startsWith(`${dir}/`)) {
-    throw new LaminixError("ERR_OUTSIDE_STORE", `${path} is not in the Nix store${dir ? ` ${dir}` : ""}`, {
-      details: { path, storeDir: dir },
-      hint: `a store path looks like ${dir ?? "/nix/store"}/<hash>-<name>`,
-    });
+    throw new LaminixError(
+      "ERR_OUTSIDE_STORE",
+      `${named(path)} is not in the Nix store${dir ? ` ${dir}` : ""}`,
+      {
+        details: { path, storeDir: dir },
+        hint: `a store path looks like ${dir ?? "/nix/store"}/<hash>-<name>`,
+      },
+    );
   }
   const baseName = normal.slice(dir.length + 1).split("/")[0] ?? "";
   if (!BASE_NAME.test(baseName)) {
-    throw new LaminixError("ERR_STORE_PATH", `${path} is not a store path: ${problemOf(baseName)}`, {
+    throw new LaminixError("ERR_STORE_PATH", `${named(path)} is not a store path: ${problemOf(baseName)}`, {
       details: { path },
       hint: `a store path looks like ${dir}/<hash>-<name>`,
     });
@@ -73,7 +77,7 @@ export function requireStoreDirOf(path: string): string {
   requireString(path, "path");
   const dir = storeDirOf(path);
   if (dir !== undefined) return dir;
-  throw new LaminixError("ERR_OUTSIDE_STORE", `${path} is not in a Nix store`, { details: { path } });
+  throw new LaminixError("ERR_OUTSIDE_STORE", `${named(path)} is not in a Nix store`, { details: { path } });
 }
 
 /** `//`, `.` and `..` away, by text alone. */

@@ -1,7 +1,7 @@
 /** What goes into an image's root, and where it comes from. */
 import { lstatSync } from "node:fs";
 import { absolutePath } from "../../files/home.js";
-import { LaminixError } from "../../errors.js";
+import { LaminixError, named } from "../../errors.js";
 import { type StorePath, storeDirOf, toStorePath } from "../../store/storePath.js";
 import type { Piece } from "../pieces/piece.js";
 import type { ContentsEntry } from "../spec.js";
@@ -35,7 +35,7 @@ function plainFolder(path: string, storeDir: string): string {
   if (storeDirOf(folder) === undefined && !hasStore && isFolder(folder)) return folder;
   throw new LaminixError(
     "ERR_OUTSIDE_STORE",
-    `${path} is not in the Nix store ${storeDir}, and no folder outside of it`,
+    `${named(path)} is not in the Nix store ${storeDir}, and no folder outside of it`,
     {
       details: { path, storeDir },
       hint: `contents are store paths, such as ${storeDir}/<hash>-<name>, and folders`,

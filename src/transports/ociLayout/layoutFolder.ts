@@ -159,7 +159,7 @@ async function indexIn(folder: string): Promise<JsonObject> {
   if (!existsSync(file)) return layoutIndex([]);
   const index = parseJson(await readTextSoon(file, { limit: MAX_INDEX }), file);
   const manifests = isObject(index) ? index.get("manifests") : undefined;
-  if (isObject(index) && (manifests === undefined || manifests === null || isArray(manifests))) return index;
+  if (isObject(index) && (manifests === null || isArray(manifests))) return index;
   throw new LaminixError("ERR_ARCHIVE", `${file} is not the index of an OCI layout`, {
     details: { path: file },
   });
