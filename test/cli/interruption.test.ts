@@ -100,7 +100,7 @@ describeWith(["linux"], "a signal that comes again while the program cleans up",
     while (isAlive(pid)) await sleep(5);
     const left = readdirSync(folder.join("tmp")).map((name) => `  ${folder.join("tmp", name)}\n`);
     expect(left).toHaveLength(1);
-    expect(stderr()).toBe(`laminix: ended while it cleaned up; this is left:\n${left.join("")}`);
+    expect(stderr()).toBe(`laminix: stopped during cleanup; these files are left:\n${left.join("")}`);
     await mustRun(process.execPath, [bin, ...building("true")], { env: environment() });
     expect(readdirSync(folder.join("tmp"))).toEqual([]);
   });
