@@ -56,8 +56,8 @@ describe("a layer without end", () => {
   test("is refused when headers about members come without members", () => {
     const records = member("f", [["comment", "x"]]).subarray(0, -512);
     for (const [blocks, message] of [
-      [records, "more than 16 headers say something about one member"],
-      [archiveRecords([["comment", "x"]]), "more than 16 headers say something about one member"],
+      [records, "more than 16 extended headers before one member"],
+      [archiveRecords([["comment", "x"]]), "more than 16 extended headers before one member"],
       [archiveRecords(Array.from({ length: 1001 }, (_, i) => [`k${String(i)}`, "v"])), "1001 PAX records"],
     ] as const)
       expect(() => [...tarMembers(endless(blocks), "it")]).toThrow(message);
