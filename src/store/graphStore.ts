@@ -144,7 +144,7 @@ function isRecord(value: unknown): value is Fields {
 }
 
 function malformed(name: string, why: string, cause?: unknown): LaminixError {
-  return new LaminixError("ERR_GRAPH", `${name} is not a reference graph: ${why}`, {
+  return new LaminixError("ERR_GRAPH", `${named(name)} is not a reference graph: ${why}`, {
     cause,
     hint: "give the JSON of exportReferencesGraph, or what `nix path-info -r --json` prints",
   });
