@@ -1,24 +1,23 @@
 /** Small files of this user's own, which anything may have happened to. */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-
-/** Neither follows a link nor waits for a pipe's writer. */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+import { toByteString } from "./byteString.js";
+import { OpenFile } from "./openFile.js";
 
 /**
  * The file's bytes; `undefined` where it cannot be read, is no regular file, belongs to another user, or is too large.
  * @param limit bytes
  */
 export function readOwnFile(path: string, limit: number): Buffer | undefined {
-  let file: number | undefined;
+  let file: OpenFile | undefined;
   try {
-    file = openSync(path, FLAGS);
-    const stats = fstatSync(file);
-    if (!stats.isFile() || stats.uid !== process.geteuid?.() || stats.size > limit) return undefined;
-    const bytes = Buffer.alloc(stats.size);
-    return readSync(file, bytes, 0, bytes.length, 0) === bytes.length ? bytes : undefined;
+    file = OpenFile.open(toByteString(path));
+    const { uid, size } = file.stats;
+    if (uid !== process.geteuid?.() || size > limit) return undefined;
+    const bytes = Buffer.alloc(size);
+    for (let at = 0; at < size;) at += file.read(bytes, at, size - at);
+    return bytes;
   } catch {
     return undefined;
   } finally {
-    if (file !== undefined) closeSync(file);
+    file?.close();
   }
 }

@@ -5,7 +5,7 @@ import { onAbort } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import { endGroup, signalGroup, startGroup } from "./group.js";
 import { LineSplitter } from "./lines.js";
-import { endMarked, type Mark, newMark } from "./strays.js";
+import { endMarked, newMark } from "./strays.js";
 
 export interface RunOptions {
   /** What the program reads on its standard input; nothing unless given. */
@@ -71,7 +71,9 @@ export async function run(
     // What a script has left running may hold on to its output, which would be waited for.
     const [exitCode, signal] = await ended(child, program, options, () => {
       if (stop.reason) stop.finish();
-      else if (mark) endStrays(child, mark);
+      if (!mark) return;
+      endGroup(child);
+      endMarked(mark);
     });
     output.end();
     if (stop.reason) throw stop.reason.value;
@@ -87,13 +89,7 @@ export async function run(
     stopListening();
     stop.clear();
     endGroup(child);
-    if (mark) endMarked(mark);
   }
-}
-
-function endStrays({ pid }: ChildProcess, mark: Mark): void {
-  if (pid !== undefined) signalGroup(pid, "SIGKILL");
-  endMarked(mark);
 }
 
 function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {
