@@ -110,8 +110,11 @@ describeWith(["script", "linux"], "Ctrl-C on a terminal", () => {
   test("is heard by the program alone, which ends what it has started in its own way", async () => {
     const heard = folder.join("heard");
     const script = `trap 'echo INT >> ${heard}; exit' INT; trap 'echo TERM >> ${heard}; exit' TERM; while :; do sleep 0.1; done`;
-    const line = `${process.execPath} ${bin} ${building(script).join(" ")}; echo "code $?"`;
-    const terminal = spawn("script", ["-qec", line, "/dev/null"], { env: environment() });
+    // The shell hears Ctrl-C too; without a trap of its own, dash would die of it before it prints the code.
+    const line = `trap : INT; ${process.execPath} ${bin} ${building(script).join(" ")}; echo "code $?"`;
+    const terminal = spawn("script", ["-qec", line, "/dev/null"], {
+      env: { ...environment(), SHELL: "/bin/sh" },
+    });
     let said = "";
     terminal.stdout.setEncoding("utf8").on("data", (piece: string) => (said += piece));
     await numberIn(folder.join("script"));
