@@ -8,6 +8,7 @@ const shared = {
   maxWorkers: 2,
   testTimeout,
   hookTimeout: 120_000,
+  globalSetup: "test/support/compile.ts",
 } as const;
 
 export default defineConfig({

@@ -5,9 +5,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Closure, diffClosures, type StorePath } from "../src/index.js";
-import { fromNative } from "../src/store/columns.js";
-import type { NativeClosure } from "../src/store/native.js";
+import { Closure, diffClosures, type StorePath } from "../dist/index.js";
+import { fromNative } from "../dist/store/columns.js";
+import type { NativeClosure } from "../dist/store/native.js";
 import type { SyntheticPath } from "../test/support/nixStore.js";
 import { clock } from "./support/measure.js";
 import { randomGraph } from "./support/randomGraph.js";

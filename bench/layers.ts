@@ -4,15 +4,15 @@
  * up to 2 %, and the bytes of layers count that were not there before. Then what is gained by knowing what changes often,
  * learnt from two releases of Debian and tried on the next, beside what could be gained by one who knew the future.
  */
-import { auto } from "../src/layering/auto.js";
-import { balanced } from "../src/layering/balanced/balanced.js";
-import type { Graph, LayerPlan } from "../src/layering/graph.js";
-import { measure } from "../src/layering/measure.js";
-import { popularity } from "../src/layering/popularity.js";
+import { auto } from "../dist/layering/auto.js";
+import { balanced } from "../dist/layering/balanced/balanced.js";
+import type { Graph, LayerPlan } from "../dist/layering/graph.js";
+import { measure } from "../dist/layering/measure.js";
+import { popularity } from "../dist/layering/popularity.js";
 import { largePackages } from "../test/support/debianStore.js";
 import { Random } from "../test/support/random.js";
-import { weightsFrom } from "../src/builders/volatility.js";
-import type { StorePath } from "../src/store/storePath.js";
+import { weightsFrom } from "../dist/builders/volatility.js";
+import type { StorePath } from "../dist/store/storePath.js";
 import {
   debianGraph,
   debianHistory,

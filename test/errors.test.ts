@@ -8,7 +8,7 @@ import {
   requireOptions,
   requireString,
   requireStrings,
-} from "../src/arguments.js";
+} from "../dist/arguments.js";
 import { projectRoot } from "./support/run.js";
 
 const read = (file: string): string => readFileSync(path.join(projectRoot, file), "utf8");

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
-import { ArgumentError, LaminixError } from "../src/errors.js";
-import { redactText, redactUrl } from "../src/redact.js";
+import { ArgumentError, LaminixError } from "../dist/errors.js";
+import { redactText, redactUrl } from "../dist/redact.js";
 
 test.each([
   ["https://user:secret@host/x", "https://***@host/x"],

@@ -2,12 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import * as library from "../src/index.js";
-import { parseStoreUrl } from "../src/store/location.js";
-import { engineHost } from "../src/transports/engine/host.js";
-import { hasBlob } from "../src/transports/registry/blobs.js";
-import { RegistryClient } from "../src/transports/registry/client.js";
-import { findCredentials } from "../src/transports/registry/credentials.js";
+import * as library from "../dist/index.js";
+import { parseStoreUrl } from "../dist/store/location.js";
+import { engineHost } from "../dist/transports/engine/host.js";
+import { hasBlob } from "../dist/transports/registry/blobs.js";
+import { RegistryClient } from "../dist/transports/registry/client.js";
+import { findCredentials } from "../dist/transports/registry/credentials.js";
 import { runMain } from "./cli/commandLine.js";
 import { RecordingServer } from "./support/recordingServer.js";
 import { type TemporaryFolder, temporaryFolder } from "./support/temporary.js";

@@ -1,7 +1,7 @@
 /** Graphs of Debian packages, of which no file is fetched. */
 import path from "node:path";
-import { GraphStore } from "../../src/index.js";
-import { graphOf, type Graph } from "../../src/layering/graph.js";
+import { GraphStore } from "../../dist/index.js";
+import { graphOf, type Graph } from "../../dist/layering/graph.js";
 import { mustRun, projectRoot } from "../../test/support/run.js";
 
 export interface Entry {

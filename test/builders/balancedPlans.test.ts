@@ -7,9 +7,9 @@ import {
   planLayers,
   planTogether,
   type ProgressEvent,
-} from "../../src/index.js";
-import { graphOf } from "../../src/layering/graph.js";
-import { measure } from "../../src/layering/measure.js";
+} from "../../dist/index.js";
+import { graphOf } from "../../dist/layering/graph.js";
+import { measure } from "../../dist/layering/measure.js";
 import { Random } from "../support/random.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { application, type Entry, id, storeOf } from "./graphStore.js";

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 // Threads are started from compiled files.
 import { buildImageIndex, type ImageIndexOptions } from "../../dist/index.js";
-import { openImages } from "../../src/transports/open.js";
+import { openImages } from "../../dist/transports/open.js";
 import { archiveOf, layerOf, Layout, named, onPlatform, sha256 } from "../support/images.js";
 import { bytesOf } from "../support/members.js";
 import { readLayout } from "../support/readLayout.js";

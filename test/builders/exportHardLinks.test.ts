@@ -1,7 +1,7 @@
 /** Hard links of layers stay hard links in an exported root. */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { exportImage } from "../../src/builders/exportImage.js";
+import { exportImage } from "../../dist/builders/exportImage.js";
 import { archiveOf, type Item, tarOf } from "../support/images.js";
 import { mustRun } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";

@@ -1,4 +1,4 @@
-import { GraphStore } from "../../src/index.js";
+import { GraphStore } from "../../dist/index.js";
 
 export const id = (name: string): string => `/nix/store/${name.charAt(0).repeat(32)}-${name}`;
 const narHash = `sha256-${Buffer.alloc(32, 7).toString("base64")}`;

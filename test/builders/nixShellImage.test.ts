@@ -5,7 +5,7 @@ import {
   openStore,
   readCapturedEnvironment,
   streamNixShellImage,
-} from "../../src/index.js";
+} from "../../dist/index.js";
 import { runMain } from "../cli/commandLine.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { describeWith } from "../support/requirements.js";

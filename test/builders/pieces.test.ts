@@ -8,7 +8,7 @@ import {
   resolvePiece,
   shadowSetup,
   usrBinEnv,
-} from "../../src/index.js";
+} from "../../dist/index.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type ImageSpec, planLayers } from "../../src/index.js";
-import { formatJson, fromJs } from "../../src/image/json.js";
-import { auto } from "../../src/layering/auto.js";
-import { graphOf } from "../../src/layering/graph.js";
+import { type ImageSpec, planLayers } from "../../dist/index.js";
+import { formatJson, fromJs } from "../../dist/image/json.js";
+import { auto } from "../../dist/layering/auto.js";
+import { graphOf } from "../../dist/layering/graph.js";
 import { Random } from "../support/random.js";
 import { randomNodes } from "../layering/graphs.js";
 import { application, id, storeOf } from "./graphStore.js";

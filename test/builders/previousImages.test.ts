@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ImageSpec, planLayers, type LayersPlan, planTogether } from "../../src/index.js";
+import { type ImageSpec, planLayers, type LayersPlan, planTogether } from "../../dist/index.js";
 import { failureOf } from "../support/failure.js";
 import {
   type ArchivePart,

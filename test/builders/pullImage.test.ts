@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { pullImage, type PullOptions } from "../../dist/index.js";
-import { openImages } from "../../src/transports/open.js";
+import { openImages } from "../../dist/transports/open.js";
 import { runMain } from "../cli/commandLine.js";
 import { failureOf } from "../support/failure.js";
 import { answering, cutAfter, drop, FaultyProxy, type Misbehaviour } from "../support/faultyProxy.js";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { COMPRESSIONS, type Compression, decompress } from "../../src/compress/decompress.js";
+import { COMPRESSIONS, type Compression, decompress } from "../../dist/compress/decompress.js";
 import { bytesOf } from "../support/members.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type LogLine, logReader } from "../../src/evaluator/log.js";
-import { Transcript } from "../../src/evaluator/transcript.js";
+import { type LogLine, logReader } from "../../dist/evaluator/log.js";
+import { Transcript } from "../../dist/evaluator/transcript.js";
 
 const json = (fields: object): string => `@nix ${JSON.stringify(fields)}`;
 

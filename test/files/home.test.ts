@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import { absolutePath, homeFolder } from "../../src/files/home.js";
-import { defaultCacheDir } from "../../src/image/digestCache.js";
-import { dockerConfigFolder } from "../../src/transports/engine/dockerContext.js";
-import { findCredentials } from "../../src/transports/registry/credentials.js";
+import { absolutePath, homeFolder } from "../../dist/files/home.js";
+import { defaultCacheDir } from "../../dist/image/digestCache.js";
+import { dockerConfigFolder } from "../../dist/transports/engine/dockerContext.js";
+import { findCredentials } from "../../dist/transports/registry/credentials.js";
 
 vi.mock("node:os", async (load) => ({
   ...(await load<object>()),

@@ -19,8 +19,8 @@ import {
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { openOutput, type OutputOptions } from "../../src/files/output.js";
-import { ownTag } from "../../src/files/owner.js";
+import { openOutput, type OutputOptions } from "../../dist/files/output.js";
+import { ownTag } from "../../dist/files/owner.js";
 import { testWith } from "../support/requirements.js";
 import { mustRun, run } from "../support/run.js";
 import { moduleUrl } from "../support/script.js";

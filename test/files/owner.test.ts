@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { isLeftBehind, ownTag } from "../../src/files/owner.js";
+import { isLeftBehind, ownTag } from "../../dist/files/owner.js";
 import { projectRoot } from "../support/run.js";
 
 /** The tag of a process that has ended. */

@@ -13,12 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { isLeftBehind } from "../../src/files/owner.js";
-import { removeTree } from "../../src/files/removeTree.js";
-import { Spool } from "../../src/files/spool.js";
-import { removeLeftBehind } from "../../src/files/temporary.js";
-import { TemporaryFolder } from "../../src/files/temporaryFolder.js";
-import { unfinished } from "../../src/files/unfinished.js";
+import { isLeftBehind } from "../../dist/files/owner.js";
+import { removeTree } from "../../dist/files/removeTree.js";
+import { Spool } from "../../dist/files/spool.js";
+import { removeLeftBehind } from "../../dist/files/temporary.js";
+import { TemporaryFolder } from "../../dist/files/temporaryFolder.js";
+import { unfinished } from "../../dist/files/unfinished.js";
 import { testWith } from "../support/requirements.js";
 import { moduleUrl } from "../support/script.js";
 import { type TemporaryFolder as TestFolder, temporaryFolder } from "../support/temporary.js";

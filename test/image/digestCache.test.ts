@@ -18,9 +18,9 @@ import {
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { type BlobDigest, defaultCacheDir, DigestCache } from "../../src/image/digestCache.js";
-import { ownTag } from "../../src/files/owner.js";
-import { hashOf, type LayerDigest } from "../../src/image/layer.js";
+import { type BlobDigest, defaultCacheDir, DigestCache } from "../../dist/image/digestCache.js";
+import { ownTag } from "../../dist/files/owner.js";
+import { hashOf, type LayerDigest } from "../../dist/image/layer.js";
 import { testWith } from "../support/requirements.js";
 import { mustRun, projectRoot } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";

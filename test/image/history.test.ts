@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { LAYER_KIND } from "../../src/image/blob.js";
-import { storeLayersInHistory } from "../../src/image/history.js";
-import { fromJs, type JsonObject } from "../../src/image/json.js";
-import type { Layer } from "../../src/image/layer.js";
+import { LAYER_KIND } from "../../dist/image/blob.js";
+import { storeLayersInHistory } from "../../dist/image/history.js";
+import { fromJs, type JsonObject } from "../../dist/image/json.js";
+import type { Layer } from "../../dist/image/layer.js";
 
 const id = (name: string): string => `/nix/store/${name.charAt(0).repeat(32)}-${name}`;
 const store = (...names: string[]): string =>

@@ -1,9 +1,9 @@
 import { expect, test, describe } from "vitest";
-import type { Image } from "../../src/image/image.js";
-import { configFile } from "../../src/image/image.js";
-import { inheritConfig, inheritHistory } from "../../src/image/inherit.js";
-import { formatJson, fromJs, isObject, type JsonObject } from "../../src/image/json.js";
-import type { Layer } from "../../src/image/layer.js";
+import type { Image } from "../../dist/image/image.js";
+import { configFile } from "../../dist/image/image.js";
+import { inheritConfig, inheritHistory } from "../../dist/image/inherit.js";
+import { formatJson, fromJs, isObject, type JsonObject } from "../../dist/image/json.js";
+import type { Layer } from "../../dist/image/layer.js";
 
 function object(value: unknown): JsonObject {
   const json = fromJs(value, "it");

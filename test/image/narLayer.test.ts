@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { DigestCache } from "../../dist/image/digestCache.js";
 import { StoreLayer, type StoreLayerOptions } from "../../dist/image/storeLayer.js";
 import { TarPool } from "../../dist/tar/pool.js";
-import type { PathFiles } from "../../src/nar/source.js";
+import type { PathFiles } from "../../dist/nar/source.js";
 import { fileNar, identityOf, length, nar } from "../nar/nars.js";
 import { type CountedNar, narSource, narSourceOf } from "../nar/narSource.js";
 import { contentsLayer, hashed } from "../support/contentsLayer.js";

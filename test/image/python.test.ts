@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { reprList } from "../../src/image/python.js";
+import { reprList } from "../../dist/image/python.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

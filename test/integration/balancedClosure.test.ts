@@ -1,6 +1,6 @@
 /** What the strategy `balanced` moves of a real closure. */
 import { expect } from "vitest";
-import { compareLayers, openStore } from "../../src/index.js";
+import { compareLayers, openStore } from "../../dist/index.js";
 import { debianClosure, largePackages } from "../support/debianStore.js";
 import { startNixStore } from "../support/nixStore.js";
 import { testWith } from "../support/requirements.js";

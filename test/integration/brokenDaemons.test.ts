@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadAddon, type NativeConnection } from "../../src/store/native.js";
+import { loadAddon, type NativeConnection } from "../../dist/store/native.js";
 import { type Conversation, questions, recordConversation } from "../support/conversation.js";
 import { FakeDaemon, wire } from "../support/fakeDaemon.js";
 import { nixes } from "../support/nixes.js";

@@ -1,8 +1,8 @@
 /** The same questions to every Nix that there is: the answers must be those of its own programs. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { NixStore, openStore, type StoreInfo } from "../../src/index.js";
-import { Connection } from "../../src/store/connection.js";
+import { NixStore, openStore, type StoreInfo } from "../../dist/index.js";
+import { Connection } from "../../dist/store/connection.js";
 import { nixes, type NixRelease } from "../support/nixes.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { describeWith, testWith } from "../support/requirements.js";

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fakeNss, shadowSetup } from "../../src/index.js";
+import { fakeNss, shadowSetup } from "../../dist/index.js";
 import { namesOf, readImage } from "../builders/image.js";
 import { type Node, referenceAuto } from "../layering/reference.js";
 import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";

@@ -4,8 +4,14 @@ import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync
 import nodePath from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ArgumentError, type NixStore, openStore, type StoreEvent, type StorePath } from "../../src/index.js";
-import { loadAddon, type NativeConnection } from "../../src/store/native.js";
+import {
+  ArgumentError,
+  type NixStore,
+  openStore,
+  type StoreEvent,
+  type StorePath,
+} from "../../dist/index.js";
+import { loadAddon, type NativeConnection } from "../../dist/store/native.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { nixes } from "../support/nixes.js";
 import { describeWith } from "../support/requirements.js";

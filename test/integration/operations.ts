@@ -4,7 +4,7 @@
  * operation leaves unread is noticed.
  */
 import { expect } from "vitest";
-import type { NixStore, PathInfo } from "../../src/index.js";
+import type { NixStore, PathInfo } from "../../dist/index.js";
 import type { NixStore as TestStore } from "../support/nixStore.js";
 
 /** Some paths that a Nix has built, in a store behind its daemon. */

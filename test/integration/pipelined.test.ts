@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { NixStore, openStore } from "../../src/index.js";
+import { NixStore, openStore } from "../../dist/index.js";
 import { debianClosure, smallPackages } from "../support/debianStore.js";
 import { type NixStore as TestStore, startNixStore, type SyntheticPath } from "../support/nixStore.js";
 import { startProxy } from "../support/proxy.js";

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import nodePath from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type Closure, NixStore, openStore, type PathInfo, type StorePath } from "../../src/index.js";
+import { type Closure, NixStore, openStore, type PathInfo, type StorePath } from "../../dist/index.js";
 import { debianClosure, smallPackages } from "../support/debianStore.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { describeWith, testWith } from "../support/requirements.js";

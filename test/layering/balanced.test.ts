@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { auto } from "../../src/layering/auto.js";
-import { balanced } from "../../src/layering/balanced/balanced.js";
-import type { Graph, LayerPlan } from "../../src/layering/graph.js";
-import { measure } from "../../src/layering/measure.js";
-import { popularity } from "../../src/layering/popularity.js";
+import { auto } from "../../dist/layering/auto.js";
+import { balanced } from "../../dist/layering/balanced/balanced.js";
+import type { Graph, LayerPlan } from "../../dist/layering/graph.js";
+import { measure } from "../../dist/layering/measure.js";
+import { popularity } from "../../dist/layering/popularity.js";
 import { Random } from "../support/random.js";
 import { leastMoved } from "./exhaustive.js";
 import { graphFrom, randomNodes } from "./graphs.js";

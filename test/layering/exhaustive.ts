@@ -1,4 +1,4 @@
-import type { Graph } from "../../src/layering/graph.js";
+import type { Graph } from "../../dist/layering/graph.js";
 
 /** The least that any plan of so many layers moves on average, each path as likely to change, found by trying all. */
 export function leastMoved(graph: Graph, limit: number): number {

@@ -1,4 +1,4 @@
-import type { Graph } from "../../src/layering/graph.js";
+import type { Graph } from "../../dist/layering/graph.js";
 import type { Random } from "../support/random.js";
 import type { Node } from "./reference.js";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { LaminixError } from "../../src/index.js";
-import { popularity } from "../../src/layering/popularity.js";
-import { parsePipeline } from "../../src/layering/pipeline/parse.js";
-import { runPipeline } from "../../src/layering/pipeline/run.js";
+import { LaminixError } from "../../dist/index.js";
+import { popularity } from "../../dist/layering/popularity.js";
+import { parsePipeline } from "../../dist/layering/pipeline/parse.js";
+import { runPipeline } from "../../dist/layering/pipeline/run.js";
 import { Random } from "../support/random.js";
 import { graphFrom, randomNodes } from "./graphs.js";
 import { type PipelineCase, randomPipeline, referenceLayers } from "./pipelines.js";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { auto } from "../../src/layering/auto.js";
-import { balanced } from "../../src/layering/balanced/balanced.js";
-import { layerBudget } from "../../src/layering/plan.js";
-import { popularity } from "../../src/layering/popularity.js";
+import { auto } from "../../dist/layering/auto.js";
+import { balanced } from "../../dist/layering/balanced/balanced.js";
+import { layerBudget } from "../../dist/layering/plan.js";
+import { popularity } from "../../dist/layering/popularity.js";
 import { Random } from "../support/random.js";
 import { graphFrom, randomNodes } from "./graphs.js";
 import { type Node, referenceAuto, referencePopularities, referencePopularity } from "./reference.js";

@@ -1,4 +1,4 @@
-import type { NarSource } from "../../src/nar/source.js";
+import type { NarSource } from "../../dist/nar/source.js";
 import { dump, identityOf, inPieces } from "./nars.js";
 
 export interface CountedNar extends NarSource {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import type { NarEvent } from "../../src/nar/parser.js";
-import { readNar, type ReadNarOptions } from "../../src/nar/read.js";
+import type { NarEvent } from "../../dist/nar/parser.js";
+import { readNar, type ReadNarOptions } from "../../dist/nar/read.js";
 import { mustRun } from "../support/run.js";
 
 /** What Nix prints. */

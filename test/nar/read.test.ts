@@ -1,8 +1,8 @@
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { NarEvent } from "../../src/nar/parser.js";
-import { readNar } from "../../src/nar/read.js";
-import { verifyNar } from "../../src/nar/verify.js";
+import type { NarEvent } from "../../dist/nar/parser.js";
+import { readNar } from "../../dist/nar/read.js";
+import { verifyNar } from "../../dist/nar/verify.js";
 import { bytesOf } from "../support/members.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { verifyNar } from "../../src/nar/verify.js";
+import { verifyNar } from "../../dist/nar/verify.js";
 import { bytesOf } from "../support/members.js";
 import { fileNar, identityOf, inPieces } from "./nars.js";
 

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { narOf } from "../../src/nar/write.js";
+import { narOf } from "../../dist/nar/write.js";
 import { bytesOf } from "../support/members.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

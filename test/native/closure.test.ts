@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { loadAddon, type NativeClosure, type NativeConnection } from "../../src/store/native.js";
+import { loadAddon, type NativeClosure, type NativeConnection } from "../../dist/store/native.js";
 import { FakeDaemon, type FakePath, type FakeStore, Operation, type Request } from "../support/fakeDaemon.js";
 
 const STORE_DIR = "/nix/store";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { loadAddon, type NativeConnection, type NativeOptions } from "../../src/store/native.js";
+import { loadAddon, type NativeConnection, type NativeOptions } from "../../dist/store/native.js";
 import {
   type Behaviour,
   FakeDaemon,

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LaminixError } from "laminix";
 import { describe, expect, test } from "vitest";
-import { run } from "../../src/process/run.js";
+import { run } from "../../dist/process/run.js";
 import { isAlive, numberIn, type Process, processes } from "../support/processes.js";
 import { describeWith } from "../support/requirements.js";
 import { projectRoot, run as runInTest } from "../support/run.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { redactText, redactUrl } from "../../src/redact.js";
+import { redactText, redactUrl } from "../../dist/redact.js";
 import { repetitions } from "../support/repetitions.js";
 
 test("no password of any form is shown", () => {

@@ -1,39 +1,39 @@
 /** Texts that strangers write: each is read, or refused with a code. */
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { parseCapturedEnvironment } from "../../src/builders/nixShell/shellDerivation.js";
-import { parseDerivation } from "../../src/builders/nixShell/derivation.js";
-import { logReader } from "../../src/evaluator/log.js";
-import { parseNixJson } from "../../src/evaluator/json.js";
-import { toNix } from "../../src/evaluator/value.js";
-import { formatJson, fromJs, parseJson, toJs } from "../../src/image/json.js";
-import { parseTime } from "../../src/image/time.js";
-import { parseCacheInfo } from "../../src/store/binaryCache/cacheInfo.js";
-import { parseCacheUrl } from "../../src/store/binaryCache/cacheUrl.js";
-import { parseNarInfo } from "../../src/store/binaryCache/narInfo.js";
-import { parsePublicKeys } from "../../src/store/binaryCache/signature.js";
-import { GraphStore } from "../../src/store/graphStore.js";
-import { parseStoreUrl } from "../../src/store/location.js";
-import { fromNix32 } from "../../src/store/nix32.js";
-import { parseSha256 } from "../../src/store/sha256.js";
-import { shellWords } from "../../src/store/shellWords.js";
+import { parseCapturedEnvironment } from "../../dist/builders/nixShell/shellDerivation.js";
+import { parseDerivation } from "../../dist/builders/nixShell/derivation.js";
+import { logReader } from "../../dist/evaluator/log.js";
+import { parseNixJson } from "../../dist/evaluator/json.js";
+import { toNix } from "../../dist/evaluator/value.js";
+import { formatJson, fromJs, parseJson, toJs } from "../../dist/image/json.js";
+import { parseTime } from "../../dist/image/time.js";
+import { parseCacheInfo } from "../../dist/store/binaryCache/cacheInfo.js";
+import { parseCacheUrl } from "../../dist/store/binaryCache/cacheUrl.js";
+import { parseNarInfo } from "../../dist/store/binaryCache/narInfo.js";
+import { parsePublicKeys } from "../../dist/store/binaryCache/signature.js";
+import { GraphStore } from "../../dist/store/graphStore.js";
+import { parseStoreUrl } from "../../dist/store/location.js";
+import { fromNix32 } from "../../dist/store/nix32.js";
+import { parseSha256 } from "../../dist/store/sha256.js";
+import { shellWords } from "../../dist/store/shellWords.js";
 import {
   checkName,
   checkStoreDir,
   storePathsIn,
   type StorePath,
   toStorePath,
-} from "../../src/store/storePath.js";
-import { engineHost } from "../../src/transports/engine/host.js";
+} from "../../dist/store/storePath.js";
+import { engineHost } from "../../dist/transports/engine/host.js";
 import {
   familiarReference,
   formatReference,
   isTagged,
   parseReference,
   wholeReference,
-} from "../../src/transports/reference.js";
-import { parseChallenges } from "../../src/transports/registry/challenge.js";
-import { saidIn } from "../../src/transports/registry/said.js";
+} from "../../dist/transports/reference.js";
+import { parseChallenges } from "../../dist/transports/registry/challenge.js";
+import { saidIn } from "../../dist/transports/registry/said.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
 import { anythingAtAll, docsLike, textsLike, cases } from "../support/odd.js";
 

@@ -8,8 +8,8 @@ import {
   NixStore,
   openBinaryCache,
   type PathInfo,
-} from "../../src/index.js";
-import { parseCacheUrl } from "../../src/store/binaryCache/cacheUrl.js";
+} from "../../dist/index.js";
+import { parseCacheUrl } from "../../dist/store/binaryCache/cacheUrl.js";
 import {
   cacheRoom,
   copyTo,

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type BinaryCacheOptions, BinaryCacheStore, openBinaryCache } from "../../src/index.js";
+import { type BinaryCacheOptions, BinaryCacheStore, openBinaryCache } from "../../dist/index.js";
 import {
   cacheRoom,
   type CacheServer,

@@ -2,10 +2,10 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { type BinaryCacheOptions, BinaryCacheStore } from "../../src/index.js";
-import { HttpReader } from "../../src/store/binaryCache/httpFiles.js";
-import { NarFiles } from "../../src/store/binaryCache/narFiles.js";
-import { fingerprint } from "../../src/store/binaryCache/signature.js";
+import { type BinaryCacheOptions, BinaryCacheStore } from "../../dist/index.js";
+import { HttpReader } from "../../dist/store/binaryCache/httpFiles.js";
+import { NarFiles } from "../../dist/store/binaryCache/narFiles.js";
+import { fingerprint } from "../../dist/store/binaryCache/signature.js";
 import { runMain } from "../cli/commandLine.js";
 import { makeCertificate } from "../support/certificate.js";
 import { failureOf } from "../support/failure.js";

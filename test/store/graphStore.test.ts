@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { GraphStore, openStore } from "../../src/index.js";
+import { GraphStore, openStore } from "../../dist/index.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { describeWith } from "../support/requirements.js";
 import { temporaryFolder } from "../support/temporary.js";

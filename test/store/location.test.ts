@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseStoreUrl } from "../../src/store/location.js";
+import { parseStoreUrl } from "../../dist/store/location.js";
 
 const usual = { socket: "/nix/var/nix/daemon-socket/socket" };
 

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { LaminixError, NixStore, openStore } from "../../src/index.js";
+import { LaminixError, NixStore, openStore } from "../../dist/index.js";
 import {
   answerFrom,
   type Behaviour,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ReferenceScan } from "../../src/store/referenceScan.js";
+import { ReferenceScan } from "../../dist/store/referenceScan.js";
 import { Random } from "../support/random.js";
 
 const HASH = "0123456789abcdfghijklmnpqrsvwxyz";

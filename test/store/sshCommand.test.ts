@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { redactUrl } from "../../src/redact.js";
-import { shellQuoted, shellWords } from "../../src/store/shellWords.js";
-import { type SshCommand, sshCommand, withKnownHosts } from "../../src/store/sshCommand.js";
-import { parseSshUrl } from "../../src/store/sshUrl.js";
+import { redactUrl } from "../../dist/redact.js";
+import { shellQuoted, shellWords } from "../../dist/store/shellWords.js";
+import { type SshCommand, sshCommand, withKnownHosts } from "../../dist/store/sshCommand.js";
+import { parseSshUrl } from "../../dist/store/sshUrl.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

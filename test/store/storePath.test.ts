@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { checkStoreDir, hashPart, storeDirOf, storePathsIn, toStorePath } from "../../src/store/storePath.js";
+import {
+  checkStoreDir,
+  hashPart,
+  storeDirOf,
+  storePathsIn,
+  toStorePath,
+} from "../../dist/store/storePath.js";
 
 const hash = "0123456789abcdfghijklmnpqrsvwxyz";
 const hello = `/nix/store/${hash}-hello-2.12`;

@@ -1,5 +1,5 @@
 /** Small inputs that took gigabytes of memory, or minutes. */
-import { HeaderEncoder, type PaxRecords } from "../../src/tar/header.js";
+import { HeaderEncoder, type PaxRecords } from "../../dist/tar/header.js";
 
 const encoder = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, 0);
 

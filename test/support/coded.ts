@@ -1,5 +1,5 @@
 /** What fuzzing asks of everything: an answer, or an error with a code. */
-import { LaminixError } from "../../src/errors.js";
+import { LaminixError } from "../../dist/errors.js";
 
 /** Rejects for an error that has no code, or a message that lacks a name. */
 export async function answersOrIsCoded(run: () => unknown): Promise<void> {

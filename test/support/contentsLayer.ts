@@ -1,7 +1,7 @@
-import { rootOf } from "../../src/builders/customisation/root.js";
-import type { Layer } from "../../src/image/layer.js";
-import { TreeLayer } from "../../src/image/treeLayer.js";
-import type { PathFiles } from "../../src/nar/source.js";
+import { rootOf } from "../../dist/builders/customisation/root.js";
+import type { Layer } from "../../dist/image/layer.js";
+import { TreeLayer } from "../../dist/image/treeLayer.js";
+import type { PathFiles } from "../../dist/nar/source.js";
 
 /** The base name of a store path. */
 export function hashed(name: string): string {

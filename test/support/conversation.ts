@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { loadAddon, type NativeCall, type NativeConnection } from "../../src/store/native.js";
+import { loadAddon, type NativeCall, type NativeConnection } from "../../dist/store/native.js";
 import type { NixRelease } from "./nixes.js";
 import { startNixStore } from "./nixStore.js";
 import { temporaryFolder } from "./temporary.js";

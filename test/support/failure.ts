@@ -1,4 +1,4 @@
-import type { LaminixError } from "../../src/index.js";
+import type { LaminixError } from "../../dist/index.js";
 
 /** What a call is rejected with: a coded error, unless the test finds out otherwise. */
 export async function failureOf(promise: Promise<unknown>): Promise<LaminixError> {

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readLayerTar } from "../../src/tar/read.js";
+import { readLayerTar } from "../../dist/tar/read.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 const MIB = 1 << 20;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Entry, type EntryType, HeaderEncoder } from "../../src/tar/header.js";
+import { type Entry, type EntryType, HeaderEncoder } from "../../dist/tar/header.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

@@ -1,10 +1,10 @@
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { compareNames, toByteString } from "../../src/files/byteString.js";
-import type { LayerTar } from "../../src/tar/layerTar.js";
-import { readLayerTar } from "../../src/tar/read.js";
-import { walk } from "../../src/files/walk.js";
+import { compareNames, toByteString } from "../../dist/files/byteString.js";
+import type { LayerTar } from "../../dist/tar/layerTar.js";
+import { readLayerTar } from "../../dist/tar/read.js";
+import { walk } from "../../dist/files/walk.js";
 import { bytesOf, membersOf } from "../support/members.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { HeaderEncoder } from "../../src/tar/header.js";
-import { type TarMember, tarMembers } from "../../src/tar/members.js";
+import { HeaderEncoder } from "../../dist/tar/header.js";
+import { type TarMember, tarMembers } from "../../dist/tar/members.js";
 import { describeWith, testWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { openImages } from "../../src/transports/open.js";
+import { openImages } from "../../dist/transports/open.js";
 import { archiveOf, layerOf, Layout, tarOf } from "../support/images.js";
 import { bytesOf } from "../support/members.js";
 import { testWith } from "../support/requirements.js";

@@ -9,7 +9,7 @@ import {
   pushImage,
   streamLayeredImage,
 } from "../../dist/index.js";
-import { openImages } from "../../src/transports/open.js";
+import { openImages } from "../../dist/transports/open.js";
 import { runMain } from "../cli/commandLine.js";
 import { startImageRegistry } from "../support/imageRegistry.js";
 import { configOf, layerOf, Layout, named, OCI, sha256, tarOf } from "../support/images.js";

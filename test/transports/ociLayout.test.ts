@@ -2,12 +2,12 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { formatJson } from "../../src/image/json.js";
-import { tarMembers } from "../../src/tar/members.js";
-import { describeImages } from "../../src/transports/describe.js";
-import { openImages } from "../../src/transports/open.js";
-import type { Platform } from "../../src/transports/platform.js";
-import type { StoredImages } from "../../src/transports/storedImage.js";
+import { formatJson } from "../../dist/image/json.js";
+import { tarMembers } from "../../dist/tar/members.js";
+import { describeImages } from "../../dist/transports/describe.js";
+import { openImages } from "../../dist/transports/open.js";
+import type { Platform } from "../../dist/transports/platform.js";
+import type { StoredImages } from "../../dist/transports/storedImage.js";
 import {
   configOf,
   type Descriptor,

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { applyLayer, emptyRoot } from "../../src/tree/apply.js";
-import { nodeAt } from "../../src/tree/lookup.js";
+import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";
+import { nodeAt } from "../../dist/tree/lookup.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { rootOf, type RootParts } from "../../src/builders/customisation/root.js";
-import type { FolderNode, OwnNode } from "../../src/tree/node.js";
-import { nodeAt } from "../../src/tree/lookup.js";
+import { rootOf, type RootParts } from "../../dist/builders/customisation/root.js";
+import type { FolderNode, OwnNode } from "../../dist/tree/node.js";
+import { nodeAt } from "../../dist/tree/lookup.js";
 import { hashed } from "../support/contentsLayer.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

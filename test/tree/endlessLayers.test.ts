@@ -1,12 +1,12 @@
 /** Long work on what strangers wrote lets the rest of the process have its turn. */
 import { describe, expect, test } from "vitest";
-import type { RandomAccess } from "../../src/files/randomAccess.js";
-import { Fingerprint } from "../../src/tar/fingerprint.js";
-import { tarMembers } from "../../src/tar/members.js";
-import { TarBudget } from "../../src/tar/tarBudget.js";
-import { applyLayer, emptyRoot } from "../../src/tree/apply.js";
-import { folderNode, rootOwned } from "../../src/tree/node.js";
-import { treePieces } from "../../src/tree/tar.js";
+import type { RandomAccess } from "../../dist/files/randomAccess.js";
+import { Fingerprint } from "../../dist/tar/fingerprint.js";
+import { tarMembers } from "../../dist/tar/members.js";
+import { TarBudget } from "../../dist/tar/tarBudget.js";
+import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";
+import { folderNode, rootOwned } from "../../dist/tree/node.js";
+import { treePieces } from "../../dist/tree/tar.js";
 import { archiveRecords, member } from "../support/bombs.js";
 
 /** An archive of the same blocks, again and again. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { RandomAccess } from "../../src/files/randomAccess.js";
-import { BLOCK, type Entry, HeaderEncoder, type PaxRecords } from "../../src/tar/header.js";
-import { Fingerprint } from "../../src/tar/fingerprint.js";
-import { applyLayer, emptyRoot } from "../../src/tree/apply.js";
-import type { FolderNode } from "../../src/tree/node.js";
-import { treePieces } from "../../src/tree/tar.js";
+import type { RandomAccess } from "../../dist/files/randomAccess.js";
+import { BLOCK, type Entry, HeaderEncoder, type PaxRecords } from "../../dist/tar/header.js";
+import { Fingerprint } from "../../dist/tar/fingerprint.js";
+import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";
+import type { FolderNode } from "../../dist/tree/node.js";
+import { treePieces } from "../../dist/tree/tar.js";
 import { bytesOf, membersOf } from "../support/members.js";
 
 const encoder = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, 1);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { Layer } from "../../src/image/layer.js";
+import type { Layer } from "../../dist/image/layer.js";
 import { contentsLayer, hashed } from "../support/contentsLayer.js";
 import { bytesOf, membersOf } from "../support/members.js";
 import { Random } from "../support/random.js";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { folderAt, nodeAt, placeOf } from "../../src/tree/lookup.js";
+import { folderAt, nodeAt, placeOf } from "../../dist/tree/lookup.js";
 import { treeOf } from "./trees.js";
 
 const tree = treeOf({

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { nodeAt } from "../../src/tree/lookup.js";
-import { type FolderNode, type OwnNode, rootOwned } from "../../src/tree/node.js";
-import { overBase } from "../../src/tree/overBase.js";
+import { nodeAt } from "../../dist/tree/lookup.js";
+import { type FolderNode, type OwnNode, rootOwned } from "../../dist/tree/node.js";
+import { overBase } from "../../dist/tree/overBase.js";
 import { treeOf, wordsOf, type Words } from "./trees.js";
 
 const over = (ours: Words, base: Words): Record<string, string> =>

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type FolderNode, type OwnNode, rootOwned } from "../../src/tree/node.js";
-import { nodeAt } from "../../src/tree/lookup.js";
-import { applyPerms, type PermsRule } from "../../src/tree/perms.js";
+import { type FolderNode, type OwnNode, rootOwned } from "../../dist/tree/node.js";
+import { nodeAt } from "../../dist/tree/lookup.js";
+import { applyPerms, type PermsRule } from "../../dist/tree/perms.js";
 import { treeOf } from "./trees.js";
 
 const files = { "etc/shadow": "", "etc/ssl/a.key": "", "etc/ssl/a.crt": "", "bin/su": "", "bin/sh": "-> su" };

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { PathFiles } from "../../src/nar/source.js";
-import { Places } from "../../src/tree/places.js";
+import type { PathFiles } from "../../dist/nar/source.js";
+import { Places } from "../../dist/tree/places.js";
 import { contentsLayer, hashed } from "../support/contentsLayer.js";
 import { bytesOf, membersOf } from "../support/members.js";
 import { temporaryFolder } from "../support/temporary.js";

@@ -1,18 +1,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Fingerprint } from "../../src/tar/fingerprint.js";
-import { type TarMember, tarMembers } from "../../src/tar/members.js";
-import { applyLayer, emptyRoot } from "../../src/tree/apply.js";
-import { nodeAt } from "../../src/tree/lookup.js";
+import { Fingerprint } from "../../dist/tar/fingerprint.js";
+import { type TarMember, tarMembers } from "../../dist/tar/members.js";
+import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";
+import { nodeAt } from "../../dist/tree/lookup.js";
 import {
   type Attributes,
   folderNode,
   type FolderNode,
   type OwnNode,
   rootOwned,
-} from "../../src/tree/node.js";
-import { treePieces } from "../../src/tree/tar.js";
-import { withoutTimes } from "../../src/tree/times.js";
+} from "../../dist/tree/node.js";
+import { treePieces } from "../../dist/tree/tar.js";
+import { withoutTimes } from "../../dist/tree/times.js";
 import { bytesOf } from "../support/members.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

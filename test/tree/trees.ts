@@ -1,5 +1,5 @@
 /** Trees for tests: from a few words, from tars, and back to words. */
-import { applyLayer, type ApplyOptions, emptyRoot } from "../../src/tree/apply.js";
+import { applyLayer, type ApplyOptions, emptyRoot } from "../../dist/tree/apply.js";
 import {
   type FolderNode,
   folderNode,
@@ -7,8 +7,8 @@ import {
   partsOf,
   rootOwned,
   type TreeNode,
-} from "../../src/tree/node.js";
-import type { RandomAccess } from "../../src/files/randomAccess.js";
+} from "../../dist/tree/node.js";
+import type { RandomAccess } from "../../dist/files/randomAccess.js";
 import { pack, type Header } from "tar-stream";
 import { bytesOf } from "../support/members.js";
 

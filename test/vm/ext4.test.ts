@@ -1,11 +1,11 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OpenArchive } from "../../src/files/openArchive.js";
-import type { RandomAccess } from "../../src/files/randomAccess.js";
-import type { FileNode, FolderNode, TreeNode } from "../../src/tree/node.js";
-import { folderNode, linkNode, rootOwned } from "../../src/tree/node.js";
-import { readFileSystem } from "../../src/vm/ext4/read.js";
-import { writeFileSystem } from "../../src/vm/ext4/write.js";
+import { OpenArchive } from "../../dist/files/openArchive.js";
+import type { RandomAccess } from "../../dist/files/randomAccess.js";
+import type { FileNode, FolderNode, TreeNode } from "../../dist/tree/node.js";
+import { folderNode, linkNode, rootOwned } from "../../dist/tree/node.js";
+import { readFileSystem } from "../../dist/vm/ext4/read.js";
+import { writeFileSystem } from "../../dist/vm/ext4/write.js";
 import { failureOf } from "../support/failure.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";

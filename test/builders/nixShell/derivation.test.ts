@@ -3,9 +3,9 @@ import {
   type Derivation,
   MAX_DERIVATION,
   parseDerivation,
-} from "../../../src/builders/nixShell/derivation.js";
-import { inputsOf, readDerivation } from "../../../src/builders/nixShell/readDerivation.js";
-import { LaminixError, narOf, openStore, type StorePath, verifyNar } from "../../../src/index.js";
+} from "../../../dist/builders/nixShell/derivation.js";
+import { inputsOf, readDerivation } from "../../../dist/builders/nixShell/readDerivation.js";
+import { LaminixError, narOf, openStore, type StorePath, verifyNar } from "../../../dist/index.js";
 import { nixes } from "../../support/nixes.js";
 import { type NixStore, startNixStore } from "../../support/nixStore.js";
 import { describeWith } from "../../support/requirements.js";

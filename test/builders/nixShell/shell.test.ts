@@ -1,11 +1,11 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { NixShellOptions } from "../../../src/builders/nixShell/options.js";
-import { inputsOf, readDerivation } from "../../../src/builders/nixShell/readDerivation.js";
-import { shellDerivation } from "../../../src/builders/nixShell/shellDerivation.js";
-import { type NixShellSpec, shellSpec } from "../../../src/builders/nixShell/shellSpec.js";
-import { openStore, type StorePath } from "../../../src/index.js";
+import type { NixShellOptions } from "../../../dist/builders/nixShell/options.js";
+import { inputsOf, readDerivation } from "../../../dist/builders/nixShell/readDerivation.js";
+import { shellDerivation } from "../../../dist/builders/nixShell/shellDerivation.js";
+import { type NixShellSpec, shellSpec } from "../../../dist/builders/nixShell/shellSpec.js";
+import { openStore, type StorePath } from "../../../dist/index.js";
 import { type NixStore, startNixStore } from "../../support/nixStore.js";
 import { describeWith } from "../../support/requirements.js";
 import { run, type RunResult } from "../../support/run.js";

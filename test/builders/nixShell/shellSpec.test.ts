@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { NixShellOptions } from "../../../src/builders/nixShell/options.js";
+import type { NixShellOptions } from "../../../dist/builders/nixShell/options.js";
 import {
   parseCapturedEnvironment,
   type ShellDerivation,
-} from "../../../src/builders/nixShell/shellDerivation.js";
-import { type NixShellSpec, shellSpec } from "../../../src/builders/nixShell/shellSpec.js";
-import { resolvePiece } from "../../../src/index.js";
+} from "../../../dist/builders/nixShell/shellDerivation.js";
+import { type NixShellSpec, shellSpec } from "../../../dist/builders/nixShell/shellSpec.js";
+import { resolvePiece } from "../../../dist/index.js";
 
 const BASH = "/nix/store/11111111111111111111111111111111-bash-5.2/bin/bash";
 const OUT = "/nix/store/22222222222222222222222222222222-hello-2.12";

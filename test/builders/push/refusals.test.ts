@@ -9,7 +9,7 @@ import {
   type PushImageOptions,
   Registries,
 } from "../../../dist/index.js";
-import { openImages } from "../../../src/transports/open.js";
+import { openImages } from "../../../dist/transports/open.js";
 import { runMain } from "../../cli/commandLine.js";
 import { failureOf } from "../../support/failure.js";
 import { answering, FaultyProxy } from "../../support/faultyProxy.js";

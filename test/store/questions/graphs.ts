@@ -1,5 +1,5 @@
 /** Closures of graphs that tests make up, and answers found the slow way. */
-import { type Closure, GraphStore } from "../../../src/index.js";
+import { type Closure, GraphStore } from "../../../dist/index.js";
 import type { Random } from "../../support/random.js";
 
 export const STORE_DIR = "/nix/store";

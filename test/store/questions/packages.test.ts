@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { diffClosures, openStore, type StorePath } from "../../../src/index.js";
-import { packageName } from "../../../src/store/packageName.js";
+import { diffClosures, openStore, type StorePath } from "../../../dist/index.js";
+import { packageName } from "../../../dist/store/packageName.js";
 import { type NixStore as TestStore, startNixStore } from "../../support/nixStore.js";
 import { Random } from "../../support/random.js";
 import { describeWith } from "../../support/requirements.js";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Closure, openStore } from "../../../src/index.js";
+import { type Closure, openStore } from "../../../dist/index.js";
 import { type NixStore as TestStore, startNixStore } from "../../support/nixStore.js";
 import { Random } from "../../support/random.js";
 import { describeWith } from "../../support/requirements.js";

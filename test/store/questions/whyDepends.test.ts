@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openStore } from "../../../src/index.js";
+import { openStore } from "../../../dist/index.js";
 import { type NixStore as TestStore, startNixStore } from "../../support/nixStore.js";
 import { Random } from "../../support/random.js";
 import { describeWith } from "../../support/requirements.js";

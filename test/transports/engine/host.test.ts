@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { LaminixError } from "../../../src/errors.js";
-import { engineHost, type HostOptions } from "../../../src/transports/engine/host.js";
+import type { LaminixError } from "../../../dist/errors.js";
+import { engineHost, type HostOptions } from "../../../dist/transports/engine/host.js";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary.js";
 
 let folder: TemporaryFolder;

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, beforeEach, expect, test } from "vitest";
-import { fetchBlob, hasBlob, mountBlob } from "../../../src/transports/registry/blobs.js";
-import { RegistryClient, type RegistryOptions } from "../../../src/transports/registry/client.js";
-import { getManifest, headManifest, putManifest } from "../../../src/transports/registry/manifests.js";
-import { uploadBlob } from "../../../src/transports/registry/upload.js";
+import { fetchBlob, hasBlob, mountBlob } from "../../../dist/transports/registry/blobs.js";
+import { RegistryClient, type RegistryOptions } from "../../../dist/transports/registry/client.js";
+import { getManifest, headManifest, putManifest } from "../../../dist/transports/registry/manifests.js";
+import { uploadBlob } from "../../../dist/transports/registry/upload.js";
 import { answering, cutAfter, drop, FaultyProxy, swallow } from "../../support/faultyProxy.js";
 import { failureOf } from "../../support/failure.js";
 import { configOf, layerOf, OCI, sha256 } from "../../support/images.js";
