@@ -11,7 +11,7 @@ import { measure } from "../dist/layering/measure.js";
 import { popularity } from "../dist/layering/popularity.js";
 import { largePackages } from "../test/support/debianStore.js";
 import { Random } from "../test/support/random.js";
-import { weightsFrom } from "../dist/builders/volatility.js";
+import { weightsFrom } from "../dist/spec/volatility.js";
 import type { StorePath } from "../dist/store/storePath.js";
 import {
   debianGraph,

@@ -3,8 +3,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { singleLayerSpecSchema } from "../dist/builders/singleLayerSpec.js";
-import { specSchema } from "../dist/builders/spec.js";
+import { singleLayerSpecSchema } from "../dist/spec/singleLayerSpec.js";
+import { specSchema } from "../dist/spec/spec.js";
 
 for (const [file, title, spec] of [
   ["spec.schema.json", "laminix image spec", specSchema],

@@ -10,22 +10,22 @@ import {
 import { ArgumentError } from "../errors.js";
 import type { Output } from "../files/output.js";
 import { DigestCache } from "../image/digestCache.js";
-import { imageIndex } from "../image/imageIndex.js";
+import { imageIndex } from "../manifests/imageIndex.js";
 import { type Digest, type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeArchive } from "../transports/file.js";
-import type { CarriedImage, CarriedIndex } from "../transports/imageContents.js";
+import type { CarriedImage, CarriedIndex } from "../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
-import { wholeReference } from "../transports/reference.js";
-import type { BuiltImage } from "./builtImage.js";
+import { wholeReference } from "../manifests/reference.js";
+import type { BuiltImage } from "./build/builtImage.js";
 import { CarriedImages, checkImages } from "./carriedImages.js";
-import { type BuildFileOptions, type ImageFormat, type ImageOutput, openImageOutput } from "./imageFile.js";
-import { digestCacheOf } from "./layerTools.js";
-import { requireLevel } from "./pushOptions.js";
+import { type BuildFileOptions, type ImageFormat, type ImageOutput, openImageOutput } from "./build/imageFile.js";
+import { digestCacheOf } from "./build/layerTools.js";
+import { requireLevel } from "./push/pushOptions.js";
 
 const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "oci-archive"];
 

@@ -1,11 +1,11 @@
 /** Images of every kind, as what carries them takes them. */
 import { ArgumentError } from "../errors.js";
-import type { ManifestFormat } from "../image/mediaTypes.js";
-import { carriedAsStored, type CarriedImage, carriedImage } from "../transports/imageContents.js";
+import type { ManifestFormat } from "../manifests/mediaTypes.js";
+import { carriedAsStored, type CarriedImage, carriedImage } from "../manifests/imageContents.js";
 import { openImages, type OpenOptions } from "../transports/open.js";
 import type { StoredImages } from "../transports/storedImage.js";
 import { UnpackBudget } from "../transports/unpackBudget.js";
-import { BuiltImage } from "./builtImage.js";
+import { BuiltImage } from "./build/builtImage.js";
 
 export interface CarriedImagesOptions extends OpenOptions {
   /** Whose manifests those become that are built here; OCI's unless given. */

@@ -10,7 +10,7 @@ import { openImages } from "../transports/open.js";
 import type { StoredImage } from "../transports/storedImage.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import { treePieces } from "../tree/tar.js";
-import type { BuiltImage } from "./builtImage.js";
+import type { BuiltImage } from "./build/builtImage.js";
 import { imageRoot } from "./imageRoot.js";
 
 export interface ExportOptions {

@@ -1,14 +1,14 @@
 /** dockerTools' `mergeImages`: several images in one archive. */
 import { Readable } from "node:stream";
 import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
-import { copied } from "../image/pieces.js";
+import { copied } from "../bytes/copied.js";
 import { STORE_TIME } from "../image/time.js";
 import { type FinishedImage, writeImages } from "../transports/dockerArchive/write.js";
 import { openImages } from "../transports/open.js";
-import { isTagged, wholeReference } from "../transports/reference.js";
+import { isTagged, wholeReference } from "../manifests/reference.js";
 import type { ReadyLayer, StoredImage, StoredImages } from "../transports/storedImage.js";
 import { requireUnpackable, UnpackBudget } from "../transports/unpackBudget.js";
-import type { OnProgress } from "./progress.js";
+import type { OnProgress } from "../progress.js";
 
 export interface MergeOptions {
   readonly signal?: AbortSignal | undefined;

@@ -8,12 +8,12 @@ import type { Digest } from "../image/layer.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeImages } from "../transports/dockerArchive/write.js";
 import { writeArchive } from "../transports/file.js";
-import { platformAsked } from "../transports/platform.js";
-import { isTagged, parseReference } from "../transports/reference.js";
+import { platformAsked } from "../manifests/platform.js";
+import { isTagged, parseReference } from "../manifests/reference.js";
 import type { StoredImage } from "../transports/storedImage.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
-import { Fetching } from "./fetching.js";
-import type { OnProgress } from "./progress.js";
+import { Fetching } from "../planning/fetching.js";
+import type { OnProgress } from "../progress.js";
 
 export interface PullOptions {
   /**

@@ -1,7 +1,7 @@
 /** The flags that say what an image is written as. */
 import { type Command, Option } from "commander";
-import { IMAGE_FORMATS, type ImageFormat } from "../builders/imageFile.js";
-import type { ImageSpec } from "../builders/spec.js";
+import { IMAGE_FORMATS, type ImageFormat } from "../builders/build/imageFile.js";
+import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
 import { repeated, whole } from "./options.js";

@@ -2,13 +2,13 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import type { BuildOptions } from "../builders/buildOptions.js";
-import type { BuiltImage } from "../builders/builtImage.js";
-import type { ImageSpec } from "../builders/spec.js";
+import type { BuildOptions } from "../planning/buildOptions.js";
+import type { BuiltImage } from "../builders/build/builtImage.js";
+import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError, named } from "../errors.js";
 import { firstBytes } from "../files/mayBe.js";
 import { storeDirOf } from "../store/storePath.js";
-import { DOCKER } from "../transports/reference.js";
+import { DOCKER } from "../manifests/reference.js";
 import type { LayerFlags } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
@@ -45,7 +45,7 @@ export async function withImage<T>(
     refuseImageFlags(finished, options);
     return use(finished);
   }
-  const { streamLayeredImage } = await import("../builders/streamLayeredImage.js");
+  const { streamLayeredImage } = await import("../builders/build/streamLayeredImage.js");
   const { jobs } = options;
   return withStore(options, async (store) => {
     const spec = describe(await specFrom(args, options, store, io));

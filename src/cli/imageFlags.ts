@@ -2,10 +2,10 @@
 import { basename } from "node:path";
 import { absolutePath } from "../files/home.js";
 import { type Command, Option } from "commander";
-import { repositoryName } from "../builders/imageName.js";
-import type { StoreSource } from "../builders/source.js";
-import type { ImageSpec } from "../builders/spec.js";
-import { parseSpec } from "../builders/specFile.js";
+import { repositoryName } from "../spec/imageName.js";
+import type { StoreSource } from "../store/storeSource.js";
+import type { ImageSpec } from "../spec/spec.js";
+import { parseSpec } from "../spec/specFile.js";
 import { LaminixError } from "../errors.js";
 import { readText } from "../files/readText.js";
 import type { Io } from "./io.js";

@@ -1,7 +1,7 @@
 /** Images that commands write to a place of the user's choice. */
-import type { BuildOptions } from "../builders/buildOptions.js";
-import type { BuiltImage } from "../builders/builtImage.js";
-import type { ImageSpec } from "../builders/spec.js";
+import type { BuildOptions } from "../planning/buildOptions.js";
+import type { BuiltImage } from "../builders/build/builtImage.js";
+import type { ImageSpec } from "../spec/spec.js";
 import { bytes } from "./format.js";
 import { archiveCompression, type FormatFlags, withFormatKeys } from "./formatFlags.js";
 import { type ImageFlags, specFrom } from "./imageFlags.js";
@@ -23,7 +23,7 @@ export async function writeImage(
   options: OutputOptions,
   make: (spec: ImageSpec, options: BuildOptions) => Promise<BuiltImage>,
 ): Promise<void> {
-  const { writeImageFile } = await import("../builders/imageFile.js");
+  const { writeImageFile } = await import("../builders/build/imageFile.js");
   const { format, jobs, maxUnpacked } = options;
   const { signal } = io;
   await using output = await imageOutputAt(options, io);

@@ -1,9 +1,9 @@
 /** Plans of layers as people read them. */
-import type { LayersComparison } from "../builders/compareLayers.js";
-import type { LayerExplanation } from "../builders/explainLayer.js";
-import type { PlannedLayer } from "../builders/plan.js";
-import type { LayersPlan } from "../builders/planLayers.js";
-import type { PlanTogether } from "../builders/planTogether.js";
+import type { LayersComparison } from "../planning/compareLayers.js";
+import type { LayerExplanation } from "../planning/explainLayer.js";
+import type { PlannedLayer } from "../planning/plan.js";
+import type { LayersPlan } from "../planning/planLayers.js";
+import type { PlanTogether } from "../planning/planTogether.js";
 import { bytes, counted, namesOf } from "./format.js";
 
 export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): string[] {

@@ -1,6 +1,6 @@
 /** Options that several commands have. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { StoreSource } from "../builders/source.js";
+import type { StoreSource } from "../store/storeSource.js";
 import { LaminixError } from "../errors.js";
 import { isHost } from "../store/binaryCache/narFiles.js";
 import type { NixStore } from "../store/nixStore.js";

@@ -1,5 +1,5 @@
 /** Where commands write: files, or standard output. */
-import type { ImageOutput } from "../builders/imageFile.js";
+import type { ImageOutput } from "../builders/build/imageFile.js";
 import { LaminixError } from "../errors.js";
 import type { Output } from "../files/output.js";
 import { printArchive } from "./archiveOutput.js";
@@ -63,7 +63,7 @@ export async function imageOutputAt(
       hint: "write an archive of it, with --format oci-archive; a folder of that name is ./-",
     });
   }
-  const { openImageOutput } = await import("../builders/imageFile.js");
+  const { openImageOutput } = await import("../builders/build/imageFile.js");
   return openImageOutput({ output, format });
 }
 

@@ -2,7 +2,7 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { absolutePath } from "../files/home.js";
-import type { StoreSource } from "../builders/source.js";
+import type { StoreSource } from "../store/storeSource.js";
 import { LaminixError } from "../errors.js";
 import { type StorePath, storeDirOf, toStorePath } from "../store/storePath.js";
 

@@ -1,5 +1,5 @@
 /** Progress on standard error: a line that is drawn over itself on a terminal, a plain line a layer elsewhere. */
-import type { OnProgress, ProgressEvent } from "../builders/progress.js";
+import type { OnProgress, ProgressEvent } from "../progress.js";
 import { bytes, counted, namesOf } from "./format.js";
 import type { Io } from "./io.js";
 

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Platform } from "../image/platform.js";
-import { platformAsked } from "../transports/platform.js";
-import { DOCKER, parseReference } from "../transports/reference.js";
+import { platformAsked } from "../manifests/platform.js";
+import { DOCKER, parseReference } from "../manifests/reference.js";
 import type { Registries } from "../transports/registry/registries.js";
 import type { Io } from "./io.js";
 

@@ -1,6 +1,6 @@
 /** A file that is read as it was when it was opened, or not at all. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { decode, fsPath } from "./byteString.js";
+import { decode, fsPath } from "../bytes/byteString.js";
 import { changed, reading } from "./walk.js";
 
 /** Neither a link nor a pipe that has taken the file's place leads astray. */

@@ -1,5 +1,5 @@
 /** Small files of this user's own, which anything may have happened to. */
-import { toByteString } from "./byteString.js";
+import { toByteString } from "../bytes/byteString.js";
 import { OpenFile } from "./openFile.js";
 
 /**

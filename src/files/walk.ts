@@ -1,7 +1,7 @@
 /** A file system tree, from its top down. */
 import { lstatSync, readdirSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { type CompareNames, decode, fsPath } from "./byteString.js";
+import { type CompareNames, decode, fsPath } from "../bytes/byteString.js";
 
 /** Where a tree's files are, and what it is called where it goes. Both are byte strings. */
 export interface TreeSource {

@@ -1,6 +1,6 @@
 /** Environment variables of images: lists of `NAME=value`. */
 import { textsIn } from "./fields.js";
-import type { JsonObject } from "./json.js";
+import type { JsonObject } from "../bytes/json.js";
 
 /**
  * The configuration with the base image's variables under its own: one entry a name, the last value at the place of

@@ -2,7 +2,7 @@
  * Fields of JSON that a program in Go may have written, as most of what is read here: `null`, or nothing, is an empty list
  * or map, and an empty string is one that is absent. What is of another kind counts as absent too.
  */
-import { isArray, isObject, type Json, type JsonObject } from "./json.js";
+import { isArray, isObject, type Json, type JsonObject } from "../bytes/json.js";
 
 /** @param json an object; anything else has no fields */
 export function listIn(json: Json | undefined, key: string): readonly Json[] {

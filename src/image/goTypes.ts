@@ -2,7 +2,7 @@
  * What Docker's program, in Go, can read of a configuration: one key of another type, such as an empty string for a time,
  * and the whole image is refused. Types: Docker image specification 1.3, "Image JSON Description".
  */
-import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "./json.js";
+import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
 
 type Check = (value: Json) => boolean;
 

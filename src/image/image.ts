@@ -1,5 +1,5 @@
 /** An image as a value: what is in it, not what it is called or where it goes. */
-import { type Json, type JsonObject, formatJson } from "./json.js";
+import { type Json, type JsonObject, formatJson } from "../bytes/json.js";
 import type { Annotations, Digest, Layer } from "./layer.js";
 import { reprList } from "./python.js";
 

@@ -6,7 +6,7 @@ import { withBaseEnvironment } from "./environment.js";
 import { readableConfig, readableHistory } from "./goTypes.js";
 import { historyOf } from "./history.js";
 import type { Inherited } from "./image.js";
-import { isObject, type Json, type JsonObject } from "./json.js";
+import { isObject, type Json, type JsonObject } from "../bytes/json.js";
 import type { Layer } from "./layer.js";
 
 /** Sets by name: what is named in one's own is added, or put in place of what has that name. */

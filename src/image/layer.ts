@@ -1,7 +1,7 @@
 /** What a layer is to everything that carries images: a file system tree whose tar is made when asked for. */
 import { createHash } from "node:crypto";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
-import type { RandomAccess } from "../files/randomAccess.js";
+import type { RandomAccess } from "../bytes/randomAccess.js";
 import type { StorePath } from "../store/storePath.js";
 
 /** `sha256:` and 64 characters of base 16. */

@@ -1,6 +1,6 @@
 /** A layer made of store paths. */
 import { LaminixError } from "../errors.js";
-import { toByteString } from "../files/byteString.js";
+import { toByteString } from "../bytes/byteString.js";
 import { type PathFiles, requireNarHash } from "../nar/source.js";
 import type { StorePath } from "../store/storePath.js";
 import type { Owner } from "../tar/header.js";

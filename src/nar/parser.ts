@@ -1,6 +1,6 @@
 /** A NAR, taken apart as it comes in, whatever the pieces it comes in. */
 import { LaminixError } from "../errors.js";
-import { decode } from "../files/byteString.js";
+import { decode } from "../bytes/byteString.js";
 import {
   CLOSE,
   ENTRY,

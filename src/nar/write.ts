@@ -3,7 +3,7 @@ import { constants, lstatSync, readlinkSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
-import { compareBytes, decode, fsPath, toByteString } from "../files/byteString.js";
+import { compareBytes, decode, fsPath, toByteString } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { type DiskNode, reading, walk } from "../files/walk.js";
 import {

@@ -2,7 +2,7 @@
 import { lstatSync } from "node:fs";
 import { requireString, requireStrings } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
-import { JsonBudget, parsePlainJson } from "../files/jsonBudget.js";
+import { JsonBudget, parsePlainJson } from "../bytes/jsonBudget.js";
 import { readText } from "../files/readText.js";
 import { Closure, type PathInfo } from "./closure.js";
 import { parseSha256, toSri } from "./sha256.js";

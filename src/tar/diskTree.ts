@@ -1,6 +1,6 @@
 /** What is on the disk, into an archive. */
 import { lstatSync, readlinkSync } from "node:fs";
-import { compareNames, fsPath } from "../files/byteString.js";
+import { compareNames, fsPath } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { type DiskNode, reading, type TreeSource, walk } from "../files/walk.js";
 import type { ArchiveWriter } from "./archive.js";

@@ -3,7 +3,7 @@
  * with. Format: POSIX.1-2008 `pax`, "ustar Interchange Format" and "pax Extended Header"; a PAX record is written only
  * where the ustar field cannot hold the value.
  */
-import { decode, isAscii, isUtf8 } from "../files/byteString.js";
+import { decode, isAscii, isUtf8 } from "../bytes/byteString.js";
 
 export const BLOCK = 512;
 

@@ -7,8 +7,8 @@
  * attributes, and rounds large ids.
  */
 import { LaminixError } from "../errors.js";
-import { decode } from "../files/byteString.js";
-import type { RandomAccess } from "../files/randomAccess.js";
+import { decode } from "../bytes/byteString.js";
+import type { RandomAccess } from "../bytes/randomAccess.js";
 import { BLOCK, type EntryType, padded, type PaxRecords } from "./header.js";
 import { RECORD_ROOM, TarBudget } from "./tarBudget.js";
 

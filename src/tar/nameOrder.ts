@@ -7,7 +7,7 @@
  * before all that are to come after it in the NAR: either their code point is greater where they first differ, or they
  * have an escaped byte there, which is U+DC80 or above.
  */
-import { compareNames, isAscii, isUtf8 } from "../files/byteString.js";
+import { compareNames, isAscii, isUtf8 } from "../bytes/byteString.js";
 import type { NarEvent } from "../nar/parser.js";
 import { Spool } from "../files/spool.js";
 

@@ -1,5 +1,5 @@
 /** What is in a NAR, into an archive. */
-import { decode } from "../files/byteString.js";
+import { decode } from "../bytes/byteString.js";
 import type { NarEvent } from "../nar/parser.js";
 import { narBatches } from "../nar/read.js";
 import type { NarSource } from "../nar/source.js";

@@ -6,7 +6,7 @@ import { LaminixError } from "../errors.js";
 import { type DiskLayerTar, isOnDisk, type LayerTar } from "./layerTar.js";
 import type { PlainError, Reply, Request, TarSummary, WorkerData } from "./messages.js";
 import { hashLayerTar } from "./read.js";
-import { Turns } from "./turns.js";
+import { Turns } from "../threads/turns.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 2;

@@ -1,7 +1,7 @@
 /** The files in a tar archive, by name, as if it had been unpacked into a folder that nothing leads out of. */
 import { posix } from "node:path";
 import { LaminixError } from "../errors.js";
-import { decode, toByteString } from "../files/byteString.js";
+import { decode, toByteString } from "../bytes/byteString.js";
 import { Pauses } from "../files/pauses.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { TarBudget, type TarLimits } from "../tar/tarBudget.js";

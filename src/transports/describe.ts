@@ -1,6 +1,6 @@
 /** Images in facts, as `laminix inspect --json` prints them. */
 import { textIn } from "../image/fields.js";
-import { type Json, JsonNumber, type JsonObject } from "../image/json.js";
+import { type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
 import type { StoredImage, StoredImages } from "./storedImage.js";
 
 interface Options {

@@ -1,8 +1,8 @@
 /** Work on all layers of an image: small ones beside one another, and one large one at a time beside these. */
 import { availableParallelism } from "node:os";
-import type { LayerBlob } from "../image/blob.js";
+import type { LayerBlob } from "../manifests/blob.js";
 import type { LayerDigest } from "../image/layer.js";
-import { Turns } from "../tar/turns.js";
+import { Turns } from "../threads/turns.js";
 import { StoredLayer } from "./storedLayer.js";
 
 /**

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { promisify } from "node:util";
 import { LaminixError, named } from "../errors.js";
 import { PIECE } from "../tar/archive.js";
-import type { RandomAccess } from "../files/randomAccess.js";
+import type { RandomAccess } from "../bytes/randomAccess.js";
 import type { Spool } from "../files/spool.js";
 
 const readAt = promisify(read);

@@ -1,7 +1,7 @@
 /** A layer that lies in an archive or a folder on this disk, as a plain or a compressed tar. */
 import type { Compression } from "../compress/decompress.js";
 import { LaminixError } from "../errors.js";
-import type { RandomAccess } from "../files/randomAccess.js";
+import type { RandomAccess } from "../bytes/randomAccess.js";
 import type {
   Annotations,
   Digest,
@@ -13,8 +13,8 @@ import type {
   StoredOptions,
 } from "../image/layer.js";
 import { PIECE } from "../tar/archive.js";
-import type { Turns } from "../tar/turns.js";
-import { Digester, requireDigest } from "./digest.js";
+import type { Turns } from "../threads/turns.js";
+import { Digester, requireDigest } from "../bytes/digest.js";
 import type { ReadyLayer, StoredDescriptor } from "./storedImage.js";
 import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
 import { compressionOf, compressions, spooled, unpackedPieces } from "./unpack.js";

@@ -4,7 +4,7 @@ import { MAGIC_BYTES, sniffed } from "../compress/magic.js";
 import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
 import type { Encoding } from "../image/layer.js";
-import { encodingOf } from "../image/mediaTypes.js";
+import { encodingOf } from "../manifests/mediaTypes.js";
 import { type Region, regionPieces, StoredFile, wholeOf } from "./storedFile.js";
 import { UnpackBudget } from "./unpackBudget.js";
 

@@ -3,9 +3,9 @@
  * where it is silent, what Docker does when it unpacks a layer into a folder of its own.
  */
 import { LaminixError } from "../errors.js";
-import { decode } from "../files/byteString.js";
+import { decode } from "../bytes/byteString.js";
 import { Pauses } from "../files/pauses.js";
-import type { RandomAccess } from "../files/randomAccess.js";
+import type { RandomAccess } from "../bytes/randomAccess.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { TarBudget } from "../tar/tarBudget.js";
 import { MAX_LINKS, nodeAt } from "./lookup.js";

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { decode, fsPath } from "../files/byteString.js";
+import { decode, fsPath } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { Pauses } from "../files/pauses.js";
 import type { Body, FolderNode, TreeNode } from "./node.js";

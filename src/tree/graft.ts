@@ -1,5 +1,5 @@
 /** One tree into another. */
-import { decode } from "../files/byteString.js";
+import { decode } from "../bytes/byteString.js";
 import type { OnConflict } from "./join.js";
 import { FOLDER, type FolderNode, folderNode } from "./node.js";
 

@@ -7,7 +7,7 @@
  *
  * `copyContents` is what nixpkgs' `buildImage` does with `rsync`: real copies, of which the last stays.
  */
-import { decode } from "../files/byteString.js";
+import { decode } from "../bytes/byteString.js";
 import { Pauses } from "../files/pauses.js";
 import type { Owner } from "../tar/header.js";
 import type { ListedFile, ListedFolder, ListedLink } from "./listing.js";

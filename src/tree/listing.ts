@@ -1,7 +1,7 @@
 /** What is in a store path or a folder: the names, and where the contents are. */
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { compareBytes, decode, fsPath, toByteString } from "../files/byteString.js";
+import { compareBytes, decode, fsPath, toByteString } from "../bytes/byteString.js";
 import { Spool } from "../files/spool.js";
 import { reading } from "../files/walk.js";
 import { narBatches } from "../nar/read.js";

@@ -1,5 +1,5 @@
 /** Modes and owners that a spec declares, by path and pattern. */
-import { decode, toByteString } from "../files/byteString.js";
+import { decode, toByteString } from "../bytes/byteString.js";
 import { nodeAt } from "./lookup.js";
 import { type Attributes, type FolderNode, partsOf, type TreeNode } from "./node.js";
 

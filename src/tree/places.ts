@@ -1,6 +1,6 @@
 /** Where a path leads in a store, or in a plain folder, whose files may be elsewhere than their names say. */
 import { LaminixError } from "../errors.js";
-import { decode, toByteString } from "../files/byteString.js";
+import { decode, toByteString } from "../bytes/byteString.js";
 import { type PathFiles, requireNarHash } from "../nar/source.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { list, listDisk, type Listed, type ListedFolder, type ListOptions } from "./listing.js";

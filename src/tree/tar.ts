@@ -1,5 +1,5 @@
 /** The canonical tar of a tree: `./`, then all below it, names in code point order. */
-import { sortNames } from "../files/byteString.js";
+import { sortNames } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { Pauses } from "../files/pauses.js";
 import { LaminixError } from "../errors.js";
@@ -8,7 +8,7 @@ import { diskTreePieces } from "../tar/diskTree.js";
 import type { Fingerprint } from "../tar/fingerprint.js";
 import { type Entry, HeaderEncoder } from "../tar/header.js";
 import { narTreePieces } from "../tar/narTree.js";
-import { toByteString } from "../files/byteString.js";
+import { toByteString } from "../bytes/byteString.js";
 import {
   type Attributes,
   type Body,

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
-import { decode } from "../files/byteString.js";
+import { decode } from "../bytes/byteString.js";
 import { isAccessible, textIfThere } from "../files/mayBe.js";
 import type { FolderNode, TreeNode } from "../tree/node.js";
 

@@ -1,5 +1,5 @@
 /** What runs a script in an image that may have no shell. */
-import { toByteString } from "../files/byteString.js";
+import { toByteString } from "../bytes/byteString.js";
 import { nodeAt, placeOf } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
 import { TOOLS } from "./stage.js";

@@ -1,6 +1,6 @@
 /** The trees that a script runs over, as one archive, and what of the store is mounted in place of being copied. */
 import { closeSync, lstatSync, openSync, readlinkSync, writeSync } from "node:fs";
-import { fsPath, toByteString } from "../files/byteString.js";
+import { fsPath, toByteString } from "../bytes/byteString.js";
 import { reading } from "../files/walk.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import { FOLDER, type FolderNode, folderNode, linkNode, rootOwned, type TreeNode } from "../tree/node.js";

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import nodePath from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { layeringOf } from "../../dist/builders/layering.js";
-import { resolveSpec } from "../../dist/builders/spec.js";
+import { layeringOf } from "../../dist/planning/layering.js";
+import { resolveSpec } from "../../dist/spec/spec.js";
 import { type ImageSpec, planLayers, type ProgressEvent } from "../../dist/index.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { application, id, storeOf } from "./graphStore.js";

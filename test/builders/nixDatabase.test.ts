@@ -11,7 +11,7 @@ import { cp } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { writeNixDatabase } from "../../dist/builders/nixDatabase.js";
+import { writeNixDatabase } from "../../dist/root/nixDatabase.js";
 import { type Closure, GraphStore, openStore, type StorePath } from "../../dist/index.js";
 import { nixes, searchPath } from "../support/nixes.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ImageSpec, planLayers } from "../../dist/index.js";
-import { formatJson, fromJs } from "../../dist/image/json.js";
+import { formatJson, fromJs } from "../../dist/bytes/json.js";
 import { auto } from "../../dist/layering/auto.js";
 import { graphOf } from "../../dist/layering/graph.js";
 import { Random } from "../support/random.js";

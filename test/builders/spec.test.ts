@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { resolveSingleLayerSpec, singleLayerSpecSchema } from "../../dist/builders/singleLayerSpec.js";
-import { type ImageSpec, resolveSpec, specSchema } from "../../dist/builders/spec.js";
-import { parseSpec } from "../../dist/builders/specFile.js";
-import { formatJson } from "../../dist/image/json.js";
+import { resolveSingleLayerSpec, singleLayerSpecSchema } from "../../dist/spec/singleLayerSpec.js";
+import { type ImageSpec, resolveSpec, specSchema } from "../../dist/spec/spec.js";
+import { parseSpec } from "../../dist/spec/specFile.js";
+import { formatJson } from "../../dist/bytes/json.js";
 import { projectRoot } from "../support/run.js";
 
 const resolve = (spec: Readonly<Record<string, unknown>>): ReturnType<typeof resolveSpec> =>

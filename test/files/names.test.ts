@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compareNames, decode, isUtf8, sortNames, toByteString } from "../../dist/files/byteString.js";
+import { compareNames, decode, isUtf8, sortNames, toByteString } from "../../dist/bytes/byteString.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { LAYER_KIND } from "../../dist/image/blob.js";
+import { LAYER_KIND } from "../../dist/manifests/blob.js";
 import { storeLayersInHistory } from "../../dist/image/history.js";
-import { fromJs, type JsonObject } from "../../dist/image/json.js";
+import { fromJs, type JsonObject } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";
 
 const id = (name: string): string => `/nix/store/${name.charAt(0).repeat(32)}-${name}`;

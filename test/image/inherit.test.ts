@@ -2,7 +2,7 @@ import { expect, test, describe } from "vitest";
 import type { Image } from "../../dist/image/image.js";
 import { configFile } from "../../dist/image/image.js";
 import { inheritConfig, inheritHistory } from "../../dist/image/inherit.js";
-import { formatJson, fromJs, isObject, type JsonObject } from "../../dist/image/json.js";
+import { formatJson, fromJs, isObject, type JsonObject } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";
 
 function object(value: unknown): JsonObject {

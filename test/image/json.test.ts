@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { JsonBudget, parsePlainJson } from "../../dist/files/jsonBudget.js";
-import { formatJson, fromJs, type Json, JsonNumber, parseJson, toJs } from "../../dist/image/json.js";
+import { JsonBudget, parsePlainJson } from "../../dist/bytes/jsonBudget.js";
+import { formatJson, fromJs, type Json, JsonNumber, parseJson, toJs } from "../../dist/bytes/json.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { layerMediaType } from "../../dist/image/mediaTypes.js";
+import { layerMediaType } from "../../dist/manifests/mediaTypes.js";
 
 test("a layer's media type is the one that its manifest's format has for the encoding", () => {
   const oci = "application/vnd.oci.image.layer.v1.tar";

@@ -6,7 +6,7 @@ import { parseDerivation } from "../../dist/builders/nixShell/derivation.js";
 import { logReader } from "../../dist/evaluator/log.js";
 import { parseNixJson } from "../../dist/evaluator/json.js";
 import { toNix } from "../../dist/evaluator/value.js";
-import { formatJson, fromJs, parseJson, toJs } from "../../dist/image/json.js";
+import { formatJson, fromJs, parseJson, toJs } from "../../dist/bytes/json.js";
 import { parseTime } from "../../dist/image/time.js";
 import { parseCacheInfo } from "../../dist/store/binaryCache/cacheInfo.js";
 import { parseCacheUrl } from "../../dist/store/binaryCache/cacheUrl.js";
@@ -16,7 +16,7 @@ import { GraphStore } from "../../dist/store/graphStore.js";
 import { parseStoreUrl } from "../../dist/store/location.js";
 import { fromNix32 } from "../../dist/store/nix32.js";
 import { parseSha256 } from "../../dist/store/sha256.js";
-import { shellWords } from "../../dist/store/shellWords.js";
+import { shellWords } from "../../dist/process/shellWords.js";
 import {
   checkName,
   checkStoreDir,
@@ -31,7 +31,7 @@ import {
   isTagged,
   parseReference,
   wholeReference,
-} from "../../dist/transports/reference.js";
+} from "../../dist/manifests/reference.js";
 import { parseChallenges } from "../../dist/transports/registry/challenge.js";
 import { saidIn } from "../../dist/transports/registry/said.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";

@@ -1,4 +1,4 @@
-import { rootOf } from "../../dist/builders/customisation/root.js";
+import { rootOf } from "../../dist/root/root.js";
 import type { Layer } from "../../dist/image/layer.js";
 import { TreeLayer } from "../../dist/image/treeLayer.js";
 import type { PathFiles } from "../../dist/nar/source.js";

@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { compareNames, toByteString } from "../../dist/files/byteString.js";
+import { compareNames, toByteString } from "../../dist/bytes/byteString.js";
 import type { LayerTar } from "../../dist/tar/layerTar.js";
 import { readLayerTar } from "../../dist/tar/read.js";
 import { walk } from "../../dist/files/walk.js";

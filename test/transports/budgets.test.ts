@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GraphStore, streamLayeredImage } from "../../dist/index.js";
-import { parseSpec } from "../../dist/builders/specFile.js";
+import { parseSpec } from "../../dist/spec/specFile.js";
 import { exportPieces } from "../../dist/builders/exportImage.js";
 import { openImages } from "../../dist/transports/open.js";
 import { UnpackBudget } from "../../dist/transports/unpackBudget.js";

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { pack } from "tar-stream";
 import type { Image } from "../../dist/image/image.js";
-import { formatJson } from "../../dist/image/json.js";
+import { formatJson } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";
 import { describeImages } from "../../dist/transports/describe.js";
 import { DockerArchive } from "../../dist/transports/dockerArchive/read.js";

@@ -2,11 +2,11 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { formatJson } from "../../dist/image/json.js";
+import { formatJson } from "../../dist/bytes/json.js";
 import { tarMembers } from "../../dist/tar/members.js";
 import { describeImages } from "../../dist/transports/describe.js";
 import { openImages } from "../../dist/transports/open.js";
-import type { Platform } from "../../dist/transports/platform.js";
+import type { Platform } from "../../dist/manifests/platform.js";
 import type { StoredImages } from "../../dist/transports/storedImage.js";
 import {
   configOf,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatReference, parseReference } from "../../dist/transports/reference.js";
+import { formatReference, parseReference } from "../../dist/manifests/reference.js";
 import { failureOf } from "../support/failure.js";
 
 const digest = `sha256:${"0a".repeat(32)}`;

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { rootOf, type RootParts } from "../../dist/builders/customisation/root.js";
+import { rootOf, type RootParts } from "../../dist/root/root.js";
 import type { FolderNode, OwnNode } from "../../dist/tree/node.js";
 import { nodeAt } from "../../dist/tree/lookup.js";
 import { hashed } from "../support/contentsLayer.js";

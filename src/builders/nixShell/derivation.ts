@@ -1,6 +1,6 @@
 /** Derivations as Nix keeps them in the store: `.drv` files (Nix manual, "Store derivation and ATerm"). */
 import { LaminixError } from "../../errors.js";
-import { isUtf8 } from "../../files/byteString.js";
+import { isUtf8 } from "../../bytes/byteString.js";
 import { requireStoreDirOf, type StorePath, toStorePath } from "../../store/storePath.js";
 
 /** All texts are byte strings: Nix does not say in which encoding they are. */

@@ -1,6 +1,6 @@
 /** The variables of a build, as Nix sets them for its sandbox (Nix manual, "Builder Execution"). */
 import { LaminixError } from "../../errors.js";
-import type { Piece } from "../pieces/piece.js";
+import type { Piece } from "../../spec/pieces/piece.js";
 import { ATTRIBUTES, BUILD_FOLDER } from "./places.js";
 import type { ShellDerivation } from "./shellDerivation.js";
 

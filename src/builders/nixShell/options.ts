@@ -1,7 +1,7 @@
 /** How a shell in an image is wanted. */
 import { checkGiven, requireCount, requireOptions, requireString } from "../../arguments.js";
 import { ArgumentError, LaminixError } from "../../errors.js";
-import { requireAbsolutePath } from "../pieces/checks.js";
+import { requireAbsolutePath } from "../../spec/pieces/checks.js";
 
 export interface NixShellOptions {
   /** The image's; the derivation's with `-env` unless given. */

@@ -6,7 +6,7 @@ import type { NarSource } from "../../nar/source.js";
 import { verifyNar } from "../../nar/verify.js";
 import { notValid } from "../../store/pathInfo.js";
 import type { StorePath } from "../../store/storePath.js";
-import type { StoreSource } from "../source.js";
+import type { StoreSource } from "../../store/storeSource.js";
 import { type Derivation, MAX_DERIVATION, parseDerivation } from "./derivation.js";
 
 interface Options {

@@ -1,7 +1,7 @@
 /** What a shell is made for: a derivation, or what one saw of itself while it was built. */
 import { z } from "zod";
 import { LaminixError } from "../../errors.js";
-import { parseJson, toJs } from "../../image/json.js";
+import { parseJson, toJs } from "../../bytes/json.js";
 import { type Derivation, requireText } from "./derivation.js";
 
 /** A derivation as far as a shell is concerned. All texts are Unicode. */

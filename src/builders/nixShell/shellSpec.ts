@@ -2,11 +2,11 @@
 import { dirname } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { baseName, storeDirOf, toStorePath } from "../../store/storePath.js";
-import { repositoryName } from "../imageName.js";
-import { binSh } from "../pieces/binSh.js";
-import { fakeNss } from "../pieces/fakeNss.js";
-import type { Piece } from "../pieces/piece.js";
-import { usrBinEnv } from "../pieces/usrBinEnv.js";
+import { repositoryName } from "../../spec/imageName.js";
+import { binSh } from "../../spec/pieces/binSh.js";
+import { fakeNss } from "../../spec/pieces/fakeNss.js";
+import type { Piece } from "../../spec/pieces/piece.js";
+import { usrBinEnv } from "../../spec/pieces/usrBinEnv.js";
 import { buildEnvironment } from "./environment.js";
 import { checkNixShellOptions, type NixShellOptions } from "./options.js";
 import { BUILD_FOLDER, INPUTS, PROGRAMS, RCFILE } from "./places.js";

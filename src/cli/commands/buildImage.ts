@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { withFormatFlags } from "../formatFlags.js";
 import { withImageFlags } from "../imageFlags.js";
 import { type OutputOptions, writeImage } from "../imageOutput.js";
-import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../../builders/runAsRoot.js";
+import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../../root/runAsRoot.js";
 import type { Io } from "../io.js";
 import { command, count, whole } from "../options.js";
 import { withUnpackFlag } from "../unpackFlag.js";
@@ -24,7 +24,7 @@ export function buildImage(io: Io): Command {
     .option("--network", "give it the network")
     .argument("<SPEC>", "a spec in JSON, with copyToRoot")
     .action(async (file: string, options: OutputOptions & RootScriptOptions) => {
-      const { singleLayerImage } = await import("../../builders/singleLayerImage.js");
+      const { singleLayerImage } = await import("../../builders/build/singleLayerImage.js");
       const { isolation, kernel, acceleration, timeLimit, network } = options;
       const runAsRoot = { isolation, kernel, acceleration, timeLimit, network };
       await writeImage(io, [file], options, (spec, how) => singleLayerImage(spec, { ...how, runAsRoot }));

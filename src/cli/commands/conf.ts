@@ -15,8 +15,8 @@ export function conf(io: Io): Command {
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .action(async (attributes: string, options: Options) => {
-      const { layeredConf } = await import("../../builders/conf.js");
-      const { once } = await import("../../image/pieces.js");
+      const { layeredConf } = await import("../../builders/nixpkgs/conf.js");
+      const { once } = await import("../../bytes/copied.js");
       const { onProgress, finish } = progress(io, options);
       await using output = await outputAt(options.output, io, { content: "text" });
       const { signal } = io;

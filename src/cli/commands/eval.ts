@@ -19,7 +19,7 @@ export function evaluation(io: Io): Command {
     .action(async (expression: string | undefined, options: EvalOptions) => {
       const subject = subjectOf(expression, options);
       const { evaluate } = await import("../../evaluator/evaluate.js");
-      const { formatJson, fromJs } = await import("../../image/json.js");
+      const { formatJson, fromJs } = await import("../../bytes/json.js");
       const value = await evaluate(subject, {
         ...evaluatorOptions(options, io),
         ...(options.readWriteMode && { mode: "read-write" }),

@@ -18,7 +18,7 @@ export function stream(io: Io): Command {
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: Options) => {
       refuseTerminal(io, "docker load");
-      const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+      const { streamLayeredImage } = await import("../../builders/build/streamLayeredImage.js");
       const { jobs, maxUnpacked } = options;
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
@@ -37,7 +37,7 @@ export function build(io: Io): Command {
   return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: OutputOptions) => {
-      const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+      const { streamLayeredImage } = await import("../../builders/build/streamLayeredImage.js");
       await writeImage(io, args, options, streamLayeredImage);
     });
 }

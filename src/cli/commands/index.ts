@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { Option } from "commander";
-import type { BuildOptions } from "../../builders/buildOptions.js";
-import type { BuiltImage } from "../../builders/builtImage.js";
+import type { BuildOptions } from "../../planning/buildOptions.js";
+import type { BuiltImage } from "../../builders/build/builtImage.js";
 import type { ImageIndexOptions } from "../../builders/buildImageIndex.js";
-import type { ImageFormat, ImageOutput } from "../../builders/imageFile.js";
-import type { PushImageIndexOptions } from "../../builders/pushImageIndex.js";
+import type { ImageFormat, ImageOutput } from "../../builders/build/imageFile.js";
+import type { PushImageIndexOptions } from "../../builders/push/pushImageIndex.js";
 import { LaminixError } from "../../errors.js";
 import { bytes, counted } from "../format.js";
 import { annotationsIn, type LayerFlags, withManifestFlags } from "../formatFlags.js";
@@ -98,7 +98,7 @@ async function pushed(
   reference: string,
   how: PushImageIndexOptions,
 ): Promise<Made> {
-  const { pushImageIndex } = await import("../../builders/pushImageIndex.js");
+  const { pushImageIndex } = await import("../../builders/push/pushImageIndex.js");
   const facts = await pushImageIndex(images, reference, how);
   const { layers, sent } = facts;
   const summary = `${counted(layers.length, "layer")}, ${bytes(sent)} sent`;
@@ -118,7 +118,7 @@ async function withImages(
     await use(places);
     return;
   }
-  const { streamLayeredImage } = await import("../../builders/streamLayeredImage.js");
+  const { streamLayeredImage } = await import("../../builders/build/streamLayeredImage.js");
   await withStore(options, async (store) => {
     const images = new Map<string, BuiltImage>();
     try {

@@ -28,7 +28,7 @@ export function inspect(io: Io): Command {
     async (argument: string, options: Options) => {
       const { openImages } = await import("../../transports/open.js");
       const { describeImages } = await import("../../transports/describe.js");
-      const { formatJson } = await import("../../image/json.js");
+      const { formatJson } = await import("../../bytes/json.js");
       const { signal } = io;
       const { maxUnpacked } = options;
       const place = imagePlace(argument);

@@ -21,8 +21,8 @@ import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
-import type { ImageSpec } from "../../builders/spec.js";
-import type { PlanningOptions } from "../../builders/planLayers.js";
+import type { ImageSpec } from "../../spec/spec.js";
+import type { PlanningOptions } from "../../planning/planLayers.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFlag {
@@ -77,7 +77,7 @@ async function answerTogether(
       "ERR_USAGE",
       "several images are planned together by balanced alone: --compare, --explain, --pipeline and --previous take one",
     );
-  const { planTogether } = await import("../../builders/planTogether.js");
+  const { planTogether } = await import("../../planning/planTogether.js");
   const facts = await planTogether(specs, options);
   return { facts, text: togetherText(facts), summary: togetherSummary(facts) };
 }
@@ -88,16 +88,16 @@ async function answerTo(
   options: PlanningOptions,
 ): Promise<Answer> {
   if (compare) {
-    const { compareLayers } = await import("../../builders/compareLayers.js");
+    const { compareLayers } = await import("../../planning/compareLayers.js");
     const facts = await compareLayers(spec, options);
     return { facts, text: comparisonTable(facts) };
   }
   if (explain !== undefined) {
-    const { explainLayer } = await import("../../builders/explainLayer.js");
+    const { explainLayer } = await import("../../planning/explainLayer.js");
     const facts = await explainLayer(spec, explain, options);
     return { facts, text: explanationText(facts) };
   }
-  const { planLayers } = await import("../../builders/planLayers.js");
+  const { planLayers } = await import("../../planning/planLayers.js");
   const facts = await planLayers(spec, options);
   return { facts, text: layerLines(facts).join(""), summary: layersSummary(facts) };
 }

@@ -22,7 +22,7 @@ export function load(io: Io): Command {
   return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
     .action(async (args: string[], options: Options) => {
-      const { loadImage } = await import("../../builders/loadImage.js");
+      const { loadImage } = await import("../../builders/load/loadImage.js");
       const { engine, host, json, maxUnpacked } = options;
       const { environment, signal } = io;
       const { onProgress, finish } = progress(io, options);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { NixShellImageOptions } from "../../builders/nixShellImage.js";
+import type { NixShellImageOptions } from "../../builders/nixShell/nixShellImage.js";
 import { LaminixError } from "../../errors.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
@@ -46,8 +46,8 @@ export function nixShell(io: Io): Command {
       const compression = await compressionAt(place, compress);
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
       const { readCapturedEnvironment, streamNixShellImage } =
-        await import("../../builders/nixShellImage.js");
-      const { writeImageFile } = await import("../../builders/imageFile.js");
+        await import("../../builders/nixShell/nixShellImage.js");
+      const { writeImageFile } = await import("../../builders/build/imageFile.js");
       const { onProgress, finish } = progress(io, options);
       await withStore(options, async (store) => {
         const derivation = isSpec([argument])

@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
-import type { PushedLayer, PushPlan } from "../../builders/pushImage.js";
-import type { PushImageOptions } from "../../builders/pushOptions.js";
-import type { ImageSpec } from "../../builders/spec.js";
+import type { PushedLayer, PushPlan } from "../../builders/push/pushImage.js";
+import type { PushImageOptions } from "../../builders/push/pushOptions.js";
+import type { ImageSpec } from "../../spec/spec.js";
 import { LaminixError } from "../../errors.js";
-import { MANIFEST_FORMATS, type ManifestFormat } from "../../image/mediaTypes.js";
+import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";
 import type { Registries } from "../../transports/registry/registries.js";
 import { bytes, counted, namesOf } from "../format.js";
 import { type LayerFlags, withFormatKeys, withManifestFlags } from "../formatFlags.js";
@@ -75,8 +75,8 @@ async function pushTo(
   options: Options,
   io: Io,
 ): Promise<void> {
-  const { pushImage, planPush } = await import("../../builders/pushImage.js");
-  const { once } = await import("../../image/pieces.js");
+  const { pushImage, planPush } = await import("../../builders/push/pushImage.js");
+  const { once } = await import("../../bytes/copied.js");
   const { tag: tags, json, digestFile, dryRun, ...flags } = options;
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;

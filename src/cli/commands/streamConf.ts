@@ -24,7 +24,7 @@ export function streamConf(io: Io): Command {
     .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
     .option("--compress <HOW>", "none, gz or zstd, for a file; unless given, what its name ends in")
     .action(async (conf: string, options: Options) => {
-      const { streamConf: pieces } = await import("../../builders/streamConf.js");
+      const { streamConf: pieces } = await import("../../builders/nixpkgs/streamConf.js");
       const { writeArchive } = await import("../../transports/file.js");
       const { jobs, repo_tag: repoTag, output: place = STANDARD_OUTPUT, compress, maxUnpacked } = options;
       if (options.output === undefined) refuseCompression(compress);

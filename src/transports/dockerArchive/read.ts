@@ -3,13 +3,13 @@
  * `manifest.json` points to the blobs of an OCI layout in the same archive, which may be compressed.
  */
 import { named } from "../../errors.js";
-import type { Json } from "../../image/json.js";
+import type { Json } from "../../bytes/json.js";
 import type { Digest } from "../../image/layer.js";
-import { Turns } from "../../tar/turns.js";
+import { Turns } from "../../threads/turns.js";
 import { ArchiveFiles } from "../archiveFiles.js";
-import { digestOf } from "../digest.js";
-import { ImageJson } from "../imageJson.js";
-import { platformOf } from "../platform.js";
+import { digestOf } from "../../bytes/digest.js";
+import { ImageJson } from "../../manifests/imageJson.js";
+import { platformOf } from "../../manifests/platform.js";
 import type { StoredFile } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
 import { type ArchiveMember, StoredLayer } from "../storedLayer.js";

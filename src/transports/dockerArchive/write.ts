@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { configFile, type Image } from "../../image/image.js";
-import { formatJson, type Json } from "../../image/json.js";
+import { formatJson, type Json } from "../../bytes/json.js";
 import type { Digest, Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
 import { OuterArchive } from "../outerArchive.js";
 import { StoredLayer } from "../storedLayer.js";

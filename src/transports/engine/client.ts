@@ -1,7 +1,7 @@
 /** A client of the API that Docker has and podman speaks too (Docker Engine API 1.41). */
 import { Agent, type Dispatcher, request } from "undici";
 import { LaminixError } from "../../errors.js";
-import { type Json, parseJson } from "../../image/json.js";
+import { type Json, parseJson } from "../../bytes/json.js";
 import { saidIn } from "../registry/said.js";
 import type { EngineHost } from "./host.js";
 

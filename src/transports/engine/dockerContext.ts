@@ -6,7 +6,7 @@ import { LaminixError } from "../../errors.js";
 import { homeFolder } from "../../files/home.js";
 import { readText } from "../../files/readText.js";
 import { objectIn, textIn } from "../../image/fields.js";
-import { isObject, type JsonObject, parseJson } from "../../image/json.js";
+import { isObject, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Environment } from "../registry/credentials.js";
 import { type Certificates, readCertificates } from "./certificates.js";
 

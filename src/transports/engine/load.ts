@@ -1,6 +1,6 @@
 /** Sends archives to an engine (Docker Engine API, "ImageLoad"). */
 import { textIn } from "../../image/fields.js";
-import { parseJson } from "../../image/json.js";
+import { parseJson } from "../../bytes/json.js";
 import { LineSplitter } from "../../process/lines.js";
 import type { EngineClient } from "./client.js";
 

@@ -1,6 +1,6 @@
 /** Which layers of an image an engine has already, as far as its images tell. */
 import type { Digest } from "../../image/layer.js";
-import { Turns } from "../../tar/turns.js";
+import { Turns } from "../../threads/turns.js";
 import { type EngineClient, PARALLEL } from "./client.js";
 import { inspectImage, type ListedImage, listImages } from "./images.js";
 import type { EngineWay } from "./ways.js";

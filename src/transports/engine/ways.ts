@@ -1,7 +1,7 @@
 /** What an engine makes of an image that is loaded into it, which no engine tells by itself. */
 import { listIn } from "../../image/fields.js";
-import { isArray } from "../../image/json.js";
-import { familiarReference, namesRegistry } from "../reference.js";
+import { isArray } from "../../bytes/json.js";
+import { familiarReference, namesRegistry } from "../../manifests/reference.js";
 import type { EngineClient } from "./client.js";
 
 export interface EngineWay {

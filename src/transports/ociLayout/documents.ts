@@ -1,8 +1,8 @@
 /** What leads to images in an OCI layout. Format: OCI image-spec 1.1, image-layout.md, annotations.md. */
-import { type Json, JsonNumber, type JsonObject } from "../../image/json.js";
-import { MEDIA_TYPES } from "../../image/mediaTypes.js";
-import { descriptorJson, type Target } from "../manifestDocuments.js";
-import { wholeReference } from "../reference.js";
+import { type Json, JsonNumber, type JsonObject } from "../../bytes/json.js";
+import { MEDIA_TYPES } from "../../manifests/mediaTypes.js";
+import { descriptorJson, type Target } from "../../manifests/manifestDocuments.js";
+import { wholeReference } from "../../manifests/reference.js";
 
 /** The file that makes a folder an OCI layout. */
 export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}');

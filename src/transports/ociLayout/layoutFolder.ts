@@ -14,9 +14,9 @@ import { readTextSoon } from "../../files/readText.js";
 import { replacedFile, writeAll } from "../../files/replacedFile.js";
 import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
-import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
+import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Digest } from "../../image/layer.js";
-import { once } from "../../image/pieces.js";
+import { once } from "../../bytes/copied.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 

@@ -1,6 +1,6 @@
-import type { LayerBlob } from "../../image/blob.js";
+import type { LayerBlob } from "../../manifests/blob.js";
 import type { LayerDigest } from "../../image/layer.js";
-import type { ContentsOptions } from "../imageContents.js";
+import type { ContentsOptions } from "../../manifests/imageContents.js";
 
 /** How an OCI layout is written, to wherever it goes. */
 export interface LayoutWriteOptions extends ContentsOptions {

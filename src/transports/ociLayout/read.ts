@@ -4,11 +4,11 @@
  */
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
-import { Turns } from "../../tar/turns.js";
-import { type Descriptor, missingLayer, readDescriptors } from "../descriptor.js";
-import { digestOf, requireDigest } from "../digest.js";
-import { ImageJson } from "../imageJson.js";
-import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../manifestReader.js";
+import { Turns } from "../../threads/turns.js";
+import { type Descriptor, missingLayer, readDescriptors } from "../../manifests/descriptor.js";
+import { digestOf, requireDigest } from "../../bytes/digest.js";
+import { ImageJson } from "../../manifests/imageJson.js";
+import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../../manifests/manifestReader.js";
 import type { Region } from "../storedFile.js";
 import type { StoredImage, StoredImages } from "../storedImage.js";
 import { StoredLayer } from "../storedLayer.js";

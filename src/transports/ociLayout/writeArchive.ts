@@ -3,10 +3,10 @@
  * images give the same bytes, as far as the encoder does.
  */
 import { abortScope } from "../../abort.js";
-import type { Descriptor } from "../../image/blob.js";
-import { formatJson } from "../../image/json.js";
+import type { Descriptor } from "../../manifests/blob.js";
+import { formatJson } from "../../bytes/json.js";
 import type { Digest } from "../../image/layer.js";
-import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
+import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
 import { OuterArchive } from "../outerArchive.js";
 import { blobName } from "./blobs.js";

@@ -1,8 +1,8 @@
 /** Writes images into the folder of an OCI layout, which is made where it is not there. */
 import { abortScope } from "../../abort.js";
-import type { Descriptor } from "../../image/blob.js";
-import { once } from "../../image/pieces.js";
-import { type Carried, ImageContents, type WrittenLayer } from "../imageContents.js";
+import type { Descriptor } from "../../manifests/blob.js";
+import { once } from "../../bytes/copied.js";
+import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import { layoutEntries } from "./documents.js";
 import type { LayoutFolder } from "./layoutFolder.js";

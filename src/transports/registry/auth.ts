@@ -6,7 +6,7 @@ import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import { Authorization } from "../../http/authorization.js";
 import { textIn } from "../../image/fields.js";
-import { isObject, type Json, JsonNumber, parseJson } from "../../image/json.js";
+import { isObject, type Json, JsonNumber, parseJson } from "../../bytes/json.js";
 import { redactUrl } from "../../redact.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import type { Credentials } from "./credentials.js";

@@ -2,7 +2,7 @@
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
 import { redactUrl } from "../../redact.js";
-import { Digester, requireDigest } from "../digest.js";
+import { Digester, requireDigest } from "../../bytes/digest.js";
 import type { RegistryClient } from "./client.js";
 import { discard, leadsTo, lineError } from "./exchange.js";
 import { PassingError, Patience } from "./retry.js";

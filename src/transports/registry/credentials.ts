@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { homeFolder } from "../../files/home.js";
 import { readTextNow } from "../../files/readText.js";
-import { isObject, type Json, type JsonObject, parseJson } from "../../image/json.js";
+import { isObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import { run } from "../../process/run.js";
-import type { ImageReference } from "../reference.js";
+import type { ImageReference } from "../../manifests/reference.js";
 
 export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }

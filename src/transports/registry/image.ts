@@ -2,10 +2,10 @@
 import { LaminixError } from "../../errors.js";
 import { textIn } from "../../image/fields.js";
 import type { Digest } from "../../image/layer.js";
-import { type Descriptor, INDEX } from "../descriptor.js";
-import { ImageJson } from "../imageJson.js";
-import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../manifestReader.js";
-import { formatReference, type ImageReference } from "../reference.js";
+import { type Descriptor, INDEX } from "../../manifests/descriptor.js";
+import { ImageJson } from "../../manifests/imageJson.js";
+import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../../manifests/manifestReader.js";
+import { formatReference, type ImageReference } from "../../manifests/reference.js";
 import type { StoredImages } from "../storedImage.js";
 import { UnpackBudget } from "../unpackBudget.js";
 import { fetchBlob } from "./blobs.js";

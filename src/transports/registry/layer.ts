@@ -1,6 +1,6 @@
 /** A layer that lies in a registry. */
 import { LaminixError } from "../../errors.js";
-import type { RandomAccess } from "../../files/randomAccess.js";
+import type { RandomAccess } from "../../bytes/randomAccess.js";
 import type {
   Digest,
   Encoding,
@@ -10,9 +10,9 @@ import type {
   PackedLayer,
   StoredOptions,
 } from "../../image/layer.js";
-import { encodingOf } from "../../image/mediaTypes.js";
-import { Turns } from "../../tar/turns.js";
-import { type Descriptor, missingLayer } from "../descriptor.js";
+import { encodingOf } from "../../manifests/mediaTypes.js";
+import { Turns } from "../../threads/turns.js";
+import { type Descriptor, missingLayer } from "../../manifests/descriptor.js";
 import type { ReadyLayer, StoredDescriptor } from "../storedImage.js";
 import { type StoredFile, wholeOf } from "../storedFile.js";
 import { StoredLayer } from "../storedLayer.js";

@@ -2,7 +2,7 @@
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
 import { redactUrl } from "../../redact.js";
-import { digestOf, isDigest, requireDigest } from "../digest.js";
+import { digestOf, isDigest, requireDigest } from "../../bytes/digest.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type Answer, discard, shortBody } from "./exchange.js";

@@ -4,15 +4,15 @@
  */
 import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
-import type { Descriptor } from "../../image/blob.js";
+import type { Descriptor } from "../../manifests/blob.js";
 import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
-import { once } from "../../image/pieces.js";
-import { Turns } from "../../tar/turns.js";
-import { INDEX, MANIFEST } from "../descriptor.js";
-import { type Carried, type ContentsOptions, ImageContents } from "../imageContents.js";
+import { once } from "../../bytes/copied.js";
+import { Turns } from "../../threads/turns.js";
+import { INDEX, MANIFEST } from "../../manifests/descriptor.js";
+import { type Carried, type ContentsOptions, ImageContents } from "../../manifests/imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
-import type { Document } from "../manifestDocuments.js";
-import type { ImageReference } from "../reference.js";
+import type { Document } from "../../manifests/manifestDocuments.js";
+import type { ImageReference } from "../../manifests/reference.js";
 import { hasBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { takesNoOci } from "./manifestRefusal.js";

@@ -1,6 +1,6 @@
 /** What a registry says of a failure (OCI distribution-spec, "Error Codes"). */
 import { listIn, objectIn, textIn } from "../../image/fields.js";
-import { isArray, isObject, type Json, parseJson } from "../../image/json.js";
+import { isArray, isObject, type Json, parseJson } from "../../bytes/json.js";
 import type { Answer } from "./exchange.js";
 
 export interface Said {

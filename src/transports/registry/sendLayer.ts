@@ -1,9 +1,9 @@
 /** Sees to it that a repository has a layer: looks whether it is there, mounts it from elsewhere, or sends it. */
-import type { Descriptor, LayerBlob } from "../../image/blob.js";
+import type { Descriptor, LayerBlob } from "../../manifests/blob.js";
 import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
-import type { Turns } from "../../tar/turns.js";
+import type { Turns } from "../../threads/turns.js";
 import { isSmall } from "../layersAtOnce.js";
-import type { WrittenLayer } from "../imageContents.js";
+import type { WrittenLayer } from "../../manifests/imageContents.js";
 import { hasBlob, mountBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { uploadBlob } from "./upload.js";

@@ -6,7 +6,7 @@
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../image/layer.js";
 import { redactUrl } from "../../redact.js";
-import { Digester, requireDigest } from "../digest.js";
+import { Digester, requireDigest } from "../../bytes/digest.js";
 import { type BlobIdentity, type BlobOptions, cancelUpload, hasBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type Answer, discard, leadsTo } from "./exchange.js";

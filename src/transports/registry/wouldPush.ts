@@ -1,7 +1,7 @@
 /** What a push would do. */
 import { abortScope } from "../../abort.js";
-import { Turns } from "../../tar/turns.js";
-import { type Carried, ImageContents } from "../imageContents.js";
+import { Turns } from "../../threads/turns.js";
+import { type Carried, ImageContents } from "../../manifests/imageContents.js";
 import type { Digest, Layer } from "../../image/layer.js";
 import type { PushOptions } from "./push.js";
 import { type LayerFate, LayerSender } from "./sendLayer.js";

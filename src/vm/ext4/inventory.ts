@@ -1,7 +1,7 @@
 /** What a tree needs on a disk: a number for each of its nodes, and how many blocks. */
 import { lstatSync } from "node:fs";
 import { LaminixError } from "../../errors.js";
-import { fsPath } from "../../files/byteString.js";
+import { fsPath } from "../../bytes/byteString.js";
 import { Pauses } from "../../files/pauses.js";
 import { reading } from "../../files/walk.js";
 import type { Body, FolderNode, OwnNode } from "../../tree/node.js";

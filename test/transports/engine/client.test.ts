@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { toJs } from "../../../dist/image/json.js";
+import { toJs } from "../../../dist/bytes/json.js";
 import { EngineClient } from "../../../dist/transports/engine/client.js";
 import { engineHost } from "../../../dist/transports/engine/host.js";
 import { makeCertificate } from "../../support/certificate.js";

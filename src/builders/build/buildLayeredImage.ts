@@ -1,0 +1,17 @@
+/** dockerTools' `buildLayeredImage`: an image of store paths in many layers, in a file. */
+import { type BuildFileOptions, type ImageFile, openImageOutput, writeImageFile } from "./imageFile.js";
+import type { ImageSpec } from "../../spec/spec.js";
+import { streamLayeredImage } from "./streamLayeredImage.js";
+
+/**
+ * What `streamLayeredImage` makes, written to a file as a docker-archive that is compressed with the spec's
+ * `compressor`, gzip unless given; or as an OCI layout whose layers are compressed with its `layerCompression`, gzip
+ * unless given. The output is there whole or not at all.
+ * @throws {LaminixError} ERR_SPEC, ERR_FILE_WRITE, ERR_UNSUPPORTED where there is no zstd, and all that
+ *   `streamLayeredImage` and reading its image can throw
+ */
+export async function buildLayeredImage(spec: ImageSpec, options: BuildFileOptions): Promise<ImageFile> {
+  await using output = await openImageOutput(options);
+  await using image = await streamLayeredImage(spec, options);
+  return await writeImageFile(image, output, options);
+}

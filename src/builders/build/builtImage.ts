@@ -1,0 +1,188 @@
+/** What the builders make: an image that is ready to be read. */
+import { Readable } from "node:stream";
+import type { Compressor } from "../../compress/compressors.js";
+import type { Descriptor } from "../../manifests/blob.js";
+import type { Image } from "../../image/image.js";
+import type { Digest, Encoding, Layer, LayerDigest } from "../../image/layer.js";
+import { copied } from "../../bytes/copied.js";
+import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
+import { carriedImage, type ContentsOptions } from "../../manifests/imageContents.js";
+import type { LayoutWriteOptions } from "../../transports/ociLayout/options.js";
+import { writeOciArchive } from "../../transports/ociLayout/writeArchive.js";
+import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
+import { writeOciFolder } from "../../transports/ociLayout/writeFolder.js";
+import type { BuildOptions } from "../../planning/buildOptions.js";
+import { digestCacheOf } from "./layerTools.js";
+import type { ImageParts, PlannedLayer } from "../../planning/plan.js";
+import type { ResolvedSpec } from "../../spec/spec.js";
+
+/** `docker load` takes the first; skopeo, podman and what else knows OCI layouts take the second. */
+export type ArchiveFormat = "docker-archive" | "oci-archive";
+
+export interface ReadOptions extends Pick<BuildOptions, "signal" | "onProgress"> {
+  /** Threads that compress layers, at the most; as the image was built with unless given. */
+  readonly jobs?: number | undefined;
+}
+
+export interface PiecesOptions extends ReadOptions {
+  /** A docker-archive unless given. */
+  readonly format?: ArchiveFormat | undefined;
+  /** Called before the end of an oci-archive with the digest of the image's manifest. */
+  readonly onDigest?: (digest: Digest) => void;
+}
+
+/** How layers are carried to where manifests lead to them. */
+export type Carrying = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jobs"> & {
+  readonly signal: AbortSignal | undefined;
+};
+
+/** An image that is ready to be read. It holds its store paths against the garbage collector until it is closed. */
+export class BuiltImage implements AsyncDisposable {
+  readonly image: Image;
+  readonly imageName: string;
+  readonly imageTag: string;
+  /** The layers of store paths, bottom first; none where the image has one layer of everything. */
+  readonly layers: readonly PlannedLayer[];
+  readonly passthru: Readonly<Record<string, unknown>>;
+  /** How a file with its archive is to be compressed, as the spec says. */
+  readonly compressor: Compressor;
+  /** How its layers are compressed in OCI layouts, as the spec says. */
+  readonly layerCompression: Encoding;
+  readonly #level: number | undefined;
+  readonly #mtime: number;
+  readonly #parts: ImageParts;
+  readonly #options: BuildOptions;
+
+  /** @internal */
+  constructor(made: {
+    readonly spec: ResolvedSpec;
+    readonly image: Image;
+    readonly imageTag: string;
+    /** Unix seconds. */
+    readonly mtime: number;
+    readonly layers: readonly PlannedLayer[];
+    readonly parts: ImageParts;
+    readonly options: BuildOptions;
+  }) {
+    this.image = made.image;
+    this.imageName = made.spec.name.toLowerCase();
+    this.imageTag = made.imageTag;
+    this.layers = made.layers;
+    this.passthru = made.spec.passthru;
+    this.compressor = made.spec.compressor;
+    this.layerCompression = made.spec.layerCompression;
+    this.#level = made.spec.layerCompressionLevel ?? undefined;
+    this.#mtime = made.mtime;
+    this.#parts = made.parts;
+    this.#options = made.options;
+  }
+
+  /** `name:tag`. */
+  get reference(): string {
+    return `${this.imageName}:${this.imageTag}`;
+  }
+
+  /**
+   * The archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it before
+   * its manifest or index, so that half an archive is never taken for a whole one.
+   * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID; for an oci-archive
+   *   ERR_UNSUPPORTED where there is no zstd, and ERR_FILE_WRITE for temporary files
+   */
+  pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
+    if (options.format === "oci-archive") {
+      return writeOciArchive([carriedImage(this.image, [this.reference])], {
+        ...this.#layoutOptions(options),
+        mtime: this.#mtime,
+        onTargets: ([target]) => {
+          if (target) options.onDigest?.(target.digest);
+        },
+      });
+    }
+    const { signal = this.#options.signal } = options;
+    return writeDockerArchive(this.image, {
+      signal,
+      references: [this.reference],
+      mtime: this.#mtime,
+      baseLayers: "normal",
+      onLayer: (index, digest) => {
+        this.#tell(options, this.image.layers[index], index, digest);
+      },
+      beforeManifest: () => this.check(signal),
+    });
+  }
+
+  /** The archive as a stream whose pieces may be kept. */
+  stream(options: PiecesOptions = {}): Readable {
+    return Readable.from(copied(this.pieces(options)), { objectMode: false });
+  }
+
+  /**
+   * Writes the image into the folder of an OCI layout. A new folder is there whole or not at all; to a layout that is
+   * there already the image is added, in place of one of the same name.
+   * @returns the manifest's digest, and the bytes of the image's blobs together
+   * @throws {LaminixError} ERR_FILE_WRITE, also where something else than a layout is there; and as reading the image does
+   */
+  async writeLayout(
+    folder: string,
+    options: ReadOptions = {},
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    await using layout = await LayoutFolder.at(folder);
+    return await this.writeTo(layout, options);
+  }
+
+  /** @internal */
+  async writeTo(
+    layout: LayoutFolder,
+    options: ReadOptions = {},
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    const image = carriedImage(this.image, [this.reference]);
+    const { targets, size } = await writeOciFolder(layout, [image], this.#layoutOptions(options));
+    const [target] = targets as readonly [Descriptor];
+    return { digest: target.digest, size };
+  }
+
+  /**
+   * How its layers are carried, as it was built.
+   * @internal
+   */
+  carrying(options: ReadOptions = {}): Carrying {
+    const { signal = this.#options.signal, jobs = this.#options.jobs } = options;
+    const cache = digestCacheOf(this.#options);
+    return { signal, jobs, cache, encoding: this.layerCompression, level: this.#level };
+  }
+
+  /**
+   * Rejects when store paths may have been collected meanwhile.
+   * @internal
+   */
+  async check(signal: AbortSignal | undefined = this.#options.signal): Promise<void> {
+    for (const roots of this.#parts.roots) await roots.check({ signal });
+  }
+
+  #layoutOptions(options: ReadOptions): LayoutWriteOptions {
+    const carrying = this.carrying(options);
+    return {
+      ...carrying,
+      onLayer: ({ layer }, digest, index) => {
+        this.#tell(options, layer, index, digest);
+      },
+      beforeIndex: () => this.check(carrying.signal),
+    };
+  }
+
+  #tell(options: ReadOptions, layer: Layer | undefined, index: number, digest: LayerDigest): void {
+    const { onProgress = this.#options.onProgress } = options;
+    const { kind, sources } = layer ?? { kind: "base", sources: [] };
+    onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
+  }
+
+  /** Lets the garbage collector have the store paths. May be called again. */
+  async close(): Promise<void> {
+    this.#parts.base?.[Symbol.dispose]();
+    await this.#parts[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** The tag of an image for which none was asked. */
+import { formatJson } from "../../bytes/json.js";
+import { hashOf } from "../../image/layer.js";
+import type { LayerPlan } from "../../layering/graph.js";
+import type { Closure } from "../../store/closure.js";
+import { toNix32 } from "../../store/nix32.js";
+import type { Customisation } from "../../root/customisation.js";
+import type { ImageParts } from "../../planning/plan.js";
+import type { ResolvedSpec } from "../../spec/spec.js";
+
+/** What `now` was, where the spec says so. */
+export interface ImageTimes {
+  /** ISO 8601. */
+  readonly created: string;
+  /** Unix seconds. */
+  readonly mtime: number;
+}
+
+/** Keys of a spec that decide nothing, or only through the layers that are made by them, which are looked at instead. */
+const SILENT: ReadonlySet<string> = new Set([
+  ...["specVersion", "passthru", "tag", "fromImage", "compressor"],
+  ...["layeringPipeline", "previous", "history", "volatility"],
+  ...["contents", "copyToRoot", "runAsRoot"],
+  // These have no say in a docker-archive; annotations do where there are some.
+  ...["layerCompression", "layerCompressionLevel", "annotations"],
+]);
+
+/** 32 characters of Nix's base 32, from all that decides the image's bytes. */
+export async function tagOf(
+  spec: ResolvedSpec,
+  plan: LayerPlan,
+  parts: ImageParts,
+  times: ImageTimes,
+): Promise<string> {
+  const { base, closure, customisation } = parts;
+  const { annotations } = spec;
+  const deciding = {
+    ...Object.fromEntries(Object.entries(spec).filter(([key]) => !SILENT.has(key))),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+  const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
+  const config = formatJson(spec.config);
+  const root = await rootFacts(customisation, closure);
+  const hash = hashOf([{ ...deciding, ...times, config }, paths, base?.image.configDigest, root]);
+  return toNix32(Buffer.from(hash, "hex").subarray(0, 20));
+}
+
+async function rootFacts({ layer, mustBeMade, sources }: Customisation, closure: Closure): Promise<unknown> {
+  if (layer.contentKey !== undefined) return layer.contentKey;
+  // What commands and files outside the store make of the root shows only in its bytes.
+  if (mustBeMade) return [sources, (await layer.diffId()).diffId];
+  return [sources, [...closure].map(({ path, narHash }) => [path, narHash])];
+}

@@ -1,0 +1,113 @@
+/** Images in container engines. */
+import { checkGiven, requireFunction, requireOneOf, requireOptions, requireString } from "../../arguments.js";
+import { ArgumentError } from "../../errors.js";
+import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
+import type { SentImage } from "../../transports/engine/sendImage.js";
+import type { CarriedImage } from "../../manifests/imageContents.js";
+import { isTagged } from "../../manifests/reference.js";
+import { requireUnpackable, type UnpackBudget } from "../../transports/unpackBudget.js";
+import { BuiltImage } from "../build/builtImage.js";
+import { CarriedImages } from "../carriedImages.js";
+import type { OnProgress } from "../../progress.js";
+
+export interface LoadOptions {
+  /** Docker unless given. It decides where the engine is looked for. */
+  readonly engine?: Engine | undefined;
+  /** `unix:///path/to/socket`, `tcp://host:port` or `https://host`; where the environment says unless given. */
+  readonly host?: string | undefined;
+  /** `DOCKER_HOST`, `CONTAINER_HOST` and so on, and where credentials for registries are; this process's unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
+}
+
+/** What an engine has now. */
+export interface LoadedImages {
+  /** `name:tag`s, as the engine lists them. */
+  readonly references: readonly string[];
+  /** As the engine calls them: of each image the digest of its configuration, or of its manifest. */
+  readonly imageIds: readonly string[];
+  /** Bytes of the archives that were sent; 0 where it had the images already. */
+  readonly sent: number;
+  /** How many layers the images have, and how many of them were sent. */
+  readonly layers: number;
+  readonly layersSent: number;
+}
+
+/**
+ * Loads an image into Docker or podman, over the socket that the engine listens on. An engine that has it is sent
+ * nothing; otherwise the layers that it has are left out where it can do without them, and a `note` tells where it cannot.
+ * @param image one that was built, or what `openImages` opens, of which all images are loaded: a docker-archive, an OCI
+ *   layout, `docker://…`, of which only layers are fetched that the engine lacks
+ * @throws {LaminixError} ERR_ENGINE_HOST, ERR_ENGINE_UNREACHABLE, ERR_ENGINE where the engine refuses, and what reading
+ *   the image throws
+ */
+export async function loadImage(
+  image: string | BuiltImage,
+  options: LoadOptions = {},
+): Promise<LoadedImages> {
+  checkArguments(image, options);
+  const { signal, engine, host, environment = process.env, onProgress, maxUnpacked } = options;
+  // Loaded for those who need it: most of a short program's time is loading.
+  const { EngineClient } = await import("../../transports/engine/client.js");
+  await using client = new EngineClient(engineHost({ engine, host, environment }));
+  const { Registries } = await import("../../transports/registry/registries.js");
+  await using registries = new Registries({ environment });
+  // Layers go into an engine plain, so that no manifest can be kept.
+  using carried = await CarriedImages.of([image], { signal, registries, maxUnpacked, kept: [] });
+  const { engineWay } = await import("../../transports/engine/ways.js");
+  const { sendImage } = await import("../../transports/engine/sendImage.js");
+  const way = await engineWay(client, { signal });
+  const all: SentImage[] = [];
+  // One after the other: what one has brought need not be sent for the next.
+  for (const each of carried.images) {
+    const sent = await sendImage(client, way, withTags(each, options), {
+      signal,
+      beforeEnd: () => carried.check(signal),
+      onNote: (message) => onProgress?.({ type: "note", message }),
+      onLayer: ({ kind, sources }, digest, index, count) => {
+        onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
+      },
+    });
+    all.push(sent);
+  }
+  const sum = (number: (image: SentImage) => number): number =>
+    all.reduce((total, each) => total + number(each), 0);
+  return {
+    references: all.flatMap(({ references }) => references),
+    imageIds: all.map(({ id }) => id),
+    sent: sum(({ sent }) => sent),
+    layers: sum(({ layers }) => layers),
+    layersSent: sum(({ layersSent }) => layersSent),
+  };
+}
+
+/** A layout's names may be others than engines take. */
+function withTags(image: CarriedImage, { onProgress }: LoadOptions): CarriedImage {
+  const references = image.references.filter((reference) => {
+    if (isTagged(reference)) return true;
+    const message = `${reference} is no name with a tag; the image goes without it`;
+    onProgress?.({ type: "warning", message });
+    return false;
+  });
+  return { ...image, references };
+}
+
+function checkArguments(image: string | BuiltImage, options: LoadOptions): void {
+  if (typeof image !== "string" && !(image instanceof BuiltImage))
+    throw new ArgumentError("image", "a path or a BuiltImage", image);
+  requireOptions(options);
+  checkGiven(options, "options", {
+    engine: (value, argument) => {
+      requireOneOf(value, ENGINES, argument);
+    },
+    host: requireString,
+    environment: (value, argument) => {
+      requireOptions(value, argument);
+    },
+    onProgress: requireFunction,
+    maxUnpacked: requireUnpackable,
+  });
+}

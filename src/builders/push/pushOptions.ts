@@ -1,0 +1,69 @@
+/** How images are pushed: what the pushing of one image and of an index have in common. */
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireOneOf,
+  requireOptions,
+  requireString,
+  requireStrings,
+} from "../../arguments.js";
+import { otherLevels } from "../../compress/levels.js";
+import { ArgumentError } from "../../errors.js";
+import { type Encoding, ENCODINGS } from "../../image/layer.js";
+import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";
+import type { Platform } from "../../image/platform.js";
+import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+
+export interface PushImageOptions extends Omit<BuildOptions, "store"> {
+  /** Beside the reference's own; where it has none, and none are given here, it is `latest`. */
+  readonly tags?: readonly string[] | undefined;
+  /** Which of several images an archive or a reference stands for; it has to be one for a single platform unless given. */
+  readonly platform?: Platform | undefined;
+  /** Whose manifests; OCI's unless given. Docker's have neither annotations nor zstd. */
+  readonly manifestFormat?: ManifestFormat | undefined;
+  /** Of the layers; as the spec says, or as they lie, unless given. */
+  readonly layerCompression?: Encoding | undefined;
+  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  readonly layerCompressionLevel?: number | undefined;
+  /** Images in registries whose layers are taken over unread, where they are made of the same as these. */
+  readonly cacheFrom?: readonly string[] | undefined;
+  /** Whether layers are taken over from the image that is at the reference before, and from `cacheFrom`; `true` unless given. */
+  readonly registryCache?: boolean | undefined;
+  /** Layers are made although they could be taken over, and must come to the same. */
+  readonly verify?: boolean | undefined;
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function checkPushOptions(options: PushImageOptions): void {
+  checkBuildOptions(options);
+  checkGiven(options, "options", {
+    tags: requireStrings,
+    platform: requirePlatform,
+    manifestFormat: (value, argument) => {
+      requireOneOf(value, MANIFEST_FORMATS, argument);
+    },
+    layerCompression: (value, argument) => {
+      requireOneOf(value, ENCODINGS, argument);
+    },
+    layerCompressionLevel: requireCount,
+    cacheFrom: requireStrings,
+    registryCache: requireBoolean,
+    verify: requireBoolean,
+  });
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+function requirePlatform(value: unknown, argument: string): void {
+  requireOptions(value, argument);
+  const { os, architecture, variant } = value as Readonly<Record<string, unknown>>;
+  requireString(os, `${argument}.os`);
+  requireString(architecture, `${argument}.architecture`);
+  if (variant !== undefined) requireString(variant, `${argument}.variant`);
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireLevel(level: number | undefined, encoding: Encoding): void {
+  const levels = level === undefined ? undefined : otherLevels(encoding, level);
+  if (levels !== undefined) throw new ArgumentError("options.layerCompressionLevel", levels, level);
+}

@@ -1,0 +1,90 @@
+/** The pushing itself, in the format of manifests that the registry takes. */
+import type { Carried, CarriedImage } from "../../manifests/imageContents.js";
+import { formatReference } from "../../manifests/reference.js";
+import { takesNoOci } from "../../transports/registry/manifestRefusal.js";
+import type { BuiltImage } from "../build/builtImage.js";
+import type { ProgressEvent } from "../../progress.js";
+import type { PushedImage } from "./pushImage.js";
+import { type Pushing, pushing } from "./pushing.js";
+import type { PushImageOptions } from "./pushOptions.js";
+
+/**
+ * A registry that says that it does not know OCI's manifests is given Docker's, where nobody has asked for a format and the
+ * manifests are made here: one that an image brings along is what its digest is of.
+ * @throws {LaminixError} as `pushing` and `push`
+ */
+export async function pushed(
+  images: readonly (string | BuiltImage)[],
+  entryOf: (images: readonly CarriedImage[]) => Carried,
+  reference: string,
+  asked: PushImageOptions,
+): Promise<PushedImage> {
+  const attempt = new Attempt(asked);
+  const first = await pushing(images, entryOf, reference, attempt.options, async (ready) => {
+    try {
+      return await sent(ready);
+    } catch (error) {
+      if (!takesNoOci(error) || !canUseDockerManifests(ready, asked)) throw error;
+      const { registry } = ready.reference;
+      const message = `${registry} does not accept OCI manifests; pushing Docker manifests instead, without annotations`;
+      asked.onProgress?.({ type: "note", message });
+      return undefined;
+    }
+  });
+  if (first) return first;
+  const again: PushImageOptions = { ...asked, manifestFormat: "docker" };
+  return attempt.addedTo(await pushing(images, entryOf, reference, again, sent));
+}
+
+async function sent({ entry, reference, options }: Pushing): Promise<PushedImage> {
+  // Loaded for those who need it: most of a short program's time is loading.
+  const { push } = await import("../../transports/registry/push.js");
+  const { target, size, sent: bytes, layers } = await push(entry, options);
+  const { digest } = target;
+  return {
+    reference: formatReference({ ...reference, digest }),
+    ...{ digest, tags: options.tags, size, sent: bytes },
+    layers: layers.map(({ layer: { kind, sources }, diffId, descriptor, fate }) => ({
+      ...{ diffId, digest: descriptor.digest, size: descriptor.size, kind, sources, fate },
+    })),
+  };
+}
+
+function canUseDockerManifests({ entry, options }: Pushing, { manifestFormat }: PushImageOptions): boolean {
+  const images = entry.kind === "image" ? [entry] : entry.images;
+  // Docker's manifests have no zstd.
+  return (
+    manifestFormat === undefined && options.encoding !== "zstd" && images.every((image) => !image.manifest)
+  );
+}
+
+type PushProgress = Extract<ProgressEvent, { readonly type: "push" }>;
+
+/** What has become of layers in a push that did not come to its end. */
+class Attempt {
+  readonly options: PushImageOptions;
+  readonly #over = new Map<string, PushProgress>();
+
+  constructor(asked: PushImageOptions) {
+    this.options = {
+      ...asked,
+      onProgress: (event) => {
+        if (event.type === "push" && event.fate !== undefined) this.#over.set(event.diffId, event);
+        asked.onProgress?.(event);
+      },
+    };
+  }
+
+  /** The next one finds them in the registry. */
+  addedTo(pushed: PushedImage): PushedImage {
+    const before = [...this.#over.values()].reduce((sum, { sent: bytes }) => sum + bytes, 0);
+    return {
+      ...pushed,
+      sent: pushed.sent + before,
+      layers: pushed.layers.map((layer) => ({
+        ...layer,
+        fate: this.#over.get(layer.diffId)?.fate ?? layer.fate,
+      })),
+    };
+  }
+}

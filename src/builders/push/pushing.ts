@@ -1,0 +1,131 @@
+/** What every push does: opens the images, and reads what is at its destination before. */
+import { LaminixError } from "../../errors.js";
+import type { DigestCache } from "../../image/digestCache.js";
+import { MANIFEST_FORMATS } from "../../manifests/mediaTypes.js";
+import type { Carried, CarriedImage } from "../../manifests/imageContents.js";
+import { type ImageReference, parseReference } from "../../manifests/reference.js";
+import type { PreviousLayers } from "../../transports/registry/previous.js";
+import type { PushOptions } from "../../transports/registry/push.js";
+import { Registries } from "../../transports/registry/registries.js";
+import { BuiltImage } from "../build/builtImage.js";
+import { CarriedImages, type CarriedImagesOptions } from "../carriedImages.js";
+import { digestCacheOf } from "../build/layerTools.js";
+import { type PushImageOptions, requireLevel } from "./pushOptions.js";
+
+export interface Pushing {
+  readonly entry: Carried;
+  /** With the first of the tags. */
+  readonly reference: ImageReference;
+  readonly options: PushOptions;
+}
+
+/**
+ * @param images what is to be opened, or has been built
+ * @param entryOf what is pushed of them
+ * @param text `[HOST[:PORT]/]REPOSITORY[:TAG]`
+ * @throws {LaminixError} ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE; as `openImages`, and what
+ *   `entryOf` and `use` throw
+ */
+export async function pushing<T>(
+  images: readonly (string | BuiltImage)[],
+  entryOf: (images: readonly CarriedImage[]) => Carried,
+  text: string,
+  asked: PushImageOptions,
+  use: (pushing: Pushing) => Promise<T>,
+): Promise<T> {
+  const { reference, tags } = targetsIn(text, asked.tags ?? []);
+  const registries = asked.registries ?? new Registries();
+  try {
+    using carried = await CarriedImages.of(images, openingOf(asked, registries));
+    const entry = entryOf(carried.images);
+    const carrying = carryingOf(images, asked);
+    const { cache } = carrying;
+    const previous = await previousLayers(reference, tags, registries, { ...asked, cache });
+    const { onProgress, verify, manifestFormat: format } = asked;
+    const options: PushOptions = {
+      ...{ ...carrying, previous, verify, format, tags },
+      client: await registries.client(reference.registry),
+      repository: reference.repository,
+      onPush: ({ blob, ...event }, index, count) => {
+        const { kind, sources } = blob.layer;
+        onProgress?.({ type: "push", index, count, kind, sources, ...event });
+      },
+      beforeManifest: () => carried.check(carrying.signal),
+    };
+    return await use({ entry, reference, options });
+  } finally {
+    if (registries !== asked.registries) await registries.close();
+  }
+}
+
+/** An image keeps its manifest unless another is asked for. */
+function openingOf(asked: PushImageOptions, registries: Registries): CarriedImagesOptions {
+  const { signal, platform, manifestFormat: format, layerCompression, layerCompressionLevel } = asked;
+  const { maxUnpacked } = asked;
+  const isRemade = [format, layerCompression, layerCompressionLevel].some((each) => each !== undefined);
+  const kept = isRemade ? [] : MANIFEST_FORMATS;
+  return { signal, registries, platform: platform ?? "all", format, kept, maxUnpacked };
+}
+
+/** How layers are carried: as was asked for, and otherwise as the one image that was built says. */
+function carryingOf(images: readonly (string | BuiltImage)[], asked: PushImageOptions) {
+  const [only] = images.length === 1 ? images : [];
+  const built = only instanceof BuiltImage ? only.carrying() : undefined;
+  const { signal = built?.signal, jobs = built?.jobs } = asked;
+  const { layerCompression: encoding = built?.encoding ?? "gz" } = asked;
+  const ownLevel = encoding === built?.encoding ? built.level : undefined;
+  const { layerCompressionLevel: level = ownLevel } = asked;
+  requireLevel(level, encoding);
+  const cache = asked.cache === undefined && built ? built.cache : digestCacheOf(asked);
+  return { signal, jobs, encoding, level, cache };
+}
+
+async function previousLayers(
+  { registry, repository }: ImageReference,
+  tags: readonly string[],
+  registries: Registries,
+  {
+    registryCache = true,
+    cacheFrom = [],
+    cache,
+    signal,
+    onProgress,
+  }: Omit<PushImageOptions, "cache"> & { readonly cache: DigestCache | undefined },
+): Promise<PreviousLayers | undefined> {
+  const others = cacheFrom.map(parseReference);
+  if (!registryCache) return undefined;
+  const here = tags.map((tag) => ({ registry, repository, tag }));
+  const images = [...here, ...others].map(async (reference) => ({
+    client: await registries.client(reference.registry),
+    reference,
+  }));
+  const { PreviousLayers: Previous } = await import("../../transports/registry/previous.js");
+  return Previous.of(await Promise.all(images), {
+    ...{ signal, cache },
+    onUseless: (message) => {
+      onProgress?.({ type: "warning", message });
+    },
+  });
+}
+
+/** The reference with the first tag, and all tags. */
+function targetsIn(
+  text: string,
+  more: readonly string[],
+): { readonly reference: ImageReference; readonly tags: readonly string[] } {
+  const { registry, repository, tag, digest } = parseReference(text);
+  if (digest !== undefined) {
+    throw new LaminixError(
+      "ERR_REFERENCE",
+      `${text} is the name of an image that is there; a push names a tag`,
+      {
+        details: { reference: text },
+        hint: "leave the digest out: it follows from what is pushed",
+      },
+    );
+  }
+  for (const each of more) parseReference(`${registry}/${repository}:${each}`);
+  const own = tag === undefined && more.length === 0 ? "latest" : tag;
+  const tags = [...new Set([...(own === undefined ? [] : [own]), ...more])];
+  return { reference: { registry, repository, tag: tags[0] }, tags };
+}

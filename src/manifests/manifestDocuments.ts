@@ -1,0 +1,89 @@
+/**
+ * Manifests and indexes. Formats: OCI image-spec 1.1, manifest.md, image-index.md, annotations.md; Docker's "Image
+ * Manifest Version 2, Schema 2", which has no annotations.
+ */
+import type { Descriptor } from "./blob.js";
+import { formatJson, type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
+import type { Annotations } from "../image/layer.js";
+import { type ManifestFormat, MEDIA_TYPES } from "./mediaTypes.js";
+import { digestOf } from "../bytes/digest.js";
+import type { Platform } from "./platform.js";
+
+/** What is called by a descriptor, and perhaps only for one platform. */
+export interface Target extends Descriptor {
+  readonly platform?: Platform | undefined;
+}
+
+/** JSON that is a blob, and its descriptor. */
+export interface Document {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+}
+
+export function manifestDocument(
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  annotations: Annotations,
+  format: ManifestFormat,
+): Document {
+  return documentOf(
+    MEDIA_TYPES[format].manifest,
+    [
+      ["config", config],
+      ["layers", layers],
+    ],
+    annotations,
+    format,
+  );
+}
+
+export function indexDocument(
+  manifests: readonly Target[],
+  annotations: Annotations,
+  format: ManifestFormat,
+): Document {
+  return documentOf(MEDIA_TYPES[format].index, [["manifests", manifests]], annotations, format);
+}
+
+function documentOf(
+  mediaType: string,
+  entries: readonly [string, Target | readonly Target[]][],
+  annotations: Annotations,
+  format: ManifestFormat,
+): Document {
+  const known = (target: Target): JsonObject =>
+    descriptorJson(format === "oci" ? target : { ...target, annotations: undefined });
+  const json = new Map<string, Json>([
+    ["schemaVersion", new JsonNumber("2")],
+    ["mediaType", mediaType],
+    ...entries.map(([key, value]): [string, Json] => [
+      key,
+      "digest" in value ? known(value) : value.map(known),
+    ]),
+    ...(format === "oci" ? annotationsJson(annotations) : []),
+  ]);
+  const bytes = Buffer.from(formatJson(json));
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+}
+
+export function descriptorJson({ mediaType, digest, size, platform, annotations }: Target): JsonObject {
+  return new Map<string, Json>([
+    ["mediaType", mediaType],
+    ["digest", digest],
+    ["size", new JsonNumber(String(size))],
+    ...(platform ? [["platform", platformJson(platform)] as const] : []),
+    ...annotationsJson(annotations ?? new Map()),
+  ]);
+}
+
+function platformJson({ architecture, os, variant }: Platform): JsonObject {
+  return new Map<string, Json>([
+    ["architecture", architecture],
+    ["os", os],
+    ...(variant === undefined ? [] : [["variant", variant] as const]),
+  ]);
+}
+
+function annotationsJson(annotations: Annotations): [string, Json][] {
+  return annotations.size === 0 ? [] : [["annotations", annotations]];
+}

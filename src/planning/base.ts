@@ -1,0 +1,144 @@
+/**
+ * The image that another is built upon. Of one in a registry only the manifest and the configuration are fetched: what it
+ * has is known from its history, and what goes on top of it goes there unseen.
+ */
+import { LaminixError } from "../errors.js";
+import { storePathsInHistory } from "../image/history.js";
+import { textIn } from "../image/fields.js";
+import { isObject, type JsonObject } from "../bytes/json.js";
+import type { Digest } from "../image/layer.js";
+import { baseName } from "../store/storePath.js";
+import { platformOf } from "../manifests/platform.js";
+import { DOCKER, isTagged, wholeReference } from "../manifests/reference.js";
+import type { StoredImage, StoredImages } from "../transports/storedImage.js";
+import { TarBudget } from "../tar/tarBudget.js";
+import { applyLayer, emptyRoot } from "../tree/apply.js";
+import { folderAt } from "../tree/lookup.js";
+import type { FolderNode } from "../tree/node.js";
+import type { BuildOptions } from "./buildOptions.js";
+import { Fetching } from "./fetching.js";
+import type { ImageSpec, ResolvedSpec } from "../spec/spec.js";
+
+type BaseOptions = Pick<BuildOptions, "signal" | "registries" | "onProgress" | "maxUnpacked">;
+
+export class Base implements Disposable {
+  readonly image: StoredImage;
+  /** Whether it is in a registry, its layers not looked into. */
+  readonly isShallow: boolean;
+  readonly #images: StoredImages;
+  #root: Promise<FolderNode> | undefined;
+
+  private constructor(images: StoredImages, image: StoredImage, isShallow: boolean) {
+    this.#images = images;
+    this.image = image;
+    this.isShallow = isShallow;
+  }
+
+  /**
+   * The spec's base, where it has one. The reader is loaded for those who need it: most images have none.
+   * @throws {LaminixError} as `openImages`; ERR_UNSUPPORTED when the base is for another system than Linux; ERR_REFERENCE
+   *   for an image of a registry that is not told by its digest
+   */
+  static async of(
+    { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
+    { signal, registries, onProgress, maxUnpacked }: BaseOptions,
+  ): Promise<Base | undefined> {
+    if (fromImage === null) return undefined;
+    const { openImages } = await import("../transports/open.js");
+    const fetching = new Fetching(onProgress);
+    const { onFetch } = fetching;
+    const platform = { os: "linux", architecture, variant };
+    const images = await openImages(fromImage, { signal, platform, registries, onFetch, maxUnpacked });
+    const [image] = images.images as readonly [StoredImage];
+    const isShallow = fromImage.startsWith(DOCKER);
+    try {
+      if (isShallow) requirePinned(fromImage, images.digest);
+      requireLinux(image);
+    } catch (error) {
+      images.close();
+      throw error;
+    }
+    fetching.begin(image.layers);
+    return new Base(images, image, isShallow);
+  }
+
+  /** What the layers are told by. */
+  get diffIds(): readonly string[] {
+    return this.image.layers.map((layer) => layer.expected);
+  }
+
+  /** What a manifest tells of it; `undefined` where it has none of its own, as in a docker-archive. */
+  get manifest(): { readonly digest: Digest; readonly name: string | undefined } | undefined {
+    const { manifest, references } = this.image;
+    const name = references.find(isTagged);
+    return manifest && { digest: manifest.digest, name: name && wholeReference(name) };
+  }
+
+  get config(): JsonObject | undefined {
+    const config = this.image.configFile.get("config");
+    return isObject(config) ? config : undefined;
+  }
+
+  /**
+   * What its layers add up to. The names are read, not the files.
+   * @throws {LaminixError} ERR_ARCHIVE, ERR_UNSUPPORTED
+   */
+  root(signal: AbortSignal | undefined): Promise<FolderNode> {
+    this.#root ??= this.#read(signal);
+    return this.#root;
+  }
+
+  /** Names in the store's directory: what the image has there already. */
+  async storeNames(storeDir: string, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+    if (this.isShallow) {
+      const { configFile, layers } = this.image;
+      return new Set(storePathsInHistory(configFile, layers, storeDir).map(baseName));
+    }
+    const folder = folderAt(await this.root(signal), storeDir)?.folder;
+    return new Set(folder?.children.keys());
+  }
+
+  /**
+   * The spec with the base's architecture and variant where it does not say otherwise.
+   * @param asked as it was before defaults were filled in
+   */
+  platformFor(resolved: ResolvedSpec, asked: ImageSpec): ResolvedSpec {
+    const { configFile } = this.image;
+    const architecture = textIn(configFile, "architecture");
+    if (architecture === undefined) return resolved;
+    if (asked.architecture !== undefined && asked.architecture !== architecture) return resolved;
+    return { ...resolved, architecture, variant: resolved.variant ?? textIn(configFile, "variant") };
+  }
+
+  /** May be called again. */
+  [Symbol.dispose](): void {
+    this.#images.close();
+  }
+
+  async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
+    const root = emptyRoot();
+    const budget = new TarBudget();
+    for (const layer of this.image.layers) {
+      signal?.throwIfAborted();
+      // Its bytes are checked when they are passed on.
+      const tar = await layer.stored({ signal, trusted: true });
+      await applyLayer(root, tar, layer.sources.join(" "), { budget, signal });
+    }
+    return root;
+  }
+}
+
+/** A tag may lead to another image tomorrow, and the same input makes the same image. */
+function requirePinned(fromImage: string, digest: Digest | undefined): void {
+  if (fromImage.includes("@")) return;
+  throw new LaminixError("ERR_REFERENCE", `${fromImage} does not say which image it is for good`, {
+    details: { reference: fromImage, digest },
+    ...(digest !== undefined && { hint: `pin it by its digest: ${fromImage}@${digest}` }),
+  });
+}
+
+function requireLinux({ configFile }: StoredImage): void {
+  const { os } = platformOf(configFile);
+  if (os === "linux") return;
+  throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${os}; images here are for linux`);
+}

@@ -1,0 +1,72 @@
+/** How an image is built, whichever it is. */
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireFunction,
+  requireMethods,
+  requireOneOf,
+  requireOptions,
+  requireString,
+} from "../arguments.js";
+import { ArgumentError } from "../errors.js";
+import { DigestCache } from "../image/digestCache.js";
+import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../vm/rootScript.js";
+import type { OnProgress } from "../progress.js";
+import type { Registries } from "../transports/registry/registries.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
+import type { StoreSource } from "../store/storeSource.js";
+
+export interface BuildOptions {
+  /** Where the store paths are; the default store unless given. */
+  readonly store?: StoreSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Threads that hash layers, at the most; one for each core unless given. */
+  readonly jobs?: number | undefined;
+  /** How registries are asked, of a base or previous images in one; by this process's environment unless given. */
+  readonly registries?: Registries | undefined;
+  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  readonly maxUnpacked?: number | UnpackBudget | undefined;
+  /** Remembers what layers hash to; `false` for none. */
+  readonly cache?: DigestCache | false | undefined;
+  /** How a script that the spec has in `runAsRoot` is run. */
+  readonly runAsRoot?: RootScriptOptions | undefined;
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function checkBuildOptions(options: BuildOptions): void {
+  requireOptions(options);
+  checkGiven(options, "options", {
+    store: (value, argument) => {
+      requireMethods(value, ["storeDir", "closure", "open"], "a store", argument);
+    },
+    onProgress: requireFunction,
+    jobs: (value, argument) => {
+      requireCount(value, argument);
+      if (value === 0) throw new ArgumentError(argument, "a whole number from 1 up", value);
+    },
+    maxUnpacked: requireUnpackable,
+    runAsRoot: (value, argument) => {
+      requireOptions(value, argument);
+      checkGiven(value, argument, {
+        isolation: (given, at) => {
+          requireOneOf(given, ISOLATIONS, at);
+        },
+        timeLimit: (given, at) => {
+          requireCount(given, at);
+        },
+        network: requireBoolean,
+        kernel: requireString,
+        busybox: requireString,
+        acceleration: (given, at) => {
+          requireOneOf(given, ACCELERATIONS, at);
+        },
+      });
+    },
+    cache: (value, argument) => {
+      if (value !== false && !(value instanceof DigestCache))
+        throw new ArgumentError(argument, "a DigestCache or false", value);
+    },
+  });
+}

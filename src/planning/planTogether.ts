@@ -1,0 +1,70 @@
+/** The layers of several images, planned such that what they have in common is in layers that they share. */
+import { ArgumentError } from "../errors.js";
+import { type Graph, graphOf } from "../layering/graph.js";
+import type { Weights } from "../layering/measure.js";
+import { together } from "../layering/balanced/together.js";
+import { layerBudget } from "../layering/plan.js";
+import { nixStore } from "../store/defaultStore.js";
+import type { StorePath } from "../store/storePath.js";
+import { weighing } from "./balancedLayering.js";
+import { type PlannedLayer, plannedLayers } from "./plan.js";
+import { type PlanningOptions, withPlanning } from "./planLayers.js";
+import type { ImageSpec } from "../spec/spec.js";
+
+export interface PlanTogether {
+  readonly strategy: "balanced";
+  /** In the order of the specs. */
+  readonly images: readonly {
+    readonly name: string;
+    /** Bottom first. */
+    readonly layers: readonly PlannedLayer[];
+  }[];
+}
+
+interface Planned {
+  readonly name: string;
+  readonly limit: number;
+  readonly paths: readonly StorePath[];
+  /** How likely each path is to change, as its spec has it. */
+  readonly weights: (graph: Graph) => Weights;
+}
+
+/**
+ * Each image within its own `maxLayers`. Strategies, pipelines and previous plans of the specs are without effect; of
+ * their histories and hints the mean counts.
+ * @throws {LaminixError} as `planLayers` does
+ */
+export async function planTogether(
+  specs: readonly ImageSpec[],
+  options: PlanningOptions = {},
+): Promise<PlanTogether> {
+  if (!Array.isArray(specs)) throw new ArgumentError("specs", "an array of specs", specs);
+  const { store = nixStore, signal } = options;
+  const images: Planned[] = [];
+  for (const spec of specs as readonly ImageSpec[]) {
+    const plain = { ...spec, strategy: "balanced", layeringPipeline: null, previous: null } as const;
+    const image = await withPlanning(plain, options, async ({ spec: resolved, parts, baseLayers }) => ({
+      name: resolved.name,
+      limit: layerBudget(resolved.maxLayers, baseLayers),
+      paths: resolved.includeStorePaths ? parts.closure.paths.filter((path) => !parts.inBase.has(path)) : [],
+      weights: await weighing(resolved, options),
+    }));
+    images.push(image);
+  }
+  const closure = await store.closure([...new Set(images.flatMap(({ paths }) => paths))], { signal });
+  const graph = graphOf(closure);
+  const nodeOf = new Map(graph.names.map((path, node) => [path, node]));
+  const plans = together(
+    graph,
+    images.map(({ paths, limit }) => ({ limit, nodes: paths.flatMap((path) => nodeOf.get(path) ?? []) })),
+    meanOf(images.map(({ weights }) => weights(graph))),
+  );
+  return {
+    strategy: "balanced",
+    images: images.map(({ name }, i) => ({ name, layers: plannedLayers(plans[i] ?? [], closure) })),
+  };
+}
+
+function meanOf(all: readonly Weights[]): Weights | undefined {
+  return all[0]?.map((_, node) => all.reduce((sum, weights) => sum + (weights[node] ?? 0), 0) / all.length);
+}
