@@ -1,52 +1,6 @@
-import path from "node:path";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
-
-/**
- * Which rooms of `src/` each room may import from; a room may always import from itself. `types` marks a room from
- * which only types may come.
- */
-const ground = ["redact", "errors", "arguments", "abort", "http", "process", "compress", "files", "nar"];
-const rooms = {
-  redact: [],
-  errors: ["redact"],
-  abort: [],
-  arguments: ["errors"],
-  http: ["errors"],
-  process: ["errors", "abort", "arguments"],
-  compress: ["errors", "abort", "process"],
-  files: ["errors", "abort"],
-  nar: ["errors", "abort", "arguments", "files"],
-  store: ground,
-  evaluator: ["store", ...ground],
-  layering: ["redact", "errors", { types: "store" }],
-  tar: ground,
-  tree: ["tar", "store", ...ground],
-  image: ["tree", "tar", "layering", "store", ...ground],
-  transports: ["image", "tar", ...ground],
-  builders: ["transports", "image", "tree", "tar", "layering", "evaluator", "store", "vm", ...ground],
-  vm: ["tree", "tar", ...ground],
-  cli: [
-    "builders",
-    "vm",
-    "evaluator",
-    "transports",
-    "image",
-    "store",
-    "files",
-    "process",
-    "errors",
-    "redact",
-  ],
-};
-
-const source = path.resolve(import.meta.dirname, "src");
-
-/** The room that a file of `src/` lies in: its folder's name, or its own for a file at the top. */
-function roomOf(file) {
-  const [first] = path.relative(source, file).split(path.sep);
-  return first.replace(/\.[jt]s$/, "");
-}
+import laminix from "./scripts/lint-rooms.js";
 
 /** What neither the compiler nor typescript-eslint looks for. */
 const common = Object.fromEntries(
@@ -65,34 +19,6 @@ const common = Object.fromEntries(
     "no-useless-escape",
   ].map((name) => [name, "error"]),
 );
-
-const roomRule = {
-  meta: { type: "problem", schema: [], messages: { wall: "{{from}} may not import {{what}} from {{to}}" } },
-  create(context) {
-    const from = roomOf(context.filename);
-    const allowed = rooms[from];
-    // index.ts, the public face, takes from every room and is a room for nobody.
-    if (allowed === undefined && from === "index") return {};
-
-    function check(node) {
-      const specifier = node.source?.value;
-      if (typeof specifier !== "string" || !specifier.startsWith(".")) return;
-      const target = path.resolve(path.dirname(context.filename), specifier);
-      if (path.relative(source, target).startsWith("..")) return;
-      const to = roomOf(target);
-      const typeOnly = node.importKind === "type" || node.exportKind === "type";
-      if (to === from || allowed?.includes(to)) return;
-      if (typeOnly && allowed?.some((entry) => entry.types === to)) return;
-      context.report({ node, messageId: "wall", data: { from, to, what: typeOnly ? "types" : "anything" } });
-    }
-    return {
-      ImportDeclaration: check,
-      ExportNamedDeclaration: check,
-      ExportAllDeclaration: check,
-      ImportExpression: check,
-    };
-  },
-};
 
 export default defineConfig(
   globalIgnores(["dist/", "build/", ".cache/", "native/", "coverage/"]),
@@ -121,9 +47,10 @@ export default defineConfig(
   },
   {
     files: ["src/**/*.ts"],
-    plugins: { laminix: { rules: { rooms: roomRule } } },
+    plugins: { laminix },
     rules: {
-      "laminix/rooms": "error",
+      "laminix/room-order": "error",
+      "laminix/no-cycles": "error",
       "no-restricted-syntax": [
         "error",
         ...["TemplateLiteral", "Property"].map((place) => ({

@@ -28,10 +28,11 @@ export type { Strategy } from "./layering/plan.js";
 export { type BlobDigest, type CacheSummary, DigestCache } from "./image/digestCache.js";
 export type { Image } from "./image/image.js";
 export { type Json, JsonNumber, type JsonObject } from "./bytes/json.js";
-export type { Annotations, Digest, Encoding, Layer, LayerDigest, PackedLayer } from "./image/layer.js";
+export type { Annotations, Encoding, Layer, LayerDigest, PackedLayer } from "./image/layer.js";
+export type { Digest } from "./bytes/digest.js";
 export type { Platform } from "./image/platform.js";
 export type { ManifestFormat } from "./manifests/mediaTypes.js";
-export type { LayerFate } from "./transports/registry/sendLayer.js";
+export type { LayerFate } from "./progress.js";
 export {
   Registries,
   type RegistriesOptions,

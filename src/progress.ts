@@ -1,13 +1,22 @@
 /** What builders tell while they work. */
-import type { ScriptName } from "./root/scripts.js";
-import type { LayerFate } from "./transports/registry/sendLayer.js";
-import type { Digest, LayerDigest, LayerKind } from "./image/layer.js";
+import type { Digest } from "./bytes/digest.js";
+
+export type LayerKind = "store" | "contents" | "base";
+
+/** A script of a spec. */
+export type ScriptName = "extraCommands" | "fakeRootCommands" | "runAsRoot";
+
+/**
+ * What has become of a layer: `unread`, an image that was there before has it, and nobody asked again; `there`, the
+ * repository had it; `mounted` from another repository of the registry; `sent`.
+ */
+export type LayerFate = "unread" | "there" | "mounted" | "sent";
 
 export type ProgressEvent =
   /** The store paths are known. */
   | { readonly type: "closure"; readonly paths: number; readonly narSize: number }
   /** A layer begins to be written. */
-  | ({
+  | {
       readonly type: "layer";
       /** From 0. */
       readonly index: number;
@@ -15,7 +24,11 @@ export type ProgressEvent =
       readonly kind: LayerKind;
       /** Store paths, or the layer's name in a base image. */
       readonly sources: readonly string[];
-    } & LayerDigest)
+      /** Of the uncompressed tar. */
+      readonly diffId: Digest;
+      /** Bytes of the uncompressed tar. */
+      readonly size: number;
+    }
   /** Bytes of a layer have come from a registry. */
   | {
       readonly type: "fetch";

@@ -11,7 +11,8 @@ import { ArgumentError } from "../errors.js";
 import type { Output } from "../files/output.js";
 import { DigestCache } from "../image/digestCache.js";
 import { imageIndex } from "../manifests/imageIndex.js";
-import { type Digest, type Encoding, ENCODINGS } from "../image/layer.js";
+import { type Encoding, ENCODINGS } from "../image/layer.js";
+import type { Digest } from "../bytes/digest.js";
 import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeArchive } from "../transports/file.js";
@@ -23,7 +24,12 @@ import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import { wholeReference } from "../manifests/reference.js";
 import type { BuiltImage } from "./build/builtImage.js";
 import { CarriedImages, checkImages } from "./carriedImages.js";
-import { type BuildFileOptions, type ImageFormat, type ImageOutput, openImageOutput } from "./build/imageFile.js";
+import {
+  type BuildFileOptions,
+  type ImageFormat,
+  type ImageOutput,
+  openImageOutput,
+} from "./build/imageFile.js";
 import { digestCacheOf } from "./build/layerTools.js";
 import { requireLevel } from "./push/pushOptions.js";
 

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.js";
 import type { ManifestFormat } from "../manifests/mediaTypes.js";
 import { carriedAsStored, type CarriedImage, carriedImage } from "../manifests/imageContents.js";
 import { openImages, type OpenOptions } from "../transports/open.js";
-import type { StoredImages } from "../transports/storedImage.js";
+import type { StoredImages } from "../image/storedImage.js";
 import { UnpackBudget } from "../transports/unpackBudget.js";
 import { BuiltImage } from "./build/builtImage.js";
 

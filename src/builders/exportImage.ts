@@ -7,7 +7,7 @@ import { STORE_TIME } from "../image/time.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import { writeArchive } from "../transports/file.js";
 import { openImages } from "../transports/open.js";
-import type { StoredImage } from "../transports/storedImage.js";
+import type { StoredImage } from "../image/storedImage.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./build/builtImage.js";

@@ -1,12 +1,12 @@
 /** dockerTools' `mergeImages`: several images in one archive. */
 import { Readable } from "node:stream";
 import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
-import { copied } from "../bytes/copied.js";
+import { copied } from "../bytes/bytes.js";
 import { STORE_TIME } from "../image/time.js";
 import { type FinishedImage, writeImages } from "../transports/dockerArchive/write.js";
 import { openImages } from "../transports/open.js";
 import { isTagged, wholeReference } from "../manifests/reference.js";
-import type { ReadyLayer, StoredImage, StoredImages } from "../transports/storedImage.js";
+import type { ReadyLayer, StoredImage, StoredImages } from "../image/storedImage.js";
 import { requireUnpackable, UnpackBudget } from "../transports/unpackBudget.js";
 import type { OnProgress } from "../progress.js";
 

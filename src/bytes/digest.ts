@@ -1,7 +1,9 @@
 /** Digests, as they stand in manifests and as they are computed. */
 import { createHash } from "node:crypto";
 import { LaminixError } from "../errors.js";
-import type { Digest } from "../image/layer.js";
+
+/** `sha256:` and 64 characters of base 16. */
+export type Digest = `sha256:${string}`;
 
 export function isDigest(text: string): text is Digest {
   return /^sha256:[0-9a-f]{64}$/.test(text);

@@ -1,5 +1,11 @@
 /** What a manifest says of an image beside what is in it. Format: OCI image-spec 1.1, annotations.md. */
-import type { Annotations, Digest } from "./layer.js";
+import type { Annotations } from "./layer.js";
+import type { Digest } from "../bytes/digest.js";
+
+/** Names the key by which a layer of an image can be known without being read. */
+export const CONTENT_KEY = "dev.laminix.content-key";
+/** Says of a layer that the store paths that its image's history tells of are in it, each where it belongs. */
+export const LAYER_KIND = "dev.laminix.layer-kind";
 
 const PREFIX = "org.opencontainers.image.";
 

@@ -10,7 +10,8 @@ import { debuglog } from "node:util";
 import { homeFolder } from "../files/home.js";
 import { readOwnFile } from "../files/ownFile.js";
 import { isLeftBehind, ownTag } from "../files/owner.js";
-import { type Digest, hashOf, type LayerDigest } from "./layer.js";
+import { hashOf, type LayerDigest } from "./layer.js";
+import type { Digest } from "../bytes/digest.js";
 
 const debug = debuglog("laminix");
 

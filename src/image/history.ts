@@ -1,7 +1,7 @@
 /** What an image's history tells of its layers. Format: Docker image specification 1.3, "Image JSON Description". */
 import { dirname } from "node:path/posix";
 import { type StorePath, storeDirOf, storePathsIn } from "../store/storePath.js";
-import { LAYER_KIND } from "../manifests/blob.js";
+import { LAYER_KIND } from "./annotations.js";
 import { listIn, textIn } from "./fields.js";
 import { isObject, type Json, type JsonObject } from "../bytes/json.js";
 import type { Layer } from "./layer.js";

@@ -1,6 +1,7 @@
 /** An image as a value: what is in it, not what it is called or where it goes. */
 import { type Json, type JsonObject, formatJson } from "../bytes/json.js";
-import type { Annotations, Digest, Layer } from "./layer.js";
+import type { Annotations, Layer } from "./layer.js";
+import type { Digest } from "../bytes/digest.js";
 import { reprList } from "./python.js";
 
 export interface Image {

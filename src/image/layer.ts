@@ -1,11 +1,10 @@
 /** What a layer is to everything that carries images: a file system tree whose tar is made when asked for. */
 import { createHash } from "node:crypto";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
+import type { Digest } from "../bytes/digest.js";
 import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { LayerKind } from "../progress.js";
 import type { StorePath } from "../store/storePath.js";
-
-/** `sha256:` and 64 characters of base 16. */
-export type Digest = `sha256:${string}`;
 
 export interface LayerDigest {
   /** Of the uncompressed tar. */
@@ -59,8 +58,6 @@ export interface PackedLayer {
    */
   open(options?: LayerOptions): AsyncIterable<Uint8Array>;
 }
-
-export type LayerKind = "store" | "contents" | "base";
 
 export interface Layer {
   readonly kind: LayerKind;

@@ -5,7 +5,8 @@ import { LaminixError } from "../errors.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import type { FolderNode } from "../tree/node.js";
 import { type HardLinks, treePieces } from "../tree/tar.js";
-import type { Layer, LayerDigest, LayerKind, LayerOptions } from "./layer.js";
+import type { Layer, LayerDigest, LayerOptions } from "./layer.js";
+import type { LayerKind } from "../progress.js";
 
 export interface TreeLayerOptions {
   readonly kind: LayerKind;

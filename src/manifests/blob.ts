@@ -5,9 +5,9 @@ import { encoderName } from "../compress/encoder.js";
 import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
 import type { BlobDigest, DigestCache } from "../image/digestCache.js";
+import { CONTENT_KEY, LAYER_KIND } from "../image/annotations.js";
 import type {
   Annotations,
-  Digest,
   DigestOptions,
   Encoding,
   Layer,
@@ -16,12 +16,8 @@ import type {
   Origin,
   PackedLayer,
 } from "../image/layer.js";
+import type { Digest } from "../bytes/digest.js";
 import { type ManifestFormat, layerMediaType } from "./mediaTypes.js";
-
-/** Names the key by which a layer of an image can be known without being read. */
-export const CONTENT_KEY = "dev.laminix.content-key";
-/** Says of a layer that the store paths that its image's history tells of are in it, each where it belongs. */
-export const LAYER_KIND = "dev.laminix.layer-kind";
 
 /** OCI image-spec 1.1, descriptor.md. */
 export interface Descriptor {

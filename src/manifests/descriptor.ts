@@ -2,8 +2,8 @@
 import { LaminixError } from "../errors.js";
 import { objectIn, textIn } from "../image/fields.js";
 import { type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
-import type { Annotations, Digest } from "../image/layer.js";
-import { isDigest } from "../bytes/digest.js";
+import type { Annotations } from "../image/layer.js";
+import { type Digest, isDigest } from "../bytes/digest.js";
 import type { ImageJson } from "./imageJson.js";
 import { type Platform, platformOf, UNKNOWN } from "./platform.js";
 

@@ -1,21 +1,15 @@
 /** What images are where manifests lead to them, in a layout or a registry: blobs, and documents that name these. */
-import {
-  type BlobOptions,
-  CONTENT_KEY,
-  type Descriptor,
-  layerBlob,
-  type LayerBlob,
-  packedBlob,
-} from "./blob.js";
+import { type BlobOptions, type Descriptor, layerBlob, type LayerBlob, packedBlob } from "./blob.js";
+import { CONTENT_KEY } from "../image/annotations.js";
 import { objectIn } from "../image/fields.js";
 import { configFile, type Image } from "../image/image.js";
 import type { Json } from "../bytes/json.js";
-import type { Annotations, Digest, Encoding, Layer, PackedLayer } from "../image/layer.js";
+import type { Annotations, Encoding, Layer, PackedLayer } from "../image/layer.js";
+import { type Digest, digestOf } from "../bytes/digest.js";
 import { layerMediaType, type ManifestFormat, MEDIA_TYPES } from "./mediaTypes.js";
-import { digestOf } from "../bytes/digest.js";
 import { type Document, indexDocument, manifestDocument, type Target } from "./manifestDocuments.js";
 import { type Platform, UNKNOWN } from "./platform.js";
-import type { StoredImage, StoredManifest } from "../transports/storedImage.js";
+import type { StoredImage, StoredManifest } from "../image/storedImage.js";
 
 export interface CarriedImage {
   readonly kind: "image";

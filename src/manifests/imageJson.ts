@@ -3,9 +3,8 @@ import { LaminixError } from "../errors.js";
 import { objectIn } from "../image/fields.js";
 import { JsonBudget } from "../bytes/jsonBudget.js";
 import { isArray, isObject, type Json, type JsonObject, parseJson } from "../bytes/json.js";
-import type { Digest } from "../image/layer.js";
-import { isDigest } from "../bytes/digest.js";
-import { type Region, regionBytes } from "../transports/storedFile.js";
+import { type Digest, isDigest } from "../bytes/digest.js";
+import { type Region, regionBytes } from "../files/storedFile.js";
 
 /** Bytes; larger JSON than this is neither a manifest nor a configuration. */
 const MAX_JSON = 16 << 20;

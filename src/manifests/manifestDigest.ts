@@ -1,6 +1,6 @@
 import { abortScope } from "../abort.js";
 import type { Descriptor } from "./blob.js";
-import type { Digest } from "../image/layer.js";
+import type { Digest } from "../bytes/digest.js";
 import { type CarriedImage, type ContentsOptions, ImageContents } from "./imageContents.js";
 
 /**

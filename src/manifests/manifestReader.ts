@@ -5,7 +5,7 @@
  */
 import { LaminixError } from "../errors.js";
 import { isObject, type JsonObject } from "../bytes/json.js";
-import type { Digest } from "../image/layer.js";
+import type { Digest } from "../bytes/digest.js";
 import { MEDIA_TYPES } from "./mediaTypes.js";
 import {
   CONFIG,
@@ -19,7 +19,7 @@ import {
 } from "./descriptor.js";
 import type { ImageJson } from "./imageJson.js";
 import { forPlatform, hostArchitecture, type Platform, platformName, platformOf } from "./platform.js";
-import type { ReadyLayer, StoredImage } from "../transports/storedImage.js";
+import type { ReadyLayer, StoredImage } from "../image/storedImage.js";
 
 /** Where manifests are. What it hands out has been checked against the digest and the size that led to it. */
 export interface ManifestPlace {

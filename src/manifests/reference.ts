@@ -1,8 +1,7 @@
 /** What images are called. Grammar: distribution's reference, "Reference" and "Familiar names". */
 import { LaminixError, named } from "../errors.js";
 import { redactUrl } from "../redact.js";
-import type { Digest } from "../image/layer.js";
-import { isDigest } from "../bytes/digest.js";
+import { type Digest, isDigest } from "../bytes/digest.js";
 
 /** A repository of a registry, and perhaps what is meant in it. */
 export interface ImageReference {

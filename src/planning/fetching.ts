@@ -1,7 +1,7 @@
 /** Tells of the bytes that come from a registry, and which layer of how many they are of. */
-import type { Digest } from "../image/layer.js";
+import type { Digest } from "../bytes/digest.js";
 import type { FetchEvent } from "../transports/registry/layer.js";
-import type { ReadyLayer } from "../transports/storedImage.js";
+import type { ReadyLayer } from "../image/storedImage.js";
 import type { OnProgress } from "../progress.js";
 
 export class Fetching {

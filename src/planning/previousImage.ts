@@ -5,7 +5,7 @@ import { firstBytes } from "../files/mayBe.js";
 import { storeLayersInHistory } from "../image/history.js";
 import type { StorePath } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";
-import type { StoredImage } from "../transports/storedImage.js";
+import type { StoredImage } from "../image/storedImage.js";
 import type { LayeringOptions } from "./layering.js";
 import { type Named, ofThatName } from "./ofThatName.js";
 import type { ResolvedSpec } from "../spec/spec.js";

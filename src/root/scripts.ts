@@ -2,9 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { LaminixError } from "../errors.js";
 import { run, type RunOptions } from "../process/run.js";
-
-/** The key of the spec that holds a script. */
-export type ScriptName = "extraCommands" | "fakeRootCommands" | "runAsRoot";
+import type { ScriptName } from "../progress.js";
 
 export interface ScriptOptions {
   readonly signal?: AbortSignal | undefined;

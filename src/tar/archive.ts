@@ -3,8 +3,6 @@ import { type Entry, type HeaderEncoder, padded } from "./header.js";
 
 /** Python's `tarfile` pads archives to whole records of 20 blocks. */
 export const RECORD = 10240;
-/** Bytes in a piece: large enough that a call costs nothing beside it, small enough to stay in the processor's cache. */
-export const PIECE = 1 << 19;
 /** Bytes from which on a part of a file that is in memory already is passed on as it is, not copied. */
 const LARGE = 1 << 15;
 

@@ -1,7 +1,7 @@
 /** A layer's tar, read here and now. */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { PIECE } from "./archive.js";
+import { PIECE } from "../bytes/bytes.js";
 import { Fingerprint } from "./fingerprint.js";
 import { diskLayerPieces, isOnDisk, type LayerTar, layerPieces } from "./layerTar.js";
 import type { TarSummary } from "./messages.js";

@@ -5,7 +5,7 @@ import { decode, toByteString } from "../bytes/byteString.js";
 import { Pauses } from "../files/pauses.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { TarBudget, type TarLimits } from "../tar/tarBudget.js";
-import { type Region, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
+import { type Region, regionTar, type StoredFile, wholeOf } from "../files/storedFile.js";
 
 /** Links from one member to the next, at the most. */
 const MAX_LINKS = 40;

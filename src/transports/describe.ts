@@ -1,7 +1,7 @@
 /** Images in facts, as `laminix inspect --json` prints them. */
 import { textIn } from "../image/fields.js";
 import { type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
-import type { StoredImage, StoredImages } from "./storedImage.js";
+import type { StoredImage, StoredImages } from "../image/storedImage.js";
 
 interface Options {
   readonly signal?: AbortSignal | undefined;

@@ -10,7 +10,7 @@ import type { ManifestReaderOptions } from "../manifests/manifestReader.js";
 import { DOCKER, parseReference } from "../manifests/reference.js";
 import type { FetchEvent } from "./registry/layer.js";
 import type { Registries } from "./registry/registries.js";
-import type { StoredImages } from "./storedImage.js";
+import type { StoredImages } from "../image/storedImage.js";
 import { openPlain } from "./unpack.js";
 import { UnpackBudget } from "./unpackBudget.js";
 

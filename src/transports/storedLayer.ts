@@ -4,19 +4,18 @@ import { LaminixError } from "../errors.js";
 import type { RandomAccess } from "../bytes/randomAccess.js";
 import type {
   Annotations,
-  Digest,
   Encoding,
   LayerDigest,
-  LayerKind,
   LayerOptions,
   PackedLayer,
   StoredOptions,
 } from "../image/layer.js";
-import { PIECE } from "../tar/archive.js";
+import type { LayerKind } from "../progress.js";
+import { type Digest, Digester, requireDigest } from "../bytes/digest.js";
+import { PIECE } from "../bytes/bytes.js";
 import type { Turns } from "../threads/turns.js";
-import { Digester, requireDigest } from "../bytes/digest.js";
-import type { ReadyLayer, StoredDescriptor } from "./storedImage.js";
-import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "./storedFile.js";
+import type { ReadyLayer, StoredDescriptor } from "../image/storedImage.js";
+import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "../files/storedFile.js";
 import { compressionOf, compressions, spooled, unpackedPieces } from "./unpack.js";
 import type { UnpackBudget } from "./unpackBudget.js";
 

@@ -5,7 +5,7 @@ import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
 import type { Encoding } from "../image/layer.js";
 import { encodingOf } from "../manifests/mediaTypes.js";
-import { type Region, regionPieces, StoredFile, wholeOf } from "./storedFile.js";
+import { type Region, regionPieces, StoredFile, wholeOf } from "../files/storedFile.js";
 import { UnpackBudget } from "./unpackBudget.js";
 
 interface Options {

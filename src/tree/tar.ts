@@ -1,14 +1,14 @@
 /** The canonical tar of a tree: `./`, then all below it, names in code point order. */
-import { sortNames } from "../bytes/byteString.js";
+import { sortNames, toByteString } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { Pauses } from "../files/pauses.js";
 import { LaminixError } from "../errors.js";
-import { ArchiveWriter, type FileBytes, PIECE } from "../tar/archive.js";
+import { ArchiveWriter, type FileBytes } from "../tar/archive.js";
+import { PIECE } from "../bytes/bytes.js";
 import { diskTreePieces } from "../tar/diskTree.js";
 import type { Fingerprint } from "../tar/fingerprint.js";
 import { type Entry, HeaderEncoder } from "../tar/header.js";
 import { narTreePieces } from "../tar/narTree.js";
-import { toByteString } from "../bytes/byteString.js";
 import {
   type Attributes,
   type Body,

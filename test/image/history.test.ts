@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LAYER_KIND } from "../../dist/manifests/blob.js";
+import { LAYER_KIND } from "../../dist/image/annotations.js";
 import { storeLayersInHistory } from "../../dist/image/history.js";
 import { fromJs, type JsonObject } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";

@@ -17,7 +17,7 @@ import { ManifestReader } from "../../dist/manifests/manifestReader.js";
 import { openImages } from "../../dist/transports/open.js";
 import { OuterArchive } from "../../dist/transports/outerArchive.js";
 import { platformOf } from "../../dist/manifests/platform.js";
-import type { ReadyLayer } from "../../dist/transports/storedImage.js";
+import type { ReadyLayer } from "../../dist/image/storedImage.js";
 import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
 import { archiveOf, configOf, layerOf, OCI, sha256, tarOf } from "../support/images.js";

@@ -7,7 +7,7 @@ import { tarMembers } from "../../dist/tar/members.js";
 import { describeImages } from "../../dist/transports/describe.js";
 import { openImages } from "../../dist/transports/open.js";
 import type { Platform } from "../../dist/manifests/platform.js";
-import type { StoredImages } from "../../dist/transports/storedImage.js";
+import type { StoredImages } from "../../dist/image/storedImage.js";
 import {
   configOf,
   type Descriptor,

@@ -11,15 +11,16 @@ import { type StorePath, toStorePath } from "../../store/storePath.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 import { checkNixShellOptions, type NixShellOptions } from "./options.js";
 import { inputsOf, readDerivation } from "./readDerivation.js";
-import {
-  parseCapturedEnvironment,
-  type ShellDerivation,
-  shellDerivation,
-} from "./shellDerivation.js";
+import { parseCapturedEnvironment, type ShellDerivation, shellDerivation } from "./shellDerivation.js";
 import { shellSpec } from "./shellSpec.js";
 import type { StoreSource } from "../../store/storeSource.js";
 import type { BuiltImage } from "../build/builtImage.js";
-import { type BuildFileOptions, type ImageFile, openImageOutput, writeImageFile } from "../build/imageFile.js";
+import {
+  type BuildFileOptions,
+  type ImageFile,
+  openImageOutput,
+  writeImageFile,
+} from "../build/imageFile.js";
 import { streamLayeredImage } from "../build/streamLayeredImage.js";
 
 export interface NixShellImageOptions extends NixShellOptions, BuildOptions {}

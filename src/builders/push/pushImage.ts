@@ -1,11 +1,11 @@
 /** An image into a registry, which gets what it lacks. */
 import { requireString } from "../../arguments.js";
 import { ArgumentError, LaminixError } from "../../errors.js";
-import type { Digest, LayerKind } from "../../image/layer.js";
+import type { LayerKind, LayerFate } from "../../progress.js";
+import type { Digest } from "../../bytes/digest.js";
 import { type Platform, platformName } from "../../image/platform.js";
 import type { CarriedImage } from "../../manifests/imageContents.js";
 import { forPlatform } from "../../manifests/platform.js";
-import type { LayerFate } from "../../transports/registry/sendLayer.js";
 import { BuiltImage } from "../build/builtImage.js";
 import { pushed } from "./pushed.js";
 import { pushing } from "./pushing.js";

@@ -16,7 +16,7 @@ export function conf(io: Io): Command {
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .action(async (attributes: string, options: Options) => {
       const { layeredConf } = await import("../../builders/nixpkgs/conf.js");
-      const { once } = await import("../../bytes/copied.js");
+      const { once } = await import("../../bytes/bytes.js");
       const { onProgress, finish } = progress(io, options);
       await using output = await outputAt(options.output, io, { content: "text" });
       const { signal } = io;

@@ -17,7 +17,7 @@ export function customise(io: Io): Command {
     .argument("<SPEC>", "a spec in JSON")
     .requiredOption("-o, --output <DIR>", "a folder that is made")
     .action(async (file: string, options: Options) => {
-      const { writeCustomisation } = await import("../../root/writeCustomisation.js");
+      const { writeCustomisation } = await import("../../builders/nixpkgs/writeCustomisation.js");
       if (options.output === STANDARD_OUTPUT) {
         throw new LaminixError(
           "ERR_USAGE",

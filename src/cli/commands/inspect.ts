@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { StoredImage } from "../../transports/storedImage.js";
+import type { StoredImage } from "../../image/storedImage.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";

@@ -76,7 +76,7 @@ async function pushTo(
   io: Io,
 ): Promise<void> {
   const { pushImage, planPush } = await import("../../builders/push/pushImage.js");
-  const { once } = await import("../../bytes/copied.js");
+  const { once } = await import("../../bytes/bytes.js");
   const { tag: tags, json, digestFile, dryRun, ...flags } = options;
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;

@@ -4,14 +4,13 @@
  */
 import { named } from "../../errors.js";
 import type { Json } from "../../bytes/json.js";
-import type { Digest } from "../../image/layer.js";
+import { type Digest, digestOf } from "../../bytes/digest.js";
 import { Turns } from "../../threads/turns.js";
 import { ArchiveFiles } from "../archiveFiles.js";
-import { digestOf } from "../../bytes/digest.js";
 import { ImageJson } from "../../manifests/imageJson.js";
 import { platformOf } from "../../manifests/platform.js";
-import type { StoredFile } from "../storedFile.js";
-import type { StoredImage, StoredImages } from "../storedImage.js";
+import type { StoredFile } from "../../files/storedFile.js";
+import type { StoredImage, StoredImages } from "../../image/storedImage.js";
 import { type ArchiveMember, StoredLayer } from "../storedLayer.js";
 import { openPlain } from "../unpack.js";
 import { UnpackBudget } from "../unpackBudget.js";

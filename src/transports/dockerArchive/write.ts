@@ -6,7 +6,8 @@
 import { createHash } from "node:crypto";
 import { configFile, type Image } from "../../image/image.js";
 import { formatJson, type Json } from "../../bytes/json.js";
-import type { Digest, Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
+import type { Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { OuterArchive } from "../outerArchive.js";
 import { StoredLayer } from "../storedLayer.js";
 

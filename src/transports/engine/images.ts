@@ -1,8 +1,7 @@
 /** The images that an engine has. */
 import { objectIn, textIn, textsIn } from "../../image/fields.js";
 import { isArray, isObject, type Json, JsonNumber } from "../../bytes/json.js";
-import type { Digest } from "../../image/layer.js";
-import { isDigest } from "../../bytes/digest.js";
+import { type Digest, isDigest } from "../../bytes/digest.js";
 import { discard } from "../registry/exchange.js";
 import type { EngineClient } from "./client.js";
 

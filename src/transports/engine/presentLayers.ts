@@ -1,5 +1,5 @@
 /** Which layers of an image an engine has already, as far as its images tell. */
-import type { Digest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { Turns } from "../../threads/turns.js";
 import { type EngineClient, PARALLEL } from "./client.js";
 import { inspectImage, type ListedImage, listImages } from "./images.js";

@@ -1,14 +1,14 @@
 /** One image on its way into an engine: what the engine lacks of it, and its names. */
 import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
-import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
+import type { Layer, LayerDigest } from "../../image/layer.js";
+import { type Digest, digestOf } from "../../bytes/digest.js";
 import { STORE_TIME } from "../../image/time.js";
-import { digestOf } from "../../bytes/digest.js";
 import { writeImages } from "../dockerArchive/write.js";
 import type { CarriedImage } from "../../manifests/imageContents.js";
 import { manifestDigest } from "../../manifests/manifestDigest.js";
 import { writeOciArchive } from "../ociLayout/writeArchive.js";
-import type { ReadyLayer } from "../storedImage.js";
+import type { ReadyLayer } from "../../image/storedImage.js";
 import type { EngineClient } from "./client.js";
 import { inspectImage, tagImage } from "./images.js";
 import { loadArchive } from "./load.js";

@@ -1,9 +1,9 @@
 /** Where a layout's files are: in a folder, or in an archive of one. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Digest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import type { ArchiveFiles } from "../archiveFiles.js";
-import { type Region, StoredFile, wholeOf } from "../storedFile.js";
+import { type Region, StoredFile, wholeOf } from "../../files/storedFile.js";
 
 export interface LayoutFiles extends Disposable {
   /** What it is called in errors. */

@@ -15,8 +15,8 @@ import { replacedFile, writeAll } from "../../files/replacedFile.js";
 import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
-import type { Digest } from "../../image/layer.js";
-import { once } from "../../bytes/copied.js";
+import type { Digest } from "../../bytes/digest.js";
+import { once } from "../../bytes/bytes.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 

@@ -3,14 +3,17 @@
  * Format: OCI image-spec 1.1, image-layout.md.
  */
 import { LaminixError } from "../../errors.js";
-import type { Digest } from "../../image/layer.js";
+import { type Digest, digestOf, requireDigest } from "../../bytes/digest.js";
 import { Turns } from "../../threads/turns.js";
 import { type Descriptor, missingLayer, readDescriptors } from "../../manifests/descriptor.js";
-import { digestOf, requireDigest } from "../../bytes/digest.js";
 import { ImageJson } from "../../manifests/imageJson.js";
-import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../../manifests/manifestReader.js";
-import type { Region } from "../storedFile.js";
-import type { StoredImage, StoredImages } from "../storedImage.js";
+import {
+  type ManifestPlace,
+  ManifestReader,
+  type ManifestReaderOptions,
+} from "../../manifests/manifestReader.js";
+import type { Region } from "../../files/storedFile.js";
+import type { StoredImage, StoredImages } from "../../image/storedImage.js";
 import { StoredLayer } from "../storedLayer.js";
 import { UnpackBudget } from "../unpackBudget.js";
 import { blobName, type LayoutFiles } from "./blobs.js";

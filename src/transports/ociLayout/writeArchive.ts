@@ -5,7 +5,7 @@
 import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../manifests/blob.js";
 import { formatJson } from "../../bytes/json.js";
-import type { Digest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
 import { OuterArchive } from "../outerArchive.js";

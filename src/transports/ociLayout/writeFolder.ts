@@ -1,7 +1,7 @@
 /** Writes images into the folder of an OCI layout, which is made where it is not there. */
 import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../manifests/blob.js";
-import { once } from "../../bytes/copied.js";
+import { once } from "../../bytes/bytes.js";
 import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import { layoutEntries } from "./documents.js";

@@ -1,8 +1,7 @@
 /** Blobs of a repository: looked for, fetched, mounted. Sending them is in `upload.ts`. */
 import { LaminixError } from "../../errors.js";
-import type { Digest } from "../../image/layer.js";
+import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
-import { Digester, requireDigest } from "../../bytes/digest.js";
 import type { RegistryClient } from "./client.js";
 import { discard, leadsTo, lineError } from "./exchange.js";
 import { PassingError, Patience } from "./retry.js";

@@ -1,12 +1,16 @@
 /** Images in a registry, as the value that images are everywhere here. Of their layers nothing is fetched until it is read. */
 import { LaminixError } from "../../errors.js";
 import { textIn } from "../../image/fields.js";
-import type { Digest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { type Descriptor, INDEX } from "../../manifests/descriptor.js";
 import { ImageJson } from "../../manifests/imageJson.js";
-import { type ManifestPlace, ManifestReader, type ManifestReaderOptions } from "../../manifests/manifestReader.js";
+import {
+  type ManifestPlace,
+  ManifestReader,
+  type ManifestReaderOptions,
+} from "../../manifests/manifestReader.js";
 import { formatReference, type ImageReference } from "../../manifests/reference.js";
-import type { StoredImages } from "../storedImage.js";
+import type { StoredImages } from "../../image/storedImage.js";
 import { UnpackBudget } from "../unpackBudget.js";
 import { fetchBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";

@@ -2,7 +2,6 @@
 import { LaminixError } from "../../errors.js";
 import type { RandomAccess } from "../../bytes/randomAccess.js";
 import type {
-  Digest,
   Encoding,
   LayerDigest,
   LayerOptions,
@@ -10,11 +9,12 @@ import type {
   PackedLayer,
   StoredOptions,
 } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { encodingOf } from "../../manifests/mediaTypes.js";
 import { Turns } from "../../threads/turns.js";
 import { type Descriptor, missingLayer } from "../../manifests/descriptor.js";
-import type { ReadyLayer, StoredDescriptor } from "../storedImage.js";
-import { type StoredFile, wholeOf } from "../storedFile.js";
+import type { ReadyLayer, StoredDescriptor } from "../../image/storedImage.js";
+import { type StoredFile, wholeOf } from "../../files/storedFile.js";
 import { StoredLayer } from "../storedLayer.js";
 import { spooled } from "../unpack.js";
 import type { UnpackBudget } from "../unpackBudget.js";

@@ -1,8 +1,7 @@
 /** Manifests of a repository, by tag or digest. */
 import { LaminixError } from "../../errors.js";
-import type { Digest } from "../../image/layer.js";
+import { type Digest, digestOf, isDigest, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
-import { digestOf, isDigest, requireDigest } from "../../bytes/digest.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type Answer, discard, shortBody } from "./exchange.js";

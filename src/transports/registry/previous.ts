@@ -6,12 +6,14 @@
  * It is believed: who may put an image there can say of any layer that it is made of something.
  */
 import { LaminixError } from "../../errors.js";
-import { annotationsOf, CONTENT_KEY } from "../../manifests/blob.js";
+import { annotationsOf } from "../../manifests/blob.js";
+import { CONTENT_KEY } from "../../image/annotations.js";
 import type { DigestCache } from "../../image/digestCache.js";
 import { objectIn, textIn } from "../../image/fields.js";
-import type { Digest, Encoding, Layer, PackedLayer } from "../../image/layer.js";
+import type { Encoding, Layer, PackedLayer } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { formatReference, type ImageReference } from "../../manifests/reference.js";
-import type { ReadyLayer, StoredImage } from "../storedImage.js";
+import type { ReadyLayer, StoredImage } from "../../image/storedImage.js";
 import type { RegistryClient } from "./client.js";
 import { openRemoteImages, type RemoteImages } from "./image.js";
 import { passes } from "./retry.js";

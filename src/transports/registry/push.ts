@@ -5,8 +5,9 @@
 import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import type { Descriptor } from "../../manifests/blob.js";
-import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
-import { once } from "../../bytes/copied.js";
+import type { Layer, LayerDigest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
+import { once } from "../../bytes/bytes.js";
 import { Turns } from "../../threads/turns.js";
 import { INDEX, MANIFEST } from "../../manifests/descriptor.js";
 import { type Carried, type ContentsOptions, ImageContents } from "../../manifests/imageContents.js";

@@ -1,18 +1,14 @@
 /** Sees to it that a repository has a layer: looks whether it is there, mounts it from elsewhere, or sends it. */
+import type { LayerFate } from "../../progress.js";
 import type { Descriptor, LayerBlob } from "../../manifests/blob.js";
-import type { Digest, Layer, LayerDigest } from "../../image/layer.js";
+import type { Layer, LayerDigest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import type { Turns } from "../../threads/turns.js";
 import { isSmall } from "../layersAtOnce.js";
 import type { WrittenLayer } from "../../manifests/imageContents.js";
 import { hasBlob, mountBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { uploadBlob } from "./upload.js";
-
-/**
- * What has become of a layer: `unread`, an image that was there before has it, and nobody asked again; `there`, the
- * repository had it; `mounted` from another repository of the registry; `sent`.
- */
-export type LayerFate = "unread" | "there" | "mounted" | "sent";
 
 export interface PushedLayer extends WrittenLayer {
   readonly layer: Layer;

@@ -4,9 +4,8 @@
  * the upload gets it from its start. A blob comes into being only by the last request, with a digest that was checked.
  */
 import { LaminixError } from "../../errors.js";
-import type { Digest } from "../../image/layer.js";
+import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
-import { Digester, requireDigest } from "../../bytes/digest.js";
 import { type BlobIdentity, type BlobOptions, cancelUpload, hasBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
 import { type Answer, discard, leadsTo } from "./exchange.js";

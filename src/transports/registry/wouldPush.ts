@@ -2,9 +2,11 @@
 import { abortScope } from "../../abort.js";
 import { Turns } from "../../threads/turns.js";
 import { type Carried, ImageContents } from "../../manifests/imageContents.js";
-import type { Digest, Layer } from "../../image/layer.js";
+import type { Layer } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import type { PushOptions } from "./push.js";
-import { type LayerFate, LayerSender } from "./sendLayer.js";
+import { LayerSender } from "./sendLayer.js";
+import type { LayerFate } from "../../progress.js";
 
 export interface ExpectedLayer {
   readonly layer: Layer;

@@ -1,8 +1,9 @@
 /** An image that is somewhere already: on this disk, or in a registry. */
 import type { RandomAccess } from "../bytes/randomAccess.js";
 import type { JsonObject } from "../bytes/json.js";
-import type { Digest, Layer, LayerOptions, PackedLayer, StoredOptions } from "../image/layer.js";
-import type { Platform } from "../manifests/platform.js";
+import type { Layer, LayerOptions, PackedLayer, StoredOptions } from "./layer.js";
+import type { Digest } from "../bytes/digest.js";
+import type { Platform } from "./platform.js";
 
 /** A layer as it lies, in facts. */
 export interface StoredDescriptor {

@@ -2,9 +2,9 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { LaminixError, named } from "../errors.js";
-import { PIECE } from "../tar/archive.js";
+import { PIECE } from "../bytes/bytes.js";
 import type { RandomAccess } from "../bytes/randomAccess.js";
-import type { Spool } from "../files/spool.js";
+import type { Spool } from "./spool.js";
 
 const readAt = promisify(read);
 

@@ -1,14 +1,14 @@
 /** The layer of an image's root in a folder, as nixpkgs' `streamLayeredImage` has it. */
-import { openOutput } from "../files/output.js";
-import { NewFolder } from "../files/stagingFolder.js";
-import { once } from "../bytes/copied.js";
-import { parseTime } from "../image/time.js";
-import { nixStore } from "../store/defaultStore.js";
-import { writeArchive } from "../transports/file.js";
-import { Base } from "../planning/base.js";
-import { type BuildOptions, checkBuildOptions } from "../planning/buildOptions.js";
-import { imageParts } from "../planning/plan.js";
-import { type ImageSpec, resolveSpec } from "../spec/spec.js";
+import { openOutput } from "../../files/output.js";
+import { NewFolder } from "../../files/stagingFolder.js";
+import { once } from "../../bytes/bytes.js";
+import { parseTime } from "../../image/time.js";
+import { nixStore } from "../../store/defaultStore.js";
+import { writeArchive } from "../../transports/file.js";
+import { Base } from "../../planning/base.js";
+import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { imageParts } from "../../planning/plan.js";
+import { type ImageSpec, resolveSpec } from "../../spec/spec.js";
 
 /**
  * Writes `layer.tar` and its SHA-256, `checksum`, to a folder that is made.
