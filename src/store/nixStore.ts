@@ -379,9 +379,9 @@ export class NixStore implements AsyncDisposable {
         options.onProgress?.(event);
         onEvent(event);
       };
-      const told = { ...options, onProgress };
+      const withProgress = { ...options, onProgress };
       const { build } = await import("./builds.js");
-      return this.#connections.exclusive((connection) => build(connection, parsed, told), options);
+      return this.#connections.exclusive((connection) => build(connection, parsed, withProgress), options);
     });
   }
 
