@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { sha256 } from "../../support/images.js";
@@ -79,7 +80,9 @@ describeWith(
 
     recordedTest("stream-conf: a base, and a layer of its own making", async () => {
       const spec = inputs.specFile(specs.fakeRootCommands);
-      await inputs.run(["customise", spec, "--output", path.join(hostRoot(), "customisation")]);
+      const customisation = path.join(hostRoot(), "customisation");
+      await inputs.run(["customise", spec, "--output", customisation]);
+      chmodSync(path.join(customisation, "layer.tar"), 0o444); // as in a store
       const made = { customisation_layer: `${ROOT}/customisation`, store_layers: [[at("bash-5.2")]] };
       const { archive, gzipped } = inputs.ingredients.bases;
       const streamed = async (from_image: string): Promise<Buffer> =>
