@@ -23,3 +23,13 @@ export async function* copied(pieces: BorrowedBytes): AsyncGenerator<OwnedPiece>
 export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(bytes);
 }
+
+/** Bytes that can be read anywhere. */
+export interface RandomAccess {
+  readonly size: number;
+  /**
+   * Reads into `target`, from its start.
+   * @returns how many bytes; 0 at the end
+   */
+  read(target: Buffer, length: number, position: number): number;
+}

@@ -2,8 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { LaminixError, named } from "../errors.js";
-import { PIECE } from "../bytes/bytes.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import { PIECE, type RandomAccess } from "../bytes/bytes.js";
 import type { Spool } from "./spool.js";
 
 const readAt = promisify(read);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import type { Digest } from "../bytes/digest.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import type { LayerKind } from "../progress.js";
 import type { StorePath } from "../store/storePath.js";
 

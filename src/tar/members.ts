@@ -8,7 +8,7 @@
  */
 import { LaminixError } from "../errors.js";
 import { decode } from "../bytes/byteString.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import { BLOCK, type EntryType, padded, type PaxRecords } from "./header.js";
 import { RECORD_ROOM, TarBudget } from "./tarBudget.js";
 

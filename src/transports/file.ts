@@ -2,7 +2,7 @@
 import { compress } from "../compress/compress.js";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import { LaminixError } from "../errors.js";
-import type { Output } from "../files/output.js";
+import type { Output } from "../files/outputTarget.js";
 
 /**
  * How a file is to be compressed.

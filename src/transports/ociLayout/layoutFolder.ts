@@ -8,8 +8,7 @@ import { access, mkdir, open, readdir, rename, stat, writeFile } from "node:fs/p
 import { basename } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { cannotWrite, refusedOutput } from "../../files/cannotWrite.js";
-import type { Output } from "../../files/output.js";
-import { outputTarget } from "../../files/outputTarget.js";
+import { type Output, outputTarget } from "../../files/outputTarget.js";
 import { readTextSoon } from "../../files/readText.js";
 import { replacedFile, writeAll } from "../../files/replacedFile.js";
 import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
