@@ -1,6 +1,7 @@
 export { ArgumentError, LaminixError, type ErrorCode } from "./errors.js";
 export type { NarEvent, NarFormatOptions } from "./nar/parser.js";
 export { readNar, type ReadNarOptions } from "./nar/read.js";
+export type { BorrowedBytes } from "./bytes/bytes.js";
 export type { NarSource, PathFiles } from "./nar/source.js";
 export { type NarIdentity, verifyNar, type VerifyNarOptions } from "./nar/verify.js";
 export { narOf } from "./nar/write.js";

@@ -1,5 +1,6 @@
 /** Where commands write: files, or standard output. */
 import type { ImageOutput } from "../builders/build/imageFile.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import type { Output, OutputTarget } from "../files/outputTarget.js";
 import { printArchive } from "./archiveOutput.js";
@@ -21,7 +22,7 @@ class StandardOutput implements Output {
     this.#io = io;
   }
 
-  write(pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  write(pieces: BorrowedBytes): Promise<number> {
     return printArchive(this.#io, pieces);
   }
 

@@ -5,6 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { abortable } from "../abort.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { cannotWrite, cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
 import { textIfThere } from "./optionalFile.js";
 import type { OutputOptions, Output } from "./outputTarget.js";
@@ -131,7 +132,7 @@ function descriptorOutput(
 
 async function writeEach(
   asked: string,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   put: (piece: Uint8Array) => Promise<void>,
   signal: AbortSignal | undefined,
   close: () => Promise<void>,

@@ -15,7 +15,7 @@ import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Digest } from "../../bytes/digest.js";
-import { once } from "../../bytes/bytes.js";
+import { type BorrowedBytes, once } from "../../bytes/bytes.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 
@@ -84,11 +84,8 @@ export class LayoutFolder implements AsyncDisposable {
     return false;
   }
 
-  /**
-   * @param pieces each good until the next one is asked for
-   * @param digest asked for when all of them have come
-   */
-  async add(pieces: AsyncIterable<Uint8Array>, digest: () => Promise<Digest>): Promise<void> {
+  /** @param digest asked for when all of them have come */
+  async add(pieces: BorrowedBytes, digest: () => Promise<Digest>): Promise<void> {
     const blobs = await this.#stagedBlobs();
     const temporary = `${blobs}/../${randomBytes(6).toString("hex")}`;
     const file = await this.#writing(open(temporary, "wx"));
