@@ -3,10 +3,10 @@
  * images give the same bytes, as far as the encoder does.
  */
 import { abortScope } from "../../abort.js";
-import type { Descriptor } from "../../manifests/blob.js";
+import type { Descriptor } from "../../image/descriptor.js";
 import { formatJson } from "../../bytes/json.js";
 import type { Digest } from "../../bytes/digest.js";
-import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
+import { type Entry, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
 import { OuterArchive } from "../outerArchive.js";
 import { blobName } from "./blobs.js";
@@ -23,13 +23,13 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
 }
 
 /**
- * The archive in pieces; each is good until the next one is asked for. A member's size comes before its bytes, so that
+ * The archive in pieces. A member's size comes before its bytes, so that
  * compressed layers wait in temporary files, unless their sizes are known.
  * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
  *   reading the layers throws
  */
 export async function* writeOciArchive(
-  entries: readonly Carried[],
+  entries: readonly Entry[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
   const { jobs, onLayer, leaveOut = new Set<Digest>() } = options;
@@ -55,9 +55,9 @@ export async function* writeOciArchive(
     const names = new Set<Digest>();
     const written: WrittenLayer[] = [];
     for (const [i, blob] of blobs.entries()) {
-      const layer = (await ready[i]) as WrittenLayer;
+      const layer = (await ready[i]?.()) as WrittenLayer;
       const { digest, size } = layer.descriptor;
-      if (!names.has(digest) && !leaveOut.has(layer.diffId))
+      if (blob.kind !== "foreign" && !names.has(digest) && !leaveOut.has(layer.diffId))
         yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
       blob[Symbol.dispose]();
       names.add(digest);
@@ -72,6 +72,6 @@ export async function* writeOciArchive(
     yield archive.end();
   } finally {
     scope[Symbol.dispose]();
-    await Promise.allSettled(ready);
+    await Promise.allSettled(ready.map((each) => each()));
   }
 }
