@@ -12,8 +12,7 @@ import { platformAsked } from "../manifests/platform.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { StoredImage } from "../image/storedImage.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
-import { Fetching } from "../planning/fetching.js";
-import type { OnProgress } from "../progress.js";
+import { type OnProgress, Progress } from "../progress.js";
 
 export interface PullOptions {
   /**
@@ -84,7 +83,8 @@ export async function pullTo(
   reference: string,
   options: Omit<PullOptions, "output">,
 ): Promise<PulledImage> {
-  const { onProgress, tlsVerify, plainHttp, environment, maxUnpacked } = options;
+  const progress = new Progress(options.onProgress);
+  const { tlsVerify, plainHttp, environment, maxUnpacked } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
@@ -101,19 +101,21 @@ export async function pullTo(
   // Layers that are still being fetched when something fails are to stop.
   using scope = abortScope(options.signal);
   const { signal } = scope;
-  const fetching = new Fetching(onProgress);
+  let blobs: Parameters<typeof progress.fetch>[1] = [];
   // Without it an image for one platform is taken whatever that is.
   const platform = platformAsked(options);
   using images = await openRemoteImages(client, wanted, {
     ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
-    onFetch: fetching.onFetch,
+    onFetch: (event) => {
+      progress.fetch(event, blobs);
+    },
   });
   const { digest, isIndex } = images;
   const [image] = images.images as readonly [StoredImage];
-  fetching.begin(image.layers);
+  blobs = [...new Set(image.layers)].flatMap(({ asStored = [] }) => asStored);
   try {
     const hash = createHash("sha256");
-    const pieces = hashed(archive(image, finalReference, { ...options, signal }), hash);
+    const pieces = hashed(archive(image, finalReference, { progress, signal }), hash);
     const size = await writeArchive(output, pieces, { compression: "none", signal });
     const { os, architecture: arch, variant } = image.platform;
     return {
@@ -137,7 +139,7 @@ export async function pullTo(
 function archive(
   { configBytes: config, layers }: StoredImage,
   finalReference: string,
-  { signal, onProgress }: Pick<PullOptions, "signal" | "onProgress">,
+  { signal, progress }: Pick<PullOptions, "signal"> & { readonly progress: Progress },
 ): AsyncGenerator<Uint8Array> {
   const distinct = [...new Set(layers)];
   return writeImages([{ references: [finalReference], config, layers }], {
@@ -145,8 +147,7 @@ function archive(
     mtime: STORE_TIME,
     onLayer: (index, digest) => {
       distinct[index - 1]?.close(); // what was fetched of it takes room on the disk
-      const { kind, sources } = distinct[index] ?? { kind: "base", sources: [] };
-      onProgress?.({ type: "layer", index, count: distinct.length, kind, sources, ...digest });
+      progress.layer(distinct[index] ?? { kind: "base", sources: [] }, digest, index, distinct.length);
     },
   });
 }

@@ -6,10 +6,16 @@ import { constants } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { isAccessible } from "../files/mayBe.js";
+import { shellQuoted } from "../process/shellWords.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
-import { TAR_OPTIONS } from "./rootTar.js";
 import { BASH, runScript, type ScriptOptions } from "./scripts.js";
+
+/** Of the tar that a root on the disk is read from: names in order, owners by number, and attributes that mean the same elsewhere. */
+export const TAR_OPTIONS: readonly string[] = [
+  ...["--create", "--format=pax", "--sort=name", "--numeric-owner", "--hard-dereference"],
+  ...["--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability"],
+];
 
 export interface SessionOptions extends ScriptOptions {
   readonly storeDir: string;
@@ -32,8 +38,8 @@ export interface Session {
 /** Runs the script, then tar, in one session. Arguments: a file for the exit code, tar's, the root, the script. */
 const SESSION = [
   'ended=$1 tar=$2 root=$3 script=$4; shift 4; cd "$root"',
-  `bash -c ${quoted(BASH)} bash "$script" &&`,
-  `  tar ${TAR_OPTIONS.map(quoted).join(" ")} "$@" --file="$tar" --directory="$root" .`,
+  `bash -c ${shellQuoted(BASH)} bash "$script" &&`,
+  `  tar ${TAR_OPTIONS.map(shellQuoted).join(" ")} "$@" --file="$tar" --directory="$root" .`,
   'code=$?; echo $code > "$ended"; exit $code',
 ].join("\n");
 
@@ -105,9 +111,4 @@ function pathInside(root: FolderNode, storeDir: string): string {
 
 function isProgram(path: string): boolean {
   return isAccessible(path, constants.X_OK);
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -14,8 +14,9 @@ import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
 import { writeOciFolder } from "../../transports/ociLayout/writeFolder.js";
 import type { BuildOptions } from "../../planning/buildOptions.js";
 import { digestCacheOf } from "./layerTools.js";
-import type { ImageParts, PlannedLayer } from "../../planning/plan.js";
-import type { ResolvedSpec } from "../../spec/spec.js";
+import type { PlannedLayer } from "../../planning/plan.js";
+import type { Prepared } from "../../planning/prepare.js";
+import { Progress } from "../../progress.js";
 
 /** `docker load` takes the first; skopeo, podman and what else knows OCI layouts take the second. */
 export type ArchiveFormat = "docker-archive" | "oci-archive";
@@ -50,31 +51,27 @@ export class BuiltImage implements AsyncDisposable {
   /** How its layers are compressed in OCI layouts, as the spec says. */
   readonly layerCompression: Encoding;
   readonly #level: number | undefined;
-  readonly #mtime: number;
-  readonly #parts: ImageParts;
+  readonly #prepared: Prepared;
   readonly #options: BuildOptions;
 
   /** @internal */
   constructor(made: {
-    readonly spec: ResolvedSpec;
+    readonly prepared: Prepared;
     readonly image: Image;
     readonly imageTag: string;
-    /** Unix seconds. */
-    readonly mtime: number;
     readonly layers: readonly PlannedLayer[];
-    readonly parts: ImageParts;
     readonly options: BuildOptions;
   }) {
+    const { spec } = made.prepared;
     this.image = made.image;
-    this.imageName = made.spec.name.toLowerCase();
+    this.imageName = spec.name.toLowerCase();
     this.imageTag = made.imageTag;
     this.layers = made.layers;
-    this.passthru = made.spec.passthru;
-    this.compressor = made.spec.compressor;
-    this.layerCompression = made.spec.layerCompression;
-    this.#level = made.spec.layerCompressionLevel ?? undefined;
-    this.#mtime = made.mtime;
-    this.#parts = made.parts;
+    this.passthru = spec.passthru;
+    this.compressor = spec.compressor;
+    this.layerCompression = spec.layerCompression;
+    this.#level = spec.layerCompressionLevel ?? undefined;
+    this.#prepared = made.prepared;
     this.#options = made.options;
   }
 
@@ -93,7 +90,7 @@ export class BuiltImage implements AsyncDisposable {
     if (options.format === "oci-archive") {
       return writeOciArchive([carriedImage(this.image, [this.reference])], {
         ...this.#layoutOptions(options),
-        mtime: this.#mtime,
+        mtime: this.#prepared.mtime,
         onTargets: ([target]) => {
           if (target) options.onDigest?.(target.digest);
         },
@@ -103,7 +100,7 @@ export class BuiltImage implements AsyncDisposable {
     return writeDockerArchive(this.image, {
       signal,
       references: [this.reference],
-      mtime: this.#mtime,
+      mtime: this.#prepared.mtime,
       baseLayers: "normal",
       onLayer: (index, digest) => {
         this.#tell(options, this.image.layers[index], index, digest);
@@ -157,7 +154,7 @@ export class BuiltImage implements AsyncDisposable {
    * @internal
    */
   async check(signal: AbortSignal | undefined = this.#options.signal): Promise<void> {
-    for (const roots of this.#parts.roots) await roots.check({ signal });
+    await this.#prepared.check(signal);
   }
 
   #layoutOptions(options: ReadOptions): LayoutWriteOptions {
@@ -172,15 +169,14 @@ export class BuiltImage implements AsyncDisposable {
   }
 
   #tell(options: ReadOptions, layer: Layer | undefined, index: number, digest: LayerDigest): void {
-    const { onProgress = this.#options.onProgress } = options;
-    const { kind, sources } = layer ?? { kind: "base", sources: [] };
-    onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
+    const { onProgress } = options;
+    const progress = onProgress ? new Progress(onProgress) : this.#prepared.progress;
+    progress.layer(layer ?? { kind: "base", sources: [] }, digest, index, this.image.layers.length);
   }
 
   /** Lets the garbage collector have the store paths. May be called again. */
   async close(): Promise<void> {
-    this.#parts.base?.[Symbol.dispose]();
-    await this.#parts[Symbol.asyncDispose]();
+    await this.#prepared[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

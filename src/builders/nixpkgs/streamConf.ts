@@ -22,7 +22,7 @@ import type { DockerArchive } from "../../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
 import { StoredFile, wholeOf } from "../../files/storedFile.js";
 import { StoredLayer } from "../../transports/storedLayer.js";
-import { accountName } from "../../spec/accountName.js";
+import { accountName } from "./accountName.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
