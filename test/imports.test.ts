@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { node24Path } from "./support/node24.js";
 import { testWith } from "./support/requirements.js";
-import { mustRun } from "./support/run.js";
-import { moduleUrl } from "./support/script.js";
+import { mustRun, projectRoot } from "./support/run.js";
 import { temporaryFolder } from "./support/temporary.js";
 
 /** Writes down the URL of each module, from the thread that finds them. */
@@ -14,41 +13,110 @@ const hook = `
     appendFileSync(process.env.LOADED, found.url + "\\n");
     return found;
   }`;
-
-const script = `
+const registration = `
   import { register } from "node:module";
-  register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)});
-  await import(${JSON.stringify(moduleUrl("index.js"))});`;
+  register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)});`;
 
-/** What `import "laminix"` loads, in a Node of its own: other packages by name, and parts of Node. */
-async function loadedBy(node: string): Promise<{ packages: string[]; builtins: string[] }> {
+interface Loaded {
+  /** Other packages. */
+  readonly packages: readonly string[];
+  /** Parts of Node. */
+  readonly builtins: readonly string[];
+  /** Files of `dist/`. */
+  readonly files: readonly string[];
+  /** Their folders there, or their own names. */
+  readonly rooms: readonly string[];
+}
+
+/** What a run of Node loads. */
+async function loadedBy(args: readonly string[], node = process.execPath): Promise<Loaded> {
   await using folder = await temporaryFolder("imports");
   const file = folder.join("loaded");
-  const env = { ...process.env, LOADED: file };
-  await mustRun(node, ["--input-type=module", "--eval", script], { env });
+  const hooked = ["--import", `data:text/javascript,${encodeURIComponent(registration)}`, ...args];
+  await mustRun(node, hooked, { cwd: projectRoot, env: { ...process.env, LOADED: file } });
   const urls = readFileSync(file, "utf8").trim().split("\n");
   const all = (pattern: RegExp): string[] => [
     ...new Set(urls.flatMap((url) => pattern.exec(url)?.[1] ?? [])),
   ];
-  expect(all(/\/(dist\/index\.js)$/)).toEqual(["dist/index.js"]);
   return {
     packages: all(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/),
     builtins: all(/^node:(.*)/),
+    files: all(/\/dist\/([^/]+(?:\/[^/]+)*)$/),
+    rooms: all(/\/dist\/([^/.]+)/),
   };
 }
 
+const importing = (name: string): string[] => [
+  "--input-type=module",
+  "--eval",
+  `await import(${JSON.stringify(name)});`,
+];
+
 /** What talks to registries, engines and caches is loaded by those who do so; and the command line by itself alone. */
-async function expectLittle(node: string): Promise<void> {
-  const { packages, builtins } = await loadedBy(node);
-  expect(packages).toEqual(["zod"]);
+function expectNoNetwork({ builtins }: Loaded): void {
   for (const name of ["http", "https", "http2", "net", "tls", "readline"])
     expect(builtins).not.toContain(name);
 }
 
-test("the library loads no more of other packages than checks what it is given", async () => {
-  await expectLittle(process.execPath);
+describe("what an entry point loads", () => {
+  test("laminix: of other packages no more than checks what it is given", async () => {
+    const loaded = await loadedBy(importing("laminix"));
+    expect(loaded.packages).toEqual(["zod"]);
+    expectNoNetwork(loaded);
+  });
+
+  testWith(["node24"], "laminix: nor more on another version of Node", async () => {
+    const loaded = await loadedBy(importing("laminix"), node24Path());
+    expect(loaded.packages).toEqual(["zod"]);
+    expectNoNetwork(loaded);
+  });
+
+  test.each(["store", "evaluator"])("laminix/%s: no other package, and nothing of images", async (name) => {
+    const loaded = await loadedBy(importing(`laminix/${name}`));
+    expect(loaded.packages).toEqual([]);
+    expectNoNetwork(loaded);
+    const below = [
+      "exports",
+      "redact",
+      "errors",
+      "abort",
+      "arguments",
+      "bytes",
+      "threads",
+      "process",
+      "files",
+    ];
+    for (const room of loaded.rooms)
+      expect([...below, "http", "nar", "compress", "store", "evaluator"]).toContain(room);
+  });
+
+  test("laminix has what laminix/store, laminix/evaluator and laminix/image have, and nothing else", async () => {
+    const script = `
+      const names = async (...modules) =>
+        [...new Set((await Promise.all(modules.map((name) => import(name)))).flatMap(Object.keys))].sort();
+      const parts = await names("laminix/store", "laminix/evaluator", "laminix/image");
+      console.log(JSON.stringify([await names("laminix"), parts]));`;
+    const { stdout } = await mustRun(process.execPath, ["--input-type=module", "--eval", script], {
+      cwd: projectRoot,
+    });
+    const [all, parts] = JSON.parse(stdout.toString()) as [string[], string[]];
+    expect(all).toEqual(parts);
+  });
 });
 
-testWith(["node24"], "nor does it on another version of Node", async () => {
-  await expectLittle(node24Path());
+describe("what the command line loads", () => {
+  const command = (...args: string[]): Promise<Loaded> => loadedBy(["dist/cli/bin.js", ...args]);
+
+  test("for its version: no command, and no other package", async () => {
+    const { packages, files } = await command("--version");
+    expect(packages).toEqual([]);
+    expect(files.filter((file) => file.startsWith("cli/commands/"))).toEqual([]);
+  });
+
+  test("for the help of a command: that one, and nothing that would do what it does", async () => {
+    const { packages, files } = await command("push", "--help");
+    expect(packages).toEqual(["commander"]);
+    expect(files.filter((file) => file.startsWith("cli/commands/"))).toEqual(["cli/commands/push.js"]);
+    expect(files).not.toContain("builders/push/pushImage.js");
+  });
 });

@@ -1,10 +1,7 @@
-/** The command line: what it understands, and what its errors look like. */
-import { Command, CommanderError } from "commander";
+/** One run of the command line: its exit code, and what its errors look like. */
 import { LaminixError } from "../errors.js";
-import { removeLeftBehind } from "../files/temporary.js";
-import { redactUrl, redactValue } from "../redact.js";
+import { redactValue } from "../redact.js";
 import { filtered, type Io, OutputClosed, type Streams } from "./io.js";
-import { withCommonOptions } from "./options.js";
 import { version } from "./version.js";
 
 /** Exit codes. */
@@ -14,64 +11,6 @@ const USAGE = 2;
 const INTERRUPTED = 130;
 const CLOSED = 141;
 
-type MakeCommand = (io: Io) => Command;
-
-const STORE = "The Nix store:";
-
-type LoadCommand = () => Promise<MakeCommand>;
-
-/** By the headings under which help lists them, and in its order. */
-const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = {
-  "Images:": {
-    stream: async () => (await import("./commands/image.js")).stream,
-    build: async () => (await import("./commands/image.js")).build,
-    load: async () => (await import("./commands/load.js")).load,
-    "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
-    "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
-    layers: async () => (await import("./commands/layers.js")).layers,
-    inspect: async () => (await import("./commands/inspect.js")).inspect,
-    export: async () => (await import("./commands/export.js")).exportCommand,
-    merge: async () => (await import("./commands/merge.js")).merge,
-    index: async () => (await import("./commands/index.js")).index,
-    push: async () => (await import("./commands/push.js")).push,
-    pull: async () => (await import("./commands/pull.js")).pull,
-  },
-  [STORE]: {
-    closure: async () => (await import("./commands/closure.js")).closure,
-    referrers: async () => (await import("./commands/referrers.js")).referrers,
-    tree: async () => (await import("./commands/tree.js")).tree,
-    "why-depends": async () => (await import("./commands/whyDepends.js")).whyDepends,
-    diff: async () => (await import("./commands/diff.js")).diff,
-    duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
-    store: async () => (await import("./commands/store.js")).store,
-    eval: async () => (await import("./commands/eval.js")).evaluation,
-    realise: async () => (await import("./commands/realise.js")).realisation,
-    cache: async () => (await import("./commands/cache.js")).cache,
-  },
-  "Steps of the builds in nix/:": {
-    "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
-    conf: async () => (await import("./commands/conf.js")).conf,
-    customise: async () => (await import("./commands/customise.js")).customise,
-  },
-};
-
-/** The one that is meant, if it is clear which; loading them all takes as long as a short command. */
-async function commandsFor([first = ""]: readonly string[], io: Io): Promise<Command[]> {
-  const all = Object.entries(groups).flatMap(([heading, commands]) =>
-    Object.entries(commands).map(([name, load]) => ({ heading, name, load })),
-  );
-  const meant = all.filter(({ name }) => name === first);
-  return Promise.all(
-    (meant.length > 0 ? meant : all).map(async ({ heading, load }) => (await load())(io).helpGroup(heading)),
-  );
-}
-
-/** Removes temporary files of runs that were killed. */
-async function cleanUp(io: Io): Promise<void> {
-  const rest = removeLeftBehind();
-  if (rest.length > 0) await (await import("../vm/leftBehind.js")).removeMapped(rest, io.signal);
-}
-
 /**
  * Runs one command line.
  * @param argv the arguments, without the program
@@ -79,36 +18,11 @@ async function cleanUp(io: Io): Promise<void> {
  */
 export async function main(argv: readonly string[], streams: Streams): Promise<number> {
   const io = filtered(streams);
-  let help = "";
-  const program = new Command("laminix")
-    .description("Container images from Nix store paths, and questions to the Nix store.")
-    .version(version, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print this help")
-    .helpCommand(false)
-    .showSuggestionAfterError(true)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => (help += text),
-      writeErr: () => undefined,
-    });
-  program.addHelpText("after", examples);
-  // What images are made with may be large; a question to the store has no time for what others left.
-  program.hook("preAction", async (_, command) => {
-    if (command.helpGroup() !== STORE) await cleanUp(io);
-  });
-  for (const command of await commandsFor(argv, io)) {
-    program.addCommand(withCommonOptions(command.copyInheritedSettings(program)));
-  }
-
   try {
-    try {
-      if (argv.length === 0) program.help();
-      await program.parseAsync(argv, { from: "user" });
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error;
-      if (error.exitCode !== 0 && help === "") throw usageError(error, argv);
-      await io.stdout.write(help);
-    }
+    const [first = "", ...others] = argv;
+    // Loading the commands takes longer than Node's own start.
+    if (others.length === 0 && ["--version", "-V"].includes(first)) await io.stdout.write(`${version}\n`);
+    else await (await import("./program.js")).runProgram(argv, io);
     return DONE;
   } catch (error) {
     io.stderr.erase();
@@ -117,30 +31,6 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
     report(error, io, argv);
     return error instanceof LaminixError && error.code === "ERR_USAGE" ? USAGE : FAILED;
   }
-}
-
-const examples = `
-Examples:
-  laminix stream ./result --cmd /bin/hello | docker load
-  laminix build spec.json -o image.tar.gz
-  laminix export image.tar.gz | tar -tv
-  laminix closure ./result --sizes
-  laminix why-depends ./result /nix/store/…-openssl-3.0.14
-  laminix layers ./result --max-layers 20
-
-A PATH is a store path, something in one, or a link to one such as ./result; for an image it can be any folder.
-A SPEC is a JSON file, such as
-  {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
-docs/image-spec.md tells all that it may have.`;
-
-function usageError(error: CommanderError, argv: readonly string[]): LaminixError {
-  // As a whole, since a password may have white space in it.
-  const text = argv.reduce((before, arg) => before.replaceAll(arg, () => redactUrl(arg)), error.message);
-  const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
-  const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
-  return new LaminixError("ERR_USAGE", message, {
-    hint: suggestion === "" ? "`laminix --help` and `laminix COMMAND --help` tell what there is" : suggestion,
-  });
 }
 
 function report(error: unknown, io: Io, argv: readonly string[]): void {

@@ -1,9 +1,8 @@
 /** Where commands write: files, or standard output. */
-import type { ImageOutput } from "../builders/build/imageFile.js";
+import type { ImageFormat, ImageOutput } from "../builders/build/imageFile.js";
 import { LaminixError } from "../errors.js";
 import type { Output } from "../files/output.js";
 import { printArchive } from "./archiveOutput.js";
-import type { FormatFlags } from "./formatFlags.js";
 import { type Io, OutputClosed } from "./io.js";
 import { refuseTerminal } from "./terminal.js";
 
@@ -54,7 +53,7 @@ export async function outputAt(place: string, io: Io, what: OutputContent): Prom
 
 /** The same for an image in any format. */
 export async function imageOutputAt(
-  { output, format }: Pick<FormatFlags, "output" | "format">,
+  { output, format }: { readonly output: string; readonly format?: ImageFormat },
   io: Io,
 ): Promise<ImageOutput> {
   if (format !== "oci-dir") return outputAt(output, io, { content: "archive", reader: "docker load" });

@@ -2,7 +2,7 @@
  * The strategy that nixpkgs' dockerTools has today (`auto-layer.py`). Paths are taken from the largest down: each gets
  * a layer, and what only it needs goes with it. In the end a layer is a set of paths that the same large paths own.
  */
-import { byName, type Graph, type LayerPlan, reachable, toPlan } from "./graph.js";
+import { byNameInNixpkgs, type Graph, type LayerPlan, reachable, toPlan } from "./graph.js";
 
 /** @param limit how many layers at the most, those of virtual nodes included; at least 1 */
 export function auto(graph: Graph, limit: number): LayerPlan {
@@ -93,7 +93,7 @@ class Owners {
 
 /** Within a layer by name, then hash; layers by the size of their closure, the smallest at the bottom. */
 function inOrder(groups: readonly number[][], graph: Graph): number[][] {
-  const compareNames = byName(graph);
+  const compareNames = byNameInNixpkgs(graph);
   return groups
     .map((group) => {
       const layer = group.toSorted(compareNames);

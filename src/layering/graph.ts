@@ -104,12 +104,24 @@ export function referrersFirst(graph: Graph): number[] {
   throw new LaminixError("ERR_GRAPH", "the reference graph has a circle");
 }
 
-/** Compares nodes by name, then hash: what stands after and before the first dash of the whole path, wherever the store is. */
+/** Compares nodes by the name of their store path, then by its hash. */
 export function byName({ names }: Graph): (one: number, other: number) => number {
-  const keys = names.map((path): readonly [string, string] => {
-    const dash = path.indexOf("-");
-    return dash < 0 ? [path, ""] : [path.slice(dash + 1), path.slice(0, dash)];
-  });
+  return byKeys(names.map((path) => atDash(path.slice(path.lastIndexOf("/") + 1))));
+}
+
+/** The same as nixpkgs' `auto` does: at the first dash of the whole path, so that one in the store's directory counts. */
+export function byNameInNixpkgs({ names }: Graph): (one: number, other: number) => number {
+  return byKeys(names.map(atDash));
+}
+
+type Key = readonly [name: string, hash: string];
+
+function atDash(text: string): Key {
+  const dash = text.indexOf("-");
+  return dash < 0 ? [text, ""] : [text.slice(dash + 1), text.slice(0, dash)];
+}
+
+function byKeys(keys: readonly Key[]): (one: number, other: number) => number {
   return (one, other) => {
     const [a, b] = [keys[one] ?? ["", ""], keys[other] ?? ["", ""]];
     return compare(a[0], b[0]) || compare(a[1], b[1]);

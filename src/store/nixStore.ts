@@ -1,5 +1,4 @@
 /** A Nix store behind a daemon. What only some programs do is loaded when it is first done. */
-import { lstatSync } from "node:fs";
 import { basename } from "node:path";
 import {
   requireBoolean,
@@ -22,14 +21,9 @@ import { parseStoreUrl, type StoreLocation } from "./location.js";
 import type { PathFiles } from "../nar/source.js";
 import { notValid, toPathInfo } from "./pathInfo.js";
 import { StoreDirectory } from "./storeDirectory.js";
-import {
-  baseName,
-  checkName,
-  hashPart,
-  requireStoreDirOf,
-  type StorePath,
-  toStorePath,
-} from "./storePath.js";
+import { realPath } from "./realPath.js";
+import { checkName, hashPart, type StorePath, toStorePath } from "./storePath.js";
+import type { Missing, Substitutable } from "./substitution.js";
 import { TempRoots } from "./tempRoots.js";
 import { checkBuildSettings, checkWorkOptions, work, type WorkOptions } from "./work.js";
 
@@ -44,27 +38,6 @@ export interface StoreInfo {
   /** Whether the daemon trusts this user, from Nix 2.15 on. */
   readonly trusted: boolean | null;
   readonly features: readonly string[];
-}
-
-/** What would have to be done for some paths to be valid. */
-export interface Missing {
-  /** Derivations. */
-  readonly willBuild: readonly StorePath[];
-  readonly willSubstitute: readonly StorePath[];
-  /** Neither valid, nor to be built, nor to be had from a substituter. */
-  readonly unknown: readonly StorePath[];
-  /** Bytes. */
-  readonly downloadSize: number;
-  readonly narSize: number;
-}
-
-/** What a substituter has of a path. */
-export interface Substitutable {
-  readonly deriver?: StorePath;
-  readonly references: readonly StorePath[];
-  /** Bytes; 0 where the substituter does not tell. */
-  readonly downloadSize: number;
-  readonly narSize: number;
 }
 
 /**
@@ -233,18 +206,8 @@ export class NixStore implements AsyncDisposable {
   ): Promise<Map<StorePath, Substitutable>> {
     const wanted = await this.#paths(paths, options);
     const request = { paths: wanted.map((path) => ({ path, ca: "" })) };
-    const infos = await this.#connections.ask("substitutablePathInfos", request, options);
-    return new Map(
-      infos.map(({ path, deriver, references, downloadSize, narSize }) => [
-        path,
-        {
-          references: references,
-          downloadSize,
-          narSize,
-          ...(deriver !== null && { deriver }),
-        },
-      ]),
-    );
+    const { toSubstitutables } = await import("./substitution.js");
+    return toSubstitutables(await this.#connections.ask("substitutablePathInfos", request, options));
   }
 
   // --- Contents ---
@@ -264,19 +227,7 @@ export class NixStore implements AsyncDisposable {
    * @throws {LaminixError} ERR_PATH_NOT_ON_DISK
    */
   realPath(path: string): string {
-    const dir = requireStoreDirOf(path);
-    const storePath = toStorePath(path, dir);
-    const disk = this.#location.physicalDir(dir);
-    const place = disk === undefined ? undefined : `${disk}/${baseName(storePath)}`;
-    if (place !== undefined && lstatSync(place, { throwIfNoEntry: false })) return place;
-    throw new LaminixError(
-      "ERR_PATH_NOT_ON_DISK",
-      `the files of ${storePath} are not ${place === undefined ? "on this disk" : `at ${place}`}`,
-      {
-        details: { path: storePath, disk: place },
-        hint: "where the store's files are elsewhere, say so with ?root= or ?real= in the store's URL",
-      },
-    );
+    return realPath(path, this.#location);
   }
 
   /**
@@ -379,9 +330,9 @@ export class NixStore implements AsyncDisposable {
         options.onProgress?.(event);
         onEvent(event);
       };
-      const told = { ...options, onProgress };
+      const withProgress = { ...options, onProgress };
       const { build } = await import("./builds.js");
-      return this.#connections.exclusive((connection) => build(connection, parsed, told), options);
+      return this.#connections.exclusive((connection) => build(connection, parsed, withProgress), options);
     });
   }
 
@@ -488,21 +439,5 @@ export class NixStore implements AsyncDisposable {
 
   async #learnStoreDir(path: string | undefined, options: CallOptions): Promise<string> {
     return this.#directory.learn(this.#connections, this.#location, path, options);
-  }
-}
-
-/**
- * Opens a store and connects to it.
- * @param url `auto`, `daemon`, `unix:///path/to/socket` or `ssh-ng://host`, with Nix's parameters
- * @throws {LaminixError} ERR_STORE_URL, ERR_ADDON_MISSING, ERR_NO_DAEMON, ERR_DAEMON_TIMEOUT, ERR_DAEMON_PROTOCOL
- */
-export async function openStore(url = "auto", options: CallOptions = {}): Promise<NixStore> {
-  const store = new NixStore(url);
-  try {
-    await store.storeDir(options);
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
   }
 }

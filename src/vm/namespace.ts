@@ -11,7 +11,7 @@ import type { FolderNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
 import { COMMAND_FAILED, encodeDescription, enterProgram } from "./enter.js";
 import { mappingOf, requireMapped } from "./mapping.js";
-import { failureOf, toldIn } from "./outcome.js";
+import { failureOf, parseReport } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
 import { SCRIPT_PATH, shellFor } from "./shell.js";
@@ -51,7 +51,7 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
   }
   const { memory, diskSize } = script;
   const failure = failureOf({
-    told: toldIn(textIfThere(place("status"))),
+    report: parseReport(textIfThere(place("status"))),
     output: log.last,
     memory,
     diskSize,
@@ -145,8 +145,8 @@ function refused(error: unknown): unknown {
   )
     return error;
   const stderr = String(error.details.stderr).trimEnd();
-  const said = stderr.split("\n").at(-1) ?? "";
-  return new LaminixError("ERR_NAMESPACE", `no namespaces can be had for runAsRoot here: ${said}`, {
+  const lastLine = stderr.split("\n").at(-1) ?? "";
+  return new LaminixError("ERR_NAMESPACE", `no namespaces can be had for runAsRoot here: ${lastLine}`, {
     cause: error,
     details: { stderr },
     hint: 'isolation "machine" needs no privilege',

@@ -8,8 +8,8 @@ import { uniformWeights, type Weights } from "../measure.js";
 import type { Group } from "./group.js";
 import { merged } from "./merge.js";
 import { kept, type PreviousLayer } from "./previous.js";
-import { problemOf } from "./problem.js";
-import { improved, isSmall } from "./search.js";
+import { isSmall, problemOf } from "./problem.js";
+import { improved } from "./search.js";
 
 export interface BalancedOptions {
   /** All are as likely unless given. */

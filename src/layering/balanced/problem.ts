@@ -4,7 +4,6 @@ import type { Weights } from "../measure.js";
 import { closuresOf, closureWeights } from "./closures.js";
 import { coarseGroups } from "./coarse.js";
 import { type Costs, type Group, groupOf } from "./group.js";
-import { isSmall } from "./search.js";
 import { WeightedSets } from "./sets.js";
 
 /**
@@ -18,6 +17,13 @@ const MOST_WORK = 6e8;
 const MOST_WEIGHTS = 64;
 /** How likely a path goes elsewhere by itself, of how likely it is to change. Chosen with `bench/layers`. */
 const UNREST = 0.02;
+
+/** So many paths are searched for a better plan, with their sizes as they are. */
+const FEW = 16;
+
+export function isSmall(paths: number): boolean {
+  return paths <= FEW;
+}
 
 export interface Problem {
   readonly costs: Costs;

@@ -6,16 +6,10 @@
 import { costOf, type Group, union } from "./group.js";
 import type { Problem } from "./problem.js";
 
-/** Paths of a plan that is searched. */
-const FEW = 16;
 /** How many times the search begins anew, from layers made by chance. */
 const STARTS = 30;
 /** Part of the cost that a step has to save: less is an error of rounding. */
 const LEAST = 1e-9;
-
-export function isSmall(paths: number): boolean {
-  return paths <= FEW;
-}
 
 /** @returns the cheapest plan found, of no more layers than any of `starts` has; the same each time */
 export function improved(starts: readonly (readonly Group[])[], problem: Problem): Group[] {

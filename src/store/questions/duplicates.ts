@@ -1,5 +1,4 @@
 /** Which packages are in a closure more than once? */
-import type { Closure } from "../closure.js";
 import { packageName, type PackageName } from "../packageName.js";
 import type { StorePath } from "../storePath.js";
 
@@ -26,8 +25,17 @@ export interface Copy {
   readonly referrers: readonly StorePath[];
 }
 
+/** What is asked of a closure. */
+interface SizedPaths {
+  readonly paths: readonly StorePath[];
+  /** Bytes, in the order of `paths`. */
+  readonly narSizes: readonly number[];
+  readonly addedSizes: readonly number[];
+  referrers(path: StorePath): readonly StorePath[];
+}
+
 /** The largest first. O(paths + references · log n). */
-export function duplicatesOf(closure: Closure): Duplicate[] {
+export function duplicatesOf(closure: SizedPaths): Duplicate[] {
   const { narSizes, addedSizes } = closure;
   const groups = new Map<string, { row: number; path: StorePath; of: PackageName }[]>();
   for (const [row, path] of closure.paths.entries()) {

@@ -1,0 +1,14 @@
+/** `laminix/evaluator`: Nix expressions, evaluated and built. */
+export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
+export { evaluate, type EvaluateOptions } from "../evaluator/evaluate.js";
+export { NixExpression } from "../evaluator/expression.js";
+export type { BuildDetails, EvaluationDetails } from "../evaluator/failure.js";
+export type { NixValue } from "../evaluator/json.js";
+export type { LogEvent, LogLevel, NixError, Position, TraceItem } from "../evaluator/log.js";
+export type { NixProgramOptions } from "../evaluator/program.js";
+export { type Installable, realise } from "../evaluator/realise.js";
+export type { FlakeOutput, NixFile, Subject, SubjectOptions } from "../evaluator/subject.js";
+export { nix } from "../evaluator/template.js";
+export type { FailedBuild } from "../evaluator/transcript.js";
+export { type NixInput, nixPath, toNix } from "../evaluator/value.js";
+export type { StorePath } from "../store/storePath.js";
