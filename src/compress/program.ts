@@ -1,6 +1,7 @@
 /** A program as a filter: standard input in, standard output out. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { onAbort } from "../abort.js";
+import type { OwnedBytes } from "../bytes/bytes.js";
 import { type ErrorCode, LaminixError } from "../errors.js";
 import { endGroup, startGroup } from "../process/group.js";
 import { through } from "./through.js";
@@ -37,10 +38,10 @@ const KEPT = 2000;
  *   anything (bzip2 ends with 0 when it leaves out the end of its input, and says so), or does not read all
  */
 export async function* filter(
-  input: AsyncIterable<Uint8Array>,
+  input: OwnedBytes,
   filterProgram: FilterProgram,
   signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): OwnedBytes {
   signal?.throwIfAborted();
   const { program, args } = filterProgram;
   const child = startGroup(() => spawn(program, args, { detached: true, stdio: "pipe", env: environment() }));

@@ -1,7 +1,7 @@
 /** Images that were there before, as plans of layers: as `laminix layers --json` prints them, or as an image's history tells. */
 import { statSync } from "node:fs";
 import { LaminixError, named } from "../errors.js";
-import { firstBytes } from "../files/mayBe.js";
+import { firstBytes } from "../files/optionalFile.js";
 import { storeLayersInHistory } from "../image/history.js";
 import type { StoredImage } from "../image/storedImage.js";
 import { DOCKER, familiarReference } from "../manifests/reference.js";

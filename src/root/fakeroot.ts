@@ -5,8 +5,8 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
-import { isAccessible } from "../files/mayBe.js";
-import { shellQuoted } from "../process/shellWords.js";
+import { isAccessible } from "../files/optionalFile.js";
+import { shellQuoted } from "../process/shell.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
 import { BASH, runScript, type ScriptOptions } from "./scripts.js";

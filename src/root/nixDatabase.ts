@@ -7,7 +7,7 @@ import { chmod, copyFile, lstat, mkdir, realpath, rm, symlink, writeFile } from 
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { cannotWrite } from "../files/cannotWrite.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import { derivationBytes } from "../store/readDerivation.js";

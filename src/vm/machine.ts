@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { OpenArchive } from "../files/openArchive.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import { FOLDER, type FolderNode, folderNode, rootOwned, type TreeNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";

@@ -2,9 +2,9 @@
 import { copyFileSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
-import { textIfThere } from "../files/mayBe.js";
+import { textIfThere } from "../files/optionalFile.js";
 import { OpenArchive } from "../files/openArchive.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";

@@ -24,8 +24,8 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
 }
 
 /**
- * The archive in pieces; each is good until the next one is asked for. A member's size comes before its bytes, so that
- * compressed layers wait in temporary files, unless their sizes are known.
+ * The archive. A member's size comes before its bytes, so that compressed layers wait in temporary files, unless their
+ * sizes are known.
  * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
  *   reading the layers throws
  */
