@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { abortable, onAbort } from "../abort.js";
 import { type Thread, Threads } from "../threads/threads.js";
 import { Turns } from "../threads/turns.js";
-import { type DiskLayerTar, isOnDisk, type LayerTar } from "./layerTar.js";
+import { isOnDisk, type LayerTar } from "./layerTar.js";
 import type { TarNotice, TarResult, TarSummary, TarTask, WorkerData } from "./messages.js";
 import { hashLayerTar } from "./read.js";
 
@@ -96,13 +96,14 @@ export class TarPool {
     }
   }
 
-  async #give({ id, layer, keep, resolve, reject }: Job, thread: TarThread): Promise<void> {
+  async #give(job: Job, thread: TarThread): Promise<void> {
+    const { id, layer, keep } = job;
     this.#working.set(id, thread);
     try {
       const made = await thread.do(id, { layer, keep });
-      if (made) resolve({ ...made.summary, ...(made.kept && { kept: keptBy(thread, id, made.kept) }) });
+      if (made) job.resolve({ ...made.summary, ...(made.kept && { kept: keptBy(thread, id, made.kept) }) });
     } catch (error) {
-      reject(error);
+      job.reject(error);
     }
     this.#working.delete(id);
     this.#share();

@@ -3,14 +3,11 @@ import { parentPort } from "node:worker_threads";
 import { type Message, type Reply, sent } from "./messages.js";
 
 /** Does tasks one after another, in the order in which they come. Notices are heard at once. */
-export function serve<Task, Notice = never>(
-  work: (task: Task, id: number) => unknown,
-  onNotice?: (notice: Notice) => void,
-): void {
+export function serve(work: (task: never, id: number) => unknown, onNotice?: (notice: never) => void): void {
   const port = parentPort;
   if (!port) throw new Error("this file runs in a worker thread only");
   let last = Promise.resolve();
-  port.on("message", (message: Message<Task, Notice>) => {
+  port.on("message", (message: Message<never, never>) => {
     if ("notice" in message) onNotice?.(message.notice);
     else
       last = last
@@ -20,7 +17,7 @@ export function serve<Task, Notice = never>(
         });
   });
 
-  async function answer(id: number, task: Task): Promise<Reply> {
+  async function answer(id: number, task: never): Promise<Reply> {
     try {
       return { id, result: await work(task, id) };
     } catch (error) {

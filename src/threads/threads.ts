@@ -60,7 +60,7 @@ export class Thread<Task, Result, Notice = never, Data = undefined> {
     clearTimeout(this.#idle);
     this.#worker.ref();
     return new Promise<Result>((resolve, reject) => {
-      this.#jobs.set(id, { resolve: resolve as Job["resolve"], reject });
+      this.#jobs.set(id, { resolve, reject });
       this.#send({ id, task });
     });
   }
