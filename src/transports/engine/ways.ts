@@ -59,7 +59,7 @@ export async function engineWay(
   { signal }: { readonly signal?: AbortSignal | undefined },
 ): Promise<EngineWay> {
   const answer = await client.request({ method: "GET", path: "info", expect: [200], signal });
-  const info = await client.json(answer, signal);
+  const info = await client.json(answer);
   if (answer.headers["libpod-api-version"] !== undefined) return ways.podman;
   const isContainerd = listIn(info, "DriverStatus").some(
     (pair) => isArray(pair) && pair[0] === "driver-type" && pair[1] === SNAPSHOTTER,

@@ -16,7 +16,7 @@ import { formatReference, type ImageReference } from "../../manifests/reference.
 import type { ReadyLayer, StoredImage } from "../../image/storedImage.js";
 import type { RegistryClient } from "./client.js";
 import { openRemoteImages, type RemoteImages } from "./image.js";
-import { passes } from "./retry.js";
+import { isPassingStatus } from "../../http/retry.js";
 
 export interface PreviousImage {
   readonly client: RegistryClient;
@@ -131,5 +131,8 @@ async function openedIfUseful(
 function isUseless({ code, details }: LaminixError): boolean {
   const codes = ["ERR_ARCHIVE", "ERR_DIGEST", "ERR_JSON", "ERR_UNSUPPORTED", "ERR_REGISTRY_AUTH"];
   const { status } = details;
-  return codes.includes(code) || (code === "ERR_REGISTRY" && !(typeof status === "number" && passes(status)));
+  return (
+    codes.includes(code) ||
+    (code === "ERR_REGISTRY" && !(typeof status === "number" && isPassingStatus(status)))
+  );
 }
