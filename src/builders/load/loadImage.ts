@@ -52,7 +52,7 @@ export async function loadImage(
   const { signal, engine, host, environment = process.env, onProgress, maxUnpacked } = options;
   // Loaded for those who need it: most of a short program's time is loading.
   const { EngineClient } = await import("../../transports/engine/client.js");
-  await using client = new EngineClient(engineHost({ engine, host, environment }));
+  await using client = new EngineClient(engineHost({ engine, host, environment }), { environment });
   const { Registries } = await import("../../transports/registry/registries.js");
   await using registries = new Registries({ environment });
   // Layers go into an engine plain, so that no manifest can be kept.
