@@ -22,10 +22,11 @@ import type { DockerArchive } from "../../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
 import { StoredFile, wholeOf } from "../../files/storedFile.js";
 import { StoredLayer } from "../../transports/storedLayer.js";
-import { accountName } from "./accountName.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { Progress } from "../../progress.js";
+import { accountName } from "./accountName.js";
 
 export interface StreamConfOptions extends BuildOptions {
   /** `name:tag`, in place of the one in the file. */
@@ -44,7 +45,8 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
   requireString(file, "file");
   checkBuildOptions(options);
   if (options.repoTag !== undefined) requireString(options.repoTag, "options.repoTag");
-  const { signal, onProgress, maxUnpacked } = options;
+  const { signal, maxUnpacked } = options;
+  const progress = new Progress(options.onProgress);
   const conf = readConf(file);
   const base =
     conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, { signal, maxUnpacked });
@@ -72,8 +74,7 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
       mtime: conf.mtime,
       baseLayers: "verbatim",
       onLayer: (index, digest) => {
-        const { kind, sources } = layers[index] as Layer;
-        onProgress?.({ type: "layer", index, count: layers.length, kind, sources, ...digest });
+        progress.layer(layers[index] as Layer, digest, index, layers.length);
       },
       beforeManifest: async () => known?.roots.check({ signal }),
     });
