@@ -7,11 +7,12 @@ import { openOutput } from "../files/output.js";
 import type { Output } from "../files/outputTarget.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeImages } from "../transports/dockerArchive/write.js";
+import { writeDockerArchives } from "../transports/dockerArchive/write.js";
 import { writeArchive } from "../transports/file.js";
 import { platformAsked } from "../manifests/platform.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
-import type { StoredImage } from "../image/storedImage.js";
+import type { NamedImage } from "../image/image.js";
+import { packedLayer } from "../image/layer.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { type OnProgress, Progress } from "../progress.js";
 
@@ -97,7 +98,7 @@ export async function pullTo(
   }
   // Loaded for those who need them: most of a short program's time is loading.
   const { RegistryClient } = await import("../transports/registry/client.js");
-  const { openRemoteImages } = await import("../transports/registry/image.js");
+  const { readRemoteImages } = await import("../transports/registry/image.js");
   await using client = new RegistryClient(wanted.registry, { tlsVerify, plainHttp, environment });
   // Layers that are still being fetched when something fails are to stop.
   using scope = abortScope(options.signal);
@@ -105,18 +106,24 @@ export async function pullTo(
   let blobs: Parameters<typeof progress.fetch>[1] = [];
   // Without it an image for one platform is taken whatever that is.
   const platform = platformAsked(options);
-  using images = await openRemoteImages(client, wanted, {
+  const images = await readRemoteImages(client, wanted, {
     ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
     onFetch: (event) => {
       progress.fetch(event, blobs);
     },
   });
   const { digest, isIndex } = images;
-  const [image] = images.images as readonly [StoredImage];
-  blobs = [...new Set(image.layers)].flatMap(({ asStored = [] }) => asStored);
+  using _ = images.unpacking;
+  const [{ image }] = images.images as readonly [NamedImage];
+  blobs = [...new Set(image.layers)].flatMap((layer) => packedLayer(layer) ?? []);
   try {
     const hash = createHash("sha256");
-    const pieces = hashed(archive(image, finalReference, { progress, signal }), hash);
+    const archive = writeDockerArchives([{ image, references: [finalReference] }], {
+      signal,
+      mtime: STORE_TIME,
+      onLayer: progress.layer,
+    });
+    const pieces = hashed(archive, hash);
     const size = await writeArchive(output, pieces, { compression: "none", signal });
     const { os, architecture: arch, variant } = image.platform;
     return {
@@ -135,22 +142,6 @@ export async function pullTo(
   } finally {
     scope.abort(undefined);
   }
-}
-
-function archive(
-  { configBytes: config, layers }: StoredImage,
-  finalReference: string,
-  { signal, progress }: Pick<PullOptions, "signal"> & { readonly progress: Progress },
-): AsyncGenerator<Uint8Array> {
-  const distinct = [...new Set(layers)];
-  return writeImages([{ references: [finalReference], config, layers }], {
-    signal,
-    mtime: STORE_TIME,
-    onLayer: (index, digest) => {
-      distinct[index - 1]?.close(); // what was fetched of it takes room on the disk
-      progress.layer(distinct[index] ?? { kind: "base", sources: [] }, digest, index, distinct.length);
-    },
-  });
 }
 
 async function* hashed(

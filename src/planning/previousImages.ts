@@ -3,7 +3,8 @@ import { statSync } from "node:fs";
 import { LaminixError, named } from "../errors.js";
 import { firstBytes } from "../files/optionalFile.js";
 import { storeLayersInHistory } from "../image/history.js";
-import type { StoredImage } from "../image/storedImage.js";
+import type { Digest } from "../bytes/digest.js";
+import { type Image, knownConfig, type NamedImage } from "../image/image.js";
 import { DOCKER, familiarReference } from "../manifests/reference.js";
 import { jsonOrFile } from "../spec/jsonOrFile.js";
 import { imagesSchema, layersSchema } from "../spec/plans.js";
@@ -87,8 +88,8 @@ async function planOfImage(
   );
   const hint = "copy one of them out, as by skopeo copy docker-archive:FILE:NAME:TAG oci:FOLDER";
   const all = distinct(opened.images);
-  const { configFile, layers } = imageNamed(all, { name: called, where: name, key, hint });
-  const plan = storeLayersInHistory(configFile, layers);
+  const image = imageNamed(all, { name: called, where: name, key, hint });
+  const plan = storeLayersInHistory(knownConfig(image).json, image.layers);
   if (plan.length === 0) {
     throw new LaminixError("ERR_SPEC", `${name}, named by ${key}, tells of no layer of store paths`, {
       details: { key, image: name },
@@ -101,11 +102,10 @@ async function planOfImage(
 }
 
 /** Each image once, with all its names. */
-function distinct(images: readonly StoredImage[]): Named<StoredImage>[] {
-  return [...new Map(images.map((image) => [image.configDigest, image])).values()].map((value) => ({
-    names: images.flatMap(({ configDigest, references }) =>
-      configDigest === value.configDigest ? references : [],
-    ),
+function distinct(images: readonly NamedImage[]): Named<Image>[] {
+  const digestOf = ({ image }: NamedImage): Digest => knownConfig(image).digest;
+  return [...new Map(images.map((named) => [digestOf(named), named.image]))].map(([digest, value]) => ({
+    names: images.flatMap((named) => (digestOf(named) === digest ? named.references : [])),
     value,
   }));
 }

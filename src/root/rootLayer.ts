@@ -70,7 +70,7 @@ export class RootLayer implements Disposable {
     this.#options = options;
     const { mtime, signal } = options;
     this.layer = new TreeLayer({
-      kind: "contents",
+      kind: "root",
       sources: storePathsOf([...parts.contents, ...parts.copies]),
       contentKey: contentKeyOf(parts, mtime),
       hardLinks: parts.spec.runAsRoot ? "keep" : "copy",

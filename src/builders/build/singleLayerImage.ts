@@ -29,7 +29,7 @@ function oneLayer(prepared: Prepared, { signal }: BuildOptions): OwnLayers {
   const { spec, closure, inBase, rootLayer, mtime } = prepared;
   const paths = spec.includeStorePaths ? closure.paths.filter((path) => !inBase.has(path)).sort() : [];
   const layer = new TreeLayer({
-    kind: "contents",
+    kind: "root",
     sources: [...rootLayer.layer.sources, ...paths],
     mtime,
     hardLinks: spec.runAsRoot ? "keep" : "copy",
