@@ -8,7 +8,7 @@ import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeDockerArchives } from "../transports/dockerArchive/write.js";
 import { writeArchive } from "../transports/file.js";
-import { platformAsked } from "../manifests/platform.js";
+import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
 import { layerEvents } from "./layerEvents.js";
@@ -16,17 +16,12 @@ import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget
 import { Fetching } from "../planning/fetching.js";
 import type { OnProgress } from "../progress.js";
 
-export interface PullOptions {
+export interface PullOptions extends PlatformParts {
   /**
    * The file to write. A regular file is replaced when the new one is whole, and keeps its mode; a symbolic link is followed;
    * a named pipe or a character device is written through.
    */
   readonly output: string;
-  /** Of the image; `linux` unless given. */
-  readonly os?: string | undefined;
-  /** By Go's name; this machine's unless given. */
-  readonly architecture?: string | undefined;
-  readonly variant?: string | undefined;
   /** What the archive calls the image; as in the reference unless given. */
   readonly finalImageName?: string | undefined;
   /** The reference's tag, or `latest`, unless given. */
@@ -103,10 +98,8 @@ export async function pullTo(
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const fetching = new Fetching(onProgress);
-  // Without it an image for one platform is taken whatever that is.
-  const platform = platformAsked(options);
   const images = await readRemoteImages(client, wanted, {
-    ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
+    ...{ signal, ...platformChoice(options), maxUnpacked },
     onFetch: fetching.onFetch,
   });
   const { digest, isIndex } = images;
@@ -160,9 +153,7 @@ function checkOptions(options: PullOptions): void {
   requireOptions(options);
   requireString(options.output, "options.output");
   checkGiven(options, "options", {
-    os: requireString,
-    architecture: requireString,
-    variant: requireString,
+    ...platformChecks,
     finalImageName: requireString,
     finalImageTag: requireString,
     tlsVerify: requireBoolean,
