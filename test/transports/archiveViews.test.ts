@@ -74,7 +74,7 @@ test("an index that leads to more platforms than the manifest.json beside it is 
       { name: "child", fromImage: file, architecture },
       {
         store: GraphStore.parse(
-          '[{"path":"/nix/store/00000000000000000000000000000000-a","references":[]}]',
+          '[{"path":"/nix/store/00000000000000000000000000000000-a","narSize":120,"references":[]}]',
           "g",
         ),
       },
