@@ -19,7 +19,7 @@
         default = laminix;
       });
 
-      # The functions of dockerTools, by system.
+      # The functions of dockerTools, per system.
       lib = forEachSystem (
         system:
         import ./nix {
@@ -28,7 +28,7 @@
         }
       );
 
-      # `pkgs.laminix`, and `pkgs.laminixTools` in the place of `pkgs.dockerTools`.
+      # Adds `pkgs.laminix`, and `pkgs.laminixTools` to use in place of `pkgs.dockerTools`.
       overlays.default = final: _: {
         laminix = final.callPackage ./nix/package.nix { };
         laminixTools = import ./nix { pkgs = final; };

@@ -14,12 +14,13 @@ import { planning } from "./planning.js";
 import { push } from "./push.js";
 import { pushLarge } from "./pushLarge.js";
 import { ssh } from "./ssh.js";
+import { start } from "./start.js";
 import { stream } from "./stream.js";
 import { vm } from "./vm.js";
 
 const benches = {
   ...{ stream, hashing, compress, export: exporting, push, "push-large": pushLarge },
-  ...{ closure, graph, loading, nar, ssh, planning, vm, layers },
+  ...{ closure, graph, loading, nar, ssh, planning, vm, layers, start },
 };
 /** What takes much room is measured only when it is asked for. */
 const usual = Object.keys(benches).filter((name) => name !== "push-large");

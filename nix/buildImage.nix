@@ -1,4 +1,4 @@
-# An image with everything in one layer on top of the base image, in a file.
+# Builds an image with everything in one layer on top of the base image, as a file.
 {
   specified,
   goArchitecture,
@@ -12,11 +12,11 @@
   name,
   tag ? null,
   fromImage ? null,
-  # Whose id was written into the layer once; of no use in images of today.
+  # Accepted without effect: as in nixpkgs, the archive's first image is the base.
   fromImageName ? null,
   fromImageTag ? null,
   copyToRoot ? null,
-  # What copyToRoot was called once.
+  # The old name of copyToRoot.
   contents ? null,
   keepContentsDirlinks ? false,
   config ? null,
@@ -25,7 +25,7 @@
   uid ? 0,
   gid ? 0,
   runAsRoot ? null,
-  # Of the virtual machine for runAsRoot, in MiB.
+  # MiB, for the virtual machine of runAsRoot.
   diskSize ? 1024,
   buildVMMemorySize ? 512,
   created ? "1970-01-01T00:00:01Z",
@@ -39,7 +39,7 @@ assert
   || contents == null
   || throw "laminix: buildImage of ${name} has both copyToRoot and contents, which is its old name; keep copyToRoot";
 let
-  # The script has the shell and the programs that it has in nixpkgs; behind them are those that the machine has.
+  # The script gets the same shell and programs as in nixpkgs, followed by the machine's own.
   shell = pkgs.runtimeShell or "${require pkgs "bashInteractive" "runAsRoot"}/bin/bash";
   rootScript = ''
     #!${shell}

@@ -1,4 +1,4 @@
-# The image of streamLayeredImage in a file.
+# Builds the image of streamLayeredImage as a file.
 {
   build,
   laminix,

@@ -1,4 +1,4 @@
-# The image of streamNixShellImage in a file.
+# Builds the image of streamNixShellImage as a file.
 {
   build,
   endingFor,

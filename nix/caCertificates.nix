@@ -1,4 +1,4 @@
-# The certificates of authorities, at the places where the distributions' programs look for them.
+# CA certificates, in the places where programs of the distributions look for them.
 {
   write,
   pkgs,

@@ -1,4 +1,4 @@
-# The layer of what is put at an image's root: a folder with layer.tar and its checksum.
+# The layer of the image's root: a folder with layer.tar and its checksum.
 { specified, names }:
 { name, ... }@spec:
 specified {
@@ -7,7 +7,7 @@ specified {
   spec = spec // {
     contents = names.toList spec.contents;
     copyToRoot = names.toList spec.copyToRoot;
-    # The time of a build, which is not to be in what is built.
+    # The time of the build would make every build differ.
     mtime = if spec.mtime == "now" then "@0" else spec.mtime;
   };
 }

@@ -1,8 +1,8 @@
-# nixpkgs' dockerTools, by laminix: functions of the same names, parameters and results. docs/nix.md tells how they are
-# used, and what `pkgs` has to have; with nixpkgs, `import ./nix { inherit pkgs; }` is all.
+# nixpkgs' dockerTools, by laminix: functions with the same names, parameters and results. With nixpkgs, use
+# `import ./nix { inherit pkgs; }`. docs/nix.md describes the functions, and what `pkgs` must have.
 {
   pkgs,
-  # Where builders' programs come from; another set than `pkgs` only when cross-compiling.
+  # The programs that builders run come from here; differs from `pkgs` only when cross-compiling.
   tools ? pkgs.pkgsBuildBuild or pkgs,
   # The package that has bin/laminix.
   laminix ? tools.laminix or (tools.callPackage ./package.nix { }),
@@ -28,7 +28,7 @@ let
     names = import ./lib/names.nix;
     withPassthru = import ./lib/withPassthru.nix;
     endingFor = import ./lib/compressors.nix;
-    # For builds that read or write zstd: Node has one of its own since 22.15.
+    # For builds that read or write zstd with a Node before 22.15, which has none built in.
     zstd = if tools ? zstd then [ tools.zstd ] else [ ];
     build = call ./lib/build.nix;
     write = call ./lib/write.nix;
@@ -37,7 +37,7 @@ let
   }
   // functions;
 
-  # Gives a file's function what it asks for of the scope.
+  # Calls a file's function with the parts of the scope that it asks for.
   call =
     file:
     let

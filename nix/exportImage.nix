@@ -1,4 +1,4 @@
-# The files of an image as one flat archive.
+# Writes an image's root file system as one tar.
 {
   build,
   laminix,
@@ -7,10 +7,10 @@
 {
   fromImage,
   name ? fromImage.name,
-  # Which image of the archive it is, where there are several; both or none.
+  # Which image, if the archive has several; give both or neither.
   fromImageName ? null,
   fromImageTag ? null,
-  # Of a virtual machine, which is not needed here.
+  # Accepted without effect: there is no virtual machine.
   diskSize ? 1024,
 }:
 assert

@@ -1,4 +1,4 @@
-# Users and groups for programs that ask for names; hosts are looked up in /etc/hosts first.
+# Users and groups, for programs that look up names; hosts are looked up in /etc/hosts first.
 { write }:
 {
   extraPasswdLines ? [ ],

@@ -1,4 +1,4 @@
-# Several images in one archive, for one `docker load`.
+# Puts several images into one archive, for one `docker load`.
 {
   build,
   laminix,

@@ -1,4 +1,4 @@
-# The tool, for nixpkgs' callPackage.
+# The command-line tool, for nixpkgs' callPackage.
 {
   lib,
   stdenv,
@@ -13,7 +13,7 @@ let
     path = ../.;
     filter = file: _: dirOf file != toString ../. || !(builtins.elem (baseNameOf file) made);
   };
-  # Beside the sources, in a checkout.
+  # What a checkout has beside the sources.
   made = [
     ".cache"
     ".git"
@@ -24,16 +24,16 @@ let
 
   package = lib.importJSON ../package.json;
 
-  # npm knows itself where packages are, and asks elsewhere where the builder's environment tells it to.
+  # npm uses its default registry unless the builder's environment names another.
   npmDeps = stdenv.mkDerivation {
     name = "${package.name}-${package.version}-npm-deps";
     nativeBuildInputs = [ nodejs ];
-    # Without the phases, which would write store paths into scripts.
+    # No phases: they would write store paths into scripts, which a fixed output must not have.
     buildCommand = ''
       export HOME=$TMPDIR
       sh ${../scripts/npm-deps} ${../package.json} ${../package-lock.json} "$out"
     '';
-    # Of OpenSSL, and for a Node that has certificates of its own.
+    # The first is for OpenSSL, the second for a Node with built-in certificates.
     SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
     NODE_EXTRA_CA_CERTS = "${cacert}/etc/ssl/certs/ca-bundle.crt";
     impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [
@@ -56,10 +56,10 @@ stdenv.mkDerivation {
     cmake
     ninja
   ];
-  # For the first line of what is installed.
+  # For the first line of installed scripts.
   buildInputs = [ nodejs ];
 
-  # What cmake-js would do, which would download Node's headers.
+  # Does what cmake-js would do, without downloading Node's headers.
   configurePhase = ''
     runHook preConfigure
     cp -r ${npmDeps}/building node_modules

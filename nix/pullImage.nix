@@ -1,4 +1,4 @@
-# An image from a registry, as an uncompressed docker-archive whose hash is known.
+# Fetches an image from a registry, as an uncompressed docker-archive with a known hash.
 {
   build,
   tools,
@@ -7,14 +7,14 @@
 }:
 {
   imageName,
-  # "sha256:…", of a manifest, or of a list of manifests.
+  # "sha256:…", the digest of a manifest or of a list of manifests.
   imageDigest,
-  # Of the archive: `hash` as SRI, or `sha256` in any form. "" to be told it.
+  # The archive's hash: `hash` as SRI, or `sha256` in any form. With "", Nix tells the right one.
   hash ? null,
   sha256 ? null,
   os ? "linux",
   arch ? goArchitecture,
-  # What the archive calls it.
+  # The image's name in the archive.
   finalImageName ? imageName,
   finalImageTag ? "latest",
   tlsVerify ? true,
@@ -35,7 +35,7 @@ assert
   || throw "laminix: pullImage of ${imageName} needs the archive's hash: either `hash` or `sha256`";
 let
   outputHash = if hash == null then sha256 else hash;
-  # An SRI hash says itself what it is.
+  # An SRI hash names its own algorithm.
   sri = builtins.match "([a-z0-9]+)-.*" outputHash;
   proxies = [
     "http_proxy"

@@ -1,5 +1,5 @@
-# For runAsRoot, or fakeRootCommands with enableFakechroot: commands that make useradd and its like work. They write
-# what is missing of the files of accounts.
+# Commands that make useradd and the like work, for runAsRoot, or for fakeRootCommands with enableFakechroot. They
+# write the account files that are missing.
 { pkgs, require }:
 let
   ifMissing =
@@ -17,7 +17,7 @@ in
 + ifMissing "/etc/shadow" "077" [ "root:!x:::::::" ]
 + ifMissing "/etc/group" "022" [ "root:x:0:" ]
 + ifMissing "/etc/gshadow" "077" [ "root:x::" ]
-# Rules for programs that have none of their own: root may do all, passwords are hashed with yescrypt.
+# Rules for programs without their own: root may do everything, passwords are hashed with yescrypt.
 + ifMissing "/etc/pam.d/other" "022" [
   "auth sufficient pam_rootok.so"
   "account sufficient pam_unix.so"

@@ -1,4 +1,4 @@
-# An executable that prints an image of many layers as a docker-archive.
+# Builds an executable that prints an image of many layers as a docker-archive.
 {
   build,
   write,
@@ -51,10 +51,10 @@ assert
   || throw "laminix: maxLayers of image ${name} is ${toString maxLayers}; one layer goes to its contents and configuration, so raise it to 2 or more";
 let
   imageName = names.toLower name;
-  # Without a registry and folders, which a store path's name cannot have.
+  # Without registry and slashes, which a store path's name cannot contain.
   baseName = baseNameOf name;
 
-  # Its references are the store paths that the configuration names.
+  # It references the store paths that the configuration names.
   baseJson = write.file "${baseName}-base.json" (
     builtins.toJSON {
       inherit architecture;
@@ -132,7 +132,7 @@ withPassthru stream (
   // {
     inherit conf streamScript;
     imageTag = if tag == null then names.hashOf conf else tag;
-    # Tells this from an image that is a file.
+    # Distinguishes this from an image that is a file.
     isExe = true;
   }
 ) meta

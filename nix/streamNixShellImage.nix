@@ -1,5 +1,5 @@
-# An executable that prints an image with a shell in which a derivation can be built by hand, in the environment that Nix
-# would build it in.
+# Builds an executable that prints an image with a shell in which to build a derivation by hand, in the environment that
+# Nix would build it in.
 {
   build,
   write,
@@ -20,11 +20,11 @@ in
   uid ? 1000,
   gid ? 1000,
   homeDirectory ? "/build",
-  # A bash, by its path.
+  # The path of a bash.
   shell ? interactive,
-  # What an interactive shell runs before it ends.
+  # Commands that an interactive shell runs before it exits.
   command ? null,
-  # What a shell runs that is not interactive.
+  # Commands for a non-interactive shell.
   run ? null,
 }:
 assert
@@ -52,7 +52,7 @@ let
     (option "--usr-bin-env" "${require pkgs "coreutils" "a shell in an image"}/bin/env")
   ];
 
-  # The closure of all that the image is made of.
+  # The closure of everything in the image.
   graph = build {
     name = "${baseNameOf name}-graph.json";
     attributes = {

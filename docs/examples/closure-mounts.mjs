@@ -1,9 +1,9 @@
-// The mounts that bring a closure of the host's store into a container, for an image made without store paths
+// Prints the flags that mount a closure from the host's store into a container, for an image without store paths
 // (`--no-include-store-paths`):
 //
 //   docker run $(node closure-mounts.mjs ./result) my-image
 //
-// Where the store's files are elsewhere than their paths say (?root= in the URL), each is mounted from where it is.
+// If the store's files are not at their paths (?root= in the URL), each is mounted from where it really is.
 import { realpathSync } from "node:fs";
 import { openStore } from "laminix";
 

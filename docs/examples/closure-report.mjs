@@ -1,4 +1,4 @@
-// What a store path needs, largest first.
+// Lists the closure of a store path, largest first.
 //
 //   node closure-report.mjs /nix/store/…-hello
 import { nixStore } from "laminix";

@@ -1,6 +1,6 @@
-// A service for an editor: questions come as lines of JSON, `{"id":1,"path":"/nix/store/…"}`, and so do the answers.
-// A new question makes the one before it stale: that is cancelled, so that the answer to what is on the screen now never
-// waits behind what has scrolled away.
+// A service for an editor. It reads questions as lines of JSON, `{"id":1,"path":"/nix/store/…"}`, and answers likewise.
+// A new question cancels the one before it, so that the answer for what is on the screen never waits behind one for what
+// has scrolled away.
 import { createInterface } from "node:readline";
 import { openStore } from "laminix";
 

@@ -1,7 +1,7 @@
-# Three store paths that refer to one another, without nixpkgs: a text, a banner around it, and a program that
-# prints both. The program is static, so that it runs in a container that holds nothing else.
+# Three store paths that reference one another, without nixpkgs: a text, a banner around it, and a program that prints
+# both. The program is static, so it runs in a container with nothing else in it.
 #
-# `path` is where the builds find a compiler: the machine's own programs stand in for nixpkgs' here.
+# `path` is the PATH of the builds: the machine's own compiler stands in for nixpkgs'.
 { path }:
 
 let

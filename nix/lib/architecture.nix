@@ -1,4 +1,4 @@
-# The architecture by Go's name, as images have it, of a system by Nix's.
+# Go's name for the architecture of a Nix system; images use Go's names.
 system:
 let
   cpu = builtins.head (builtins.split "-" system);

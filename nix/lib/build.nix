@@ -1,6 +1,6 @@
-# A derivation that a script of bash makes. Its attributes reach the script in files, however long they are: as
-# variables of bash, and as JSON in the file that `$attrs` names; `$hash` is the hash in the path of `$out`, and
-# `jobs` are arguments with which the tool uses as many cores as it may.
+# A derivation built by a bash script. Its attributes reach the script in files, so they may be of any length: as bash
+# variables, and as JSON in the file that `$attrs` names. `$hash` is the hash part of `$out`; `jobs` are arguments that
+# make the tool use as many cores as it may.
 {
   bash,
   buildSystem,
@@ -8,7 +8,7 @@
   require,
 }:
 let
-  # With nixpkgs, scripts find what they find in builders there.
+  # With nixpkgs, scripts find the same programs as in its builders.
   packages = [
     (require tools "coreutils" "every build")
     (require tools "bash" "every build")

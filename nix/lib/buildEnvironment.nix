@@ -1,10 +1,10 @@
-# What Nix would give to the builder of a derivation, as JSON that refers to the inputs and not to the outputs. It is
-# known without building, and without reading, the derivation.
+# The environment that Nix would give to the builder of a derivation, as JSON that references the inputs but not the
+# outputs. The derivation is neither built nor read.
 drv:
 let
   given = drv.drvAttrs;
 
-  # As `derivation` makes variables of attributes; a path is copied to the store.
+  # Turns attributes into variables as `derivation` does; a path is copied to the store.
   textOf =
     value:
     if builtins.isPath value then

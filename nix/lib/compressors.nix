@@ -1,4 +1,4 @@
-# The ending that a compressor gives to a file's name.
+# The file name extension for a compressor.
 image: compressor:
 let
   endings = {

@@ -1,5 +1,5 @@
-# A function whose result has `override`: the same call with some arguments changed, given as a set, or as a function
-# of the arguments so far.
+# Adds `override` to a function's result: it repeats the call with changed arguments, given as a set or as a function of
+# the old ones.
 let
   overridable =
     function:

@@ -1,5 +1,5 @@
-# A derivation that the tool makes of a spec. The spec's file refers to every store path that the spec names, so its
-# closure is all that can come to be in the image, and is given to the tool as a reference graph.
+# A derivation that the tool builds from a spec. The spec's file references every store path that the spec names, so its
+# closure is everything that the image can contain. The tool gets it as a reference graph.
 {
   build,
   write,
@@ -13,7 +13,7 @@
   # The tool's subcommand, which takes SPEC and --output.
   command,
   spec,
-  # More arguments, as words of bash.
+  # More arguments, as bash words.
   arguments ? "",
   attributes ? { },
 }:
@@ -30,7 +30,7 @@ let
     ++ forKey hasMachine "qemu_kvm" "runAsRoot"
     ++ forKey hasDatabase "nix" "includeNixDB"
     ++ forKey hasDatabase "sqlite" "includeNixDB";
-  # runAsRoot needs a virtual machine: with the processor's help where there is /dev/kvm, and without it elsewhere.
+  # runAsRoot needs a virtual machine; it uses /dev/kvm if that is there, and emulation otherwise.
   hasMachine = spec.runAsRoot or null != null;
   kernel = require tools "linux" "runAsRoot";
   machine =

@@ -1,3 +1,3 @@
-# A derivation with attributes that have no part in its build.
+# Adds attributes to a derivation that have no part in its build.
 drv: passthru: meta:
 drv // passthru // { inherit passthru meta; }

@@ -1,7 +1,7 @@
-# Store paths that hold a text.
+# Store paths that contain a given text.
 { build }:
 let
-  # Small enough that making one is quicker than asking whether somebody has it.
+  # Building one is quicker than asking substituters for it.
   here = {
     preferLocalBuild = true;
     allowSubstitutes = false;

@@ -8,7 +8,7 @@ import {
   requireString,
 } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
-import type { Output } from "../files/output.js";
+import type { Output } from "../files/outputTarget.js";
 import { DigestCache } from "../image/digestCache.js";
 import { imageIndex } from "../manifests/imageIndex.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";

@@ -1,7 +1,7 @@
 /** dockerTools' `mergeImages`: several images in one archive. */
 import { Readable } from "node:stream";
 import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
-import { copied } from "../bytes/bytes.js";
+import { copied, readable } from "../bytes/bytes.js";
 import { STORE_TIME } from "../image/time.js";
 import { type FinishedImage, writeImages } from "../transports/dockerArchive/write.js";
 import { openImages } from "../transports/open.js";
@@ -74,7 +74,7 @@ export class MergedImages implements AsyncDisposable {
 
   /** The docker-archive as a stream whose pieces may be kept. */
   stream(options: MergeOptions = {}): Readable {
-    return Readable.from(copied(this.pieces(options)), { objectMode: false });
+    return readable(copied(this.pieces(options)));
   }
 
   /** May be called again. */

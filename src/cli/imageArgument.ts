@@ -6,7 +6,7 @@ import type { BuildOptions } from "../planning/buildOptions.js";
 import type { BuiltImage } from "../builders/build/builtImage.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError, named } from "../errors.js";
-import { firstBytes } from "../files/mayBe.js";
+import { firstBytes } from "../files/optionalFile.js";
 import { storeDirOf } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";
 import type { LayerFlags } from "./formatFlags.js";

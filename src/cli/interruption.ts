@@ -1,6 +1,6 @@
 /** Signals that tell the program to end: the first one is a request, the third one an order. */
 import { writeSync } from "node:fs";
-import { unfinished } from "../files/unfinished.js";
+import { unfinished } from "../files/owner.js";
 
 /** Exit codes, as shells tell of a program that such a signal has ended. */
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

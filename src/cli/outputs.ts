@@ -1,7 +1,8 @@
 /** Where commands write: files, or standard output. */
 import type { ImageFormat, ImageOutput } from "../builders/build/imageFile.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
-import type { Output } from "../files/output.js";
+import type { Output, OutputTarget } from "../files/outputTarget.js";
 import { printArchive } from "./archiveOutput.js";
 import { type Io, OutputClosed } from "./io.js";
 import { refuseTerminal } from "./terminal.js";
@@ -20,7 +21,7 @@ class StandardOutput implements Output {
     this.#io = io;
   }
 
-  write(pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  write(pieces: BorrowedBytes): Promise<number> {
     return printArchive(this.#io, pieces);
   }
 
@@ -38,12 +39,14 @@ export type OutputContent =
  * @throws {LaminixError} ERR_FILE_WRITE; ERR_USAGE for an archive on a terminal
  */
 export async function outputAt(place: string, io: Io, what: OutputContent): Promise<Output> {
-  if (await isStandardOutput(place)) {
+  const target = await targetOf(place);
+  if (target === STANDARD_OUTPUT) {
     if (what.content === "archive") refuseTerminal(io, what.reader);
     return new StandardOutput(io);
   }
-  const { openOutput } = await import("../files/output.js");
-  const output = await openOutput(place, { signal: io.signal, content: what.content }).catch(closed);
+  const { openTarget } = await import("../files/output.js");
+  const options = { signal: io.signal, content: what.content };
+  const output = await openTarget(place, target, options).catch(closed);
   return {
     path: place,
     write: (pieces) => output.write(pieces).catch(closed),
@@ -76,7 +79,9 @@ export async function compressionAt(
   wanted: string | undefined,
 ): Promise<"none" | "gz" | "zstd"> {
   const { compressionFor } = await import("../transports/file.js");
-  return wanted === undefined && (await isStandardOutput(place)) ? "none" : compressionFor(place, wanted);
+  return wanted === undefined && (await targetOf(place)) === STANDARD_OUTPUT
+    ? "none"
+    : compressionFor(place, wanted);
 }
 
 /** Prints facts; on standard error where standard output has something else. */
@@ -85,11 +90,11 @@ export async function printBeside(output: ImageOutput | undefined, io: Io, text:
   else await io.stdout.write(text);
 }
 
-async function isStandardOutput(place: string): Promise<boolean> {
-  if (place === STANDARD_OUTPUT) return true;
+async function targetOf(place: string): Promise<OutputTarget | typeof STANDARD_OUTPUT> {
+  if (place === STANDARD_OUTPUT) return place;
   const { outputTarget } = await import("../files/outputTarget.js");
   const target = await outputTarget(place);
-  return target.kind === "descriptor" && target.descriptor === 1;
+  return target.kind === "descriptor" && target.descriptor === 1 ? STANDARD_OUTPUT : target;
 }
 
 /** A pipe whose reader has gone is the end, as it is for standard output. */

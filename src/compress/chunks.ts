@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import { abortable, untilAborted } from "../abort.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { type ChunkTask, roomFor } from "./messages.js";
 import { encodeInThread } from "./threads.js";
 
@@ -26,14 +27,9 @@ const DEFAULT_THREADS = 16;
 
 /**
  * The chunks, compressed, in order; one that is empty where the input is. Memory holds those that are given in advance.
- * @param pieces each good until the next one is asked for
- * @returns pieces that are good until the next one is asked for
  * @throws whatever `pieces` throws
  */
-export async function* encodeChunks(
-  pieces: AsyncIterable<Uint8Array>,
-  options: ChunkOptions,
-): AsyncGenerator<Uint8Array> {
+export async function* encodeChunks(pieces: BorrowedBytes, options: ChunkOptions): BorrowedBytes {
   const { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) } = options;
   const threads = Math.max(1, jobs);
   const most = threads * (1 + options.ahead);
@@ -60,7 +56,7 @@ interface Pending {
 
 /** Each in memory of its own, with the end of the chunk before it as its dictionary. */
 async function* tasksOf(
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   { format, level, size, dictionary: reach, onChunk }: ChunkOptions,
   reusable: () => SharedArrayBuffer | undefined,
 ): AsyncGenerator<ChunkTask> {

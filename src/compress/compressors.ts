@@ -1,3 +1,25 @@
-/** The encoders, by the names that dockerTools gives them. Here apart, for most who name one have nothing to encode. */
+/** Names and options of the encoders; apart from them, for most who name one have nothing to encode. */
 export const COMPRESSORS = ["none", "gz", "zstd"] as const;
 export type Compressor = (typeof COMPRESSORS)[number];
+
+export interface CompressOptions {
+  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  readonly level?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Threads that compress, at the most; one for each core, up to 16, unless given. */
+  readonly jobs?: number | undefined;
+}
+
+/** What zlib takes, and zstd without a window larger than all decoders have memory for. */
+const LEVELS: Readonly<Partial<Record<Compressor, readonly [number, number]>>> = {
+  gz: [0, 9],
+  zstd: [1, 19],
+};
+
+/** The levels that there are, in words, where it is none of them. */
+export function otherLevels(compressor: Compressor, level: number): string | undefined {
+  const levels = LEVELS[compressor];
+  if (!levels) return "left out where nothing is compressed";
+  const [least, most] = levels;
+  return level >= least && level <= most ? undefined : `${String(least)} to ${String(most)} of ${compressor}`;
+}

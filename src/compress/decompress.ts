@@ -1,5 +1,6 @@
 /** Decoders: compressed bytes in, plain bytes out. */
 import { type BrotliDecompress, createBrotliDecompress, createGunzip, type Gunzip } from "node:zlib";
+import type { OwnedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import { filter, type FilterProgram } from "./program.js";
 import { through } from "./through.js";
@@ -46,15 +47,15 @@ const CHUNK = 1 << 18;
 /**
  * The plain bytes. Several members, frames or streams behind one another count as one, as for the programs; anything
  * else behind the end is refused.
- * @param input pieces that stay good after the next one has been asked for; it should end when the signal aborts
+ * @param input should end when the signal aborts
  * @throws {LaminixError} ERR_COMPRESSION for damaged or incomplete data, ERR_PROGRAM when a program that is needed is
  *   not there; and whatever `input` throws
  */
 export function decompress(
-  input: AsyncIterable<Uint8Array>,
+  input: OwnedBytes,
   compression: Compression,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): AsyncIterable<Uint8Array> {
+): OwnedBytes {
   if (compression === "none") return input;
   if (compression === "gzip") return inflate(input, createGunzip, signal);
   if (compression === "br") return inflate(input, createBrotliDecompress, signal);
@@ -62,10 +63,10 @@ export function decompress(
 }
 
 async function* inflate(
-  input: AsyncIterable<Uint8Array>,
+  input: OwnedBytes,
   create: (options: { readonly chunkSize: number }) => Gunzip | BrotliDecompress,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+): OwnedBytes {
   const decoder = create({ chunkSize: CHUNK });
   yield* through(input, {
     writable: decoder,

@@ -1,8 +1,7 @@
 /** What compressed bytes follow from, beside the plain ones: for keys under which their digests are remembered. */
 import { cpus } from "node:os";
 import { run } from "../process/run.js";
-import type { CompressOptions } from "./compress.js";
-import type { Compressor } from "./compressors.js";
+import type { CompressOptions, Compressor } from "./compressors.js";
 import { GZIP_LEVEL } from "./gzip.js";
 import { zstdOfNode } from "./nodeZstd.js";
 import { ZSTD_LEVEL } from "./zstd.js";

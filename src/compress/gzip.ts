@@ -1,7 +1,8 @@
 /** gzip (RFC 1952) on several cores: one member, as any program that reads gzip takes it. */
 import { crc32 } from "node:zlib";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { encodeChunks } from "./chunks.js";
-import type { CompressOptions } from "./compress.js";
+import type { CompressOptions } from "./compressors.js";
 
 /** Larger ones compress no better, and a thread takes some 15 milliseconds for one of these. */
 const CHUNK = 1 << 19;
@@ -16,9 +17,9 @@ const lastBlock = [3, 0];
 
 /** @throws whatever `pieces` throws */
 export async function* gzip(
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   { level = GZIP_LEVEL, signal, jobs }: CompressOptions,
-): AsyncGenerator<Uint8Array> {
+): BorrowedBytes {
   let checksum = 0;
   let length = 0;
   const onChunk = (chunk: Uint8Array): void => {

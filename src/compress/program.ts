@@ -1,6 +1,7 @@
 /** A program as a filter: standard input in, standard output out. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { onAbort } from "../abort.js";
+import type { OwnedBytes } from "../bytes/bytes.js";
 import { type ErrorCode, LaminixError } from "../errors.js";
 import { endGroup, startGroup } from "../process/group.js";
 import { through } from "./through.js";
@@ -13,7 +14,7 @@ export interface FilterProgram {
   /** What its failure means. */
   readonly failure: Failure;
   /** What it means when it says something special. */
-  readonly others?: readonly (readonly [said: RegExp, failure: Failure])[];
+  readonly others?: readonly (readonly [stderr: RegExp, failure: Failure])[];
 }
 
 interface Failure {
@@ -29,7 +30,7 @@ interface Ending {
 }
 
 /** Characters of what a program says that are kept. */
-const SAID = 2000;
+const KEPT = 2000;
 
 /**
  * What the program makes of the input. The program is killed when the signal aborts, or when nobody reads on.
@@ -37,16 +38,16 @@ const SAID = 2000;
  *   anything (bzip2 ends with 0 when it leaves out the end of its input, and says so), or does not read all
  */
 export async function* filter(
-  input: AsyncIterable<Uint8Array>,
+  input: OwnedBytes,
   filterProgram: FilterProgram,
   signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): OwnedBytes {
   signal?.throwIfAborted();
   const { program, args } = filterProgram;
   const child = startGroup(() => spawn(program, args, { detached: true, stdio: "pipe", env: environment() }));
   const ended = endOf(child);
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID)));
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-KEPT)));
   const kill = (): void => {
     endGroup(child);
   };
@@ -56,7 +57,7 @@ export async function* filter(
       writable: child.stdin,
       readable: child.stdout,
       signal,
-      verdict: async ({ whole }) => problemOf(filterProgram, await ended, said.trim(), whole),
+      verdict: async ({ whole }) => problemOf(filterProgram, await ended, stderr.trim(), whole),
     });
   } finally {
     forget();
@@ -92,7 +93,7 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<Ending> {
 function problemOf(
   { program, package: debian, failure, others = [] }: FilterProgram,
   { error, code, signal }: Ending,
-  said: string,
+  stderr: string,
   whole: boolean,
 ): LaminixError | undefined {
   if (error) {
@@ -102,10 +103,10 @@ function problemOf(
       ...(error.code === "ENOENT" && { hint: `install ${program} (Debian's package ${debian})` }),
     });
   }
-  if (code === 0 && said === "" && whole) return undefined;
+  if (code === 0 && stderr === "" && whole) return undefined;
   const ending = `${program} ended with ${signal ?? String(code)}`;
-  const { code: meaning, message, hint } = others.find(([each]) => each.test(said))?.[1] ?? failure;
-  return new LaminixError(meaning, `${message}: ${said === "" ? ending : said}`, {
+  const { code: meaning, message, hint } = others.find(([each]) => each.test(stderr))?.[1] ?? failure;
+  return new LaminixError(meaning, `${message}: ${stderr === "" ? ending : stderr}`, {
     details: { program, exitCode: code, signal },
     ...(hint !== undefined && { hint }),
   });

@@ -1,7 +1,8 @@
 /** Bytes through something that has one end to write to and one to read from: a stream of Node's, or a child. */
-import { Readable, type Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { onAbort } from "../abort.js";
+import { type OwnedBytes, ownedBytes, readable as toReadable } from "../bytes/bytes.js";
 
 /** How it ended, as far as the streams know. */
 export interface Passage {
@@ -24,15 +25,14 @@ export interface ThroughOptions {
 /**
  * What comes out while the source goes in. The source waits while nobody reads, and its own error is the one that is
  * thrown.
- * @param source pieces that stay good after the next one has been asked for
  */
 export async function* through(
-  source: AsyncIterable<Uint8Array>,
+  source: OwnedBytes,
   { writable, readable, signal, verdict }: ThroughOptions,
-): AsyncGenerator<Uint8Array> {
+): OwnedBytes {
   let given = 0;
   let own: { readonly error: unknown } | undefined;
-  async function* watched(): AsyncGenerator<Uint8Array> {
+  async function* watched(): OwnedBytes {
     try {
       yield* source;
     } catch (error) {
@@ -41,13 +41,13 @@ export async function* through(
     }
   }
   // What a stream throws into its reader when it fails ends here, and is not taken for the source's.
-  async function* counted(): AsyncGenerator<Uint8Array> {
+  async function* counted(): OwnedBytes {
     for await (const piece of watched()) {
       given += piece.length;
       yield piece;
     }
   }
-  const input = Readable.from(counted(), { objectMode: false });
+  const input = toReadable(counted());
   let error: unknown;
   // A stream that fails takes the others with it; which one it was is asked below.
   pipeline(input, writable).catch((failure: unknown) => {
@@ -58,7 +58,7 @@ export async function* through(
   });
   try {
     try {
-      for await (const piece of readable) yield piece as Uint8Array;
+      yield* ownedBytes(readable);
     } catch (failure) {
       error = failure;
     }

@@ -7,9 +7,10 @@
  * another, which the format takes for one.
  */
 import { availableParallelism } from "node:os";
+import { type BorrowedBytes, copied } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import { encodeChunks } from "./chunks.js";
-import type { CompressOptions } from "./compress.js";
+import type { CompressOptions } from "./compressors.js";
 import { zstdOfNode } from "./nodeZstd.js";
 import { filter, type FilterProgram } from "./program.js";
 
@@ -18,16 +19,16 @@ const FRAME = 1 << 22;
 export const ZSTD_LEVEL = 3;
 
 /** @throws {LaminixError} ERR_UNSUPPORTED, ERR_PROGRAM; and whatever `pieces` throws */
-export function zstd(pieces: AsyncIterable<Uint8Array>, options: CompressOptions): AsyncIterable<Uint8Array> {
+export function zstd(pieces: BorrowedBytes, options: CompressOptions): BorrowedBytes {
   if (!zstdOfNode()) return byProgram(pieces, options);
   const { level = ZSTD_LEVEL, signal, jobs } = options;
   return encodeChunks(pieces, { format: "zstd", level, size: FRAME, ahead: 1, dictionary: 0, signal, jobs });
 }
 
 async function* byProgram(
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   { level = ZSTD_LEVEL, signal, jobs = availableParallelism() }: CompressOptions,
-): AsyncGenerator<Uint8Array> {
+): BorrowedBytes {
   const program: FilterProgram = {
     program: "zstd",
     // Any number of threads gives the same bytes; only `--single-thread`, which is no thread at all, gives others.
@@ -36,15 +37,10 @@ async function* byProgram(
     failure: { code: "ERR_PROGRAM", message: "zstd failed" },
   };
   try {
-    yield* filter(kept(pieces), program, signal);
+    yield* filter(copied(pieces), program, signal);
   } catch (error) {
     throw isMissing(error) ? unsupported(error) : error;
   }
-}
-
-/** The program takes a piece when it likes. */
-async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) yield Buffer.from(piece);
 }
 
 function isMissing(error: unknown): boolean {

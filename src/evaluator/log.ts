@@ -54,7 +54,7 @@ export function logReader(): (line: string) => LogLine {
   const hear = eventsTo((event) => heard.push(event));
   return (line) => {
     const fields = line.startsWith("@nix ") ? parseFields(line.slice("@nix ".length)) : undefined;
-    if (!fields) return said(redacted(line), undefined);
+    if (!fields) return logLine(redacted(line), undefined);
     if (fields.action === "msg") return message(fields);
     const activity = activityMessage(fields, line);
     if (activity) hear(activity);
@@ -104,8 +104,8 @@ function parseFields(text: string): Fields | undefined {
 
 function message(fields: Fields): LogLine {
   const text = redacted(fields.msg);
-  if (fields.raw_msg === undefined) return said(text, fields.level);
-  if (fields.level !== 0) return said(redacted(fields.raw_msg), fields.level);
+  if (fields.raw_msg === undefined) return logLine(text, fields.level);
+  if (fields.level !== 0) return logLine(redacted(fields.raw_msg), fields.level);
   const trace = Array.isArray(fields.trace) ? (fields.trace as readonly Fields[]) : [];
   const short = redacted(fields.raw_msg);
   return {
@@ -120,7 +120,7 @@ function message(fields: Fields): LogLine {
 }
 
 /** A message that is text and no more, as a daemon hands it on. */
-function said(text: string, level: unknown): LogLine {
+function logLine(text: string, level: unknown): LogLine {
   const [, word, rest = ""] = /^(error|warning|trace): ?([^]*)$/.exec(text) ?? [];
   if (word === "trace") return { event: { type: "trace", text: rest } };
   if (word === "warning") return { event: { type: "message", level: "warning", text: rest } };

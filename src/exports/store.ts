@@ -1,4 +1,5 @@
 /** `laminix/store`: stores, their closures, and NARs. */
+export type { BorrowedBytes } from "../bytes/bytes.js";
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
 export type { NarEvent, NarFormatOptions } from "../nar/parser.js";
 export { readNar, type ReadNarOptions } from "../nar/read.js";

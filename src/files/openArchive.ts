@@ -1,7 +1,7 @@
 /** An open file that is read at any place. */
 import { closeSync, fstatSync, readSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 
 export class OpenArchive implements RandomAccess, Disposable {
   readonly size: number;

@@ -3,28 +3,9 @@
  * device or a descriptor is written through; all else is refused, before anything is made.
  */
 import { cannotWrite } from "./cannotWrite.js";
-import { outputTarget } from "./outputTarget.js";
+import { type Output, type OutputOptions, type OutputTarget, outputTarget } from "./outputTarget.js";
 import { replacedFile } from "./replacedFile.js";
 import { throughDescriptor, throughDevice, throughPipe } from "./writtenThrough.js";
-
-export interface Output extends AsyncDisposable {
-  /** As it was asked for. */
-  readonly path: string;
-  /**
-   * Writes all of it; to be called once. A file is replaced when the last piece has come, and otherwise left as it is. What
-   * has gone through a pipe or a device has gone.
-   * @param pieces each good until the next one is asked for
-   * @returns how many bytes
-   * @throws {LaminixError} ERR_FILE_WRITE; and whatever `pieces` throws
-   */
-  write(pieces: AsyncIterable<Uint8Array>): Promise<number>;
-}
-
-export interface OutputOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Text may be written to a terminal, an archive may not. */
-  readonly content: "archive" | "text";
-}
 
 /**
  * Checks a place for output before the work begins. A symbolic link is followed; of a named pipe the reader is waited for.
@@ -37,7 +18,18 @@ export interface OutputOptions {
  */
 export async function openOutput(path: string, options: OutputOptions): Promise<Output> {
   options.signal?.throwIfAborted();
-  const target = await outputTarget(path);
+  return openTarget(path, await outputTarget(path), options);
+}
+
+/**
+ * The same where it is known what the path leads to.
+ * @throws {LaminixError} as `openOutput`
+ */
+export async function openTarget(
+  path: string,
+  target: OutputTarget,
+  options: OutputOptions,
+): Promise<Output> {
   switch (target.kind) {
     case "file":
       return replacedFile(path, target.path);

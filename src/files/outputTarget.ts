@@ -1,7 +1,8 @@
-/** What an output path leads to. */
+/** What an output path leads to, and what is written there. */
 import type { Stats } from "node:fs";
 import { lstat, readlink, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { cannotWrite, cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
 
 export type OutputTarget =
@@ -13,6 +14,24 @@ export type OutputTarget =
   | { readonly kind: "pipe" | "device"; readonly path: string }
   /** One of this process. */
   | { readonly kind: "descriptor"; readonly descriptor: number };
+
+export interface Output extends AsyncDisposable {
+  /** As it was asked for. */
+  readonly path: string;
+  /**
+   * Writes all of it; to be called once. A file is replaced when the last piece has come, and otherwise left as it is. What
+   * has gone through a pipe or a device has gone.
+   * @returns how many bytes
+   * @throws {LaminixError} ERR_FILE_WRITE; and whatever `pieces` throws
+   */
+  write(pieces: BorrowedBytes): Promise<number>;
+}
+
+export interface OutputOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Text may be written to a terminal, an archive may not. */
+  readonly content: "archive" | "text";
+}
 
 /** As many as Linux follows (path_resolution(7)). */
 const MOST_LINKS = 40;

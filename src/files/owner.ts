@@ -5,10 +5,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { textIfThere } from "./mayBe.js";
+import { textIfThere } from "./optionalFile.js";
 
 /** `PID-START-PLACE-RANDOM`, numbers in base 36: see `ownTag`. */
 const TAG = /^([0-9a-z]+)-([0-9a-z]+)-([0-9a-f]{8})-[0-9a-f]{8}$/;
+
+/**
+ * Files and folders that are there only for as long as some work takes. Whoever makes one adds its path, and takes it
+ * away when the file has gone or is finished; a process that has to end at once can tell then what it leaves.
+ */
+export const unfinished = new Set<string>();
 
 /** A new tag for a name: this process's id and its start, where that id is valid, and something random. */
 export function ownTag(): string {

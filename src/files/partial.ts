@@ -2,8 +2,9 @@
  * Names of files and folders that are being written: `NAME.TAG.partial` beside what they become. The tag tells which process
  * is writing, so that what a killed one has left can be removed.
  */
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { isLeftBehind, ownTag } from "./owner.js";
+import { tryToRemove } from "./removeTree.js";
 
 const SUFFIX = ".partial";
 
@@ -26,8 +27,7 @@ export async function removeRemains(target: string): Promise<void> {
     const path = `${folder}${name}`;
     const stats = await lstat(path).catch(() => undefined);
     const isOurs = stats?.uid === process.geteuid?.() && (stats?.isFile() || stats?.isDirectory());
-    // What cannot be removed is in nobody's way.
-    if (isOurs) await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    if (isOurs) tryToRemove(path);
   }
 }
 

@@ -1,6 +1,9 @@
 /** Removing a folder with all that is in it, whatever its modes, names and depth. */
 import { randomBytes } from "node:crypto";
 import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { debuglog } from "node:util";
+
+const debug = debuglog("laminix");
 
 const SLASH = Buffer.from("/");
 /** What the owner needs to remove what is in a folder. */
@@ -13,6 +16,17 @@ export function removeTree(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (!stats?.isDirectory()) rmSync(path, { force: true });
   else removeFolder(Buffer.from(path));
+}
+
+/** The same. What cannot be removed is left to a later start: an error here would hide that of the work. */
+export function tryToRemove(path: string): boolean {
+  try {
+    removeTree(path);
+    return true;
+  } catch (error) {
+    debug("%s was not removed: %s", path, error);
+    return false;
+  }
 }
 
 /** `fs.rm` neither opens a folder, nor knows names that are not UTF-8, nor goes as deep as folders can be made. */

@@ -2,11 +2,13 @@
 import { constants, type Stats } from "node:fs";
 import { access, type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
-import type { Output } from "./output.js";
-import { textIfThere } from "./mayBe.js";
+import type { Output } from "./outputTarget.js";
+import { textIfThere } from "./optionalFile.js";
+import { unfinished } from "./owner.js";
 import { partialPath, removeRemains } from "./partial.js";
-import { unfinished } from "./unfinished.js";
+import { tryToRemove } from "./removeTree.js";
 
 /**
  * Checks that the file can be made; nothing is left of the attempt.
@@ -30,7 +32,7 @@ export async function replacedFile(asked: string, target: string): Promise<Outpu
   };
 }
 
-async function replace(asked: string, target: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
+async function replace(asked: string, target: string, pieces: BorrowedBytes): Promise<number> {
   const temporary = partialPath(target);
   unfinished.add(temporary);
   try {
@@ -53,8 +55,7 @@ async function replace(asked: string, target: string, pieces: AsyncIterable<Uint
     await writing(asked, () => rename(temporary, target));
     return size;
   } catch (error) {
-    // Where nothing could be made nothing can be removed; the first error is the one to tell.
-    await rm(temporary, { force: true }).catch(() => undefined);
+    tryToRemove(temporary);
     throw error;
   } finally {
     unfinished.delete(temporary);

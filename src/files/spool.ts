@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { LaminixError } from "../errors.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import { temporaryPath } from "./temporary.js";
 
 /** Bytes that are read at a time. */

@@ -1,9 +1,10 @@
 /** A folder in which something waits until all of it is there. */
-import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { cannotWrite, cannotWriteUnlessCoded } from "./cannotWrite.js";
 import { outputTarget } from "./outputTarget.js";
+import { unfinished } from "./owner.js";
 import { partialPath, removeRemains } from "./partial.js";
-import { unfinished } from "./unfinished.js";
+import { tryToRemove } from "./removeTree.js";
 
 export class StagingFolder implements AsyncDisposable {
   readonly #asked: string;
@@ -47,8 +48,7 @@ export class StagingFolder implements AsyncDisposable {
 
   /** Removes what is still in it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Where nothing could be made nothing can be removed; the first error is the one to tell.
-    if (this.#made) await rm(this.#path, { recursive: true, force: true }).catch(() => undefined);
+    await this.#made?.then(tryToRemove, () => undefined);
     unfinished.delete(this.#path);
   }
 }

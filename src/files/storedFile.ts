@@ -2,8 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { LaminixError, named } from "../errors.js";
-import { PIECE } from "../bytes/bytes.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import { type OwnedPiece, PIECE, type RandomAccess } from "../bytes/bytes.js";
 import type { Spool } from "./spool.js";
 
 const readAt = promisify(read);
@@ -105,16 +104,22 @@ export function wholeOf(file: StoredFile): Region {
   return { file, offset: 0, size: file.size };
 }
 
+interface RegionOptions<B = undefined> {
+  readonly signal?: AbortSignal | undefined;
+  readonly buffer?: B;
+}
+
 /**
  * Its bytes.
- * @param buffer used for each piece, which then is good until the next one is asked for; unless given, pieces may be kept
+ * @param buffer used for each piece; unless given, each has memory of its own
  * @throws {LaminixError} ERR_ARCHIVE when the file became shorter, ERR_CLOSED, ERR_FILE_READ
  */
+export function regionPieces(region: Region, options?: RegionOptions): AsyncGenerator<OwnedPiece>;
+export function regionPieces(region: Region, options: RegionOptions<Buffer>): AsyncGenerator<Uint8Array>;
 export async function* regionPieces(
-  region: Region,
-  { signal, buffer }: { readonly signal?: AbortSignal | undefined; readonly buffer?: Buffer } = {},
-): AsyncGenerator<Buffer> {
-  const { file, offset, size } = region;
+  { file, offset, size }: Region,
+  { signal, buffer }: RegionOptions<Buffer | undefined> = {},
+): AsyncGenerator<Uint8Array> {
   for (let done = 0; done < size;) {
     signal?.throwIfAborted();
     const target = buffer ?? Buffer.allocUnsafeSlow(Math.min(PIECE, size - done));

@@ -1,9 +1,10 @@
 /** Temporary files and folders: how they are named, and what becomes of those that a dead process has left. */
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isLeftBehind, ownTag } from "./owner.js";
-import { removeTree } from "./removeTree.js";
+import { LaminixError } from "../errors.js";
+import { isLeftBehind, ownTag, unfinished } from "./owner.js";
+import { tryToRemove } from "./removeTree.js";
 
 const PREFIX = "laminix-";
 const lookedInto = new Set<string>();
@@ -25,7 +26,7 @@ export function removeLeftBehind(): string[] {
   return namesIn(folder)
     .filter((name) => name.startsWith(PREFIX) && isLeftBehind(name.slice(PREFIX.length)))
     .map((name) => join(folder, name))
-    .filter((path) => isOurs(path) && !removed(path));
+    .filter((path) => isOurs(path) && !tryToRemove(path));
 }
 
 function namesIn(folder: string): string[] {
@@ -40,11 +41,26 @@ function isOurs(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.uid === process.geteuid?.();
 }
 
-function removed(path: string): boolean {
-  try {
-    removeTree(path);
-    return true;
-  } catch {
-    return false;
+/** A folder for as long as some work takes. */
+export class TemporaryFolder implements Disposable {
+  readonly path = temporaryPath();
+
+  /** @throws {LaminixError} ERR_FILE_WRITE */
+  constructor() {
+    unfinished.add(this.path);
+    try {
+      mkdirSync(this.path, 0o700);
+    } catch (cause) {
+      unfinished.delete(this.path);
+      throw new LaminixError("ERR_FILE_WRITE", `a temporary folder cannot be made in ${tmpdir()}`, {
+        cause,
+        details: { path: tmpdir() },
+        hint: "set TMPDIR to a folder that can be written to",
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (tryToRemove(this.path)) unfinished.delete(this.path);
   }
 }

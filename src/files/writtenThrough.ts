@@ -5,9 +5,10 @@ import { setTimeout } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { abortable } from "../abort.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { cannotWrite, cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
-import { textIfThere } from "./mayBe.js";
-import type { Output, OutputOptions } from "./output.js";
+import { textIfThere } from "./optionalFile.js";
+import type { OutputOptions, Output } from "./outputTarget.js";
 
 /** Neither is a pipe without a reader, or a line without a carrier, waited for in a thread that nothing interrupts. */
 const FLAGS = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -131,7 +132,7 @@ function descriptorOutput(
 
 async function writeEach(
   asked: string,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   put: (piece: Uint8Array) => Promise<void>,
   signal: AbortSignal | undefined,
   close: () => Promise<void>,

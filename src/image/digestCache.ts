@@ -8,7 +8,7 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { dirname, extname, join } from "node:path";
 import { debuglog } from "node:util";
 import { homeFolder } from "../files/home.js";
-import { readOwnFile } from "../files/ownFile.js";
+import { readOwnFile } from "../files/optionalFile.js";
 import { isLeftBehind, ownTag } from "../files/owner.js";
 import { hashOf, type LayerDigest } from "./layer.js";
 import type { Digest } from "../bytes/digest.js";

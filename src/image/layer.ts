@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import type { Digest } from "../bytes/digest.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { BorrowedBytes, RandomAccess } from "../bytes/bytes.js";
 import type { LayerKind } from "../progress.js";
 import type { StorePath } from "../store/storePath.js";
 
@@ -53,10 +53,10 @@ export interface PackedLayer {
   /** The repository that holds it: what makes a mount from there possible. */
   readonly origin?: Origin | undefined;
   /**
-   * The packed bytes; a piece is good until the next one is asked for.
+   * The packed bytes.
    * @throws {LaminixError} ERR_DIGEST at the end, when they are not those of the digest
    */
-  open(options?: LayerOptions): AsyncIterable<Uint8Array>;
+  open(options?: LayerOptions): BorrowedBytes;
 }
 
 export interface Layer {
@@ -72,10 +72,10 @@ export interface Layer {
   /** Hash and size; found out once. */
   diffId(options?: DigestOptions): Promise<LayerDigest>;
   /**
-   * The uncompressed tar from its start, every time. A piece is good until the next one is asked for.
+   * The uncompressed tar from its start, every time.
    * @throws {LaminixError} ERR_FILE_CHANGED when the bytes are not those that were hashed
    */
-  open(options?: LayerOptions): AsyncIterable<Uint8Array>;
+  open(options?: LayerOptions): BorrowedBytes;
   /** The uncompressed tar where it lies already, to be read anywhere; absent where it is made when it is asked for. */
   stored?(options?: StoredOptions): Promise<RandomAccess>;
   /** The layer where it lies in that encoding already; `undefined` where it does not. */

@@ -1,5 +1,5 @@
 /** An image that is somewhere already: on this disk, or in a registry. */
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import type { JsonObject } from "../bytes/json.js";
 import type { Layer, LayerOptions, PackedLayer, StoredOptions } from "./layer.js";
 import type { Digest } from "../bytes/digest.js";

@@ -1,5 +1,6 @@
 /** A layer as it is carried: in one encoding, with the digest of what it is then. */
 import { createHash } from "node:crypto";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { compress } from "../compress/compress.js";
 import { encoderName } from "../compress/encoder.js";
 import { LaminixError } from "../errors.js";
@@ -32,8 +33,8 @@ export interface Blob {
   readonly mediaType: string;
   /** Digest and size of its bytes; found out once. */
   descriptor(options?: LayerOptions): Promise<Descriptor>;
-  /** Its bytes from their start, every time. A piece is good until the next one is asked for. */
-  open(options?: LayerOptions): AsyncIterable<Uint8Array>;
+  /** Its bytes from their start, every time. */
+  open(options?: LayerOptions): BorrowedBytes;
 }
 
 export interface LayerBlob extends Blob, Disposable {
@@ -121,7 +122,7 @@ class PlainBlob implements LayerBlob {
     return Promise.resolve();
   }
 
-  open(options?: LayerOptions): AsyncIterable<Uint8Array> {
+  open(options?: LayerOptions): BorrowedBytes {
     return this.layer.open(options);
   }
 

@@ -1,6 +1,7 @@
 /** A NAR as what is in it. */
 import { untilAborted } from "../abort.js";
 import { requireByteStream, requireOneOf, requireOptions, requireString } from "../arguments.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { ArgumentError } from "../errors.js";
 import { type NarEvent, type NarFormatOptions, NarParser } from "./parser.js";
 
@@ -13,13 +14,9 @@ export interface ReadNarOptions extends NarFormatOptions {
  * checked as strictly as Nix writes it, so there is one NAR only that gives the same events.
  *
  * With `trailing: "ignore"` the stream is not asked for more than the NAR.
- * @param stream its pieces, of any size, each used before the next is asked for
  * @throws {LaminixError} ERR_NAR with `details.offset` and `details.expected`
  */
-export function readNar(
-  stream: AsyncIterable<Uint8Array>,
-  options: ReadNarOptions = {},
-): AsyncGenerator<NarEvent> {
+export function readNar(stream: BorrowedBytes, options: ReadNarOptions = {}): AsyncGenerator<NarEvent> {
   requireByteStream(stream, "stream");
   requireOptions(options);
   if (options.name !== undefined) requireString(options.name, "options.name");
@@ -27,16 +24,13 @@ export function readNar(
   return eventsOf(stream, options);
 }
 
-async function* eventsOf(
-  stream: AsyncIterable<Uint8Array>,
-  options: ReadNarOptions,
-): AsyncGenerator<NarEvent> {
+async function* eventsOf(stream: BorrowedBytes, options: ReadNarOptions): AsyncGenerator<NarEvent> {
   for await (const events of narBatches(stream, options)) for (const event of events) yield event;
 }
 
 /** The same, those of a chunk together, so that nobody has to wait for each. They have to be taken in order. */
 export async function* narBatches(
-  stream: AsyncIterable<Uint8Array>,
+  stream: BorrowedBytes,
   options: ReadNarOptions,
 ): AsyncGenerator<Iterable<NarEvent>> {
   const parser = new NarParser(options);

@@ -1,14 +1,14 @@
 /** Where the files of a store path come from. */
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import type { NarIdentity } from "./verify.js";
 
 /** A path that is not on this disk. */
 export interface NarSource extends NarIdentity {
   /**
-   * The NAR from its start, every time. Whoever reads it checks it against hash and size. A piece need be good only
-   * until the next one is asked for.
+   * The NAR from its start, every time. Whoever reads it checks it against hash and size.
    */
-  nar(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<Uint8Array>;
+  nar(options?: { readonly signal?: AbortSignal | undefined }): BorrowedBytes;
 }
 
 /** A path's files: a place on this disk, or a NAR. Both make the same layer, byte for byte. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { untilAborted } from "../abort.js";
 import { requireByteStream, requireCount, requireOptions, requireString } from "../arguments.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 
 /** What a NAR is known by. */
@@ -24,7 +25,7 @@ export interface VerifyNarOptions {
  * @throws {LaminixError} ERR_NAR_HASH
  */
 export function verifyNar(
-  stream: AsyncIterable<Uint8Array>,
+  stream: BorrowedBytes,
   identity: NarIdentity,
   options: VerifyNarOptions = {},
 ): AsyncGenerator<Uint8Array> {
@@ -40,7 +41,7 @@ export function verifyNar(
 }
 
 async function* verified(
-  stream: AsyncIterable<Uint8Array>,
+  stream: BorrowedBytes,
   { narHash, narSize }: NarIdentity,
   { signal, name }: VerifyNarOptions,
 ): AsyncGenerator<Uint8Array> {

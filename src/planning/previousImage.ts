@@ -1,7 +1,7 @@
 /** Images that were there before, as plans: of each layer, the store paths that the image's history tells. */
 import { statSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { firstBytes } from "../files/mayBe.js";
+import { firstBytes } from "../files/optionalFile.js";
 import { storeLayersInHistory } from "../image/history.js";
 import type { StorePath } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";

@@ -81,8 +81,8 @@ export async function run(
     if (exitCode === 0) return { stdout: output.stdout(), stderr };
     const how = signal === null ? `failed with exit code ${String(exitCode)}` : `was ended by ${signal}`;
     // Who listens to its lines knows better which of them tells why.
-    const said = options.onStderrLine ? "" : (stderr.trimEnd().split("\n").at(-1) ?? "");
-    throw new LaminixError("ERR_PROGRAM", `${program} ${how}${said === "" ? "" : `: ${said}`}`, {
+    const lastLine = options.onStderrLine ? "" : (stderr.trimEnd().split("\n").at(-1) ?? "");
+    throw new LaminixError("ERR_PROGRAM", `${program} ${how}${lastLine === "" ? "" : `: ${lastLine}`}`, {
       details: { program, exitCode, signal, stderr },
     });
   } finally {

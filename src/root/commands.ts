@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { toByteString } from "../bytes/byteString.js";
 import { OpenArchive } from "../files/openArchive.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { writeTree } from "../tree/disk.js";

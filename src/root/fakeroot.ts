@@ -5,7 +5,8 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
-import { isAccessible } from "../files/mayBe.js";
+import { isAccessible } from "../files/optionalFile.js";
+import { shellQuoted } from "../process/shell.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
 import { TAR_OPTIONS } from "./rootTar.js";
@@ -32,8 +33,8 @@ export interface Session {
 /** Runs the script, then tar, in one session. Arguments: a file for the exit code, tar's, the root, the script. */
 const SESSION = [
   'ended=$1 tar=$2 root=$3 script=$4; shift 4; cd "$root"',
-  `bash -c ${quoted(BASH)} bash "$script" &&`,
-  `  tar ${TAR_OPTIONS.map(quoted).join(" ")} "$@" --file="$tar" --directory="$root" .`,
+  `bash -c ${shellQuoted(BASH)} bash "$script" &&`,
+  `  tar ${TAR_OPTIONS.map(shellQuoted).join(" ")} "$@" --file="$tar" --directory="$root" .`,
   'code=$?; echo $code > "$ended"; exit $code',
 ].join("\n");
 
@@ -105,9 +106,4 @@ function pathInside(root: FolderNode, storeDir: string): string {
 
 function isProgram(path: string): boolean {
   return isAccessible(path, constants.X_OK);
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -5,7 +5,7 @@
 import { chmod, copyFile, lstat, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import { baseName, type StorePath } from "../store/storePath.js";

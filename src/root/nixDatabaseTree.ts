@@ -1,7 +1,7 @@
 /** The database of a Nix store as a tree. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { type FolderNode, folderNode, linkNode, rootOwned, type TreeNode } from "../tree/node.js";
 import { type NixDatabaseOptions, writeNixDatabase } from "./nixDatabase.js";
 

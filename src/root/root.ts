@@ -4,7 +4,7 @@ import type { Owner } from "../tar/header.js";
 import { graft } from "../tree/graft.js";
 import { copyContents, LinkJoin, type OnConflict } from "../tree/join.js";
 import { type FolderNode, folderNode } from "../tree/node.js";
-import { type Locate, Places } from "../tree/places.js";
+import { type Locate, StorePlaces } from "./places.js";
 import { pieceTree } from "../spec/pieces/pieceTree.js";
 import type { Content } from "./contents.js";
 
@@ -37,13 +37,13 @@ export async function rootOf(
   const root = folderNode();
   const inStore = (place: string): boolean => place.startsWith(`${storeDir}/`);
   // Bodies of files that are not on this disk are wanted only where they are copied.
-  const linked = new Places({ ...options, adopt: undefined });
+  const linked = new StorePlaces({ ...options, adopt: undefined });
   const join = new LinkJoin({ places: linked, inStore, onConflict, signal });
   for (const content of contents) {
     if (content.kind === "piece") graft(root, pieceTree(content.piece), { keep: "first", onConflict });
     else await join.add(root, content.path);
   }
-  const places = new Places(options);
+  const places = new StorePlaces(options);
   for (const content of copies) {
     if (content.kind === "piece") graft(root, pieceTree(content.piece), { keep: "last", onConflict });
     else await copyContents(root, content.path, { places, inStore, owner, links, onConflict, signal });

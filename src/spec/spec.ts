@@ -3,8 +3,7 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
-import { COMPRESSORS } from "../compress/compressors.js";
-import { otherLevels } from "../compress/levels.js";
+import { COMPRESSORS, otherLevels } from "../compress/compressors.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../bytes/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";

@@ -96,9 +96,3 @@ function base16(sri: string): string {
   if (digits === "") throw new ArgumentError("info.narHash", "a SHA-256 hash as SRI", sri);
   return Buffer.from(digits, "base64").toString("hex");
 }
-
-/** Bytes that are there already, as a body. */
-// eslint-disable-next-line @typescript-eslint/require-await -- there is nothing to wait for
-export async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}

@@ -8,6 +8,7 @@ import {
   requireString,
   requireStrings,
 } from "../arguments.js";
+import { once } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import type { AddOptions, NarInfo } from "./additions.js";
 import type { BuildOptions, BuildResult, Target } from "./builds.js";
@@ -251,8 +252,7 @@ export class NixStore implements AsyncDisposable {
   /** Adds a text file; its path follows from its contents, name and references. */
   async addText(name: string, text: string, options: AddOptions = {}): Promise<PathInfo> {
     requireString(text, "text");
-    const { whole } = await import("./additions.js");
-    return this.#add(name, "text:sha256", whole(Buffer.from(text)), options);
+    return this.#add(name, "text:sha256", once(Buffer.from(text)), options);
   }
 
   /** Adds a file that is not executable. @param contents its bytes, whole or in pieces */
@@ -262,8 +262,7 @@ export class NixStore implements AsyncDisposable {
     options: AddOptions = {},
   ): Promise<PathInfo> {
     if (!(contents instanceof Uint8Array)) requireByteStream(contents, "contents");
-    const { whole } = await import("./additions.js");
-    const body = contents instanceof Uint8Array ? whole(contents) : contents;
+    const body = contents instanceof Uint8Array ? once(contents) : contents;
     return this.#add(name, "fixed:sha256", body, options);
   }
 
@@ -330,9 +329,9 @@ export class NixStore implements AsyncDisposable {
         options.onProgress?.(event);
         onEvent(event);
       };
-      const told = { ...options, onProgress };
+      const withProgress = { ...options, onProgress };
       const { build } = await import("./builds.js");
-      return this.#connections.exclusive((connection) => build(connection, parsed, told), options);
+      return this.#connections.exclusive((connection) => build(connection, parsed, withProgress), options);
     });
   }
 

@@ -1,6 +1,6 @@
 /** The program that connects to a store behind SSH, and its arguments. */
 import { LaminixError } from "../errors.js";
-import { shellQuoted, shellWords } from "../process/shellWords.js";
+import { shellQuoted, shellWords } from "../process/shell.js";
 import { refusedUrl, type SshUrl } from "./sshUrl.js";
 import { flagOf, unknownParameter } from "./urlParameters.js";
 

@@ -37,8 +37,8 @@ async function ask(
 ): Promise<string> {
   const { NIX_STORE_DIR, NIX_STORE } = process.env;
   const fromPath = near === undefined ? undefined : storeDirOf(near);
-  const said = location.storeDir ?? fromPath ?? NIX_STORE_DIR ?? NIX_STORE;
-  const candidates = [...new Set([checkStoreDir(said ?? "/nix/store"), "/nix/store"])];
+  const configured = location.storeDir ?? fromPath ?? NIX_STORE_DIR ?? NIX_STORE;
+  const candidates = [...new Set([checkStoreDir(configured ?? "/nix/store"), "/nix/store"])];
   for (const [i, dir] of candidates.entries()) {
     try {
       await connections.ask("isValidPath", { path: `${dir}/${"0".repeat(32)}-x` });

@@ -1,7 +1,7 @@
 /** Where a daemon is, and what it takes to get there. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import type { NativeTarget } from "./native.js";
 import { withKnownHosts } from "./sshCommand.js";
 

@@ -2,7 +2,7 @@
 import { type Entry, type HeaderEncoder, padded } from "./header.js";
 
 /** Python's `tarfile` pads archives to whole records of 20 blocks. */
-export const RECORD = 10240;
+const RECORD = 10240;
 /** Bytes from which on a part of a file that is in memory already is passed on as it is, not copied. */
 const LARGE = 1 << 15;
 
@@ -107,17 +107,6 @@ export class ArchiveWriter {
     this.#chunk.fill(0, this.#filled, this.#filled + count);
     this.#filled += count;
   }
-}
-
-/** An archive of entries without bodies. */
-export function* archivePieces(
-  entries: Iterable<Entry>,
-  encoder: HeaderEncoder,
-  nextBuffer: NextBuffer,
-): Generator<Buffer, void, void> {
-  const archive = new ArchiveWriter(encoder, nextBuffer);
-  for (const entry of entries) yield* archive.header(entry);
-  yield* archive.end();
 }
 
 /** How many zeros end an archive of `total` bytes: two blocks, then up to a whole record. */

@@ -4,6 +4,23 @@
  * where the ustar field cannot hold the value.
  */
 import { decode, isAscii, isUtf8 } from "../bytes/byteString.js";
+import {
+  CHECKSUM,
+  DEVMAJOR,
+  DEVMINOR,
+  type Field,
+  GID,
+  GNAME,
+  LINKNAME,
+  MAGIC,
+  MODE,
+  MTIME,
+  NAME,
+  SIZE,
+  TYPE,
+  UID,
+  UNAME,
+} from "./fields.js";
 
 export const BLOCK = 512;
 
@@ -42,26 +59,6 @@ const typeFlag: Record<EntryType, number> = {
   fifo: 0x36,
 };
 
-// Where ustar keeps its fields, and how many bytes they have.
-const NAME = { at: 0, length: 100 };
-const MODE = { at: 100, length: 8 };
-const UID = { at: 108, length: 8 };
-const GID = { at: 116, length: 8 };
-const SIZE = { at: 124, length: 12 };
-const MTIME = { at: 136, length: 12 };
-const CHECKSUM = { at: 148, length: 8 };
-const TYPE = 156;
-const LINKNAME = { at: 157, length: 100 };
-const MAGIC = 257;
-const UNAME = { at: 265, length: 32 };
-const GNAME = { at: 297, length: 32 };
-const DEVMAJOR = { at: 329, length: 8 };
-const DEVMINOR = { at: 337, length: 8 };
-
-interface Field {
-  readonly at: number;
-  readonly length: number;
-}
 /** Keywords and values, byte strings. */
 export type PaxRecords = readonly (readonly [keyword: string, value: string])[];
 type Records = [keyword: string, value: string][];

@@ -1,4 +1,5 @@
 /** The tar of a layer made of file system trees, as often as asked for. */
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import type { TreeSource } from "../files/walk.js";
 import { ArchiveWriter, type NextBuffer } from "./archive.js";
 import { diskTreePieces } from "./diskTree.js";
@@ -50,7 +51,7 @@ export async function* layerPieces(
   nextBuffer: NextBuffer,
   fingerprint: Fingerprint,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+): BorrowedBytes {
   const archive = archiveFor(layer, nextBuffer);
   yield* parentPieces(layer, archive);
   for (const tree of layer.trees) {

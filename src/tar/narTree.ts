@@ -1,5 +1,6 @@
 /** What is in a NAR, into an archive. */
 import { decode } from "../bytes/byteString.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import type { NarEvent } from "../nar/parser.js";
 import { narBatches } from "../nar/read.js";
 import type { NarSource } from "../nar/source.js";
@@ -26,7 +27,7 @@ export async function* narTreePieces(
   { source, name }: NarTree,
   archive: ArchiveWriter,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+): BorrowedBytes {
   const path = decode(name);
   const stream = verifyNar(source.nar({ signal }), source, { signal, name: path });
   const order = new NameOrder();

@@ -1,7 +1,7 @@
 /** A layer's tar, read here and now. */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { PIECE } from "../bytes/bytes.js";
+import { type BorrowedBytes, PIECE } from "../bytes/bytes.js";
 import { Fingerprint } from "./fingerprint.js";
 import { diskLayerPieces, isOnDisk, type LayerTar, layerPieces } from "./layerTar.js";
 import type { TarSummary } from "./messages.js";
@@ -10,8 +10,8 @@ import type { TarSummary } from "./messages.js";
 let spare: Buffer | undefined;
 
 /**
- * The bytes of a layer's tar, in pieces. A piece is good until the next one is asked for. The files are read in this
- * thread, a piece at a time: for a stream that is faster than moving the bytes here from another.
+ * The bytes of a layer's tar. The files are read in this thread, a piece at a time: for a stream that is faster than
+ * moving the bytes here from another.
  * @param onEnd told size and fingerprint (see `Fingerprint`) when the last piece has been taken
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE; ERR_NAR, ERR_NAR_HASH, ERR_FILE_WRITE
  */
@@ -24,7 +24,7 @@ export async function* readLayerTar(
     readonly signal?: AbortSignal | undefined;
     readonly onEnd?: (summary: { readonly size: number; readonly fingerprint: number }) => void;
   } = {},
-): AsyncGenerator<Uint8Array> {
+): BorrowedBytes {
   const fingerprint = new Fingerprint();
   const buffer = spare ?? Buffer.allocUnsafeSlow(PIECE);
   spare = undefined;

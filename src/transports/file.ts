@@ -1,8 +1,9 @@
 /** Archives in files. */
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { compress } from "../compress/compress.js";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import { LaminixError } from "../errors.js";
-import type { Output } from "../files/output.js";
+import type { Output } from "../files/outputTarget.js";
 
 /**
  * How a file is to be compressed.
@@ -23,13 +24,12 @@ export function compressionFor(path: string, wanted: string | undefined): Compre
 
 /**
  * Writes an archive, compressed as wanted.
- * @param pieces each good until the next one is asked for
  * @returns bytes that were written
  * @throws {LaminixError} ERR_FILE_WRITE, ERR_UNSUPPORTED, and whatever `pieces` throws
  */
 export function writeArchive(
   output: Output,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   options: {
     readonly compression: Compressor;
     readonly signal?: AbortSignal | undefined;

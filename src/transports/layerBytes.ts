@@ -1,5 +1,5 @@
 /** A layer's uncompressed tar, to be read anywhere. */
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import { Spool } from "../files/spool.js";
 import type { Layer } from "../image/layer.js";
 

@@ -1,7 +1,7 @@
 /** A layer that lies in an archive or a folder on this disk, as a plain or a compressed tar. */
 import type { Compression } from "../compress/decompress.js";
 import { LaminixError } from "../errors.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import { type RandomAccess, PIECE } from "../bytes/bytes.js";
 import type {
   Annotations,
   Encoding,
@@ -12,7 +12,6 @@ import type {
 } from "../image/layer.js";
 import type { LayerKind } from "../progress.js";
 import { type Digest, Digester, requireDigest } from "../bytes/digest.js";
-import { PIECE } from "../bytes/bytes.js";
 import type { Turns } from "../threads/turns.js";
 import type { ReadyLayer, StoredDescriptor } from "../image/storedImage.js";
 import { type Region, regionPieces, regionTar, type StoredFile, wholeOf } from "../files/storedFile.js";

@@ -1,4 +1,5 @@
 /** Compressed files made plain, in temporary files that have no name. */
+import type { OwnedBytes } from "../bytes/bytes.js";
 import { type Compression, decompress } from "../compress/decompress.js";
 import { MAGIC_BYTES, sniffed } from "../compress/magic.js";
 import { LaminixError } from "../errors.js";
@@ -67,7 +68,7 @@ export async function* unpackedPieces(
   compression: Compression,
   { signal, onPacked }: Options & { readonly onPacked?: (piece: Uint8Array) => void } = {},
 ): AsyncGenerator<Uint8Array> {
-  async function* input(): AsyncGenerator<Uint8Array> {
+  async function* input(): OwnedBytes {
     for await (const piece of regionPieces(packed, { signal })) {
       onPacked?.(piece);
       yield piece;

@@ -5,7 +5,7 @@
 import { LaminixError } from "../errors.js";
 import { decode } from "../bytes/byteString.js";
 import { Pauses } from "../files/pauses.js";
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import { type TarMember, tarMembers } from "../tar/members.js";
 import { TarBudget } from "../tar/tarBudget.js";
 import { MAX_LINKS, nodeAt } from "./lookup.js";

@@ -10,7 +10,7 @@
 import { decode } from "../bytes/byteString.js";
 import { Pauses } from "../files/pauses.js";
 import type { Owner } from "../tar/header.js";
-import type { ListedFile, ListedFolder, ListedLink } from "./listing.js";
+import type { Listed, ListedFile, ListedFolder, ListedLink } from "./listing.js";
 import { folderAt } from "./lookup.js";
 import {
   type Attributes,
@@ -24,13 +24,35 @@ import {
   type SymlinkNode,
   type TreeNode,
 } from "./node.js";
-import type { Found, Places } from "./places.js";
 
 /** Folders that lndir passes over, as it does everything whose name ends in `~`. */
 const VERSION_CONTROL = new Set(["BitKeeper", "CVS", "CVS.adm", "RCS", "SCCS", ".git", ".hg", ".svn"]);
 
 /** Hears of a file that is not in the tree because something else is at its place, and of what that is. */
 export type OnConflict = (path: string, kept: string) => void;
+
+/** Something that is at a place. */
+export interface Found<L extends Listed = Listed> {
+  readonly listed: L;
+  /** Where it is by name: no link is on the way to it any more. A byte string. */
+  readonly place: string;
+}
+
+/** Where paths and links lead. */
+export interface Places {
+  /**
+   * The folder that a store path or a plain folder is, links followed; `undefined` for a file.
+   * @throws {LaminixError} as `list`; ERR_FILE_TYPE for a link that leads nowhere
+   */
+  folder(path: string): Promise<Found<ListedFolder> | undefined>;
+
+  /**
+   * The folder that a link leads to, however many others are on the way; `undefined` where it leads to something else,
+   * or to nothing that is in the store or in the link's own folder.
+   * @param link the link's own place
+   */
+  linkedFolder(link: string, target: string): Promise<Found<ListedFolder> | undefined>;
+}
 
 export interface JoinOptions {
   readonly places: Places;

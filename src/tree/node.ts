@@ -2,7 +2,7 @@
  * A file system tree as a value: what a layer's tar is made of, and what layers add up to. Names, targets and names of
  * owners are byte strings.
  */
-import type { RandomAccess } from "../bytes/randomAccess.js";
+import type { RandomAccess } from "../bytes/bytes.js";
 import type { PathFiles } from "../nar/source.js";
 import type { Owner, PaxRecords } from "../tar/header.js";
 

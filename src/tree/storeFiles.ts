@@ -3,8 +3,6 @@ import type { PathFiles } from "../nar/source.js";
 import { list, type Listed, type ListOptions } from "./listing.js";
 import { linkNode, type OwnNode, rootOwned, type StoreNode } from "./node.js";
 
-export type StoreFilesOptions = ListOptions;
-
 const FOLDER = rootOwned(0o555);
 const EXECUTABLE = FOLDER;
 const FILE = rootOwned(0o444);
@@ -13,7 +11,7 @@ const FILE = rootOwned(0o444);
  * A store path's tree, with the modes that all files in a store have.
  * @throws {LaminixError} as `list`
  */
-export async function plainNode({ files }: StoreNode, options: StoreFilesOptions): Promise<OwnNode> {
+export async function plainNode({ files }: StoreNode, options: ListOptions): Promise<OwnNode> {
   return nodeOf(await list(nameOf(files), files, options));
 }
 

@@ -4,7 +4,7 @@ import { OpenFile } from "../files/openFile.js";
 import { Pauses } from "../files/pauses.js";
 import { LaminixError } from "../errors.js";
 import { ArchiveWriter, type FileBytes } from "../tar/archive.js";
-import { PIECE } from "../bytes/bytes.js";
+import { type BorrowedBytes, PIECE } from "../bytes/bytes.js";
 import { diskTreePieces } from "../tar/diskTree.js";
 import type { Fingerprint } from "../tar/fingerprint.js";
 import { type Entry, HeaderEncoder } from "../tar/header.js";
@@ -32,10 +32,10 @@ export interface TreeTarOptions {
 }
 
 /**
- * The archive in pieces; each is good until the next one is asked for.
+ * The archive.
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE, ERR_NAR, ERR_NAR_HASH, ERR_ARCHIVE
  */
-export async function* treePieces(root: FolderNode, options: TreeTarOptions): AsyncGenerator<Uint8Array> {
+export async function* treePieces(root: FolderNode, options: TreeTarOptions): BorrowedBytes {
   const buffer = Buffer.allocUnsafeSlow(PIECE);
   const encoders = new Encoders(options.mtime);
   const archive = new ArchiveWriter(encoders.for(STORE), () => buffer);
@@ -128,7 +128,7 @@ async function* storePieces(
   name: string,
   archive: ArchiveWriter,
   { fingerprint, signal }: TreeTarOptions,
-): AsyncGenerator<Uint8Array> {
+): BorrowedBytes {
   if ("disk" in files) {
     for (const piece of diskTreePieces({ disk: toByteString(files.disk), name }, archive, fingerprint)) {
       signal?.throwIfAborted();

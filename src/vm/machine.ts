@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { OpenArchive } from "../files/openArchive.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import { FOLDER, type FolderNode, folderNode, rootOwned, type TreeNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
@@ -13,7 +13,7 @@ import { IN_MACHINE } from "./init.js";
 import { initramfs } from "./initramfs.js";
 import { findKernel } from "./kernel.js";
 import { modulesOf } from "./modules.js";
-import { failureOf, toldIn } from "./outcome.js";
+import { failureOf, parseReport } from "./outcome.js";
 import {
   type Boot,
   kvmWorks,
@@ -58,10 +58,10 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
   const disk = new OpenArchive(openSync(files.output, "r"));
   adopt(disk);
   const root = rootOn(disk);
-  const told = toldIn(textOf(root?.children.get("status")));
+  const report = parseReport(textOf(root?.children.get("status")));
   const panic = panicIn(files.console);
-  if (!told.has("begun") && panic === undefined) throw notBegun(boot, files.console);
-  const failure = failureOf({ told, panic, output: log.last, memory, diskSize });
+  if (!report.has("begun") && panic === undefined) throw notBegun(boot, files.console);
+  const failure = failureOf({ report, panic, output: log.last, memory, diskSize });
   if (failure) throw failure;
   const upper = root?.children.get("upper");
   if (upper?.type === "directory") return upper;
@@ -117,12 +117,12 @@ function rootOn(disk: OpenArchive): FolderNode | undefined {
 
 /** A machine that has ended before it could run anything. */
 function notBegun({ kernel, memory }: Boot, console: string): LaminixError {
-  const said = readFileSync(console, "latin1").slice(-LAST_WORDS).trim().split(/\r?\n/).slice(-10);
+  const lastWords = readFileSync(console, "latin1").slice(-LAST_WORDS).trim().split(/\r?\n/).slice(-10);
   return new LaminixError(
     "ERR_MACHINE",
     `a virtual machine of ${String(memory)} MiB does not come up with ${kernel}`,
     {
-      details: { kernel, memory, console: said },
+      details: { kernel, memory, console: lastWords },
       hint: "is buildVMMemorySize too small, or the kernel without virtio, ext4 and overlay?",
     },
   );
@@ -130,8 +130,8 @@ function notBegun({ kernel, memory }: Boot, console: string): LaminixError {
 
 /** Why the kernel could not go on, where it could not. */
 function panicIn(console: string): string | undefined {
-  const said = readFileSync(console, "latin1").slice(-LAST_WORDS);
-  return /Kernel panic - not syncing: ([^\r\n]*)/.exec(said)?.[1];
+  const lastWords = readFileSync(console, "latin1").slice(-LAST_WORDS);
+  return /Kernel panic - not syncing: ([^\r\n]*)/.exec(lastWords)?.[1];
 }
 
 const LAST_WORDS = 1 << 16;

@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { decode } from "../bytes/byteString.js";
-import { isAccessible, textIfThere } from "../files/mayBe.js";
+import { isAccessible, textIfThere } from "../files/optionalFile.js";
 import type { FolderNode, TreeNode } from "../tree/node.js";
 
 export interface Mapping {

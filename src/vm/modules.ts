@@ -1,6 +1,7 @@
 /** Modules of a kernel, with those that they need, in the order in which they are loaded. */
 import { createReadStream, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { collect, ownedBytes } from "../bytes/bytes.js";
 import { decompress, type Compression } from "../compress/decompress.js";
 import { LaminixError } from "../errors.js";
 import type { Kernel } from "./kernel.js";
@@ -60,12 +61,9 @@ export async function modulesOf(
   return [...loaded.values()];
 }
 
-async function read(file: string, signal: AbortSignal | undefined): Promise<Buffer> {
+function read(file: string, signal: AbortSignal | undefined): Promise<Buffer> {
   const compression = COMPRESSIONS[ENDING.exec(file)?.[1] ?? ""] ?? "none";
-  const pieces: Uint8Array[] = [];
-  for await (const piece of decompress(createReadStream(file), compression, { signal }))
-    pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces);
+  return collect(decompress(ownedBytes(createReadStream(file)), compression, { signal }));
 }
 
 /** What a module says of itself: texts `KEY=VALUE`, each with a zero behind it. */

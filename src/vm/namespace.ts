@@ -2,16 +2,16 @@
 import { copyFileSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
-import { textIfThere } from "../files/mayBe.js";
+import { textIfThere } from "../files/optionalFile.js";
 import { OpenArchive } from "../files/openArchive.js";
-import { TemporaryFolder } from "../files/temporaryFolder.js";
+import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
 import { COMMAND_FAILED, encodeDescription, enterProgram } from "./enter.js";
 import { mappingOf, requireMapped } from "./mapping.js";
-import { failureOf, toldIn } from "./outcome.js";
+import { failureOf, parseReport } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
 import { SCRIPT_PATH, shellFor } from "./shell.js";
@@ -51,7 +51,7 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
   }
   const { memory, diskSize } = script;
   const failure = failureOf({
-    told: toldIn(textIfThere(place("status"))),
+    report: parseReport(textIfThere(place("status"))),
     output: log.last,
     memory,
     diskSize,
@@ -145,8 +145,8 @@ function refused(error: unknown): unknown {
   )
     return error;
   const stderr = String(error.details.stderr).trimEnd();
-  const said = stderr.split("\n").at(-1) ?? "";
-  return new LaminixError("ERR_NAMESPACE", `no namespaces can be had for runAsRoot here: ${said}`, {
+  const lastLine = stderr.split("\n").at(-1) ?? "";
+  return new LaminixError("ERR_NAMESPACE", `no namespaces can be had for runAsRoot here: ${lastLine}`, {
     cause: error,
     details: { stderr },
     hint: 'isolation "machine" needs no privilege',

@@ -2,9 +2,9 @@
 import { LaminixError } from "../errors.js";
 
 export interface Ending {
-  /** What the stage told, by its words. */
-  readonly told: ReadonlyMap<string, string>;
-  /** Where nothing is told: what the kernel said as its last word. */
+  /** What the stage reported, by its words. */
+  readonly report: ReadonlyMap<string, string>;
+  /** Without a report: the last message of the kernel. */
   readonly panic?: string | undefined;
   /** The script's last lines. */
   readonly output: readonly string[];
@@ -15,7 +15,7 @@ export interface Ending {
 }
 
 /** @param text lines `WORD=VALUE` */
-export function toldIn(text: string): Map<string, string> {
+export function parseReport(text: string): Map<string, string> {
   return new Map(
     text.split("\n").flatMap((line) => {
       const at = line.indexOf("=");
@@ -31,18 +31,18 @@ const NO_SPACE = /No space left on device/;
 
 /** @returns nothing where the script has done what it should */
 export function failureOf(ending: Ending): LaminixError | undefined {
-  const { told, output, memory, diskSize } = ending;
-  const code = told.get("code");
-  const problem = told.get("problem");
+  const { report, output, memory, diskSize } = ending;
+  const code = report.get("code");
+  const problem = report.get("problem");
   if (problem !== undefined)
     return new LaminixError("ERR_UNSUPPORTED", `runAsRoot cannot be run: ${problem}`, {
       details: { problem },
     });
-  if (told.has("emptied")) {
+  if (report.has("emptied")) {
     return failed(ending, "ERR_SCRIPT_ROOT", "runAsRoot has deleted all that was in the image's root");
   }
   if (code === "0") return undefined;
-  if (told.has("forks")) {
+  if (report.has("forks")) {
     return failed(
       ending,
       "ERR_MACHINE_PROCESSES",
@@ -52,12 +52,12 @@ export function failureOf(ending: Ending): LaminixError | undefined {
       },
     );
   }
-  if (told.has("killed") || output.some((line) => NO_MEMORY.test(line))) {
+  if (report.has("killed") || output.some((line) => NO_MEMORY.test(line))) {
     return failed(ending, "ERR_MACHINE_MEMORY", `runAsRoot needs more memory than ${String(memory)} MiB`, {
       hint: "make buildVMMemorySize larger",
     });
   }
-  if (told.has("full") || output.some((line) => NO_SPACE.test(line))) {
+  if (report.has("full") || output.some((line) => NO_SPACE.test(line))) {
     return failed(
       ending,
       "ERR_MACHINE_DISK",
@@ -87,14 +87,15 @@ function stopped(ending: Ending): LaminixError {
 }
 
 function failed(
-  { told, output }: Ending,
+  { report, output }: Ending,
   code: ConstructorParameters<typeof LaminixError>[0],
   message: string,
   { hint }: { readonly hint?: string } = {},
 ): LaminixError {
-  const said = output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
-  const exitCode = told.get("code");
-  return new LaminixError(code, `${message}${said}`, {
+  const lastLines =
+    output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
+  const exitCode = report.get("code");
+  return new LaminixError(code, `${message}${lastLines}`, {
     ...(hint !== undefined && { hint }),
     details: { script: "runAsRoot", exitCode: exitCode === undefined ? null : Number(exitCode), output },
   });

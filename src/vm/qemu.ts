@@ -1,7 +1,7 @@
 /** QEMU: which program it is, what it is started with, and whether the processor's own virtualisation works. */
 import { constants } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { isAccessible } from "../files/mayBe.js";
+import { isAccessible } from "../files/optionalFile.js";
 import { run } from "../process/run.js";
 import type { Acceleration } from "./rootScript.js";
 import { ALIVE, LOG_PORT, TRIAL } from "./init.js";

@@ -2,6 +2,7 @@
  * What runs the script in a virtual machine: over an overlay of two trees, in a chroot with what a system has. In
  * namespaces `native/farm/` does the same, so that what comes of it is the same. Run by busybox, whose programs it uses.
  */
+import { shellQuoted } from "../process/shell.js";
 
 export interface StageSettings {
   /** What the overlay's layers are, and where it is mounted. */
@@ -32,14 +33,12 @@ export const TOOLS = "/dev/laminix";
 export function assignments(settings: StageSettings): string {
   return Object.entries(settings)
     .map(([key, value]) => {
-      const words = Array.isArray(value) ? (value as readonly string[]).map(quoted).join(" ") : String(value);
-      return `${key}=${quoted(words)}\n`;
+      const words = Array.isArray(value)
+        ? (value as readonly string[]).map(shellQuoted).join(" ")
+        : String(value);
+      return `${key}=${shellQuoted(words)}\n`;
     })
     .join("");
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /**

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
 // Threads are started from compiled files.
-import { compress, type CompressOptions } from "../../dist/compress/compress.js";
-import { type Compressor, COMPRESSORS } from "../../dist/compress/compressors.js";
+import { compress } from "../../dist/compress/compress.js";
+import { type CompressOptions, type Compressor, COMPRESSORS } from "../../dist/compress/compressors.js";
 import { decompress } from "../../dist/compress/decompress.js";
 import { bytesOf } from "../support/members.js";
 import { node24Path } from "../support/node24.js";

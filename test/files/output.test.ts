@@ -19,7 +19,8 @@ import {
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { openOutput, type OutputOptions } from "../../dist/files/output.js";
+import { openOutput } from "../../dist/files/output.js";
+import type { OutputOptions } from "../../dist/files/outputTarget.js";
 import { ownTag } from "../../dist/files/owner.js";
 import { testWith } from "../support/requirements.js";
 import { mustRun, run } from "../support/run.js";

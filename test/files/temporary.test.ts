@@ -13,12 +13,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { isLeftBehind } from "../../dist/files/owner.js";
+import { isLeftBehind, unfinished } from "../../dist/files/owner.js";
 import { removeTree } from "../../dist/files/removeTree.js";
 import { Spool } from "../../dist/files/spool.js";
-import { removeLeftBehind } from "../../dist/files/temporary.js";
-import { TemporaryFolder } from "../../dist/files/temporaryFolder.js";
-import { unfinished } from "../../dist/files/unfinished.js";
+import { removeLeftBehind, TemporaryFolder } from "../../dist/files/temporary.js";
 import { testWith } from "../support/requirements.js";
 import { moduleUrl } from "../support/script.js";
 import { type TemporaryFolder as TestFolder, temporaryFolder } from "../support/temporary.js";
@@ -41,7 +39,7 @@ const place = (...names: string[]): string => [tmpdir, ...names].join("/");
 /** A temporary folder of a process that was killed; its name. */
 function remains(): string {
   const source = `
-    import { TemporaryFolder } from ${JSON.stringify(moduleUrl("files/temporaryFolder.js"))};
+    import { TemporaryFolder } from ${JSON.stringify(moduleUrl("files/temporary.js"))};
     const folder = new TemporaryFolder();
     process.stdout.write(folder.path);
     process.kill(process.pid, "SIGKILL");`;

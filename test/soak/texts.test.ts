@@ -16,7 +16,7 @@ import { GraphStore } from "../../dist/store/graphStore.js";
 import { parseStoreUrl } from "../../dist/store/location.js";
 import { fromNix32 } from "../../dist/store/nix32.js";
 import { parseSha256 } from "../../dist/store/sha256.js";
-import { shellWords } from "../../dist/process/shellWords.js";
+import { shellWords } from "../../dist/process/shell.js";
 import {
   checkName,
   checkStoreDir,

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { redactUrl } from "../../dist/redact.js";
-import { shellQuoted, shellWords } from "../../dist/process/shellWords.js";
+import { shellQuoted, shellWords } from "../../dist/process/shell.js";
 import { type SshCommand, sshCommand, withKnownHosts } from "../../dist/store/sshCommand.js";
 import { parseSshUrl } from "../../dist/store/sshUrl.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";

@@ -1,6 +1,6 @@
 /** Long work on what strangers wrote lets the rest of the process have its turn. */
 import { describe, expect, test } from "vitest";
-import type { RandomAccess } from "../../dist/bytes/randomAccess.js";
+import type { RandomAccess } from "../../dist/bytes/bytes.js";
 import { Fingerprint } from "../../dist/tar/fingerprint.js";
 import { tarMembers } from "../../dist/tar/members.js";
 import { TarBudget } from "../../dist/tar/tarBudget.js";

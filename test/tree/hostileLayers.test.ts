@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RandomAccess } from "../../dist/bytes/randomAccess.js";
+import type { RandomAccess } from "../../dist/bytes/bytes.js";
 import { BLOCK, type Entry, HeaderEncoder, type PaxRecords } from "../../dist/tar/header.js";
 import { Fingerprint } from "../../dist/tar/fingerprint.js";
 import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";

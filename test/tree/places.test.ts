@@ -2,13 +2,13 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { PathFiles } from "../../dist/nar/source.js";
-import { Places } from "../../dist/tree/places.js";
+import { StorePlaces } from "../../dist/root/places.js";
 import { contentsLayer, hashed } from "../support/contentsLayer.js";
 import { bytesOf, membersOf } from "../support/members.js";
 import { temporaryFolder } from "../support/temporary.js";
 
-function placesIn(storeDir: string, locate = (path: string): PathFiles => ({ disk: path })): Places {
-  return new Places({ storeDir, locate, narHash: () => undefined });
+function placesIn(storeDir: string, locate = (path: string): PathFiles => ({ disk: path })): StorePlaces {
+  return new StorePlaces({ storeDir, locate, narHash: () => undefined });
 }
 
 describe("where a link leads in contents", () => {

@@ -8,7 +8,7 @@ import {
   rootOwned,
   type TreeNode,
 } from "../../dist/tree/node.js";
-import type { RandomAccess } from "../../dist/bytes/randomAccess.js";
+import type { RandomAccess } from "../../dist/bytes/bytes.js";
 import { pack, type Header } from "tar-stream";
 import { bytesOf } from "../support/members.js";
 

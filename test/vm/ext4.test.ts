@@ -1,9 +1,15 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OpenArchive } from "../../dist/files/openArchive.js";
-import type { RandomAccess } from "../../dist/bytes/randomAccess.js";
-import type { FileNode, FolderNode, TreeNode } from "../../dist/tree/node.js";
-import { folderNode, linkNode, rootOwned } from "../../dist/tree/node.js";
+import type { RandomAccess } from "../../dist/bytes/bytes.js";
+import {
+  type FileNode,
+  type FolderNode,
+  type TreeNode,
+  folderNode,
+  linkNode,
+  rootOwned,
+} from "../../dist/tree/node.js";
 import { readFileSystem } from "../../dist/vm/ext4/read.js";
 import { writeFileSystem } from "../../dist/vm/ext4/write.js";
 import { failureOf } from "../support/failure.js";

@@ -5,7 +5,7 @@ import type { Descriptor } from "../../manifests/blob.js";
 import type { Image } from "../../image/image.js";
 import type { Encoding, Layer, LayerDigest } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
-import { copied } from "../../bytes/bytes.js";
+import { copied, readable } from "../../bytes/bytes.js";
 import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
 import { carriedImage, type ContentsOptions } from "../../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../../transports/ociLayout/options.js";
@@ -114,7 +114,7 @@ export class BuiltImage implements AsyncDisposable {
 
   /** The archive as a stream whose pieces may be kept. */
   stream(options: PiecesOptions = {}): Readable {
-    return Readable.from(copied(this.pieces(options)), { objectMode: false });
+    return readable(copied(this.pieces(options)));
   }
 
   /**

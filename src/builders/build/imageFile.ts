@@ -2,7 +2,8 @@
 import { ArgumentError } from "../../errors.js";
 import { requireOneOf, requireOptions, requireString } from "../../arguments.js";
 import type { Compressor } from "../../compress/compressors.js";
-import { openOutput, type Output } from "../../files/output.js";
+import { openOutput } from "../../files/output.js";
+import type { Output } from "../../files/outputTarget.js";
 import type { Digest } from "../../bytes/digest.js";
 import { writeArchive } from "../../transports/file.js";
 import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";

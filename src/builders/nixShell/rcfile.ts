@@ -2,7 +2,7 @@
  * What the shell runs before it asks for commands: what the program nix-shell has its shell run (Nix manual,
  * "nix-shell"), for an environment that is set already.
  */
-import { shellQuoted } from "../../process/shellWords.js";
+import { shellQuoted } from "../../process/shell.js";
 
 export interface RcfileOptions {
   readonly shell: string;

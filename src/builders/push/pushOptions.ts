@@ -8,7 +8,7 @@ import {
   requireString,
   requireStrings,
 } from "../../arguments.js";
-import { otherLevels } from "../../compress/levels.js";
+import { otherLevels } from "../../compress/compressors.js";
 import { ArgumentError } from "../../errors.js";
 import { type Encoding, ENCODINGS } from "../../image/layer.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";

@@ -1,6 +1,6 @@
 /** What shadow's programs, such as `useradd`, find and expect in an image that has no accounts yet. */
 import { checkGiven, requireOptions } from "../../arguments.js";
-import { shellQuoted } from "../../process/shellWords.js";
+import { shellQuoted } from "../../process/shell.js";
 import { requireAbsolutePath, withoutSlashes } from "./checks.js";
 
 export interface ShadowSetupOptions {

@@ -1,5 +1,6 @@
 /** Bytes that are compared, as they pass, with what they should be. */
 import { createHash } from "node:crypto";
+import type { OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { toSri } from "../sha256.js";
 
@@ -16,10 +17,7 @@ export interface Expected {
  * The same bytes. Only when it has come to its end are they what they should be.
  * @throws {LaminixError} ERR_NAR_HASH
  */
-export async function* checked(
-  bytes: AsyncIterable<Uint8Array>,
-  { what, path, sha256, size }: Expected,
-): AsyncGenerator<Uint8Array> {
+export async function* checked(bytes: OwnedBytes, { what, path, sha256, size }: Expected): OwnedBytes {
   const hash = createHash("sha256");
   let actual = 0;
   const wrong = (expected: unknown, found: unknown): LaminixError =>

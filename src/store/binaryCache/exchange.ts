@@ -1,5 +1,6 @@
 /** One request over HTTP and its answer, with patience for a slow server and none for a silent one. */
 import { abortScope } from "../../abort.js";
+import { type OwnedPiece, ownedPiece } from "../../bytes/bytes.js";
 import type { Authorization } from "../../http/authorization.js";
 
 export interface Answer {
@@ -9,7 +10,7 @@ export interface Answer {
    * The body's pieces, once. It has to be begun with, since only then its end is known: read to its end it lets the
    * connection be used again, left early it ends it.
    */
-  readonly body: AsyncGenerator<Uint8Array>;
+  readonly body: AsyncGenerator<OwnedPiece>;
 }
 
 export interface ExchangeOptions {
@@ -53,13 +54,13 @@ export async function exchange(asked: URL, options: ExchangeOptions): Promise<An
       clearTimeout(timer);
     }
   }
-  async function* pieces(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  async function* pieces(body: ReadableStream<Uint8Array> | null): AsyncGenerator<OwnedPiece> {
     try {
       const reader = body?.getReader();
       while (reader) {
         const { done, value } = await soon(reader.read());
         if (done) return;
-        yield value;
+        yield ownedPiece(value);
       }
     } finally {
       scope[Symbol.dispose]();

@@ -1,14 +1,15 @@
 /** The files of a binary cache, wherever it is. */
+import { collect, type OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { CallOptions } from "../connection.js";
 
 export interface CacheFiles {
   /**
-   * A file's bytes, in pieces that may be kept.
+   * A file's bytes.
    * @param name from the cache's root
    * @throws {LaminixError} ERR_BINARY_CACHE, which {@link isAbsent} tells from others when there is no such file
    */
-  read(name: string, options?: CallOptions): AsyncIterable<Uint8Array>;
+  read(name: string, options?: CallOptions): OwnedBytes;
 }
 
 /** The error for a file that is not there. */
@@ -37,20 +38,14 @@ export async function readText(
   name: string,
   { limit, signal }: CallOptions & { readonly limit: number },
 ): Promise<string | undefined> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
   try {
-    for await (const piece of files.read(name, { signal })) {
-      size += piece.length;
-      pieces.push(piece);
-      if (size <= limit) continue;
-      throw new LaminixError("ERR_BINARY_CACHE", `${name} has more than ${String(limit)} bytes`, {
-        details: { name },
-      });
-    }
+    const bytes = await collect(files.read(name, { signal }), limit);
+    if (bytes) return bytes.toString("utf8");
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
   }
-  return Buffer.concat(pieces).toString("utf8");
+  throw new LaminixError("ERR_BINARY_CACHE", `${name} has more than ${String(limit)} bytes`, {
+    details: { name },
+  });
 }

@@ -1,6 +1,7 @@
 /** A binary cache in a folder. */
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
+import { type OwnedBytes, ownedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { CallOptions } from "../connection.js";
 import { absent, type CacheFiles } from "./files.js";
@@ -13,10 +14,10 @@ export class FolderFiles implements CacheFiles {
   }
 
   /** @throws {LaminixError} ERR_BINARY_CACHE, ERR_FILE_READ */
-  async *read(name: string, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
+  async *read(name: string, { signal }: CallOptions = {}): OwnedBytes {
     const path = join(this.#folder, name);
     try {
-      yield* createReadStream(path, { highWaterMark: 1 << 18, ...(signal && { signal }) });
+      yield* ownedBytes(createReadStream(path, { highWaterMark: 1 << 18, ...(signal && { signal }) }));
     } catch (cause) {
       signal?.throwIfAborted();
       const errno = (cause as NodeJS.ErrnoException).code;

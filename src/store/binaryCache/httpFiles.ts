@@ -1,5 +1,6 @@
 /** A binary cache behind HTTP, and files on other servers that it leads to. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
 import { redactUrl } from "../../redact.js";
@@ -44,7 +45,7 @@ export class HttpFiles implements CacheFiles {
     this.#reader = reader;
   }
 
-  read(name: string, options: CallOptions = {}): AsyncIterable<Uint8Array> {
+  read(name: string, options: CallOptions = {}): OwnedBytes {
     const url = new URL(name, this.#base);
     // Read once more as the server will read it.
     if (url.origin !== this.#base.origin || !url.pathname.startsWith(this.#base.pathname))
@@ -62,7 +63,7 @@ export class HttpReader {
   }
 
   /** A body that is cut off is asked for again from where it was cut. */
-  async *read(url: URL, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
+  async *read(url: URL, { signal }: CallOptions = {}): OwnedBytes {
     const { attempts } = this.#options;
     let taken = 0;
     for (let attempt = 1; ; attempt++) {
@@ -83,7 +84,7 @@ export class HttpReader {
   }
 
   /** The file's bytes from an offset on, in one attempt. */
-  async *#rest(url: URL, offset: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  async *#rest(url: URL, offset: number, signal: AbortSignal | undefined): OwnedBytes {
     const { authorization, silence } = this.#options;
     const headers = {
       // What hashes are of is the file as it is.

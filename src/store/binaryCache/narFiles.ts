@@ -1,4 +1,5 @@
 /** The files of a cache's NARs: in the cache, or at the absolute URL that a narinfo gives (Nix reads these, too). */
+import type { OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import type { CallOptions } from "../connection.js";
@@ -27,7 +28,7 @@ export class NarFiles {
    * @param file as a narinfo has it
    * @throws {LaminixError} ERR_BINARY_CACHE for a host that is not allowed, and what reading throws
    */
-  read(file: string | URL, options: CallOptions): AsyncIterable<Uint8Array> {
+  read(file: string | URL, options: CallOptions): OwnedBytes {
     if (typeof file === "string") return this.#files.read(file, options);
     this.#check(file);
     return this.#reader.read(file, options);

@@ -33,7 +33,7 @@ export interface WriteOptions extends CommonOptions {
   readonly baseLayers: "normal" | "verbatim";
 }
 
-/** The archive in pieces; each is good until the next one is asked for. */
+/** The archive. */
 export async function* writeDockerArchive(image: Image, options: WriteOptions): AsyncGenerator<Uint8Array> {
   const { references, baseLayers } = options;
   const writer = new Writer(options);

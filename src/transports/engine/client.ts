@@ -1,5 +1,6 @@
 /** A client of the API that Docker has and podman speaks too (Docker Engine API 1.41). */
 import { Agent, type Dispatcher, request } from "undici";
+import { collect, type OwnedBytes, ownedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { type Json, parseJson } from "../../bytes/json.js";
 import { saidIn } from "../registry/said.js";
@@ -12,7 +13,7 @@ export interface EngineRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
   /** Pieces may be kept until they are sent. */
-  readonly body?: AsyncIterable<Uint8Array>;
+  readonly body?: OwnedBytes;
   /** Statuses that the caller understands. */
   readonly expect: readonly number[];
   /** Milliseconds that the engine may say nothing for; a minute unless given, 0 for as long as it likes. */
@@ -85,15 +86,10 @@ export class EngineClient implements AsyncDisposable {
 
   /** @throws {LaminixError} ERR_ENGINE where the answer is not JSON, ERR_ENGINE_UNREACHABLE */
   async json({ body }: EngineAnswer, signal: AbortSignal | undefined): Promise<Json> {
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of this.pieces(body, signal)) {
-      pieces.push(piece);
-      size += piece.length;
-      if (size > MAX_ANSWER) throw this.refusal("it answers without end");
-    }
+    const bytes = await collect(this.pieces(body, signal), MAX_ANSWER);
+    if (!bytes) throw this.refusal("it answers without end");
     try {
-      return parseJson(Buffer.concat(pieces).toString("utf8"), "its answer");
+      return parseJson(bytes.toString("utf8"), "its answer");
     } catch (cause) {
       throw this.refusal("its answer is not JSON", {}, cause);
     }
@@ -103,9 +99,9 @@ export class EngineClient implements AsyncDisposable {
    * A body as it comes.
    * @throws {LaminixError} ERR_ENGINE_UNREACHABLE
    */
-  async *pieces(body: EngineAnswer["body"], signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  async *pieces(body: EngineAnswer["body"], signal: AbortSignal | undefined): OwnedBytes {
     try {
-      yield* body as AsyncIterable<Uint8Array>;
+      yield* ownedBytes(body);
     } catch (error) {
       signal?.throwIfAborted();
       throw this.unreachable(error);
@@ -169,10 +165,7 @@ function hintFor(engine: EngineHost["engine"], code: string): string {
 }
 
 /** The same pieces; who reads them may not tell why they ended. */
-async function* failing(
-  pieces: AsyncIterable<Uint8Array>,
-  onError: (error: unknown) => void,
-): AsyncGenerator<Uint8Array> {
+async function* failing(pieces: OwnedBytes, onError: (error: unknown) => void): OwnedBytes {
   try {
     yield* pieces;
   } catch (error) {

@@ -1,4 +1,5 @@
 /** Sends archives to an engine (Docker Engine API, "ImageLoad"). */
+import { type BorrowedBytes, copied, type OwnedBytes } from "../../bytes/bytes.js";
 import { textIn } from "../../image/fields.js";
 import { parseJson } from "../../bytes/json.js";
 import { LineSplitter } from "../../process/lines.js";
@@ -11,13 +12,13 @@ export interface LoadArchiveOptions {
 }
 
 /**
- * @param pieces of an archive; each is good until the next one is asked for
+ * @param pieces of an archive
  * @throws {LaminixError} ERR_ENGINE where the engine does not take it, ERR_ENGINE_UNREACHABLE, also where the line breaks
  * @throws what the pieces throw
  */
 export async function loadArchive(
   client: EngineClient,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: BorrowedBytes,
   { signal, onSent }: LoadArchiveOptions = {},
 ): Promise<void> {
   const answer = await client.request({
@@ -40,13 +41,10 @@ export async function loadArchive(
 }
 
 /** Copies, since they wait in a socket's buffer while the next one is made. */
-async function* sending(
-  pieces: AsyncIterable<Uint8Array>,
-  onSent: ((bytes: number) => void) | undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
+async function* sending(pieces: BorrowedBytes, onSent: ((bytes: number) => void) | undefined): OwnedBytes {
+  for await (const piece of copied(pieces)) {
     onSent?.(piece.length);
-    yield Buffer.from(piece);
+    yield piece;
   }
 }
 

@@ -8,15 +8,14 @@ import { access, mkdir, open, readdir, rename, stat, writeFile } from "node:fs/p
 import { basename } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { cannotWrite, refusedOutput } from "../../files/cannotWrite.js";
-import type { Output } from "../../files/output.js";
-import { outputTarget } from "../../files/outputTarget.js";
+import { type Output, outputTarget } from "../../files/outputTarget.js";
 import { readTextSoon } from "../../files/readText.js";
 import { replacedFile, writeAll } from "../../files/replacedFile.js";
 import { NewFolder, StagingFolder } from "../../files/stagingFolder.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { formatJson, isArray, isObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Digest } from "../../bytes/digest.js";
-import { once } from "../../bytes/bytes.js";
+import { type BorrowedBytes, once } from "../../bytes/bytes.js";
 import { blobName } from "./blobs.js";
 import { IMAGE_NAME, LAYOUT_FILE, layoutIndex, REF_NAME } from "./documents.js";
 
@@ -85,11 +84,8 @@ export class LayoutFolder implements AsyncDisposable {
     return false;
   }
 
-  /**
-   * @param pieces each good until the next one is asked for
-   * @param digest asked for when all of them have come
-   */
-  async add(pieces: AsyncIterable<Uint8Array>, digest: () => Promise<Digest>): Promise<void> {
+  /** @param digest asked for when all of them have come */
+  async add(pieces: BorrowedBytes, digest: () => Promise<Digest>): Promise<void> {
     const blobs = await this.#stagedBlobs();
     const temporary = `${blobs}/../${randomBytes(6).toString("hex")}`;
     const file = await this.#writing(open(temporary, "wx"));

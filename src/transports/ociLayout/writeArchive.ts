@@ -4,13 +4,14 @@
  */
 import { abortScope } from "../../abort.js";
 import type { Descriptor } from "../../manifests/blob.js";
+import { once } from "../../bytes/bytes.js";
 import { formatJson } from "../../bytes/json.js";
 import type { Digest } from "../../bytes/digest.js";
 import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
-import { OuterArchive } from "../outerArchive.js";
 import { blobName } from "./blobs.js";
 import { LAYOUT_FILE, layoutEntries, layoutIndex } from "./documents.js";
+import { layoutTar, type Member } from "./layoutTar.js";
 import type { LayoutWriteOptions } from "./options.js";
 
 export interface ArchiveWriteOptions extends LayoutWriteOptions {
@@ -23,15 +24,19 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
 }
 
 /**
- * The archive in pieces; each is good until the next one is asked for. A member's size comes before its bytes, so that
- * compressed layers wait in temporary files, unless their sizes are known.
+ * The archive. A member's size comes before its bytes, so that compressed layers wait in temporary files, unless their
+ * sizes are known.
  * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
  *   reading the layers throws
  */
-export async function* writeOciArchive(
+export function writeOciArchive(
   entries: readonly Carried[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
+  return layoutTar(members(entries, options), options.mtime);
+}
+
+async function* members(entries: readonly Carried[], options: ArchiveWriteOptions): AsyncGenerator<Member> {
   const { jobs, onLayer, leaveOut = new Set<Digest>() } = options;
   using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
@@ -48,30 +53,32 @@ export async function* writeOciArchive(
     { signal, jobs },
   );
   try {
-    const archive = new OuterArchive(options.mtime);
-    yield archive.file("oci-layout", LAYOUT_FILE);
-    yield archive.folder("blobs");
-    yield archive.folder("blobs/sha256");
+    yield file("oci-layout", LAYOUT_FILE);
+    yield { name: "blobs", type: "directory" };
+    yield { name: "blobs/sha256", type: "directory" };
     const names = new Set<Digest>();
     const written: WrittenLayer[] = [];
     for (const [i, blob] of blobs.entries()) {
       const layer = (await ready[i]) as WrittenLayer;
       const { digest, size } = layer.descriptor;
       if (!names.has(digest) && !leaveOut.has(layer.diffId))
-        yield* archive.member(blobName(digest), size, () => blob.open({ signal }));
+        yield { name: blobName(digest), type: "file", size, open: () => blob.open({ signal }) };
       blob[Symbol.dispose]();
       names.add(digest);
       written.push(layer);
     }
     const { all, targets } = contents.documents(written);
-    for (const { descriptor, bytes } of all) yield archive.file(blobName(descriptor.digest), bytes);
+    for (const { descriptor, bytes } of all) yield file(blobName(descriptor.digest), bytes);
     await options.beforeIndex?.();
     signal.throwIfAborted();
     options.onTargets?.(targets);
-    yield archive.file("index.json", Buffer.from(formatJson(layoutIndex(layoutEntries(targets, entries)))));
-    yield archive.end();
+    yield file("index.json", Buffer.from(formatJson(layoutIndex(layoutEntries(targets, entries)))));
   } finally {
     scope[Symbol.dispose]();
     await Promise.allSettled(ready);
   }
+}
+
+function file(name: string, bytes: Uint8Array): Member {
+  return { name, type: "file", size: bytes.length, open: () => once(bytes) };
 }

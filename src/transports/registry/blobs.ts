@@ -1,4 +1,5 @@
 /** Blobs of a repository: looked for, fetched, mounted. Sending them is in `upload.ts`. */
+import { type OwnedBytes, ownedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
@@ -41,7 +42,7 @@ export async function hasBlob(
 }
 
 /**
- * The blob's bytes, checked as they pass; a line that breaks is taken up where it broke. Pieces may be kept.
+ * The blob's bytes, checked as they pass; a line that breaks is taken up where it broke.
  * @throws {LaminixError} ERR_DIGEST, at the end or when there are too many; ERR_REGISTRY, ERR_REGISTRY_AUTH,
  *   ERR_REGISTRY_UNREACHABLE
  */
@@ -50,7 +51,7 @@ export async function* fetchBlob(
   repository: string,
   blob: BlobIdentity,
   { signal }: BlobOptions = {},
-): AsyncGenerator<Uint8Array> {
+): OwnedBytes {
   const { digest, size } = blob;
   const what = `${digest} of ${client.registry}/${repository}`;
   const digester = new Digester();
@@ -82,7 +83,7 @@ async function* rest(
   blob: BlobIdentity,
   offset: number,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+): OwnedBytes {
   const answer = await client.attempt({
     method: "GET",
     target: `${repository}/blobs/${blob.digest}`,
@@ -113,7 +114,7 @@ async function* rest(
   }
   let skip = status === 200 ? offset : 0;
   try {
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
+    for await (const piece of ownedBytes(body)) {
       const skipped = Math.min(skip, piece.length);
       skip -= skipped;
       if (skipped < piece.length) yield piece.subarray(skipped);

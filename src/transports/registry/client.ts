@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "../../abort.js";
+import type { OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
 import { redactUrl } from "../../redact.js";
@@ -49,7 +50,7 @@ export interface RegistryRequest {
   readonly access: Access;
   readonly headers?: Readonly<Record<string, string>>;
   /** Made anew for each time it is sent. */
-  readonly body?: () => Uint8Array | AsyncIterable<Uint8Array>;
+  readonly body?: () => Uint8Array | OwnedBytes;
   /** Statuses that the caller understands. */
   readonly expect: readonly number[];
   readonly signal?: AbortSignal | undefined;

@@ -1,6 +1,7 @@
 /** One request over HTTP and its answer, redirects followed. */
 import { setMaxListeners } from "node:events";
 import { type Dispatcher, request } from "undici";
+import { collect, type OwnedBytes, ownedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
 import { redactUrl } from "../../redact.js";
@@ -12,7 +13,7 @@ export interface Exchange {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly authorization?: Authorization | undefined;
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  readonly body?: Uint8Array | OwnedBytes | undefined;
   /** Milliseconds that the server may say nothing for. */
   readonly silence: number;
   readonly signal?: AbortSignal | undefined;
@@ -104,18 +105,11 @@ export function leadsTo({ headers, url }: Pick<Answer, "headers" | "url">): URL 
  * @throws {LaminixError} ERR_REGISTRY_UNREACHABLE
  */
 export async function shortBody(answer: Answer, limit: number, silence: number): Promise<Buffer | undefined> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
   try {
-    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
-      size += piece.length;
-      if (size > limit) return undefined;
-      pieces.push(piece);
-    }
+    return await collect(ownedBytes(answer.body), limit);
   } catch (error) {
     throw lineError(answer.url, error, silence);
   }
-  return Buffer.concat(pieces);
 }
 
 /** Leaves a body unread. */

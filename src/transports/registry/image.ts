@@ -1,4 +1,5 @@
 /** Images in a registry, as the value that images are everywhere here. Of their layers nothing is fetched until it is read. */
+import { collect } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { textIn } from "../../image/fields.js";
 import type { Digest } from "../../bytes/digest.js";
@@ -100,10 +101,7 @@ class RemotePlace implements ManifestPlace {
     const { size, digest } = descriptor;
     this.json.requireSmall(size, digest);
     const { signal } = this.#options;
-    const pieces: Uint8Array[] = [];
-    for await (const piece of fetchBlob(this.#client, this.#repository, descriptor, { signal }))
-      pieces.push(piece);
-    return Buffer.concat(pieces);
+    return collect(fetchBlob(this.#client, this.#repository, descriptor, { signal }));
   }
 
   /** Layers that are the same are the same object. */

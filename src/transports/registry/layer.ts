@@ -1,6 +1,6 @@
 /** A layer that lies in a registry. */
 import { LaminixError } from "../../errors.js";
-import type { RandomAccess } from "../../bytes/randomAccess.js";
+import type { RandomAccess } from "../../bytes/bytes.js";
 import type {
   Encoding,
   LayerDigest,

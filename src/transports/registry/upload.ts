@@ -3,6 +3,13 @@
  * When the line breaks the registry is asked how much it has, and only the rest is sent; a registry that has forgotten
  * the upload gets it from its start. A blob comes into being only by the last request, with a digest that was checked.
  */
+import {
+  type BorrowedBytes,
+  collect,
+  type OwnedBytes,
+  ownedPiece,
+  type OwnedPiece,
+} from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
@@ -16,8 +23,8 @@ export interface UploadSource {
   readonly digest?: Digest | undefined;
   /** Bytes, where they are known before. */
   readonly size?: number | undefined;
-  /** The bytes from their start, every time. A piece is good until the next one is asked for. */
-  open(options: BlobOptions): AsyncIterable<Uint8Array>;
+  /** The bytes from their start, every time. */
+  open(options: BlobOptions): BorrowedBytes;
 }
 
 export interface UploadOptions extends BlobOptions {
@@ -187,7 +194,7 @@ class Upload {
     target: string | URL,
     expect: readonly number[],
     headers: Readonly<Record<string, string>>,
-    body?: () => Uint8Array | AsyncIterable<Uint8Array>,
+    body?: () => Uint8Array | OwnedBytes,
   ): Promise<Answer> {
     const { signal } = this.#options;
     const access = { repository: this.#repository, actions: "pull,push" } as const;
@@ -238,15 +245,16 @@ class SourceReader {
     this.#signal = signal;
   }
 
-  /** Pieces that may be kept, for a connection holds on to them. */
-  async *from(offset: number): AsyncGenerator<Uint8Array> {
+  /** Copies, for a connection holds on to them. */
+  async *from(offset: number): OwnedBytes {
     this.position = 0;
     try {
       for await (const piece of this.#source.open({ signal: this.#signal })) {
         const start = this.position;
         this.position += piece.length;
         this.#take(piece, start);
-        if (this.position > offset) yield Buffer.from(piece.subarray(Math.max(0, offset - start)));
+        if (this.position > offset)
+          yield ownedPiece(Buffer.from(piece.subarray(Math.max(0, offset - start))));
       }
       this.#end();
     } catch (error) {
@@ -255,10 +263,8 @@ class SourceReader {
     }
   }
 
-  async bytes(): Promise<Buffer> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of this.from(0)) pieces.push(piece);
-    return Buffer.concat(pieces);
+  bytes(): Promise<Buffer> {
+    return collect(this.from(0));
   }
 
   /** What the bytes are; read for it where they have not all been. */
@@ -301,8 +307,8 @@ class SourceReader {
   }
 }
 
-async function* chunksOf(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
-  let parts: Uint8Array[] = [];
+async function* chunksOf(pieces: OwnedBytes, size: number): AsyncGenerator<Buffer> {
+  let parts: OwnedPiece[] = [];
   let length = 0;
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length;) {

@@ -5,7 +5,8 @@ import { fsPath } from "../../bytes/byteString.js";
 import { Pauses } from "../../files/pauses.js";
 import { reading } from "../../files/walk.js";
 import type { Body, FolderNode, OwnNode } from "../../tree/node.js";
-import { plainNode, type StoreFilesOptions } from "../../tree/storeFiles.js";
+import type { ListOptions } from "../../tree/listing.js";
+import { plainNode } from "../../tree/storeFiles.js";
 import { attributeBlock } from "./attributes.js";
 import { folderBlocks } from "./folders.js";
 import { leafCount } from "./extents.js";
@@ -41,7 +42,7 @@ export interface Inventory {
  * A node that is in the tree several times is one file of several names.
  * @throws {LaminixError} ERR_FILE_READ, ERR_FILE_CHANGED, ERR_UNSUPPORTED, and what listing a store path throws
  */
-export async function inventoryOf(root: FolderNode, options: StoreFilesOptions): Promise<Inventory> {
+export async function inventoryOf(root: FolderNode, options: ListOptions): Promise<Inventory> {
   const items: Item[] = [];
   const known = new Map<OwnNode, Item>();
   const pauses = new Pauses(options.signal);

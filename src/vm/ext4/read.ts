@@ -1,6 +1,6 @@
 /** A tree read from a file system of ext4, as Linux has left it. A disk that was written to past the system is refused. */
 import { LaminixError } from "../../errors.js";
-import type { RandomAccess } from "../../bytes/randomAccess.js";
+import type { RandomAccess } from "../../bytes/bytes.js";
 import {
   type Attributes,
   type FolderNode,

@@ -5,7 +5,7 @@ import { OpenFile } from "../../files/openFile.js";
 import { Pauses } from "../../files/pauses.js";
 import { changed } from "../../files/walk.js";
 import type { Body, FolderNode } from "../../tree/node.js";
-import type { StoreFilesOptions } from "../../tree/storeFiles.js";
+import type { ListOptions } from "../../tree/listing.js";
 import { BlockWriter, writeAt } from "./blockWriter.js";
 import { extentsOf, extentTree } from "./extents.js";
 import { folderBytes } from "./folders.js";
@@ -14,7 +14,7 @@ import { inventoryOf, type Item } from "./inventory.js";
 import { BLOCK_SIZE, geometryFor, INODE_SIZE } from "./layout.js";
 import { superstructure } from "./superstructure.js";
 
-export interface DiskOptions extends StoreFilesOptions {
+export interface DiskOptions extends ListOptions {
   /** Bytes of the file system, where it is to have room for more than the tree; what nothing is in takes no room here. */
   readonly size?: number;
   /** Unix seconds, of what has no time of its own. */

@@ -3,24 +3,18 @@ import { LaminixError } from "../errors.js";
 import { decode, toByteString } from "../bytes/byteString.js";
 import { type PathFiles, requireNarHash } from "../nar/source.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
-import { list, listDisk, type Listed, type ListedFolder, type ListOptions } from "./listing.js";
-import { MAX_LINKS } from "./lookup.js";
-import { partsOf } from "./node.js";
+import type { Found, Places } from "../tree/join.js";
+import { list, listDisk, type Listed, type ListedFolder, type ListOptions } from "../tree/listing.js";
+import { MAX_LINKS } from "../tree/lookup.js";
+import { partsOf } from "../tree/node.js";
 
 export type Locate = (path: StorePath) => PathFiles | Promise<PathFiles>;
 
-export interface PlacesOptions extends ListOptions {
+export interface StorePlacesOptions extends ListOptions {
   readonly storeDir: string;
   readonly locate: Locate;
   /** SRI of a path's NAR, where known. */
   readonly narHash: (path: StorePath) => string | undefined;
-}
-
-/** Something that is at a place. */
-export interface Found<L extends Listed = Listed> {
-  readonly listed: L;
-  /** Where it is by name: no link is on the way to it any more. A byte string. */
-  readonly place: string;
 }
 
 /** A place on the way; nothing is listed above the store's paths, and above plain folders. */
@@ -32,18 +26,14 @@ interface Step {
 /** How it is told that a store path is not there. */
 const NOT_THERE = ["ERR_PATH_NOT_VALID", "ERR_PATH_NOT_ON_DISK", "ERR_FILE_CHANGED"];
 
-export class Places {
-  readonly #options: PlacesOptions;
+export class StorePlaces implements Places {
+  readonly #options: StorePlacesOptions;
   readonly #tops = new Map<string, Promise<Listed>>();
 
-  constructor(options: PlacesOptions) {
+  constructor(options: StorePlacesOptions) {
     this.#options = options;
   }
 
-  /**
-   * The folder that a store path or a plain folder is, links followed; `undefined` for a file.
-   * @throws {LaminixError} as `list`; ERR_FILE_TYPE for a link that leads nowhere
-   */
   async folder(path: string): Promise<Found<ListedFolder> | undefined> {
     const place = toByteString(path);
     const found = await this.#follow(place, place);
@@ -56,11 +46,6 @@ export class Places {
     return asFolder(found);
   }
 
-  /**
-   * The folder that a link leads to, however many others are on the way; `undefined` where it leads to something else,
-   * or to nothing that is in the store or in the link's own folder.
-   * @param link the link's own place
-   */
   async linkedFolder(link: string, target: string): Promise<Found<ListedFolder> | undefined> {
     const folder = link.slice(0, link.lastIndexOf("/"));
     const found = await this.#follow(target.startsWith("/") ? target : `${folder}/${target}`, link);

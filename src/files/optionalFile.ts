@@ -1,5 +1,7 @@
 /** Questions to files that need not be there. */
 import { accessSync, closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { toByteString } from "../bytes/byteString.js";
+import { OpenFile } from "./openFile.js";
 
 /** The file's text; empty where it cannot be read. */
 export function textIfThere(path: string): string {
@@ -31,5 +33,25 @@ export function firstBytes(path: string, count: number): string {
     return "";
   } finally {
     if (file !== undefined) closeSync(file);
+  }
+}
+
+/**
+ * The bytes of a small file of this user's own; `undefined` where it cannot be read, is no regular file, belongs to another user, or is too large.
+ * @param limit bytes
+ */
+export function readOwnFile(path: string, limit: number): Buffer | undefined {
+  let file: OpenFile | undefined;
+  try {
+    file = OpenFile.open(toByteString(path));
+    const { uid, size } = file.stats;
+    if (uid !== process.geteuid?.() || size > limit) return undefined;
+    const bytes = Buffer.alloc(size);
+    for (let at = 0; at < size;) at += file.read(bytes, at, size - at);
+    return bytes;
+  } catch {
+    return undefined;
+  } finally {
+    file?.close();
   }
 }
