@@ -1,16 +1,17 @@
 /** What builders tell while they work. */
 import type { Digest } from "./bytes/digest.js";
 
-export type LayerKind = "store" | "contents" | "base";
+export type LayerKind = "store" | "root" | "base";
 
 /** A script of a spec. */
 export type ScriptName = "extraCommands" | "fakeRootCommands" | "runAsRoot";
 
 /**
  * What has become of a layer: `unread`, an image that was there before has it, and nobody asked again; `there`, the
- * repository had it; `mounted` from another repository of the registry; `sent`.
+ * repository had it; `mounted` from another repository of the registry; `sent`; `foreign`, it lies elsewhere and may not be
+ * passed on.
  */
-export type LayerFate = "unread" | "there" | "mounted" | "sent";
+export type LayerFate = "unread" | "there" | "mounted" | "sent" | "foreign";
 
 export type ProgressEvent =
   /** The store paths are known. */

@@ -16,14 +16,16 @@ import type { Digest } from "../bytes/digest.js";
 import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeArchive } from "../transports/file.js";
-import type { CarriedImage, CarriedIndex } from "../manifests/imageContents.js";
+import type { NamedImage } from "../image/image.js";
+import type { NamedIndex } from "../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
 import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import { wholeReference } from "../manifests/reference.js";
 import type { BuiltImage } from "./build/builtImage.js";
-import { CarriedImages, checkImages } from "./carriedImages.js";
+import { layerEvents } from "./layerEvents.js";
+import { checkRoots, openAll, requireImages } from "./openAll.js";
 import {
   type BuildFileOptions,
   type ImageFormat,
@@ -89,22 +91,25 @@ export async function writeImageIndex(
   requireLevel(options.layerCompressionLevel, layerCompression);
   const { maxUnpacked } = options;
   const opening = { signal, platform: "all", kept: ["oci"], registries, maxUnpacked } as const;
-  using carried = await CarriedImages.of(images, opening);
-  const all = carried.images;
+  using opened = await openAll(images, opening);
+  const all = opened.images.map(({ image }) => image);
   const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
-  const entry: CarriedIndex = { kind: "index", references: referencesOf(all, options.reference), ...index };
+  const entry: NamedIndex = { index, references: referencesOf(opened.images, options.reference) };
+  const tell = layerEvents(options.onProgress);
   const writing = {
     ...{ signal, jobs, encoding: layerCompression },
     level: options.layerCompressionLevel,
     cache: digestCacheOf(options),
-    onLayer: tellTo(options),
-    beforeIndex: () => carried.check(signal),
-  };
+    onLayer: ({ layer }, digest, position, count) => {
+      tell(layer, digest, position, count);
+    },
+    beforeIndex: () => checkRoots(images, signal),
+  } satisfies LayoutWriteOptions;
   const { digest, size } =
     output instanceof LayoutFolder
       ? await intoFolder(output, entry, writing)
       : await intoArchive(output, entry, writing);
-  const platforms = all.flatMap(({ platform }) => (platform ? [platform] : []));
+  const platforms = all.map(({ platform }) => platform);
   return { path: output.path, size, digest, platforms };
 }
 
@@ -115,18 +120,14 @@ interface Written {
 
 async function intoFolder(
   layout: LayoutFolder,
-  entry: CarriedIndex,
+  entry: NamedIndex,
   options: LayoutWriteOptions,
 ): Promise<Written> {
   const { targets, size } = await writeOciFolder(layout, [entry], options);
   return { size, digest: onlyOne(targets).digest };
 }
 
-async function intoArchive(
-  output: Output,
-  entry: CarriedIndex,
-  options: LayoutWriteOptions,
-): Promise<Written> {
+async function intoArchive(output: Output, entry: NamedIndex, options: LayoutWriteOptions): Promise<Written> {
   const { signal } = options;
   let digests: readonly { readonly digest: Digest }[] = [];
   const pieces = writeOciArchive([entry], {
@@ -143,23 +144,15 @@ function onlyOne<T>(items: readonly T[]): T {
   return item;
 }
 
-function tellTo({
-  onProgress,
-}: Pick<ImageIndexOptions, "onProgress">): Required<LayoutWriteOptions>["onLayer"] {
-  return ({ layer: { kind, sources } }, digest, index, count) => {
-    onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
-  };
-}
-
 /** The name that all of them have, if they have but one. */
-function referencesOf(images: readonly CarriedImage[], asked: string | undefined): readonly string[] {
+function referencesOf(images: readonly NamedImage[], asked: string | undefined): readonly string[] {
   if (asked !== undefined) return [asked];
   const all = new Set(images.flatMap(({ references }) => references.map(wholeReference)));
   return all.size === 1 ? [...all] : [];
 }
 
 function checkArguments(images: readonly (string | BuiltImage)[], options: ImageIndexOptions): void {
-  checkImages(images);
+  requireImages(images);
   requireOptions(options);
   requireString(options.output, "options.output");
   checkGiven(options, "options", {

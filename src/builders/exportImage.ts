@@ -2,12 +2,11 @@
 import { requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { openOutput } from "../files/output.js";
-import type { Image } from "../image/image.js";
+import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import { writeArchive } from "../transports/file.js";
 import { openImages } from "../transports/open.js";
-import type { StoredImage } from "../image/storedImage.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./build/builtImage.js";
@@ -42,7 +41,7 @@ export async function exportImage(
   return { path, size };
 }
 
-/** The same tar in pieces; each is good until the next one is asked for. */
+/** The same tar in pieces. */
 export async function* exportPieces(
   image: string | BuiltImage,
   { signal, reference, maxUnpacked }: ExportOptions = {},
@@ -55,10 +54,7 @@ export async function* exportPieces(
   yield* rootPieces(chosen(images.images, image, reference), signal);
 }
 
-async function* rootPieces(
-  image: Pick<Image, "layers">,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* rootPieces(image: Image, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   const resources: Disposable[] = [];
   const adopt = (resource: Disposable): void => {
     resources.push(resource);
@@ -71,10 +67,10 @@ async function* rootPieces(
   }
 }
 
-function chosen(images: readonly StoredImage[], path: string, reference: string | undefined): StoredImage {
-  const image =
+function chosen(images: readonly NamedImage[], path: string, reference: string | undefined): Image {
+  const found =
     reference === undefined ? images[0] : images.find((each) => each.references.includes(reference));
-  if (image) return image;
+  if (found) return found.image;
   const known = images.flatMap((each) => each.references);
   throw new LaminixError("ERR_ARCHIVE", `${path} has no image ${named(String(reference))}`, {
     details: { path, reference, known },

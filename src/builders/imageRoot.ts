@@ -15,10 +15,7 @@ export interface RootOptions {
  * Reads names, and checks that the layers are what their digests say; the files are read later.
  * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_UNSUPPORTED, and what making a layer throws
  */
-export async function imageRoot(
-  { layers }: Pick<Image, "layers">,
-  options: RootOptions,
-): Promise<FolderNode> {
+export async function imageRoot({ layers }: Image, options: RootOptions): Promise<FolderNode> {
   const root = emptyRoot();
   const budget = new TarBudget();
   for (const [i, layer] of layers.entries()) {

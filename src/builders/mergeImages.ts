@@ -2,12 +2,16 @@
 import { Readable } from "node:stream";
 import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
 import { copied, readable } from "../bytes/bytes.js";
+import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
-import { type FinishedImage, writeImages } from "../transports/dockerArchive/write.js";
-import { openImages } from "../transports/open.js";
+import { writeDockerArchives } from "../transports/dockerArchive/write.js";
+import type { OpenedImages } from "../transports/openedImages.js";
 import { isTagged, wholeReference } from "../manifests/reference.js";
-import type { ReadyLayer, StoredImage, StoredImages } from "../image/storedImage.js";
-import { requireUnpackable, UnpackBudget } from "../transports/unpackBudget.js";
+import { knownConfig, type NamedImage } from "../image/image.js";
+import { knownDiffId, type Layer } from "../image/layer.js";
+import { layerEvents } from "./layerEvents.js";
+import { openAll } from "./openAll.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import type { OnProgress } from "../progress.js";
 
 export interface MergeOptions {
@@ -21,54 +25,45 @@ export interface MergeOptions {
 export class MergedImages implements AsyncDisposable {
   /** In the order in which they were given; those that were given several times once. */
   readonly images: readonly { readonly references: readonly string[]; readonly configDigest: string }[];
-  readonly #finished: readonly FinishedImage[];
-  readonly #layers: readonly ReadyLayer[];
-  readonly #sources: readonly StoredImages[];
+  readonly #all: readonly NamedImage[];
+  readonly #opened: OpenedImages;
   readonly #options: MergeOptions;
 
   /** @internal */
-  constructor(sources: readonly StoredImages[], options: MergeOptions) {
-    this.#sources = sources;
+  constructor(opened: OpenedImages, options: MergeOptions) {
+    this.#opened = opened;
     this.#options = options;
-    const all = sources.flatMap(({ images }) => images);
-    // The same image may be there several times.
-    const distinct = [...new Map(all.map((image) => [image.configDigest, image])).values()];
-    const tags = tagsOf(all, options.onProgress);
-    const referencesOf = ({ configDigest }: StoredImage): readonly string[] => tags.get(configDigest) ?? [];
-    const layers = new Map<string, ReadyLayer>();
-    const known = (layer: ReadyLayer): ReadyLayer => {
-      const first = layers.get(layer.expected) ?? layer;
-      layers.set(layer.expected, first);
+    const tags = tagsOf(opened.images, options.onProgress);
+    const layers = new Map<Digest | undefined, Layer>();
+    const known = (layer: Layer): Layer => {
+      const diffId = knownDiffId(layer);
+      const first = layers.get(diffId) ?? layer;
+      layers.set(diffId, first);
       return first;
     };
-    this.#finished = distinct.map((image) => ({
-      references: referencesOf(image),
-      config: image.configBytes,
-      layers: image.layers.map(known),
+    // The same image may be there several times.
+    const distinct = new Map(opened.images.map(({ image }) => [knownConfig(image).digest, image]));
+    this.#all = [...distinct].map(([digest, image]) => ({
+      references: tags.get(digest) ?? [],
+      image: { ...image, layers: image.layers.map(known) },
     }));
-    this.#layers = [...layers.values()];
-    this.images = distinct.map((image) => ({
-      references: referencesOf(image),
-      configDigest: image.configDigest,
+    this.images = this.#all.map(({ image, references }) => ({
+      references,
+      configDigest: knownConfig(image).digest,
     }));
   }
 
   /**
-   * The docker-archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it
+   * The docker-archive, uncompressed, in pieces. What goes wrong ends it
    * before its manifest.
    * @throws {LaminixError} ERR_ARCHIVE, ERR_CLOSED, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_PROGRAM
    */
   pieces(options: MergeOptions = {}): AsyncGenerator<Uint8Array> {
     const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
-    const layers = this.#layers;
-    return writeImages(this.#finished, {
+    return writeDockerArchives(this.#all, {
       signal,
       mtime: STORE_TIME,
-      onLayer: (index, digest) => {
-        layers[index - 1]?.close(); // what was unpacked of it takes room on the disk
-        const { kind, sources } = layers[index] ?? { kind: "base", sources: [] };
-        onProgress?.({ type: "layer", index, count: layers.length, kind, sources, ...digest });
-      },
+      onLayer: layerEvents(onProgress),
     });
   }
 
@@ -79,7 +74,7 @@ export class MergedImages implements AsyncDisposable {
 
   /** May be called again. */
   close(): Promise<void> {
-    for (const source of this.#sources) source.close();
+    this.#opened.close();
     return Promise.resolve();
   }
 
@@ -103,26 +98,19 @@ export async function mergeImages(
   requireStrings(paths, "paths");
   requireOptions(options);
   checkGiven(options, "options", { onProgress: requireFunction, maxUnpacked: requireUnpackable });
-  const sources: StoredImages[] = [];
-  try {
-    const { signal, maxUnpacked } = options;
-    const opening = { signal, maxUnpacked: UnpackBudget.of(maxUnpacked) };
-    for (const path of paths) sources.push(await openImages(path, opening));
-    return new MergedImages(sources, options);
-  } catch (error) {
-    for (const source of sources) source.close();
-    throw error;
-  }
+  const { signal, maxUnpacked } = options;
+  return new MergedImages(await openAll(paths, { signal, maxUnpacked }), options);
 }
 
 /** Tags by configuration: each belongs to the last image that has it, as when they are loaded one after the other. */
 function tagsOf(
-  images: readonly StoredImage[],
+  images: readonly NamedImage[],
   onProgress: OnProgress | undefined,
 ): ReadonlyMap<string, readonly string[]> {
   const warn = (message: string): void => onProgress?.({ type: "warning", message });
   const owners = new Map<string, { readonly reference: string; readonly owner: string }>();
-  for (const { configDigest: owner, references } of images) {
+  for (const { image, references } of images) {
+    const owner = knownConfig(image).digest;
     for (const reference of references) {
       const whole = wholeReference(reference);
       const before = owners.get(whole);

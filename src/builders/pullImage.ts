@@ -7,11 +7,12 @@ import { openOutput } from "../files/output.js";
 import type { Output } from "../files/outputTarget.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeImages } from "../transports/dockerArchive/write.js";
+import { writeDockerArchives } from "../transports/dockerArchive/write.js";
 import { writeArchive } from "../transports/file.js";
 import { platformAsked } from "../manifests/platform.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
-import type { StoredImage } from "../image/storedImage.js";
+import type { NamedImage } from "../image/image.js";
+import { layerEvents } from "./layerEvents.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { Fetching } from "../planning/fetching.js";
 import type { OnProgress } from "../progress.js";
@@ -97,7 +98,7 @@ export async function pullTo(
   }
   // Loaded for those who need them: most of a short program's time is loading.
   const { RegistryClient } = await import("../transports/registry/client.js");
-  const { openRemoteImages } = await import("../transports/registry/image.js");
+  const { readRemoteImages } = await import("../transports/registry/image.js");
   await using client = new RegistryClient(wanted.registry, { tlsVerify, plainHttp, environment });
   // Layers that are still being fetched when something fails are to stop.
   using scope = abortScope(options.signal);
@@ -105,16 +106,22 @@ export async function pullTo(
   const fetching = new Fetching(onProgress);
   // Without it an image for one platform is taken whatever that is.
   const platform = platformAsked(options);
-  using images = await openRemoteImages(client, wanted, {
+  const images = await readRemoteImages(client, wanted, {
     ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
     onFetch: fetching.onFetch,
   });
   const { digest, isIndex } = images;
-  const [image] = images.images as readonly [StoredImage];
+  using _ = images.unpacking;
+  const [{ image }] = images.images as readonly [NamedImage];
   fetching.begin(image.layers);
   try {
     const hash = createHash("sha256");
-    const pieces = hashed(archive(image, finalReference, { ...options, signal }), hash);
+    const archive = writeDockerArchives([{ image, references: [finalReference] }], {
+      signal,
+      mtime: STORE_TIME,
+      onLayer: layerEvents(onProgress),
+    });
+    const pieces = hashed(archive, hash);
     const size = await writeArchive(output, pieces, { compression: "none", signal });
     const { os, architecture: arch, variant } = image.platform;
     return {
@@ -133,23 +140,6 @@ export async function pullTo(
   } finally {
     scope.abort(undefined);
   }
-}
-
-function archive(
-  { configBytes: config, layers }: StoredImage,
-  finalReference: string,
-  { signal, onProgress }: Pick<PullOptions, "signal" | "onProgress">,
-): AsyncGenerator<Uint8Array> {
-  const distinct = [...new Set(layers)];
-  return writeImages([{ references: [finalReference], config, layers }], {
-    signal,
-    mtime: STORE_TIME,
-    onLayer: (index, digest) => {
-      distinct[index - 1]?.close(); // what was fetched of it takes room on the disk
-      const { kind, sources } = distinct[index] ?? { kind: "base", sources: [] };
-      onProgress?.({ type: "layer", index, count: distinct.length, kind, sources, ...digest });
-    },
-  });
 }
 
 async function* hashed(

@@ -3,7 +3,7 @@ import type { OnProgress, ProgressEvent } from "../progress.js";
 import { bytes, counted, namesOf } from "./format.js";
 import type { Io } from "./io.js";
 
-const kinds = { store: "", contents: "the image's root", base: "base image" } as const;
+const kinds = { store: "", root: "the image's root", base: "base image" } as const;
 
 export interface Progress {
   readonly onProgress: OnProgress;

@@ -1,5 +1,5 @@
 /** What a manifest says of an image beside what is in it. Format: OCI image-spec 1.1, annotations.md. */
-import type { Annotations } from "./layer.js";
+import type { Annotations } from "./descriptor.js";
 import type { Digest } from "../bytes/digest.js";
 
 /** Names the key by which a layer of an image can be known without being read. */

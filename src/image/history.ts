@@ -4,7 +4,7 @@ import { type StorePath, storeDirOf, storePathsIn } from "../store/storePath.js"
 import { LAYER_KIND } from "./annotations.js";
 import { listIn, textIn } from "./fields.js";
 import { isObject, type Json, type JsonObject } from "../bytes/json.js";
-import type { Layer } from "./layer.js";
+import { type Layer, packedLayer } from "./layer.js";
 
 /** The entries, and those that tell of a layer. */
 export function historyOf(configFile: JsonObject): {
@@ -62,11 +62,11 @@ interface Comment {
 function commentsOf(configFile: JsonObject, layers: readonly Layer[]): Comment[] {
   const { telling } = historyOf(configFile);
   if (telling.length !== layers.length) return [];
-  return layers.map(({ asStored }, i) => {
+  return layers.map((layer, i) => {
     const entry = telling[i];
     return {
       comment: textIn(entry, "comment") ?? "",
-      isAnnotated: asStored?.annotations?.get(LAYER_KIND) === "store",
+      isAnnotated: packedLayer(layer)?.annotations?.get(LAYER_KIND) === "store",
     };
   });
 }

@@ -1,56 +1,48 @@
 /** An image as a value: what is in it, not what it is called or where it goes. */
-import { type Json, type JsonObject, formatJson } from "../bytes/json.js";
-import type { Annotations, Layer } from "./layer.js";
-import type { Digest } from "../bytes/digest.js";
-import { reprList } from "./python.js";
+import type { JsonObject } from "../bytes/json.js";
+import { type Digest, digestOf } from "../bytes/digest.js";
+import type { Annotations, Descriptor } from "./descriptor.js";
+import { knownDiffId, type Layer } from "./layer.js";
+import type { Platform } from "./platform.js";
+
+/** The configuration of an image. Format: Docker image specification 1.3, "Image JSON Description". */
+export interface ConfigFile {
+  readonly json: JsonObject;
+  readonly bytes: Buffer;
+  readonly digest: Digest;
+}
+
+/** A manifest as it lies where its image comes from. */
+export interface ImageManifest extends Descriptor {
+  readonly bytes: Buffer;
+  /** The media type of its configuration. */
+  readonly configType: string;
+}
 
 export interface Image {
-  /** What a container of it runs, by Docker's names: Cmd, Env, and so on. */
-  readonly config: JsonObject;
-  /** As JSON, since a configuration that nixpkgs wrote is passed on as it is. */
-  readonly architecture: Json;
-  readonly variant?: string | undefined;
-  /** ISO 8601. */
-  readonly created: string;
   /** Bottom first. */
   readonly layers: readonly Layer[];
-  /** What is known of the lowest layers. */
-  readonly inherited?: Inherited | undefined;
-  /** What a manifest says of it; the configuration, and with it a docker-archive, says nothing of them. */
-  readonly annotations?: Annotations | undefined;
+  readonly platform: Platform;
+  /** Those of a manifest that is made of it. */
+  readonly annotations: Annotations;
+  /** @param diffIds of the layers; an image that lies somewhere has its configuration already */
+  readonly config: (diffIds: readonly Digest[]) => ConfigFile;
+  /** Absent where no manifest leads to it: in a docker-archive, and where it is built. */
+  readonly manifest?: ImageManifest | undefined;
 }
 
-/** The history of a base image. */
-export interface Inherited {
-  /** Entries, those that tell of no layer among them. */
-  readonly history: readonly Json[];
-  /** How many layers they are about. */
-  readonly layers: number;
+/** What goes to a transport, or comes from one. */
+export interface NamedImage {
+  readonly image: Image;
+  /** `name:tag`s; a layout may have others. */
+  readonly references: readonly string[];
 }
 
-/**
- * The image's configuration file: key for key and byte for byte what nixpkgs' image builder writes.
- * Format: Docker image specification 1.3, "Image JSON Description".
- */
-export function configFile(image: Image, diffIds: readonly Digest[]): string {
-  const { inherited = { history: [], layers: 0 } } = image;
-  const history = image.layers
-    .slice(inherited.layers)
-    .map((layer) => object({ created: image.created, comment: `store paths: ${reprList(layer.sources)}` }));
-  return formatJson(
-    object({
-      created: image.created,
-      architecture: image.architecture,
-      ...(image.variant !== undefined && { variant: image.variant }),
-      os: "linux",
-      config: image.config,
-      rootfs: object({ diff_ids: diffIds, type: "layers" }),
-      history: [...inherited.history, ...history],
-    }),
-    4,
-  );
+/** The configuration of an image that lies somewhere: its layers' diffIDs are known. */
+export function knownConfig({ layers, config }: Image): ConfigFile {
+  return config(layers.flatMap((layer) => knownDiffId(layer) ?? []));
 }
 
-function object(entries: Readonly<Record<string, Json>>): JsonObject {
-  return new Map(Object.entries(entries));
+export function configFile(json: JsonObject, bytes: Buffer): ConfigFile {
+  return { json, bytes, digest: digestOf(bytes) };
 }

@@ -5,7 +5,7 @@
 import { withBaseEnvironment } from "./environment.js";
 import { readableConfig, readableHistory } from "./goTypes.js";
 import { historyOf } from "./history.js";
-import type { Inherited } from "./image.js";
+import type { Inherited } from "./describedImage.js";
 import { isObject, type Json, type JsonObject } from "../bytes/json.js";
 import type { Layer } from "./layer.js";
 

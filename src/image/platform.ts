@@ -7,6 +7,9 @@ export interface Platform {
   readonly variant?: string | undefined;
 }
 
+/** The architecture of an image that does not say which, and of what is no image but told beside one. */
+export const UNKNOWN = "unknown";
+
 export function platformName({ os, architecture, variant }: Platform): string {
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
 }

@@ -5,7 +5,7 @@ import { LaminixError } from "../errors.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import type { FolderNode } from "../tree/node.js";
 import { type HardLinks, treePieces } from "../tree/tar.js";
-import type { Layer, LayerDigest, LayerOptions } from "./layer.js";
+import type { Layer, LayerDigest, LayerOptions, MadeSource } from "./layer.js";
 import type { LayerKind } from "../progress.js";
 
 export interface TreeLayerOptions {
@@ -24,7 +24,7 @@ export interface TreeLayerOptions {
 export class TreeLayer implements Layer {
   readonly kind: LayerKind;
   readonly sources: readonly string[];
-  readonly contentKey: string | undefined;
+  readonly source: MadeSource;
   readonly #mtime: number;
   readonly #hardLinks: HardLinks | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -34,7 +34,7 @@ export class TreeLayer implements Layer {
   constructor({ kind, sources, contentKey, mtime, hardLinks, signal, tree }: TreeLayerOptions) {
     this.kind = kind;
     this.sources = sources;
-    this.contentKey = contentKey;
+    this.source = { kind: "made", contentKey };
     this.#mtime = mtime;
     this.#hardLinks = hardLinks;
     this.#signal = signal;

@@ -7,49 +7,43 @@ import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
 import type { BlobDigest, DigestCache } from "../image/digestCache.js";
 import { CONTENT_KEY, LAYER_KIND } from "../image/annotations.js";
-import type {
-  Annotations,
-  DigestOptions,
-  Encoding,
-  Layer,
-  LayerDigest,
-  LayerOptions,
-  Origin,
-  PackedLayer,
+import type { Annotations, Descriptor } from "../image/descriptor.js";
+import {
+  contentKeyOf,
+  type DigestOptions,
+  type Encoding,
+  knownDiffId,
+  type Layer,
+  type LayerDigest,
+  type LayerOptions,
+  type Origin,
+  type PackedLayer,
+  packedLayer,
+  releaseLayer,
 } from "../image/layer.js";
-import type { Digest } from "../bytes/digest.js";
 import { type ManifestFormat, layerMediaType } from "./mediaTypes.js";
 
-/** OCI image-spec 1.1, descriptor.md. */
-export interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-  readonly annotations?: Annotations | undefined;
-}
-
-export interface Blob {
-  readonly mediaType: string;
-  /** Digest and size of its bytes; found out once. */
-  descriptor(options?: LayerOptions): Promise<Descriptor>;
-  /** Its bytes from their start, every time. */
-  open(options?: LayerOptions): BorrowedBytes;
-}
-
-export interface LayerBlob extends Blob, Disposable {
+export interface LayerBlob extends Disposable {
   readonly layer: Layer;
+  readonly mediaType: string;
   /** The repository that holds it, where one does. */
   readonly origin?: Origin | undefined;
-  /** Whether its bytes are passed on as they lie, are those of the tar, or have to be compressed. */
-  readonly kind: "packed" | "plain" | "compressed";
+  /**
+   * Whether its bytes are passed on as they lie, are those of the tar, have to be compressed, or lie elsewhere and are not
+   * passed on.
+   */
+  readonly kind: "packed" | "plain" | "compressed" | "foreign";
   /** Of the tar in it; its size is that of the packed bytes where the layer lies packed and nobody has to unpack it. */
   plain(options?: DigestOptions): Promise<LayerDigest>;
-  /** The descriptor where nothing has to be compressed for it. */
+  /** Digest and size of its bytes; found out once. */
+  descriptor(options?: LayerOptions): Promise<Descriptor>;
+  /** The same where nothing has to be compressed for it. */
   known(options?: LayerOptions): Promise<Descriptor | undefined>;
+  /** Its bytes from their start, every time. */
+  open(options?: LayerOptions): BorrowedBytes;
   /** Sees to it that the bytes need not be made again: what is compressed waits in a temporary file. */
   make(options?: LayerOptions): Promise<void>;
-  /** Lets go of the temporary file. May be called again. */
+  /** Lets go of temporary files. May be called again. */
   [Symbol.dispose](): void;
 }
 
@@ -71,21 +65,26 @@ export interface BlobOptions {
  */
 export function layerBlob(layer: Layer, encoding: Encoding, options: BlobOptions = {}): LayerBlob {
   const mediaType = layerMediaType(encoding, options.format);
-  const packed = layer.packed?.(encoding);
-  if (packed) return packedBlob(layer, packed, mediaType);
+  const packed = packedLayer(layer);
+  if (packed?.encoding === encoding) return packedBlob(layer, packed, mediaType);
   if (encoding === "none") return new PlainBlob(layer, mediaType);
   return new CompressedBlob(layer, mediaType, encoding, options);
 }
 
-/** A layer that is passed on as it lies. */
-export function packedBlob(layer: Layer, packed: PackedLayer, mediaType: string): LayerBlob {
+/** A layer that is passed on as it lies, or told of where it may not be. */
+export function packedBlob(
+  layer: Layer,
+  packed: PackedLayer,
+  mediaType = packed.mediaType,
+  kind: "packed" | "foreign" = "packed",
+): LayerBlob {
   const { diffId, digest, size, annotations, origin } = packed;
   const descriptor = { mediaType, digest, size, annotations };
   return {
     layer,
     mediaType,
     origin,
-    kind: "packed",
+    kind,
     plain: () => Promise.resolve({ diffId, size }),
     known: () => Promise.resolve(descriptor),
     descriptor: () => Promise.resolve(descriptor),
@@ -127,7 +126,7 @@ class PlainBlob implements LayerBlob {
   }
 
   [Symbol.dispose](): void {
-    // There is no temporary file.
+    releaseLayer(this.layer);
   }
 }
 
@@ -192,6 +191,7 @@ class CompressedBlob implements LayerBlob {
   }
 
   [Symbol.dispose](): void {
+    releaseLayer(this.layer);
     this.#made?.close();
     this.#made = undefined;
   }
@@ -217,6 +217,7 @@ class CompressedBlob implements LayerBlob {
       size += piece.length;
       yield piece;
     }
+    releaseLayer(this.layer);
     await this.#remember({ digest: `sha256:${hash.digest("hex")}`, size });
   }
 
@@ -241,7 +242,7 @@ class CompressedBlob implements LayerBlob {
     { readonly cache: DigestCache; readonly key: string; readonly encoder: string } | undefined
   > {
     const { cache, level } = this.#options;
-    const key = this.layer.contentKey ?? this.layer.expected;
+    const key = contentKeyOf(this.layer) ?? knownDiffId(this.layer);
     if (!cache || key === undefined) return undefined;
     const encoder = await encoderName(this.#encoding, { level });
     return encoder === undefined ? undefined : { cache, key, encoder };
@@ -249,10 +250,11 @@ class CompressedBlob implements LayerBlob {
 }
 
 /** What a manifest says of a layer that was made here. */
-export function annotationsOf({ contentKey, kind }: Layer): Annotations | undefined {
+export function annotationsOf(layer: Layer): Annotations | undefined {
+  const contentKey = contentKeyOf(layer);
   const annotations = new Map([
     ...(contentKey === undefined ? [] : [[CONTENT_KEY, contentKey] as const]),
-    ...(kind === "store" ? [[LAYER_KIND, kind] as const] : []),
+    ...(layer.kind === "store" ? [[LAYER_KIND, layer.kind] as const] : []),
   ]);
   return annotations.size === 0 ? undefined : annotations;
 }

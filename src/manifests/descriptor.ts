@@ -1,11 +1,12 @@
 /** Descriptors and media types in manifests and indexes (OCI image-spec 1.1, descriptor.md; Docker's schema 2). */
 import { LaminixError } from "../errors.js";
-import { objectIn, textIn } from "../image/fields.js";
+import { objectIn, textIn, textsIn } from "../image/fields.js";
 import { type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
-import type { Annotations } from "../image/layer.js";
-import { type Digest, isDigest } from "../bytes/digest.js";
+import type { Annotations, Descriptor } from "../image/descriptor.js";
+import { isDigest } from "../bytes/digest.js";
 import type { ImageJson } from "./imageJson.js";
-import { type Platform, platformOf, UNKNOWN } from "./platform.js";
+import { type Platform, UNKNOWN } from "../image/platform.js";
+import { platformOf } from "./platform.js";
 
 export const INDEX =
   /^application\/vnd\.(?:oci\.image\.index\.v1|docker\.distribution\.manifest\.list\.v2)\+json$/;
@@ -14,19 +15,6 @@ export const MANIFEST =
 export const CONFIG = /^application\/vnd\.(?:oci\.image\.config\.v1|docker\.container\.image\.v1)\+json$/;
 export const LAYER =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[+.](?:gzip|zstd))?$/;
-
-/** The type of a layer that lies where its licence lets it, and not in registries ("Non-Distributable Layers"). */
-const FOREIGN = /\.(?:nondistributable|foreign)\./;
-
-export interface Descriptor {
-  /** Empty where it is not told. */
-  readonly mediaType: string;
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-  readonly platform: Platform | undefined;
-  readonly annotations: Annotations;
-}
 
 /** @throws {LaminixError} ERR_ARCHIVE */
 export function readDescriptors(json: ImageJson, value: Json | undefined, what: string): Descriptor[] {
@@ -47,6 +35,8 @@ export function readDescriptor(json: ImageJson, value: Json | undefined, what: s
     size: size.value,
     platform: platformIn(objectIn(object, "platform")),
     annotations: texts(objectIn(object, "annotations")),
+    artifactType: textIn(object, "artifactType"),
+    urls: textsIn(object, "urls"),
   };
 }
 
@@ -62,17 +52,28 @@ function texts(annotations: JsonObject): Annotations {
   );
 }
 
-/** What builders say of an image's making is listed beside it, as a manifest for no platform. */
-export function isAttestation({ annotations, platform }: Descriptor): boolean {
-  return annotations.has("vnd.docker.reference.type") || platform?.architecture === UNKNOWN;
+/**
+ * Whether a manifest's type says that it is no image: signatures, bills of materials and the like are listed beside it (OCI
+ * image-spec, manifest.md, "Guidelines for Artifact Usage"), and what builders say of its making, for no platform.
+ */
+export function isBesideImages({ annotations, platform, artifactType }: Descriptor): boolean {
+  const isAttestation =
+    annotations?.has("vnd.docker.reference.type") === true || platform?.architecture === UNKNOWN;
+  return isAttestation || (artifactType !== undefined && !CONFIG.test(artifactType));
+}
+
+/** Whether a layer lies where its licence lets it, and not in registries ("Non-Distributable Layers"). */
+export function isForeign({ mediaType }: Descriptor): boolean {
+  return /\.(?:nondistributable|foreign)\./.test(mediaType);
 }
 
 /** The error for a layer that is not there, which for some is as it has to be. */
-export function missingLayer({ mediaType, digest }: Descriptor, where: string, error: unknown): unknown {
-  if (!FOREIGN.test(mediaType)) return error;
+export function missingLayer(descriptor: Descriptor, where: string, error: unknown): unknown {
+  if (!isForeign(descriptor)) return error;
+  const { mediaType, digest, urls = [] } = descriptor;
   return new LaminixError("ERR_UNSUPPORTED", `${where} has a non-distributable layer: ${digest}`, {
     cause: error,
-    details: { path: where, digest, mediaType },
+    details: { path: where, digest, mediaType, ...(urls.length > 0 && { urls }) },
     hint: "registries do not store such layers (Windows base layers, for example); pull the image with Docker, `docker save` it, and use that file",
   });
 }

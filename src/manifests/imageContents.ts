@@ -1,85 +1,40 @@
 /** What images are where manifests lead to them, in a layout or a registry: blobs, and documents that name these. */
-import { type BlobOptions, type Descriptor, layerBlob, type LayerBlob, packedBlob } from "./blob.js";
-import { CONTENT_KEY } from "../image/annotations.js";
-import { objectIn } from "../image/fields.js";
-import { configFile, type Image } from "../image/image.js";
-import type { Json } from "../bytes/json.js";
-import type { Annotations, Encoding, Layer, PackedLayer } from "../image/layer.js";
+import { type BlobOptions, layerBlob, type LayerBlob, packedBlob } from "./blob.js";
+import type { Descriptor } from "../image/descriptor.js";
+import type { Image, NamedImage } from "../image/image.js";
+import {
+  contentKeyOf,
+  type Encoding,
+  knownDiffId,
+  type Layer,
+  type PackedLayer,
+  packedLayer,
+} from "../image/layer.js";
 import { type Digest, digestOf } from "../bytes/digest.js";
+import type { ImageIndex } from "./imageIndex.js";
 import { layerMediaType, type ManifestFormat, MEDIA_TYPES } from "./mediaTypes.js";
-import { type Document, indexDocument, manifestDocument, type Target } from "./manifestDocuments.js";
-import { type Platform, UNKNOWN } from "./platform.js";
-import type { StoredImage, StoredManifest } from "../image/storedImage.js";
-
-export interface CarriedImage {
-  readonly kind: "image";
-  /** `name:tag`s. */
-  readonly references: readonly string[];
-  /** Bottom first. */
-  readonly layers: readonly Layer[];
-  /** The configuration file, byte for byte. */
-  readonly config: (diffIds: readonly Digest[]) => Buffer;
-  readonly platform?: Platform | undefined;
-  /** Of the manifest. */
-  readonly annotations: Annotations;
-  /** The image is passed on with it, every blob as it is. */
-  readonly manifest?: StoredManifest | undefined;
-}
+import { type Document, indexDocument, manifestDocument } from "./manifestDocuments.js";
 
 /** One name for an image that is there for several platforms. */
-export interface CarriedIndex {
-  readonly kind: "index";
+export interface NamedIndex {
+  readonly index: ImageIndex;
   readonly references: readonly string[];
-  readonly images: readonly CarriedImage[];
-  readonly annotations: Annotations;
 }
 
-export type Carried = CarriedImage | CarriedIndex;
+/** What a layout or a repository has by a name. */
+export type Entry = NamedImage | NamedIndex;
 
-/** @param format Docker's manifests have no annotations, so that the configuration tells what the layers are made of */
-export function carriedImage(
-  image: Image,
-  references: readonly string[],
-  format: ManifestFormat = "oci",
-): CarriedImage {
-  const { architecture, variant, layers, annotations = new Map<string, string>() } = image;
-  const labelled = format === "oci" ? image : withContentKeys(image);
-  return {
-    kind: "image",
-    references,
-    layers,
-    config: (diffIds) => Buffer.from(configFile(labelled, diffIds)),
-    platform: typeof architecture === "string" ? { os: "linux", architecture, variant } : undefined,
-    annotations,
-  };
+export function imagesOf(entry: Entry): readonly Image[] {
+  return "image" in entry ? [entry.image] : entry.index.images;
 }
 
-/** @param kept whose manifests are passed on as they are, with the blobs that they name */
-export function carriedAsStored(
-  image: StoredImage,
-  references: readonly string[],
-  kept: readonly ManifestFormat[],
-): CarriedImage {
-  const { layers, configBytes, platform, manifest } = image;
-  return {
-    kind: "image",
-    references,
-    layers,
-    config: () => configBytes,
-    // Of an unknown architecture is what is no image.
-    platform: platform.architecture === UNKNOWN ? undefined : platform,
-    annotations: new Map(),
-    manifest: kept.some((format) => MEDIA_TYPES[format].manifest === manifest?.mediaType)
-      ? manifest
-      : undefined,
-  };
-}
-
-/** The label has the layers' content keys, bottom first, with nothing for a layer without one. */
-function withContentKeys(image: Image): Image {
-  const keys = image.layers.map(({ contentKey = "" }) => contentKey);
-  const all = new Map<string, Json>([...objectIn(image.config, "Labels"), [CONTENT_KEY, keys.join(",")]]);
-  return { ...image, config: new Map([...image.config, ["Labels", all]]) };
+/**
+ * The image with its manifest, with which every blob of it is passed on as it is, only where that is of such a format.
+ * @param formats whose manifests are passed on
+ */
+export function keepingManifest(image: Image, formats: readonly ManifestFormat[]): Image {
+  const isKept = formats.some((format) => MEDIA_TYPES[format].manifest === image.manifest?.mediaType);
+  return isKept ? image : { ...image, manifest: undefined };
 }
 
 export interface ContentsOptions extends BlobOptions {
@@ -99,27 +54,27 @@ export interface Documents {
   /** Blobs and manifests, each of which is mentioned by later ones only. */
   readonly all: readonly Document[];
   /** What each entry of the contents is, in order. */
-  readonly targets: readonly Target[];
+  readonly targets: readonly Descriptor[];
 }
 
 /** A layer that is the same in several images is there once. */
 export class ImageContents implements Disposable {
   /** Each layer once. */
   readonly blobs: readonly LayerBlob[];
-  readonly #entries: readonly Carried[];
+  readonly #entries: readonly Entry[];
   readonly #format: ManifestFormat;
   readonly #places = new Map<unknown, number>();
 
-  constructor(entries: readonly Carried[], options: ContentsOptions) {
+  constructor(entries: readonly Entry[], options: ContentsOptions) {
     this.#entries = entries;
     this.#format = options.format ?? "oci";
     const blobs: LayerBlob[] = [];
-    for (const image of entries.flatMap((entry) => (entry.kind === "image" ? [entry] : entry.images))) {
-      for (const [i, layer] of image.layers.entries()) {
-        const key = keyOf(image, i);
+    for (const image of entries.flatMap(imagesOf)) {
+      for (const layer of image.layers) {
+        const key = keyOf(image, layer);
         if (this.#places.has(key)) continue;
         this.#places.set(key, blobs.length);
-        blobs.push(blobOf(image, layer, i, options));
+        blobs.push(blobOf(image, layer, options));
       }
     }
     this.blobs = blobs;
@@ -133,21 +88,23 @@ export class ImageContents implements Disposable {
       return document.descriptor;
     };
     const format = this.#format;
-    const image = (each: CarriedImage): Target => {
-      const layers = each.layers.flatMap((_, i) => written[this.#places.get(keyOf(each, i)) ?? -1] ?? []);
-      const config = each.config(layers.map(({ diffId }) => diffId));
-      const configType = each.manifest?.configType ?? MEDIA_TYPES[format].config;
-      const configDescriptor = add(blobDocument(configType, config));
+    const target = (image: Image): Descriptor => {
+      const { manifest, platform } = image;
+      const layers = image.layers.flatMap(
+        (layer) => written[this.#places.get(keyOf(image, layer)) ?? -1] ?? [],
+      );
+      const { bytes } = image.config(layers.map(({ diffId }) => diffId));
+      const config = add(blobDocument(manifest?.configType ?? MEDIA_TYPES[format].config, bytes));
       const descriptors = layers.map(({ descriptor }) => descriptor);
-      const manifest = each.manifest
-        ? blobDocument(each.manifest.mediaType, each.manifest.bytes)
-        : manifestDocument(configDescriptor, descriptors, each.annotations, format);
-      return { ...add(manifest), platform: each.platform };
+      const document = manifest
+        ? blobDocument(manifest.mediaType, manifest.bytes)
+        : manifestDocument(config, descriptors, image.annotations, format);
+      return { ...add(document), platform };
     };
     const targets = this.#entries.map((entry) =>
-      entry.kind === "image"
-        ? image(entry)
-        : add(indexDocument(entry.images.map(image), entry.annotations, format)),
+      "image" in entry
+        ? target(entry.image)
+        : add(indexDocument(entry.index.images.map(target), entry.index.annotations, format)),
     );
     return { all: [...documents.values()], targets };
   }
@@ -157,20 +114,26 @@ export class ImageContents implements Disposable {
   }
 }
 
-function blobOf({ manifest }: CarriedImage, layer: Layer, i: number, options: ContentsOptions): LayerBlob {
+function blobOf({ manifest }: Image, layer: Layer, options: ContentsOptions): LayerBlob {
   const { encoding, format, find } = options;
-  const mediaType = manifest?.layerTypes[i];
-  if (mediaType !== undefined && layer.asStored) return packedBlob(layer, layer.asStored, mediaType);
+  const packed = packedLayer(layer);
+  if (manifest && packed)
+    return packedBlob(
+      layer,
+      packed,
+      packed.mediaType,
+      layer.source.kind === "foreign" ? "foreign" : "packed",
+    );
   const found = find?.(layer, encoding);
   if (found) return packedBlob(layer, found, layerMediaType(encoding, format));
   return layerBlob(layer, encoding, options);
 }
 
 /** Layers with the same key are the same blob. */
-function keyOf({ manifest, layers }: CarriedImage, i: number): unknown {
-  const layer = layers[i];
-  if (layer?.expected === undefined) return layer?.contentKey ?? layer;
-  return manifest ? `${layer.asStored?.digest ?? ""} ${manifest.layerTypes[i] ?? ""}` : layer.expected;
+function keyOf({ manifest }: Image, layer: Layer): unknown {
+  const packed = packedLayer(layer);
+  if (manifest && packed) return `${packed.digest} ${packed.mediaType}`;
+  return knownDiffId(layer) ?? contentKeyOf(layer) ?? layer;
 }
 
 function blobDocument(mediaType: string, bytes: Buffer): Document {

@@ -56,6 +56,11 @@ export class ImageJson {
     return parseJson(bytes.toString("utf8"), `${name} in ${this.#path}`, this.#budget);
   }
 
+  /** @throws {LaminixError} ERR_JSON, ERR_ARCHIVE */
+  parseObject(bytes: Buffer, name: string): JsonObject {
+    return this.object(this.parse(bytes, name), name);
+  }
+
   /** @throws {LaminixError} ERR_ARCHIVE */
   object(value: Json | undefined, what: string): JsonObject {
     if (isObject(value)) return value;
@@ -98,9 +103,15 @@ export class ImageJson {
     });
   }
 
-  damaged(why: string, hint?: string): LaminixError {
+  damaged(
+    why: string,
+    {
+      hint,
+      details,
+    }: { readonly hint?: string | undefined; readonly details?: Readonly<Record<string, unknown>> } = {},
+  ): LaminixError {
     return new LaminixError("ERR_ARCHIVE", `${this.#path} is not ${this.#what} that can be read: ${why}`, {
-      details: { path: this.#path },
+      details: { path: this.#path, ...details },
       ...(hint !== undefined && { hint }),
     });
   }

@@ -2,17 +2,11 @@
  * Manifests and indexes. Formats: OCI image-spec 1.1, manifest.md, image-index.md, annotations.md; Docker's "Image
  * Manifest Version 2, Schema 2", which has no annotations.
  */
-import type { Descriptor } from "./blob.js";
 import { formatJson, type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
-import type { Annotations } from "../image/layer.js";
+import type { Annotations, Descriptor } from "../image/descriptor.js";
 import { type ManifestFormat, MEDIA_TYPES } from "./mediaTypes.js";
 import { digestOf } from "../bytes/digest.js";
-import type { Platform } from "./platform.js";
-
-/** What is called by a descriptor, and perhaps only for one platform. */
-export interface Target extends Descriptor {
-  readonly platform?: Platform | undefined;
-}
+import { type Platform, UNKNOWN } from "../image/platform.js";
 
 /** JSON that is a blob, and its descriptor. */
 export interface Document {
@@ -38,7 +32,7 @@ export function manifestDocument(
 }
 
 export function indexDocument(
-  manifests: readonly Target[],
+  manifests: readonly Descriptor[],
   annotations: Annotations,
   format: ManifestFormat,
 ): Document {
@@ -47,11 +41,11 @@ export function indexDocument(
 
 function documentOf(
   mediaType: string,
-  entries: readonly [string, Target | readonly Target[]][],
+  entries: readonly [string, Descriptor | readonly Descriptor[]][],
   annotations: Annotations,
   format: ManifestFormat,
 ): Document {
-  const known = (target: Target): JsonObject =>
+  const known = (target: Descriptor): JsonObject =>
     descriptorJson(format === "oci" ? target : { ...target, annotations: undefined });
   const json = new Map<string, Json>([
     ["schemaVersion", new JsonNumber("2")],
@@ -66,12 +60,13 @@ function documentOf(
   return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
-export function descriptorJson({ mediaType, digest, size, platform, annotations }: Target): JsonObject {
+export function descriptorJson({ mediaType, digest, size, platform, annotations }: Descriptor): JsonObject {
   return new Map<string, Json>([
     ["mediaType", mediaType],
     ["digest", digest],
     ["size", new JsonNumber(String(size))],
-    ...(platform ? [["platform", platformJson(platform)] as const] : []),
+    // Of an unknown architecture is what is no image.
+    ...(platform && platform.architecture !== UNKNOWN ? [["platform", platformJson(platform)] as const] : []),
     ...annotationsJson(annotations ?? new Map()),
   ]);
 }

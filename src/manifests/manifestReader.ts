@@ -1,5 +1,6 @@
 /**
- * From a manifest, or an index of some, to images: the same in an OCI layout and in a registry.
+ * From a manifest, or an index of some, to images: the same in an OCI layout and in a registry. What the question does not
+ * need is not read: of several platforms the one that is wanted, and of no layer a byte.
  * Format: OCI image-spec 1.1, image-index.md, manifest.md, config.md; and Docker's manifests of schema 2, which differ
  * in their media types only.
  */
@@ -9,17 +10,20 @@ import type { Digest } from "../bytes/digest.js";
 import { MEDIA_TYPES } from "./mediaTypes.js";
 import {
   CONFIG,
-  type Descriptor,
   INDEX,
-  isAttestation,
+  isBesideImages,
   LAYER,
   MANIFEST,
   readDescriptor,
   readDescriptors,
 } from "./descriptor.js";
 import type { ImageJson } from "./imageJson.js";
-import { forPlatform, hostArchitecture, type Platform, platformName, platformOf } from "./platform.js";
-import type { ReadyLayer, StoredImage } from "../image/storedImage.js";
+import { textIn } from "../image/fields.js";
+import type { Descriptor } from "../image/descriptor.js";
+import { type ConfigFile, configFile, type Image, type NamedImage } from "../image/image.js";
+import type { Layer } from "../image/layer.js";
+import { type Platform, platformName } from "../image/platform.js";
+import { chosenPlatform, type PlatformChoice, platformOf } from "./platform.js";
 
 /** Where manifests are. What it hands out has been checked against the digest and the size that led to it. */
 export interface ManifestPlace {
@@ -27,132 +31,144 @@ export interface ManifestPlace {
   readonly name: string;
   /** Reads its documents. */
   readonly json: ImageJson;
-  /** How many manifests and indexes are looked into, at the most. */
-  readonly patience: number;
+  /** How many manifests and configurations are read, at the most. */
+  readonly maxDocuments: number;
   manifest(descriptor: Descriptor): Promise<Buffer>;
   config(descriptor: Descriptor): Promise<Buffer>;
-  layer(descriptor: Descriptor, diffId: Digest): ReadyLayer;
+  /** Its blob need not be there. */
+  layer(descriptor: Descriptor, diffId: Digest): Layer;
 }
 
-export interface ManifestReaderOptions {
-  /** Which image it is where there are several platforms; this machine's, on Linux, unless given. */
-  readonly platform?: Platform | "all" | undefined;
-  /** Whether an image that there is for one platform only has to be for the wanted one. */
-  readonly strict?: boolean | undefined;
-}
-
-/** What an image may be called, and what leads to it. */
-export interface Root {
-  readonly reference: string | undefined;
+/** What leads to an image, or to several, and what these are called. */
+export interface NamedDescriptor {
+  readonly references: readonly string[];
   readonly descriptor: Descriptor;
 }
 
-/** A manifest that a root leads to; read when it is asked for. */
-interface Leaf {
-  readonly reference: string | undefined;
-  readonly descriptor: Descriptor;
+/** A manifest that is for one platform; an image, unless reading it tells otherwise. */
+export interface PlatformManifest extends NamedDescriptor {
   readonly platform: Platform;
 }
 
 /** Indexes in one another, at the most. */
 const MAX_DEPTH = 8;
+/** Descriptors that are looked at, at the most. */
+const MAX_ENTRIES = 10_000;
+
+interface ManifestParts {
+  readonly bytes: Buffer;
+  readonly json: JsonObject;
+  readonly config: ConfigFile;
+  readonly configType: string;
+}
 
 export class ManifestReader {
-  readonly json: ImageJson;
   readonly #place: ManifestPlace;
-  readonly #options: ManifestReaderOptions;
-  readonly #read = new Map<Digest, Buffer>();
-  readonly #parsed = new Map<Digest, JsonObject>();
+  readonly #json: ImageJson;
+  readonly #choice: PlatformChoice;
+  readonly #documents = new Map<Digest, { readonly bytes: Buffer; readonly json: JsonObject }>();
+  /** Types of what is there beside images, and of indexes and manifests that are not known. */
+  readonly #others = new Set<string>();
   #entries = 0;
 
-  constructor(place: ManifestPlace, options: ManifestReaderOptions = {}) {
+  constructor(place: ManifestPlace, choice: PlatformChoice = {}) {
     this.#place = place;
-    this.#options = options;
-    this.json = place.json;
+    this.#json = place.json;
+    this.#choice = choice;
   }
 
-  /** @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED, and what reading from the place throws */
-  async images(roots: readonly Root[]): Promise<StoredImage[]> {
-    const leaves: Leaf[] = [];
-    for (const { descriptor, reference } of roots)
-      leaves.push(...(await this.#leaves(descriptor, reference, 0)));
-    if (leaves.length === 0) throw this.json.damaged("it lists no image");
+  /**
+   * What is no image, as a signature, is passed over.
+   * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED where there is no image, and what reading from
+   *   the place throws
+   */
+  async images(roots: readonly NamedDescriptor[]): Promise<NamedImage[]> {
+    const all = await this.manifests(roots);
     // Images of one name, or of none, may be the same for several platforms.
-    const references = [...new Set(leaves.map(({ reference }) => reference))];
-    const chosen = references.flatMap((reference) =>
-      this.#chosen(leaves.filter((leaf) => leaf.reference === reference)),
+    const nameOf = ({ references }: NamedDescriptor): string => references.join(" ");
+    const chosen = [...new Set(all.map(nameOf))].flatMap((name) =>
+      chosenPlatform(
+        all.filter((each) => nameOf(each) === name),
+        this.#choice,
+        this.#place.name,
+      ),
     );
-    const images: StoredImage[] = [];
-    for (const leaf of chosen) images.push(await this.#image(leaf));
-    return images;
-  }
-
-  parse(bytes: Buffer, name: string): JsonObject {
-    return this.json.object(this.json.parse(bytes, name), name);
-  }
-
-  #chosen(leaves: readonly Leaf[]): readonly Leaf[] {
-    const { platform: wanted = { os: "linux", architecture: hostArchitecture() }, strict = false } =
-      this.#options;
-    if (wanted === "all") return leaves;
-    const platforms = [...new Set(leaves.map(({ platform }) => platformName(platform)))];
-    if (platforms.length === 1 && !strict) return leaves;
-    const chosen = forPlatform(leaves, wanted);
-    if (chosen.length > 0) return chosen;
-    const { name } = this.#place;
-    throw new LaminixError(
-      "ERR_ARCHIVE",
-      `${name} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
-      {
-        details: { path: name, wanted: platformName(wanted), platforms },
-        hint: `set the spec's architecture and variant, or --os, --arch and --variant, to one of: ${platforms.join(", ")}`,
-      },
-    );
-  }
-
-  /** The manifests that a descriptor leads to, through indexes. */
-  async #leaves(descriptor: Descriptor, reference: string | undefined, depth: number): Promise<Leaf[]> {
-    if (++this.#entries > MAX_ENTRIES) throw this.json.damaged("it lists too many manifests");
-    if (depth > MAX_DEPTH) throw this.json.damaged("its indexes lie in one another too deep");
-    if (isAttestation(descriptor)) return [];
-    const { digest, mediaType, platform } = descriptor;
-    if (MANIFEST.test(mediaType) && platform) return [{ reference, descriptor, platform }];
-    const document = this.#document(await this.#manifest(descriptor), digest);
-    if (INDEX.test(mediaType) || (mediaType === "" && isIndex(document))) {
-      const entries = readDescriptors(this.json, document.get("manifests"), `${digest}'s manifests`);
-      const leaves: Leaf[] = [];
-      for (const entry of entries) leaves.push(...(await this.#leaves(entry, reference, depth + 1)));
-      return leaves;
+    const images: NamedImage[] = [];
+    for (const manifest of chosen) {
+      const image = await this.#image(manifest).catch((error: unknown) => {
+        throw hinted(error, all);
+      });
+      if (image) images.push({ image, references: manifest.references });
     }
-    if (!MANIFEST.test(mediaType) && mediaType !== "") throw this.#noImage(mediaType);
-    return [{ reference, descriptor, platform: platform ?? platformOf((await this.#config(document)).file) }];
+    if (images.length > 0) return images;
+    throw this.#others.size === 0 ? this.#json.damaged("it lists no image") : this.#noImage();
   }
 
-  async #image({ reference, descriptor: own, platform }: Leaf): Promise<StoredImage> {
-    const manifestBytes = await this.#manifest(own);
-    const manifest = this.#document(manifestBytes, own.digest);
-    const { descriptor, bytes, file } = await this.#config(manifest);
-    const layers = readDescriptors(this.json, manifest.get("layers"), "layers");
-    const diffIds = this.json.diffIds(file, layers.length);
-    this.json.requireFewLayers(layers.length);
+  /** The manifests that descriptors lead to, through indexes. */
+  async manifests(roots: readonly NamedDescriptor[]): Promise<PlatformManifest[]> {
+    const found: PlatformManifest[] = [];
+    for (const root of roots) found.push(...(await this.#manifests(root, 0)));
+    return found;
+  }
+
+  /** What an image's manifest leads to, its configuration first; nothing where it is no image. */
+  async blobs({ descriptor }: PlatformManifest): Promise<readonly Descriptor[]> {
+    const { json } = await this.#document(descriptor, (each) => this.#place.manifest(each));
+    const config = this.#configIn(json);
+    return config ? [config, ...readDescriptors(this.#json, json.get("layers"), "layers")] : [];
+  }
+
+  async #manifests(root: NamedDescriptor, depth: number): Promise<PlatformManifest[]> {
+    const { references, descriptor } = root;
+    const { digest, mediaType, platform } = descriptor;
+    if (++this.#entries > MAX_ENTRIES) throw this.#json.damaged("it lists too many manifests");
+    if (depth > MAX_DEPTH) throw this.#json.damaged("its indexes lie in one another too deep");
+    if (isBesideImages(descriptor)) {
+      if (descriptor.artifactType !== undefined) this.#others.add(descriptor.artifactType);
+      return [];
+    }
+    const isManifest = MANIFEST.test(mediaType);
+    if (isManifest && platform) return [{ ...root, platform }];
+    if (!isManifest && !INDEX.test(mediaType) && mediaType !== "") {
+      this.#others.add(mediaType);
+      return [];
+    }
+    const { json } = await this.#document(descriptor, (each) => this.#place.manifest(each));
+    if (INDEX.test(mediaType) || (mediaType === "" && isIndex(json))) {
+      const entries = readDescriptors(this.#json, json.get("manifests"), `${digest}'s manifests`);
+      const found: PlatformManifest[] = [];
+      for (const entry of entries)
+        found.push(...(await this.#manifests({ references, descriptor: entry }, depth + 1)));
+      return found;
+    }
+    if (platform) return [{ ...root, platform }];
+    const parts = await this.#parts(descriptor);
+    return parts ? [{ ...root, platform: platformOf(parts.config.json) }] : [];
+  }
+
+  async #image({ descriptor: own, platform }: PlatformManifest): Promise<Image | undefined> {
+    const parts = await this.#parts(own);
+    if (!parts) return undefined;
+    const { bytes, json, config, configType } = parts;
+    const layers = readDescriptors(this.#json, json.get("layers"), "layers");
+    const diffIds = this.#json.diffIds(config.json, layers.length);
+    this.#json.requireFewLayers(layers.length);
     return {
-      references: reference === undefined ? [] : [reference],
-      configDigest: descriptor.digest,
-      configFile: file,
-      configBytes: bytes,
       layers: layers.map((layer, i) => this.#layer(layer, diffIds[i] ?? layer.digest)),
       platform,
+      annotations: new Map(),
+      config: () => config,
       manifest: {
         mediaType: own.mediaType === "" ? MEDIA_TYPES.oci.manifest : own.mediaType,
         digest: own.digest,
-        bytes: manifestBytes,
-        configType: descriptor.mediaType,
-        layerTypes: layers.map(({ mediaType }) => mediaType),
+        size: own.size,
+        bytes,
+        configType,
       },
     };
   }
 
-  #layer(descriptor: Descriptor, diffId: Digest): ReadyLayer {
+  #layer(descriptor: Descriptor, diffId: Digest): Layer {
     const { mediaType, digest } = descriptor;
     if (LAYER.test(mediaType)) return this.#place.layer(descriptor, diffId);
     const { name } = this.#place;
@@ -166,42 +182,46 @@ export class ManifestReader {
     );
   }
 
-  async #config(manifest: JsonObject): Promise<{
-    readonly descriptor: Descriptor;
-    readonly bytes: Buffer;
-    readonly file: JsonObject;
-  }> {
-    const descriptor = readDescriptor(this.json, manifest.get("config"), "config");
-    if (!CONFIG.test(descriptor.mediaType)) throw this.#noImage(descriptor.mediaType);
-    const bytes = await this.#once(descriptor, (each) => this.#place.config(each));
-    return { descriptor, bytes, file: this.#document(bytes, descriptor.digest) };
+  /** `undefined` where the manifest is not that of an image. */
+  async #parts(descriptor: Descriptor): Promise<ManifestParts | undefined> {
+    const { bytes, json } = await this.#document(descriptor, (each) => this.#place.manifest(each));
+    const told = this.#configIn(json);
+    if (!told) return undefined;
+    const config = await this.#document(told, (each) => this.#place.config(each));
+    return { bytes, json, config: configFile(config.json, config.bytes), configType: told.mediaType };
+  }
+
+  #configIn(manifest: JsonObject): Descriptor | undefined {
+    const config = readDescriptor(this.#json, manifest.get("config"), "config");
+    const artifactType = textIn(manifest, "artifactType") ?? config.mediaType;
+    if (CONFIG.test(config.mediaType) && CONFIG.test(artifactType)) return config;
+    this.#others.add(artifactType);
+    return undefined;
   }
 
   /** Images may share what they consist of. */
-  #document(bytes: Buffer, digest: Digest): JsonObject {
-    const document = this.#parsed.get(digest) ?? this.parse(bytes, digest);
-    this.#parsed.set(digest, document);
+  async #document(
+    descriptor: Descriptor,
+    read: (descriptor: Descriptor) => Promise<Buffer>,
+  ): Promise<{ readonly bytes: Buffer; readonly json: JsonObject }> {
+    const { digest } = descriptor;
+    const known = this.#documents.get(digest);
+    if (known) return known;
+    if (this.#documents.size > this.#place.maxDocuments)
+      throw this.#json.damaged("it lists too many manifests");
+    const bytes = await read(descriptor);
+    const document = { bytes, json: this.#json.parseObject(bytes, digest) };
+    this.#documents.set(digest, document);
     return document;
   }
 
-  #manifest(descriptor: Descriptor): Promise<Buffer> {
-    return this.#once(descriptor, (each) => this.#place.manifest(each));
-  }
-
-  async #once(descriptor: Descriptor, read: (descriptor: Descriptor) => Promise<Buffer>): Promise<Buffer> {
-    const known = this.#read.get(descriptor.digest);
-    if (known) return known;
-    if (this.#read.size > this.#place.patience) throw this.json.damaged("it lists too many manifests");
-    const bytes = await read(descriptor);
-    this.#read.set(descriptor.digest, bytes);
-    return bytes;
-  }
-
-  #noImage(mediaType: string): LaminixError {
+  #noImage(): LaminixError {
     const { name } = this.#place;
-    const what = mediaType === "" ? "a manifest of no type" : mediaType;
-    return new LaminixError("ERR_UNSUPPORTED", `${name} has ${what}, which is no image`, {
-      details: { path: name, mediaType },
+    const types = [...this.#others];
+    const what = types.map((type) => (type === "" ? "a manifest of no type" : type)).join(" and ");
+    const which = types.length === 1 ? "which is no image" : "which are no images";
+    return new LaminixError("ERR_UNSUPPORTED", `${name} has ${what}, ${which}`, {
+      details: { path: name, mediaType: types[0], mediaTypes: types },
       hint: "images are read as OCI's manifests and Docker's of schema 2 have them",
     });
   }
@@ -212,5 +232,12 @@ function isIndex(document: JsonObject): boolean {
   return document.has("manifests") && !isObject(document.get("config"));
 }
 
-/** Descriptors that are looked at, at the most. */
-const MAX_ENTRIES = 10_000;
+/** Where there are several platforms, one that is not there whole need not be the one that was meant. */
+function hinted(error: unknown, manifests: readonly PlatformManifest[]): unknown {
+  const platforms = [...new Set(manifests.map(({ platform }) => platformName(platform)))];
+  if (!(error instanceof LaminixError) || error.details.blob === undefined || platforms.length < 2)
+    return error;
+  const { code, message, details, cause } = error;
+  const hint = `name a platform that is there, with --os, --arch and --variant: the image is for ${platforms.join(", ")}`;
+  return new LaminixError(code, message, { cause, details: { ...details, platforms }, hint });
+}

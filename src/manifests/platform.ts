@@ -1,7 +1,8 @@
 /** The platform that is wanted, and those that there are. */
+import { LaminixError } from "../errors.js";
 import { textIn } from "../image/fields.js";
 import type { JsonObject } from "../bytes/json.js";
-import { normalPlatform, type Platform } from "../image/platform.js";
+import { normalPlatform, type Platform, platformName, UNKNOWN } from "../image/platform.js";
 
 export { type Platform, platformName } from "../image/platform.js";
 
@@ -14,21 +15,18 @@ export function platformOf(object: JsonObject): Platform {
   };
 }
 
-/** The architecture of an image that does not say which, and of what is no image but told beside one. */
-export const UNKNOWN = "unknown";
-
 /**
  * Those that are for a platform. Where no variant is wanted and there are several, it is the turn of what the architecture
  * means without one, then of the newest below that, then of the newest.
  */
-export function forPlatform<T extends { readonly platform?: Platform | undefined }>(
+export function forPlatform<T extends { readonly platform: Platform }>(
   items: readonly T[],
   wanted: Platform,
 ): T[] {
   const { os, architecture, variant: usual = "" } = normalPlatform(wanted);
   const matching = items.flatMap((item) => {
-    const platform = item.platform && normalPlatform(item.platform);
-    return platform?.os === os && platform.architecture === architecture
+    const platform = normalPlatform(item.platform);
+    return platform.os === os && platform.architecture === architecture
       ? [{ item, variant: platform.variant ?? "" }]
       : [];
   });
@@ -36,6 +34,39 @@ export function forPlatform<T extends { readonly platform?: Platform | undefined
   const best = variants.findLast((variant) => variant <= usual) ?? variants.at(-1);
   const chosen = wanted.variant === undefined ? best : usual;
   return matching.filter(({ variant }) => variant === chosen).map(({ item }) => item);
+}
+
+/** Which of several platforms is meant. */
+export interface PlatformChoice {
+  /** This machine's, on Linux, unless given. */
+  readonly platform?: Platform | "all" | undefined;
+  /** Whether an image that there is for one platform only has to be for the wanted one. */
+  readonly strict?: boolean | undefined;
+}
+
+/**
+ * Of what is called the same, that for the wanted platform.
+ * @param path for errors
+ * @throws {LaminixError} ERR_ARCHIVE
+ */
+export function chosenPlatform<T extends { readonly platform: Platform }>(
+  items: readonly T[],
+  { platform: wanted = { os: "linux", architecture: hostArchitecture() }, strict = false }: PlatformChoice,
+  path: string,
+): readonly T[] {
+  if (wanted === "all") return items;
+  const platforms = [...new Set(items.map(({ platform }) => platformName(platform)))];
+  if (platforms.length === 1 && !strict) return items;
+  const chosen = forPlatform(items, wanted);
+  if (chosen.length > 0) return chosen;
+  throw new LaminixError(
+    "ERR_ARCHIVE",
+    `${path} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
+    {
+      details: { path, wanted: platformName(wanted), platforms },
+      hint: `set the spec's architecture and variant, or --os, --arch and --variant, to one of: ${platforms.join(", ")}`,
+    },
+  );
 }
 
 /** The one that parts of it stand for: on Linux, and this machine's, unless they say so; `undefined` where none says anything. */

@@ -5,12 +5,15 @@
 import { LaminixError } from "../errors.js";
 import { storePathsInHistory } from "../image/history.js";
 import { textIn } from "../image/fields.js";
+import { knownDiffId } from "../image/layer.js";
 import { isObject, type JsonObject } from "../bytes/json.js";
 import type { Digest } from "../bytes/digest.js";
 import { baseName } from "../store/storePath.js";
 import { platformOf } from "../manifests/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../manifests/reference.js";
-import type { StoredImage, StoredImages } from "../image/storedImage.js";
+import { type ConfigFile, type Image, knownConfig, type NamedImage } from "../image/image.js";
+import type { OpenedImages } from "../transports/openedImages.js";
+import { layerBytes } from "../transports/layerBytes.js";
 import { TarBudget } from "../tar/tarBudget.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
@@ -22,15 +25,17 @@ import type { ImageSpec, ResolvedSpec } from "../spec/spec.js";
 type BaseOptions = Pick<BuildOptions, "signal" | "registries" | "onProgress" | "maxUnpacked">;
 
 export class Base implements Disposable {
-  readonly image: StoredImage;
+  readonly image: Image;
   /** Whether it is in a registry, its layers not looked into. */
   readonly isShallow: boolean;
-  readonly #images: StoredImages;
+  readonly #references: readonly string[];
+  readonly #resources: Disposable[];
   #root: Promise<FolderNode> | undefined;
 
-  private constructor(images: StoredImages, image: StoredImage, isShallow: boolean) {
-    this.#images = images;
+  private constructor(opened: OpenedImages, { image, references }: NamedImage, isShallow: boolean) {
+    this.#resources = [opened];
     this.image = image;
+    this.#references = references;
     this.isShallow = isShallow;
   }
 
@@ -49,33 +54,37 @@ export class Base implements Disposable {
     const { onFetch } = fetching;
     const platform = { os: "linux", architecture, variant };
     const images = await openImages(fromImage, { signal, platform, registries, onFetch, maxUnpacked });
-    const [image] = images.images as readonly [StoredImage];
+    const [named] = images.images as readonly [NamedImage];
     const isShallow = fromImage.startsWith(DOCKER);
     try {
       if (isShallow) requirePinned(fromImage, images.digest);
-      requireLinux(image);
+      requireLinux(named.image);
     } catch (error) {
       images.close();
       throw error;
     }
-    fetching.begin(image.layers);
-    return new Base(images, image, isShallow);
+    fetching.begin(named.image.layers);
+    return new Base(images, named, isShallow);
   }
 
   /** What the layers are told by. */
   get diffIds(): readonly string[] {
-    return this.image.layers.map((layer) => layer.expected);
+    return this.image.layers.flatMap((layer) => knownDiffId(layer) ?? []);
+  }
+
+  get configFile(): ConfigFile {
+    return knownConfig(this.image);
   }
 
   /** What a manifest tells of it; `undefined` where it has none of its own, as in a docker-archive. */
   get manifest(): { readonly digest: Digest; readonly name: string | undefined } | undefined {
-    const { manifest, references } = this.image;
-    const name = references.find(isTagged);
+    const { manifest } = this.image;
+    const name = this.#references.find(isTagged);
     return manifest && { digest: manifest.digest, name: name && wholeReference(name) };
   }
 
   get config(): JsonObject | undefined {
-    const config = this.image.configFile.get("config");
+    const config = this.configFile.json.get("config");
     return isObject(config) ? config : undefined;
   }
 
@@ -91,8 +100,8 @@ export class Base implements Disposable {
   /** Names in the store's directory: what the image has there already. */
   async storeNames(storeDir: string, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
     if (this.isShallow) {
-      const { configFile, layers } = this.image;
-      return new Set(storePathsInHistory(configFile, layers, storeDir).map(baseName));
+      const paths = storePathsInHistory(this.configFile.json, this.image.layers, storeDir);
+      return new Set(paths.map(baseName));
     }
     const folder = folderAt(await this.root(signal), storeDir)?.folder;
     return new Set(folder?.children.keys());
@@ -103,16 +112,16 @@ export class Base implements Disposable {
    * @param asked as it was before defaults were filled in
    */
   platformFor(resolved: ResolvedSpec, asked: ImageSpec): ResolvedSpec {
-    const { configFile } = this.image;
-    const architecture = textIn(configFile, "architecture");
+    const { json } = this.configFile;
+    const architecture = textIn(json, "architecture");
     if (architecture === undefined) return resolved;
     if (asked.architecture !== undefined && asked.architecture !== architecture) return resolved;
-    return { ...resolved, architecture, variant: resolved.variant ?? textIn(configFile, "variant") };
+    return { ...resolved, architecture, variant: resolved.variant ?? textIn(json, "variant") };
   }
 
   /** May be called again. */
   [Symbol.dispose](): void {
-    this.#images.close();
+    for (const resource of this.#resources) resource[Symbol.dispose]();
   }
 
   async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
@@ -121,7 +130,8 @@ export class Base implements Disposable {
     for (const layer of this.image.layers) {
       signal?.throwIfAborted();
       // Its bytes are checked when they are passed on.
-      const tar = await layer.stored({ signal, trusted: true });
+      const adopt = (resource: Disposable): unknown => this.#resources.push(resource);
+      const tar = await layerBytes(layer, { signal, trusted: true, adopt });
       await applyLayer(root, tar, layer.sources.join(" "), { budget, signal });
     }
     return root;
@@ -137,8 +147,8 @@ function requirePinned(fromImage: string, digest: Digest | undefined): void {
   });
 }
 
-function requireLinux({ configFile }: StoredImage): void {
-  const { os } = platformOf(configFile);
+function requireLinux(image: Image): void {
+  const { os } = platformOf(knownConfig(image).json);
   if (os === "linux") return;
   throw new LaminixError("ERR_UNSUPPORTED", `the base image is for ${os}; images here are for linux`);
 }

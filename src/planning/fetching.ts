@@ -1,7 +1,7 @@
 /** Tells of the bytes that come from a registry, and which layer of how many they are of. */
 import type { Digest } from "../bytes/digest.js";
-import type { FetchEvent } from "../transports/registry/layer.js";
-import type { ReadyLayer } from "../image/storedImage.js";
+import type { FetchEvent } from "../transports/registry/remoteLayer.js";
+import { type Layer, packedLayer } from "../image/layer.js";
 import type { OnProgress } from "../progress.js";
 
 export class Fetching {
@@ -13,8 +13,8 @@ export class Fetching {
     this.#onProgress = onProgress;
   }
 
-  begin(layers: readonly ReadyLayer[]): void {
-    const blobs = [...new Set(layers)].flatMap(({ asStored = [] }) => asStored);
+  begin(layers: readonly Layer[]): void {
+    const blobs = [...new Set(layers)].flatMap((layer) => packedLayer(layer) ?? []);
     this.#order = blobs.map(({ digest }) => digest);
     this.#total = blobs.reduce((sum, { size }) => sum + size, 0);
   }

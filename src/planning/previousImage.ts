@@ -1,11 +1,12 @@
 /** Images that were there before, as plans: of each layer, the store paths that the image's history tells. */
 import { statSync } from "node:fs";
+import type { Digest } from "../bytes/digest.js";
 import { LaminixError } from "../errors.js";
 import { firstBytes } from "../files/optionalFile.js";
 import { storeLayersInHistory } from "../image/history.js";
 import type { StorePath } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";
-import type { StoredImage } from "../image/storedImage.js";
+import { type Image, knownConfig, type NamedImage } from "../image/image.js";
 import type { LayeringOptions } from "./layering.js";
 import { type Named, ofThatName } from "./ofThatName.js";
 import type { ResolvedSpec } from "../spec/spec.js";
@@ -53,8 +54,8 @@ export async function planOfImage(
   );
   const hint = "copy one of them out, as by skopeo copy docker-archive:FILE:NAME:TAG oci:FOLDER";
   const all = distinct(opened.images);
-  const { configFile, layers } = ofThatName(all, { name: called, where: name, key, hint });
-  const plan = storeLayersInHistory(configFile, layers);
+  const image = ofThatName(all, { name: called, where: name, key, hint });
+  const plan = storeLayersInHistory(knownConfig(image).json, image.layers);
   if (plan.length === 0) {
     throw new LaminixError("ERR_SPEC", `${name}, named by ${key}, tells of no layer of store paths`, {
       details: { key, image: name },
@@ -67,11 +68,10 @@ export async function planOfImage(
 }
 
 /** Each image once, with all its names. */
-function distinct(images: readonly StoredImage[]): Named<StoredImage>[] {
-  return [...new Map(images.map((image) => [image.configDigest, image])).values()].map((value) => ({
-    names: images.flatMap(({ configDigest, references }) =>
-      configDigest === value.configDigest ? references : [],
-    ),
+function distinct(images: readonly NamedImage[]): Named<Image>[] {
+  const digestOf = ({ image }: NamedImage): Digest => knownConfig(image).digest;
+  return [...new Map(images.map((named) => [digestOf(named), named.image]))].map(([digest, value]) => ({
+    names: images.flatMap((named) => (digestOf(named) === digest ? named.references : [])),
     value,
   }));
 }

@@ -63,7 +63,7 @@ export class Customisation implements Disposable {
     this.#options = options;
     const { contents } = parts;
     this.layer = new TreeLayer({
-      kind: "contents",
+      kind: "root",
       sources: storePathsOf([...contents, ...parts.copies]),
       contentKey: contentKeyOf(parts, options.mtime),
       hardLinks: parts.spec.runAsRoot ? "keep" : "copy",

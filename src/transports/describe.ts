@@ -1,37 +1,55 @@
 /** Images in facts, as `laminix inspect --json` prints them. */
 import { textIn } from "../image/fields.js";
 import { type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
-import type { StoredImage, StoredImages } from "../image/storedImage.js";
+import type { Descriptor } from "../image/descriptor.js";
+import { knownConfig, type NamedImage } from "../image/image.js";
+import { knownDiffId, type Layer, type LayerOptions } from "../image/layer.js";
 
-interface Options {
-  readonly signal?: AbortSignal | undefined;
-}
-
-export async function describeImages({ images }: StoredImages, options: Options = {}): Promise<JsonObject> {
+export async function describeImages(
+  { images }: { readonly images: readonly NamedImage[] },
+  options: LayerOptions = {},
+): Promise<JsonObject> {
   const described: Json[] = [];
   for (const image of images) described.push(await describe(image, options));
   return object({ images: described });
 }
 
-async function describe(
-  { references, configDigest, configFile, layers, manifest }: StoredImage,
-  options: Options,
-): Promise<Json> {
-  const descriptors: Json[] = [];
-  for (const layer of layers) {
-    const { digest, size, mediaType } = await layer.descriptor(options);
-    descriptors.push(
-      object({ digest, diffId: layer.expected, size: new JsonNumber(String(size)), mediaType }),
-    );
+/** What a manifest says of each layer, or would, and where else those lie that may not be passed on. */
+export async function layerDescriptors(
+  layers: readonly Layer[],
+  options: LayerOptions,
+): Promise<Descriptor[]> {
+  const descriptors: Descriptor[] = [];
+  for (const { source } of layers) {
+    if (source.kind === "stored") descriptors.push(await source.descriptor(options));
+    else if (source.kind !== "made") descriptors.push(source.packed);
   }
+  return descriptors;
+}
+
+async function describe({ image, references }: NamedImage, options: LayerOptions): Promise<Json> {
+  const { layers, manifest } = image;
+  const { json, digest: configDigest } = knownConfig(image);
+  const descriptors = await layerDescriptors(layers, options);
   return object({
     tags: references,
     ...(manifest && { digest: manifest.digest }),
     configDigest,
-    architecture: textIn(configFile, "architecture") ?? null,
-    os: textIn(configFile, "os") ?? null,
-    config: configFile.get("config") ?? null,
-    layers: descriptors,
+    architecture: textIn(json, "architecture") ?? null,
+    os: textIn(json, "os") ?? null,
+    config: json.get("config") ?? null,
+    layers: layers.map((layer, i) => described(layer, descriptors[i] as Descriptor)),
+  });
+}
+
+function described(layer: Layer, { digest, size, mediaType }: Descriptor): Json {
+  const { source } = layer;
+  return object({
+    digest,
+    diffId: knownDiffId(layer) ?? null,
+    size: new JsonNumber(String(size)),
+    mediaType,
+    ...(source.kind === "foreign" && { urls: source.urls }),
   });
 }
 

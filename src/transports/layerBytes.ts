@@ -1,7 +1,7 @@
 /** A layer's uncompressed tar, to be read anywhere. */
 import type { RandomAccess } from "../bytes/bytes.js";
 import { Spool } from "../files/spool.js";
-import type { Layer } from "../image/layer.js";
+import type { AccessOptions, Layer } from "../image/layer.js";
 
 /**
  * Where the layer lies in an archive, it is read there; a layer that is made, or unpacked, goes into a temporary file.
@@ -9,14 +9,11 @@ import type { Layer } from "../image/layer.js";
  */
 export async function layerBytes(
   layer: Layer,
-  {
-    signal,
-    adopt,
-  }: { readonly signal?: AbortSignal | undefined; readonly adopt: (resource: Disposable) => void },
+  { adopt, ...options }: AccessOptions & { readonly adopt: (resource: Disposable) => unknown },
 ): Promise<RandomAccess> {
-  if (layer.stored) return layer.stored({ signal });
+  if (layer.source.kind !== "made") return layer.source.access(options);
   const spool = new Spool();
   adopt(spool);
-  for await (const piece of layer.open({ signal })) spool.append(piece);
+  for await (const piece of layer.open(options)) spool.append(piece);
   return spool;
 }

@@ -1,9 +1,8 @@
 /** Work on all layers of an image: small ones beside one another, and one large one at a time beside these. */
 import { availableParallelism } from "node:os";
 import type { LayerBlob } from "../manifests/blob.js";
-import type { LayerDigest } from "../image/layer.js";
+import { type LayerDigest, needsUnpacking } from "../image/layer.js";
 import { Turns } from "../threads/turns.js";
-import { StoredLayer } from "./storedLayer.js";
 
 /**
  * Bytes of a tar. A larger one keeps all the threads busy that compress, so another one beside it would only take memory;
@@ -16,8 +15,9 @@ export function isSmall({ size }: LayerDigest): boolean {
 }
 
 /**
- * A promise for each layer, in order. All are begun at once; those who wait for some must wait for all, or abort, for none
- * of them is told as unhandled.
+ * What gives the work on each layer, in order. Work is begun at once, so that later layers are hashed while earlier ones are
+ * compressed; on a layer that has to be fetched or unpacked it is begun when it is asked for, and on one such layer at a
+ * time. Those who have asked must wait for all, or abort, for none is told as unhandled.
  */
 export function layersAtOnce<T>(
   blobs: readonly LayerBlob[],
@@ -26,22 +26,35 @@ export function layersAtOnce<T>(
     signal,
     jobs = availableParallelism(),
   }: { readonly signal: AbortSignal; readonly jobs?: number | undefined },
-): Promise<T>[] {
+): (() => Promise<T>)[] {
   const small = new Turns(Math.max(1, jobs));
   const large = new Turns(1);
-  const ask = (blob: LayerBlob): Promise<LayerDigest> => blob.plain({ signal, thenRead: true });
-  // All are asked for at once, so that later layers are hashed while earlier ones are compressed; but those that would
-  // have to be unpacked for it are not, so that they need not all lie on the disk.
-  const early = blobs.map((blob) => (blob.layer instanceof StoredLayer ? undefined : ask(blob)));
-  return blobs.map((blob, index) => {
-    const turn = async (): Promise<T> => {
+  const begin = async (blob: LayerBlob, index: number): Promise<T> => {
+    const plain = await blob.plain({ signal, thenRead: true });
+    return (isSmall(plain) ? small : large).take(() => {
       signal.throwIfAborted();
-      return work(blob, await (early[index] ?? ask(blob)), index);
+      return work(blob, plain, index);
+    });
+  };
+  const unpack = (blob: LayerBlob, index: number): Promise<T> =>
+    large.take(async () => {
+      signal.throwIfAborted();
+      return work(blob, await blob.plain({ signal }), index);
+    });
+  return blobs.map((blob, index) => {
+    let result = isUnpacked(blob) ? undefined : begin(blob, index);
+    result?.catch(() => undefined);
+    return () => {
+      if (!result) {
+        result = unpack(blob, index);
+        result.catch(() => undefined);
+      }
+      return result;
     };
-    const result = early[index]
-      ? early[index].then((plain) => (isSmall(plain) ? small : large).take(turn))
-      : large.take(turn);
-    result.catch(() => undefined);
-    return result;
   });
+}
+
+/** Whether room on the disk is needed before its size is known. */
+export function isUnpacked({ kind, layer }: LayerBlob): boolean {
+  return (kind === "plain" || kind === "compressed") && needsUnpacking(layer);
 }

@@ -3,18 +3,18 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { ArchiveFiles } from "./archiveFiles.js";
-import { DockerArchive } from "./dockerArchive/read.js";
+import { openArchive } from "./archive.js";
 import { ArchivedFiles, FolderFiles } from "./ociLayout/blobs.js";
-import { OciLayout } from "./ociLayout/read.js";
-import type { ManifestReaderOptions } from "../manifests/manifestReader.js";
+import { openLayout } from "./ociLayout/read.js";
+import { OpenedImages } from "./openedImages.js";
+import type { PlatformChoice } from "../manifests/platform.js";
 import { DOCKER, parseReference } from "../manifests/reference.js";
-import type { FetchEvent } from "./registry/layer.js";
+import type { FetchEvent } from "./registry/remoteLayer.js";
 import type { Registries } from "./registry/registries.js";
-import type { StoredImages } from "../image/storedImage.js";
 import { openPlain } from "./unpack.js";
 import { UnpackBudget } from "./unpackBudget.js";
 
-export interface OpenOptions extends ManifestReaderOptions {
+export interface OpenOptions extends PlatformChoice {
   readonly signal?: AbortSignal | undefined;
   /** Called when bytes of a layer have come from a registry. */
   readonly onFetch?: ((event: FetchEvent) => void) | undefined;
@@ -32,7 +32,7 @@ export interface OpenOptions extends ManifestReaderOptions {
  *   ERR_FILE_READ, ERR_FILE_WRITE, ERR_JSON, ERR_PROGRAM,
  *   ERR_UNSUPPORTED; for registries ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE too
  */
-export async function openImages(path: string, given: OpenOptions = {}): Promise<StoredImages> {
+export async function openImages(path: string, given: OpenOptions = {}): Promise<OpenedImages> {
   const { signal } = given;
   const budget = UnpackBudget.of(given.maxUnpacked);
   const options = { ...given, maxUnpacked: budget };
@@ -40,52 +40,42 @@ export async function openImages(path: string, given: OpenOptions = {}): Promise
   if (path.startsWith(DOCKER)) return openRemote(path.slice(DOCKER.length), options);
   if (isFolder(path)) {
     if (!existsSync(join(path, "index.json"))) throw neither(path);
-    return opened(new FolderFiles(path), (files) => OciLayout.in(files, options));
+    return closedOnFailure(new FolderFiles(path), (files) => openLayout(files, options));
   }
-  const file = await openPlain(path, { signal, budget });
-  try {
+  return closedOnFailure(await openPlain(path, { signal, budget }), async (file) => {
     const files = await ArchiveFiles.index(file, { signal });
-    // Docker writes both; its own manifest has the images' names.
-    if (files.has("manifest.json")) return DockerArchive.in(files, options);
-    if (files.has("index.json")) return await OciLayout.in(new ArchivedFiles(files), options);
+    if (files.has("manifest.json")) return openArchive(files, options);
+    if (files.has("index.json")) return openLayout(new ArchivedFiles(files), options);
     throw neither(path);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
+  });
 }
 
 /** The client is loaded for those who need it. */
-async function openRemote(text: string, options: OpenOptions): Promise<StoredImages> {
+async function openRemote(text: string, options: OpenOptions): Promise<OpenedImages> {
   const reference = parseReference(text);
-  const { openRemoteImages } = await import("./registry/image.js");
+  const { readRemoteImages } = await import("./registry/image.js");
   const { Registries } = await import("./registry/registries.js");
   const registries = options.registries ?? new Registries();
-  const closeOwn = async (): Promise<void> => {
-    if (registries !== options.registries) await registries.close();
+  const own: Disposable = {
+    [Symbol.dispose]: () => {
+      if (registries !== options.registries) void registries.close();
+    },
   };
-  try {
+  return closedOnFailure(own, async () => {
     const client = await registries.client(reference.registry);
-    const remote = await openRemoteImages(client, reference, options);
-    const close = (): void => {
-      remote.close();
-      void closeOwn();
-    };
-    return { ...remote, close, [Symbol.dispose]: close };
-  } catch (error) {
-    await closeOwn();
-    throw error;
-  }
+    const { images, digest, unpacking } = await readRemoteImages(client, reference, options);
+    return new OpenedImages(images, [unpacking, own], digest);
+  });
 }
 
-async function opened<F extends Disposable>(
-  files: F,
-  read: (files: F) => Promise<StoredImages>,
-): Promise<StoredImages> {
+async function closedOnFailure<R extends Disposable>(
+  resource: R,
+  use: (resource: R) => Promise<OpenedImages>,
+): Promise<OpenedImages> {
   try {
-    return await read(files);
+    return await use(resource);
   } catch (error) {
-    files[Symbol.dispose]();
+    resource[Symbol.dispose]();
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import type { OwnedBytes } from "../bytes/bytes.js";
 import { type Compression, decompress } from "../compress/decompress.js";
 import { MAGIC_BYTES, sniffed } from "../compress/magic.js";
+import { type Digest, Digester, requireDigest } from "../bytes/digest.js";
 import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
 import type { Encoding } from "../image/layer.js";
@@ -29,9 +30,11 @@ export function compressionOf(
 }
 
 /** By their names in images. */
-export const compressions: Readonly<Record<Encoding, Compression>> = {
+const compressions: Readonly<Record<Encoding, Compression>> = { none: "none", gz: "gzip", zstd: "zstd" };
+/** Their names in images, which have no others. */
+export const encodings: Readonly<Partial<Record<Compression, Encoding>>> = {
   none: "none",
-  gz: "gzip",
+  gzip: "gz",
   zstd: "zstd",
 };
 
@@ -84,6 +87,47 @@ export async function* unpackedPieces(
       details: { path },
       ...(cause.hint !== undefined && { hint: cause.hint }),
     });
+  }
+}
+
+/**
+ * The uncompressed tar of a layer in a temporary file.
+ * @param options.digest of the packed bytes, where it is to be checked
+ * @throws {LaminixError} ERR_DIGEST, ERR_ARCHIVE, ERR_PROGRAM, ERR_FILE_WRITE
+ */
+export async function unpackedLayer(
+  packed: Region,
+  compression: Compression,
+  {
+    name,
+    digest,
+    diffId,
+    signal,
+    budget,
+  }: Options & {
+    readonly name: string;
+    readonly digest?: Digest | undefined;
+    readonly diffId: Digest;
+    readonly budget: UnpackBudget;
+  },
+): Promise<StoredFile> {
+  const before = new Digester();
+  const after = new Digester();
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    const onPacked = (piece: Uint8Array): unknown => digest && before.update(piece);
+    for await (const piece of unpackedPieces(packed, compression, { signal, onPacked })) {
+      after.update(piece);
+      yield piece;
+    }
+  }
+  const file = await spooled(packed.file.path, pieces(), budget);
+  try {
+    if (digest) requireDigest(name, digest, before.digest());
+    requireDigest(name, diffId, after.digest());
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 

@@ -74,7 +74,7 @@ describe("an index of images", async () => {
       using opened = await openImages(folder.join("index"), {
         platform: { os: "linux", architecture: "arm", variant },
       });
-      expect(await Promise.all(opened.images[0]!.layers.map((layer) => bytesOf(layer.open())))).toEqual(
+      expect(await Promise.all(opened.images[0]!.image.layers.map((layer) => bytesOf(layer.open())))).toEqual(
         layers,
       );
     }

@@ -313,7 +313,7 @@ describeWith(programs, "an image of store paths", () => {
     expect(layers.map(({ index, count, kind, diffId }) => [index, count, kind, diffId])).toEqual([
       [0, 3, "store", config.rootfs.diff_ids[0]],
       [1, 3, "store", config.rootfs.diff_ids[1]],
-      [2, 3, "contents", config.rootfs.diff_ids[2]],
+      [2, 3, "root", config.rootfs.diff_ids[2]],
     ]);
   });
 

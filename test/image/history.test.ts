@@ -16,7 +16,7 @@ function layersOf(
 ) {
   const layers = comments.map((comment) => {
     const annotations = new Map(typeof comment === "object" ? [[LAYER_KIND, "store"]] : []);
-    return { asStored: { annotations } } as unknown as Layer;
+    return { source: { kind: "stored", packed: { annotations } } } as unknown as Layer;
   });
   const history = comments.map((comment) => ({
     created: "2020",

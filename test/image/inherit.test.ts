@@ -1,6 +1,5 @@
 import { expect, test, describe } from "vitest";
-import type { Image } from "../../dist/image/image.js";
-import { configFile } from "../../dist/image/image.js";
+import { describedImage } from "../../dist/image/describedImage.js";
 import { inheritConfig, inheritHistory } from "../../dist/image/inherit.js";
 import { formatJson, fromJs, isObject, type JsonObject } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";
@@ -88,6 +87,7 @@ describe("a history on top of a base's", () => {
   const layer = (name: string): Layer => ({
     kind: "base",
     sources: [name],
+    source: { kind: "made", contentKey: undefined },
     diffId: () => Promise.reject(new Error("not asked for")),
     open: () => {
       throw new Error("not asked for");
@@ -95,14 +95,14 @@ describe("a history on top of a base's", () => {
   });
   const historyOf = (history: unknown): unknown => {
     const base = [layer("one"), layer("two")];
-    const image: Image = {
+    const image = describedImage({
       config: new Map(),
       architecture: "amd64",
       created: "NOW",
       layers: [...base, { ...layer("/nix/store/x"), kind: "store" }],
       inherited: inheritHistory(object({ history }), base, "NOW"),
-    };
-    return (JSON.parse(configFile(image, [])) as { history: unknown }).history;
+    });
+    return (JSON.parse(image.config([]).bytes.toString()) as { history: unknown }).history;
   };
   const own = { created: "NOW", comment: "store paths: ['/nix/store/x']" };
 

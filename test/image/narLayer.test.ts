@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 // Threads are started from compiled files.
 import { DigestCache } from "../../dist/image/digestCache.js";
-import { StoreLayer, type StoreLayerOptions } from "../../dist/image/storeLayer.js";
+import { StorePathLayer, type StorePathLayerOptions } from "../../dist/image/storePathLayer.js";
 import { TarPool } from "../../dist/tar/pool.js";
 import type { PathFiles } from "../../dist/nar/source.js";
 import { fileNar, identityOf, length, nar } from "../nar/nars.js";
@@ -21,8 +21,8 @@ const MIB = 1 << 20;
 type Files = Readonly<Record<string, PathFiles>>;
 
 /** A layer of paths in /nix/store, named by their files. */
-function layerOf(files: Files, options: Partial<StoreLayerOptions> = {}): StoreLayer {
-  return new StoreLayer({
+function layerOf(files: Files, options: Partial<StorePathLayerOptions> = {}): StorePathLayer {
+  return new StorePathLayer({
     paths: Object.keys(files).map((name) => `/nix/store/${name}`) as never,
     parents: ["/nix", "/nix/store"],
     owner: { uid: 0, gid: 0, uname: "root", gname: "root" },
@@ -152,7 +152,7 @@ describeWith(["nix-store"], "a layer of paths that are not on this disk", () => 
     const narHash = (): string => source.narHash;
     const onDisk = layerOf({ odd: { disk: folder.join("odd") } }, { cache, narHash });
     const cold = layerOf({ odd: source }, { cache, narHash });
-    expect(cold.contentKey).toBe(onDisk.contentKey);
+    expect(cold.source.contentKey).toBe(onDisk.source.contentKey);
     expect(source.opened).toBe(0);
     const digest = await cold.diffId();
     await bytesOf(cold.open());
@@ -206,7 +206,7 @@ describe("a layer of NARs", () => {
     const source = narSource(bytes, { identity: { ...identityOf(bytes), narSize: bytes.length + 8 } });
     const layer = layerOf({ path: source }, { narHash: () => source.narHash, cache });
     await expect(layer.diffId()).rejects.toMatchObject({ code: "ERR_NAR_HASH" });
-    expect(cache.get(layer.contentKey!)).toBeUndefined();
+    expect(cache.get(layer.source.contentKey!)).toBeUndefined();
   });
 
   test("is not begun if a source's hash is not the closure's", async () => {

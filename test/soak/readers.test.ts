@@ -7,7 +7,7 @@ import { readNar } from "../../dist/nar/read.js";
 import { verifyNar } from "../../dist/nar/verify.js";
 import { historyOf, storeLayersInHistory, storePathsInHistory } from "../../dist/image/history.js";
 import { inheritConfig, inheritHistory } from "../../dist/image/inherit.js";
-import { configFile } from "../../dist/image/image.js";
+import { describedImage } from "../../dist/image/describedImage.js";
 import { isObject, type Json, parseJson } from "../../dist/bytes/json.js";
 import { tarMembers } from "../../dist/tar/members.js";
 import { readDescriptor } from "../../dist/manifests/descriptor.js";
@@ -17,7 +17,7 @@ import { ManifestReader } from "../../dist/manifests/manifestReader.js";
 import { openImages } from "../../dist/transports/open.js";
 import { OuterArchive } from "../../dist/transports/outerArchive.js";
 import { platformOf } from "../../dist/manifests/platform.js";
-import type { ReadyLayer } from "../../dist/image/storedImage.js";
+import type { Layer } from "../../dist/image/layer.js";
 import { applyLayer, emptyRoot } from "../../dist/tree/apply.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
 import { archiveOf, configOf, layerOf, OCI, sha256, tarOf } from "../support/images.js";
@@ -40,8 +40,8 @@ async function readImages(bytes: Buffer): Promise<void> {
   writeFileSync(file, bytes);
   using images = await openImages(file, { platform: "all" });
   await describeImages(images);
-  for (const { layers } of images.images) {
-    for (const layer of layers) for await (const _ of layer.open());
+  for (const { image } of images.images) {
+    for (const layer of image.layers) for await (const _ of layer.open());
   }
 }
 
@@ -228,20 +228,20 @@ describe("documents are read, or refused with a code:", () => {
         let asked = 0;
         const json = new ImageJson("it", "an image");
         const place = {
-          ...{ name: "it", json, patience: 100 },
+          ...{ name: "it", json, maxDocuments: 100 },
           // One and the same digest: the first is the index, what it leads to is the manifest.
           manifest: () => bytes(asked++ === 0 ? docs.index : docs.manifest),
           config: () => bytes(docs.config),
-          layer: () => ({ close: () => undefined }) as unknown as ReadyLayer,
+          layer: () => ({}) as unknown as Layer,
         };
         await answersOrIsCoded(async () => {
           const root = readDescriptor(json, jsonOf({ ...descriptor, platform: null, mediaType: "" }), "root");
-          await new ManifestReader(place, { platform }).images([{ reference: undefined, descriptor: root }]);
+          await new ManifestReader(place, { platform }).images([{ references: [], descriptor: root }]);
         });
         await answersOrIsCoded(async () => {
           const root = readDescriptor(json, jsonOf(descriptor), "root");
           asked = 1;
-          await new ManifestReader(place, { platform }).images([{ reference: "a", descriptor: root }]);
+          await new ManifestReader(place, { platform }).images([{ references: ["a"], descriptor: root }]);
         });
       }),
       cases,
@@ -270,7 +270,7 @@ describe("documents are read, or refused with a code:", () => {
 
   test("a base's configuration", () => {
     const own = jsonOf({ Entrypoint: ["/x"], Labels: { a: "b" }, Env: ["C=d"] });
-    const base = [{ kind: "base", sources: ["x"] }] as unknown as ReadyLayer[];
+    const base = [{ kind: "base", sources: ["x"], source: { kind: "made" } }] as unknown as Layer[];
     fc.assert(
       fc.property(docsLike(config), (doc) => {
         const json = jsonOf(doc);
@@ -281,14 +281,11 @@ describe("documents are read, or refused with a code:", () => {
           storePathsInHistory(json, base, "/nix/store");
           storeLayersInHistory(json, base);
           const below = json.get("config");
-          configFile(
-            {
-              ...{ architecture: json.get("architecture") ?? null, created: "2020", layers: base },
-              config: inheritConfig(own as never, isObject(below) ? below : undefined),
-              inherited: inheritHistory(json, base, "2020"),
-            },
-            [],
-          );
+          describedImage({
+            ...{ architecture: json.get("architecture") ?? null, created: "2020", layers: base },
+            config: inheritConfig(own as never, isObject(below) ? below : undefined),
+            inherited: inheritHistory(json, base, "2020"),
+          }).config([]);
         });
       }),
       cases,

@@ -25,7 +25,7 @@ export function contentsLayer({
   const listed = contents.map((path) => ({ kind, path: path as never }));
   const storeDir = contents[0]?.slice(0, contents[0].lastIndexOf("/")) ?? "/nix/store";
   return new TreeLayer({
-    kind: "contents",
+    kind: "root",
     sources: contents,
     mtime: 1,
     tree: () =>

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GraphStore, streamLayeredImage } from "../../dist/index.js";
 import { parseSpec } from "../../dist/spec/specFile.js";
 import { exportPieces } from "../../dist/builders/exportImage.js";
+import { knownConfig } from "../../dist/image/image.js";
 import { openImages } from "../../dist/transports/open.js";
 import { UnpackBudget } from "../../dist/transports/unpackBudget.js";
 import { jsonBomb, member, paxBomb } from "../support/bombs.js";
@@ -214,7 +215,7 @@ describe("an archive of images", () => {
     );
     using opened = await openImages(written("many.tar", await tarOf(many)));
     expect(opened.images).toHaveLength(10_000);
-    expect(new Set(opened.images.map(({ configFile }) => configFile)).size).toBe(1);
+    expect(new Set(opened.images.map(({ image }) => knownConfig(image))).size).toBe(1);
   });
 
   test("with more layers than anybody has is refused before they are looked at", async () => {
@@ -270,7 +271,7 @@ describe("--max-unpacked (maxUnpacked)", () => {
     layout.index([layout.image({ layers: [layer] }, () => packed, "+gzip")]);
     const unpack = async (maxUnpacked: number | UnpackBudget): Promise<void> => {
       using opened = await openImages(layout.folder, { maxUnpacked });
-      for (const each of opened.images[0]?.layers ?? []) await each.diffId();
+      for (const each of opened.images[0]?.image.layers ?? []) await each.diffId();
     };
     const shared = new UnpackBudget(7 << 20);
     for (let i = 0; i < 2; i++) {
@@ -284,7 +285,7 @@ describe("--max-unpacked (maxUnpacked)", () => {
   test("bounds what is fetched from a registry", async () => {
     const remote = served("zeros", { config: `{${configFor(layer)}}`, layer });
     using opened = await openImages(remote, { maxUnpacked: 1 << 20 });
-    await expect(opened.images[0]?.layers[0]?.diffId()).rejects.toMatchObject(refused("1 MiB"));
+    await expect(opened.images[0]?.image.layers[0]?.diffId()).rejects.toMatchObject(refused("1 MiB"));
   });
 
   test("leaves neither an output nor anything in the temporary folder", async () => {

@@ -28,7 +28,7 @@ async function read(layer: Buffer, stored: Buffer, suffix: string): Promise<Buff
   const layout = new Layout(folder.join("it"));
   layout.index([layout.image({ layers: [layer] }, () => stored, suffix)]);
   using images = await openImages(layout.folder);
-  return await bytesOf(images.images[0]!.layers[0]!.open());
+  return await bytesOf(images.images[0]!.image.layers[0]!.open());
 }
 
 describe("a layer", () => {

@@ -4,11 +4,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { pack } from "tar-stream";
-import type { Image } from "../../dist/image/image.js";
+import { describedImage } from "../../dist/image/describedImage.js";
+import { knownConfig, type NamedImage } from "../../dist/image/image.js";
 import { formatJson } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";
 import { describeImages } from "../../dist/transports/describe.js";
-import { DockerArchive } from "../../dist/transports/dockerArchive/read.js";
+import { openDockerArchive } from "../../dist/transports/dockerArchive/read.js";
+import type { OpenedImages } from "../../dist/transports/openedImages.js";
 import { writeDockerArchive } from "../../dist/transports/dockerArchive/write.js";
 import { bytesOf, membersOf } from "../support/members.js";
 import { testWith } from "../support/requirements.js";
@@ -57,13 +59,13 @@ function good(changes: Readonly<Record<string, string | undefined>> = {}): Item[
   return Object.entries(members).flatMap(([name, body]) => (body === undefined ? [] : [{ name, body }]));
 }
 
-async function open(folder: TemporaryFolder, items: readonly Item[]): Promise<DockerArchive> {
+async function open(folder: TemporaryFolder, items: readonly Item[]): Promise<OpenedImages> {
   writeFileSync(folder.join("image.tar"), await archiveOf(items));
-  return DockerArchive.open(folder.join("image.tar"));
+  return openDockerArchive(folder.join("image.tar"));
 }
 
-async function layersOf(archive: DockerArchive, image = 0): Promise<string[]> {
-  const layers = archive.images[image]!.layers;
+async function layersOf(archive: OpenedImages, image = 0): Promise<string[]> {
+  const layers = archive.images[image]!.image.layers;
   return Promise.all(layers.map(async (layer) => (await bytesOf(layer.open())).toString()));
 }
 
@@ -74,11 +76,14 @@ describe("a docker-archive", () => {
     const [image] = archive.images;
     expect(archive.images).toHaveLength(1);
     expect(image!.references).toEqual(["image:1", "image:2"]);
-    expect(image!.configDigest).toBe(`sha256:${sha256(configOf(one, two))}`);
-    expect(image!.configFile.get("architecture")).toBe("arm64");
+    expect(knownConfig(image!.image).digest).toBe(`sha256:${sha256(configOf(one, two))}`);
+    expect(knownConfig(image!.image).json.get("architecture")).toBe("arm64");
     expect(await layersOf(archive)).toEqual([one, two]);
     expect(await layersOf(archive)).toEqual([one, two]);
-    expect(await image!.layers[0]!.diffId()).toEqual({ diffId: `sha256:${sha256(one)}`, size: one.length });
+    expect(await image!.image.layers[0]!.diffId()).toEqual({
+      diffId: `sha256:${sha256(one)}`,
+      size: one.length,
+    });
   });
 
   test("is read from gzip, and nothing of it stays on the disk", async () => {
@@ -87,7 +92,7 @@ describe("a docker-archive", () => {
     const before = process.env["TMPDIR"];
     process.env["TMPDIR"] = folder.path;
     try {
-      using archive = await DockerArchive.open(folder.join("image.tar.gz"));
+      using archive = await openDockerArchive(folder.join("image.tar.gz"));
       expect(readdirSync(folder.path)).toEqual(["image.tar.gz"]);
       expect(await layersOf(archive)).toEqual([one, two]);
     } finally {
@@ -195,14 +200,14 @@ describe("a docker-archive", () => {
     const end = whole.lastIndexOf("]") + 1; // the rest is padding, and what marks the end
     for (let length = 0; length < end; length += 777) {
       writeFileSync(folder.join("cut.tar"), whole.subarray(0, length));
-      await expect(DockerArchive.open(folder.join("cut.tar"))).rejects.toMatchObject({
+      await expect(openDockerArchive(folder.join("cut.tar"))).rejects.toMatchObject({
         code: expect.stringMatching(/^ERR_(ARCHIVE|JSON)$/),
       });
     }
     const packed = gzipSync(whole);
     for (const length of [5, 100, packed.length - 1]) {
       writeFileSync(folder.join("cut.tar.gz"), packed.subarray(0, length));
-      await expect(DockerArchive.open(folder.join("cut.tar.gz"))).rejects.toMatchObject({
+      await expect(openDockerArchive(folder.join("cut.tar.gz"))).rejects.toMatchObject({
         code: "ERR_ARCHIVE",
       });
     }
@@ -214,11 +219,11 @@ describe("a docker-archive", () => {
       writeFileSync(folder.join("image.tar"), await archiveOf(good()));
       await mustRun(program, ["-k", folder.join("image.tar")]);
       const [packed] = readdirSync(folder.path).filter((name) => name !== "image.tar");
-      using archive = await DockerArchive.open(folder.join(packed!));
+      using archive = await openDockerArchive(folder.join(packed!));
       expect(archive.images).toHaveLength(1);
       const bytes = readFileSync(folder.join(packed!));
       writeFileSync(folder.join("cut"), bytes.subarray(0, -5));
-      await expect(DockerArchive.open(folder.join("cut"))).rejects.toMatchObject({
+      await expect(openDockerArchive(folder.join("cut"))).rejects.toMatchObject({
         code: "ERR_ARCHIVE",
         cause: { code: "ERR_COMPRESSION" },
       });
@@ -228,12 +233,12 @@ describe("a docker-archive", () => {
   test("that is something else is refused", async () => {
     await using folder = await temporaryFolder();
     writeFileSync(folder.join("file"), Buffer.from("text ".repeat(1000)));
-    await expect(DockerArchive.open(folder.join("file"))).rejects.toMatchObject({
+    await expect(openDockerArchive(folder.join("file"))).rejects.toMatchObject({
       code: "ERR_ARCHIVE",
       details: { path: folder.join("file") },
     });
     for (const path of [folder.join("absent"), folder.path]) {
-      await expect(DockerArchive.open(path)).rejects.toMatchObject({
+      await expect(openDockerArchive(path)).rejects.toMatchObject({
         code: "ERR_FILE_READ",
         details: { path },
       });
@@ -245,7 +250,7 @@ describe("a docker-archive", () => {
     writeFileSync(folder.join("image.tar"), await archiveOf(good()));
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
-    await expect(DockerArchive.open(folder.join("image.tar"), { signal })).rejects.toBe(reason);
+    await expect(openDockerArchive(folder.join("image.tar"), { signal })).rejects.toBe(reason);
   });
 
   test("that fails to be read has its descriptor closed once, not again when that is another file's", async () => {
@@ -254,8 +259,8 @@ describe("a docker-archive", () => {
     writeFileSync(folder.join("cut.tar"), whole.subarray(0, 5000));
     writeFileSync(folder.join("image.tar"), whole);
     for (let round = 0; round < 20; round++) {
-      await DockerArchive.open(folder.join("cut.tar")).catch(() => undefined);
-      await DockerArchive.open(folder.join("image.tar"), { signal: AbortSignal.abort() }).catch(
+      await openDockerArchive(folder.join("cut.tar")).catch(() => undefined);
+      await openDockerArchive(folder.join("image.tar"), { signal: AbortSignal.abort() }).catch(
         () => undefined,
       );
       const others = Array.from({ length: 3 }, () => openSync(folder.join("image.tar"), "r"));
@@ -303,6 +308,7 @@ function textLayer(text: string): Layer {
   return {
     kind: "store",
     sources: [],
+    source: { kind: "made", contentKey: undefined },
     diffId: () => Promise.resolve({ diffId: `sha256:${sha256(text)}`, size: text.length }),
     open: async function* () {
       yield Buffer.from(text);
@@ -311,13 +317,16 @@ function textLayer(text: string): Layer {
 }
 
 describe("an image that is written as a docker-archive", () => {
-  const image = (...layers: Layer[]): Image => ({
-    config: new Map(),
-    architecture: "amd64",
-    created: "1970-01-01T00:00:01+00:00",
-    layers,
+  const image = (...layers: Layer[]): NamedImage => ({
+    image: describedImage({
+      config: new Map(),
+      architecture: "amd64",
+      created: "1970-01-01T00:00:01+00:00",
+      layers,
+    }),
+    references: ["image:1", "image:2"],
   });
-  const options = { references: ["image:1", "image:2"], mtime: 1, baseLayers: "normal" } as const;
+  const options = { mtime: 1, baseLayers: "normal" } as const;
 
   test("is read back as it was", async () => {
     await using folder = await temporaryFolder();
@@ -325,7 +334,7 @@ describe("an image that is written as a docker-archive", () => {
       folder.join("image.tar"),
       await bytesOf(writeDockerArchive(image(textLayer(one), textLayer(two)), options)),
     );
-    using archive = await DockerArchive.open(folder.join("image.tar"));
+    using archive = await openDockerArchive(folder.join("image.tar"));
     expect(archive.images[0]!.references).toEqual(["image:1", "image:2"]);
     expect(await layersOf(archive)).toEqual([one, two]);
   });

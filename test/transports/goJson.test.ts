@@ -66,7 +66,7 @@ describe("an image without layers", () => {
     writeFileSync(folder.join("empty.tar"), await emptyArchive(config, entry));
     using images = await openImages(folder.join("empty.tar"));
     expect(images.images).toMatchObject([
-      { layers: [], references: ["empty:1"], platform: { os: "linux", architecture: "amd64" } },
+      { references: ["empty:1"], image: { layers: [], platform: { os: "linux", architecture: "amd64" } } },
     ]);
   });
 
@@ -77,7 +77,7 @@ describe("an image without layers", () => {
       const layout = new Layout(folder.join("it"));
       layout.index([emptyManifest(layout, layers === undefined ? undefined : JSON.parse(layers))]);
       using images = await openImages(layout.folder);
-      expect(images.images).toMatchObject([{ layers: [], references: [] }]);
+      expect(images.images).toMatchObject([{ image: { layers: [] }, references: [] }]);
     },
   );
 
@@ -147,7 +147,7 @@ describe("an empty string", () => {
       { ...layout.image({ layers: [layer], architecture: "arm64" }), platform },
     ]);
     using images = await openImages(layout.folder, { platform: { os: "linux", architecture: "arm64" } });
-    expect(images.images).toMatchObject([{ platform: { architecture: "arm64" } }]);
+    expect(images.images.map(({ image }) => image.platform.architecture)).toEqual(["arm64"]);
   });
 
   test("is a name that an image does not have", async () => {

@@ -7,7 +7,8 @@ import { tarMembers } from "../../dist/tar/members.js";
 import { describeImages } from "../../dist/transports/describe.js";
 import { openImages } from "../../dist/transports/open.js";
 import type { Platform } from "../../dist/manifests/platform.js";
-import type { StoredImages } from "../../dist/image/storedImage.js";
+import { knownConfig } from "../../dist/image/image.js";
+import type { OpenedImages } from "../../dist/transports/openedImages.js";
 import {
   configOf,
   type Descriptor,
@@ -25,9 +26,9 @@ import { describeWith, testWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
 
-async function layersOf({ images }: StoredImages, image = 0): Promise<Buffer[]> {
+async function layersOf({ images }: OpenedImages, image = 0): Promise<Buffer[]> {
   const layers: Buffer[] = [];
-  for (const layer of images[image]!.layers) {
+  for (const layer of images[image]!.image.layers) {
     const bytes = await bytesOf(layer.open());
     expect(await layer.diffId()).toEqual({ diffId: `sha256:${sha256(bytes)}`, size: bytes.length });
     layers.push(bytes);
@@ -48,8 +49,8 @@ describe("an OCI layout", async () => {
     layout.index([named(layout.image(parts), "registry.example/image:1"), layout.image({ layers: [two] })]);
     using images = await openImages(layout.folder);
     expect(images.images.map(({ references }) => references)).toEqual([["registry.example/image:1"], []]);
-    expect(images.images[0]!.configBytes.toString()).toBe(configOf(parts));
-    expect(images.images[0]!.configDigest).toBe(`sha256:${sha256(configOf(parts))}`);
+    expect(knownConfig(images.images[0]!.image).bytes.toString()).toBe(configOf(parts));
+    expect(knownConfig(images.images[0]!.image).digest).toBe(`sha256:${sha256(configOf(parts))}`);
     expect(await layersOf(images)).toEqual([one, two]);
     expect(await layersOf(images)).toEqual([one, two]);
     expect(await layersOf(images, 1)).toEqual([two]);
@@ -97,8 +98,8 @@ describe("an OCI layout", async () => {
       images: [
         {
           tags: [],
-          digest: `sha256:${sha256(images.images[0]!.manifest!.bytes)}`,
-          configDigest: images.images[0]!.configDigest,
+          digest: `sha256:${sha256(images.images[0]!.image.manifest!.bytes)}`,
+          configDigest: knownConfig(images.images[0]!.image).digest,
           architecture: "amd64",
           os: "linux",
           config: { User: "u" },
@@ -256,7 +257,7 @@ describe("an OCI layout", async () => {
       other[at] = (other[at] ?? 0) ^ 1;
       writeFileSync(blobOf(layout, { digest: `sha256:${sha256(compress(two))}` }), other);
       using images = await openImages(layout.folder);
-      const [good, bad] = images.images[0]!.layers;
+      const [good, bad] = images.images[0]!.image.layers;
       expect(await bytesOf(good!.open())).toEqual(one);
       await expect(bytesOf(bad!.open())).rejects.toMatchObject({
         code: "ERR_DIGEST",
@@ -270,7 +271,7 @@ describe("an OCI layout", async () => {
     const layout = new Layout(folder.join("it"));
     layout.index([layout.image({ layers: [one] }, () => gzipSync(two), "+gzip")]);
     using images = await openImages(layout.folder);
-    await expect(bytesOf(images.images[0]!.layers[0]!.open())).rejects.toMatchObject({
+    await expect(bytesOf(images.images[0]!.image.layers[0]!.open())).rejects.toMatchObject({
       code: "ERR_DIGEST",
       details: { expected: `sha256:${sha256(one)}`, actual: `sha256:${sha256(two)}` },
     });
@@ -419,7 +420,7 @@ describeWith(["skopeo", "umoci"], "an image that others have written", () => {
         [[name === "again.tar" ? "docker.io/library/it:1" : "it:1"]],
       ]);
       expect(await layersOf(images)).toEqual(layers);
-      const config = images.images[0]!.configFile.get("config");
+      const config = knownConfig(images.images[0]!.image).json.get("config");
       expect(formatJson(config ?? null)).toContain('"Cmd": ["a"]');
     }
   });
@@ -442,6 +443,6 @@ describeWith(["skopeo", "umoci"], "an image that others have written", () => {
     const members = [...tarMembers({ size: layer!.length, read }, "it")];
     const file = members.find(({ name }) => name === "etc/file")!;
     expect(layer!.toString("latin1", file.offset, file.offset + file.size)).toBe("content");
-    expect(formatJson(images.images[0]!.configFile)).toContain('"Cmd": ["run"]');
+    expect(formatJson(knownConfig(images.images[0]!.image).json)).toContain('"Cmd": ["run"]');
   });
 });

@@ -1,5 +1,6 @@
 /** What the builders of images have in common: the base below, the layers that each makes, and what the image tells. */
 import { imageAnnotations } from "../../image/annotations.js";
+import { describedImage } from "../../image/describedImage.js";
 import { inheritConfig, inheritHistory } from "../../image/inherit.js";
 import type { Layer } from "../../image/layer.js";
 import { parseTime } from "../../image/time.js";
@@ -70,15 +71,15 @@ export async function assemble(
     onProgress?.({ type: "closure", paths: parts.closure.size, narSize: parts.closure.narSize });
     return new BuiltImage({
       spec,
-      image: {
+      image: describedImage({
         config: inheritConfig(spec.config, base?.config),
         architecture: spec.architecture,
         variant: spec.variant,
         created,
-        inherited: base && inheritHistory(base.image.configFile, base.image.layers, created),
+        inherited: base && inheritHistory(base.configFile.json, base.image.layers, created),
         annotations: imageAnnotations({ created, base: base?.manifest }, spec.annotations),
         layers: [...(base?.image.layers ?? []), ...layers],
-      },
+      }),
       imageTag: spec.tag ?? (await tagOf(spec, plan, parts, { created, mtime })),
       mtime,
       layers: planned,

@@ -1,13 +1,13 @@
 /** What the builders make: an image that is ready to be read. */
 import { Readable } from "node:stream";
 import type { Compressor } from "../../compress/compressors.js";
-import type { Descriptor } from "../../manifests/blob.js";
-import type { Image } from "../../image/image.js";
+import type { Descriptor } from "../../image/descriptor.js";
+import type { Image, NamedImage } from "../../image/image.js";
 import type { Encoding, Layer, LayerDigest } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { copied, readable } from "../../bytes/bytes.js";
 import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
-import { carriedImage, type ContentsOptions } from "../../manifests/imageContents.js";
+import type { ContentsOptions } from "../../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../../transports/ociLayout/options.js";
 import { writeOciArchive } from "../../transports/ociLayout/writeArchive.js";
 import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
@@ -32,8 +32,8 @@ export interface PiecesOptions extends ReadOptions {
   readonly onDigest?: (digest: Digest) => void;
 }
 
-/** How layers are carried to where manifests lead to them. */
-export type Carrying = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jobs"> & {
+/** How layers are packed where manifests lead to them. */
+export type Packing = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jobs"> & {
   readonly signal: AbortSignal | undefined;
 };
 
@@ -78,6 +78,11 @@ export class BuiltImage implements AsyncDisposable {
     this.#options = made.options;
   }
 
+  /** Whether a caller's value is one. */
+  static is(value: unknown): value is BuiltImage {
+    return typeof value === "object" && value !== null && #parts in value;
+  }
+
   /** `name:tag`. */
   get reference(): string {
     return `${this.imageName}:${this.imageTag}`;
@@ -91,7 +96,7 @@ export class BuiltImage implements AsyncDisposable {
    */
   pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
     if (options.format === "oci-archive") {
-      return writeOciArchive([carriedImage(this.image, [this.reference])], {
+      return writeOciArchive([this.#named], {
         ...this.#layoutOptions(options),
         mtime: this.#mtime,
         onTargets: ([target]) => {
@@ -100,13 +105,12 @@ export class BuiltImage implements AsyncDisposable {
       });
     }
     const { signal = this.#options.signal } = options;
-    return writeDockerArchive(this.image, {
+    return writeDockerArchive(this.#named, {
       signal,
-      references: [this.reference],
       mtime: this.#mtime,
       baseLayers: "normal",
-      onLayer: (index, digest) => {
-        this.#tell(options, this.image.layers[index], index, digest);
+      onLayer: (layer, digest, index) => {
+        this.#tell(options, layer, index, digest);
       },
       beforeManifest: () => this.check(signal),
     });
@@ -136,17 +140,16 @@ export class BuiltImage implements AsyncDisposable {
     layout: LayoutFolder,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
-    const image = carriedImage(this.image, [this.reference]);
-    const { targets, size } = await writeOciFolder(layout, [image], this.#layoutOptions(options));
+    const { targets, size } = await writeOciFolder(layout, [this.#named], this.#layoutOptions(options));
     const [target] = targets as readonly [Descriptor];
     return { digest: target.digest, size };
   }
 
   /**
-   * How its layers are carried, as it was built.
+   * How its layers are packed, as it was built.
    * @internal
    */
-  carrying(options: ReadOptions = {}): Carrying {
+  packing(options: ReadOptions = {}): Packing {
     const { signal = this.#options.signal, jobs = this.#options.jobs } = options;
     const cache = digestCacheOf(this.#options);
     return { signal, jobs, cache, encoding: this.layerCompression, level: this.#level };
@@ -160,20 +163,24 @@ export class BuiltImage implements AsyncDisposable {
     for (const roots of this.#parts.roots) await roots.check({ signal });
   }
 
+  get #named(): NamedImage {
+    return { image: this.image, references: [this.reference] };
+  }
+
   #layoutOptions(options: ReadOptions): LayoutWriteOptions {
-    const carrying = this.carrying(options);
+    const packing = this.packing(options);
     return {
-      ...carrying,
+      ...packing,
       onLayer: ({ layer }, digest, index) => {
         this.#tell(options, layer, index, digest);
       },
-      beforeIndex: () => this.check(carrying.signal),
+      beforeIndex: () => this.check(packing.signal),
     };
   }
 
-  #tell(options: ReadOptions, layer: Layer | undefined, index: number, digest: LayerDigest): void {
+  #tell(options: ReadOptions, layer: Layer, index: number, digest: LayerDigest): void {
     const { onProgress = this.#options.onProgress } = options;
-    const { kind, sources } = layer ?? { kind: "base", sources: [] };
+    const { kind, sources } = layer;
     onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
   }
 

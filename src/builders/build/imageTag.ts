@@ -41,12 +41,13 @@ export async function tagOf(
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
   const config = formatJson(spec.config);
   const root = await rootFacts(customisation, closure);
-  const hash = hashOf([{ ...deciding, ...times, config }, paths, base?.image.configDigest, root]);
+  const hash = hashOf([{ ...deciding, ...times, config }, paths, base?.configFile.digest, root]);
   return toNix32(Buffer.from(hash, "hex").subarray(0, 20));
 }
 
 async function rootFacts({ layer, mustBeMade, sources }: Customisation, closure: Closure): Promise<unknown> {
-  if (layer.contentKey !== undefined) return layer.contentKey;
+  const { contentKey } = layer.source;
+  if (contentKey !== undefined) return contentKey;
   // What commands and files outside the store make of the root shows only in its bytes.
   if (mustBeMade) return [sources, (await layer.diffId()).diffId];
   return [sources, [...closure].map(({ path, narHash }) => [path, narHash])];

@@ -28,7 +28,7 @@ function oneLayer({ spec, parts, store, mtime }: Assembly, { signal }: BuildOpti
   const { customisation } = parts;
   const paths = spec.includeStorePaths ? pathsToAdd(parts) : [];
   const layer = new TreeLayer({
-    kind: "contents",
+    kind: "root",
     sources: [...customisation.layer.sources, ...paths],
     mtime,
     hardLinks: spec.runAsRoot ? "keep" : "copy",

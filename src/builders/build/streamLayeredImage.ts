@@ -1,6 +1,6 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
 import type { Layer } from "../../image/layer.js";
-import { foldersTo, StoreLayer } from "../../image/storeLayer.js";
+import { foldersTo, StorePathLayer } from "../../image/storePathLayer.js";
 import { type Assembly, assemble } from "./assemble.js";
 import type { BuiltImage } from "./builtImage.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
@@ -52,7 +52,7 @@ function storeLayers(
   const tools = layerTools(options);
   return planned.map(
     ({ paths, narSize }) =>
-      new StoreLayer({
+      new StorePathLayer({
         paths,
         mtime,
         locate: (path) => store.open(path),

@@ -1,13 +1,13 @@
 /** Images in container engines. */
 import { checkGiven, requireFunction, requireOneOf, requireOptions, requireString } from "../../arguments.js";
-import { ArgumentError } from "../../errors.js";
 import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
 import type { SentImage } from "../../transports/engine/sendImage.js";
-import type { CarriedImage } from "../../manifests/imageContents.js";
+import type { NamedImage } from "../../image/image.js";
 import { isTagged } from "../../manifests/reference.js";
 import { requireUnpackable, type UnpackBudget } from "../../transports/unpackBudget.js";
-import { BuiltImage } from "../build/builtImage.js";
-import { CarriedImages } from "../carriedImages.js";
+import type { BuiltImage } from "../build/builtImage.js";
+import { layerEvents } from "../layerEvents.js";
+import { checkRoots, openAll, requireImage } from "../openAll.js";
 import type { OnProgress } from "../../progress.js";
 
 export interface LoadOptions {
@@ -56,20 +56,18 @@ export async function loadImage(
   const { Registries } = await import("../../transports/registry/registries.js");
   await using registries = new Registries({ environment });
   // Layers go into an engine plain, so that no manifest can be kept.
-  using carried = await CarriedImages.of([image], { signal, registries, maxUnpacked, kept: [] });
-  const { engineWay } = await import("../../transports/engine/ways.js");
+  using opened = await openAll([image], { signal, registries, maxUnpacked, kept: [] });
+  const { loadStrategy } = await import("../../transports/engine/loadStrategy.js");
   const { sendImage } = await import("../../transports/engine/sendImage.js");
-  const way = await engineWay(client, { signal });
+  const strategy = await loadStrategy(client, { signal });
   const all: SentImage[] = [];
   // One after the other: what one has brought need not be sent for the next.
-  for (const each of carried.images) {
-    const sent = await sendImage(client, way, withTags(each, options), {
+  for (const each of opened.images) {
+    const sent = await sendImage(client, strategy, withTags(each, options), {
       signal,
-      beforeEnd: () => carried.check(signal),
+      beforeEnd: () => checkRoots([image], signal),
       onNote: (message) => onProgress?.({ type: "note", message }),
-      onLayer: ({ kind, sources }, digest, index, count) => {
-        onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
-      },
+      onLayer: layerEvents(onProgress),
     });
     all.push(sent);
   }
@@ -85,19 +83,18 @@ export async function loadImage(
 }
 
 /** A layout's names may be others than engines take. */
-function withTags(image: CarriedImage, { onProgress }: LoadOptions): CarriedImage {
-  const references = image.references.filter((reference) => {
+function withTags(named: NamedImage, { onProgress }: LoadOptions): NamedImage {
+  const references = named.references.filter((reference) => {
     if (isTagged(reference)) return true;
     const message = `${reference} is no name with a tag; the image goes without it`;
     onProgress?.({ type: "warning", message });
     return false;
   });
-  return { ...image, references };
+  return { ...named, references };
 }
 
 function checkArguments(image: string | BuiltImage, options: LoadOptions): void {
-  if (typeof image !== "string" && !(image instanceof BuiltImage))
-    throw new ArgumentError("image", "a path or a BuiltImage", image);
+  requireImage(image, "image");
   requireOptions(options);
   checkGiven(options, "options", {
     engine: (value, argument) => {

@@ -7,21 +7,22 @@ import { requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
 import { withBaseEnvironment } from "../../image/environment.js";
 import { objectIn } from "../../image/fields.js";
-import type { Image } from "../../image/image.js";
+import { describedImage } from "../../image/describedImage.js";
+import { knownConfig } from "../../image/image.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Layer } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
-import { StoreLayer } from "../../image/storeLayer.js";
+import { StorePathLayer } from "../../image/storePathLayer.js";
 import { parseTime } from "../../image/time.js";
 import { type StorePath, toStorePath } from "../../store/storePath.js";
 import { toByteString } from "../../bytes/byteString.js";
 import { readText } from "../../files/readText.js";
 import { HeaderEncoder } from "../../tar/header.js";
-import { Turns } from "../../threads/turns.js";
-import type { DockerArchive } from "../../transports/dockerArchive/read.js";
 import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
 import { StoredFile, wholeOf } from "../../files/storedFile.js";
-import { StoredLayer } from "../../transports/storedLayer.js";
+import { archivedLayer } from "../../transports/archivedLayer.js";
+import type { OpenedImages } from "../../transports/openedImages.js";
+import { Unpacking } from "../../transports/plainTar.js";
 import { accountName } from "../../spec/accountName.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
@@ -56,24 +57,22 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
   let hashes: KnownHashes | undefined;
   try {
     const known = (hashes = await hashesFrom(options.store, conf, options));
-    const [baseImage] = base?.images ?? [];
-    const image: Image = {
+    const [{ image: baseImage } = { image: undefined }] = base?.images ?? [];
+    const image = describedImage({
       config: baseImage
-        ? withBaseEnvironment(conf.config, objectIn(baseImage.configFile, "config"))
+        ? withBaseEnvironment(conf.config, objectIn(knownConfig(baseImage).json, "config"))
         : conf.config,
       architecture: conf.architecture,
       created: conf.created,
       layers: [...(baseImage?.layers ?? []), ...storeLayers(conf, known, tools), ...(top ? [top.layer] : [])],
-    };
-    const { layers } = image;
-    yield* writeDockerArchive(image, {
+    });
+    const named = { image, references: [options.repoTag ?? conf.repoTag] };
+    yield* writeDockerArchive(named, {
       signal,
-      references: [options.repoTag ?? conf.repoTag],
       mtime: conf.mtime,
       baseLayers: "verbatim",
-      onLayer: (index, digest) => {
-        const { kind, sources } = layers[index] as Layer;
-        onProgress?.({ type: "layer", index, count: layers.length, kind, sources, ...digest });
+      onLayer: ({ kind, sources }, digest, index, count) => {
+        onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
       },
       beforeManifest: async () => known?.roots.check({ signal }),
     });
@@ -88,9 +87,9 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
 async function openArchive(
   path: string,
   options: Pick<BuildOptions, "signal" | "maxUnpacked">,
-): Promise<DockerArchive> {
-  const { DockerArchive } = await import("../../transports/dockerArchive/read.js");
-  return DockerArchive.open(path, options);
+): Promise<OpenedImages> {
+  const { openDockerArchive } = await import("../../transports/dockerArchive/read.js");
+  return openDockerArchive(path, options);
 }
 
 interface Conf {
@@ -157,7 +156,7 @@ function readConf(file: string): Conf {
 function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTools): Layer[] {
   return conf.storeLayers.map(
     (paths) =>
-      new StoreLayer({
+      new StorePathLayer({
         paths,
         parents: ["/nix", "/nix/store"], // whatever the store's directory is
         owner: conf.owner,
@@ -207,9 +206,11 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
   const member = { name, header, size };
   const file = StoredFile.open(tar);
   const stored = { ...wholeOf(file), size };
-  const turns = new Turns(1);
   return {
-    layer: new StoredLayer({ kind: "contents", sources: [folder], member, diffId, stored, turns }),
+    layer: archivedLayer({
+      ...{ kind: "root", sources: [folder], member, diffId, path: tar },
+      ...{ stored: () => stored, unpacking: new Unpacking() },
+    }),
     close: () => {
       file.close();
     },

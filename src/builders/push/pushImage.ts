@@ -1,12 +1,13 @@
 /** An image into a registry, which gets what it lacks. */
 import { requireString } from "../../arguments.js";
-import { ArgumentError, LaminixError } from "../../errors.js";
+import { LaminixError } from "../../errors.js";
 import type { LayerKind, LayerFate } from "../../progress.js";
 import type { Digest } from "../../bytes/digest.js";
-import { type Platform, platformName } from "../../image/platform.js";
-import type { CarriedImage } from "../../manifests/imageContents.js";
+import { type Platform, platformName, UNKNOWN } from "../../image/platform.js";
+import type { NamedImage } from "../../image/image.js";
 import { forPlatform } from "../../manifests/platform.js";
-import { BuiltImage } from "../build/builtImage.js";
+import type { BuiltImage } from "../build/builtImage.js";
+import { requireImage } from "../openAll.js";
 import { pushed } from "./pushed.js";
 import { pushing } from "./pushing.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
@@ -60,7 +61,7 @@ export async function pushImage(
   options: PushImageOptions = {},
 ): Promise<PushedImage> {
   checkArguments(image, reference, options);
-  const only = (images: readonly CarriedImage[]): CarriedImage => onlyOne(images, options.platform);
+  const only = (images: readonly NamedImage[]): NamedImage => onlyOne(images, options.platform);
   return pushed([image], only, reference, options);
 }
 
@@ -74,7 +75,7 @@ export async function planPush(
   options: PushImageOptions = {},
 ): Promise<PushPlan> {
   checkArguments(image, reference, options);
-  const only = (images: readonly CarriedImage[]): CarriedImage => onlyOne(images, options.platform);
+  const only = (images: readonly NamedImage[]): NamedImage => onlyOne(images, options.platform);
   return pushing([image], only, reference, options, async ({ entry, options: how }) => {
     const { wouldPush } = await import("../../transports/registry/wouldPush.js");
     const expected = await wouldPush(entry, how);
@@ -88,9 +89,10 @@ export async function planPush(
  * @param platform which of them; an image for another one is none
  * @throws {LaminixError} ERR_ARCHIVE
  */
-function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): CarriedImage {
-  const platforms = all.flatMap(({ platform: each }) => (each ? [platformName(each)] : []));
-  const images = platform ? forPlatform(all, platform) : all;
+function onlyOne(all: readonly NamedImage[], platform: Platform | undefined): NamedImage {
+  const known = all.filter(({ image }) => image.platform.architecture !== UNKNOWN);
+  const platforms = known.map(({ image }) => platformName(image.platform));
+  const images = platform ? ofPlatform(known, platform) : all;
   const [image, ...others] = images;
   if (image && others.length === 0) return image;
   const references = images.flatMap((each) => each.references);
@@ -117,9 +119,13 @@ function onlyOne(all: readonly CarriedImage[], platform: Platform | undefined): 
   throw new LaminixError("ERR_ARCHIVE", message, { details, hint: "put each into a file of its own" });
 }
 
+function ofPlatform(images: readonly NamedImage[], wanted: Platform): readonly NamedImage[] {
+  const all = images.map((named) => ({ named, platform: named.image.platform }));
+  return forPlatform(all, wanted).map(({ named }) => named);
+}
+
 function checkArguments(image: unknown, reference: unknown, options: PushImageOptions): void {
-  if (typeof image !== "string" && !(image instanceof BuiltImage))
-    throw new ArgumentError("image", "a path or a BuiltImage", image);
+  requireImage(image, "image");
   requireString(reference, "reference");
   checkPushOptions(options);
 }

@@ -2,7 +2,7 @@
 import { requireString } from "../../arguments.js";
 import { imageIndex } from "../../manifests/imageIndex.js";
 import type { BuiltImage } from "../build/builtImage.js";
-import { checkImages } from "../carriedImages.js";
+import { requireImages } from "../openAll.js";
 import { pushed } from "./pushed.js";
 import type { PushedImage } from "./pushImage.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
@@ -24,13 +24,19 @@ export async function pushImageIndex(
   reference: string,
   options: PushImageIndexOptions = {},
 ): Promise<PushedImage> {
-  checkImages(images);
+  requireImages(images);
   requireString(reference, "reference");
   checkPushOptions(options);
   const annotations = new Map(Object.entries(options.annotations ?? {}));
   return pushed(
     images,
-    (carried) => ({ kind: "index", references: [], ...imageIndex(carried, annotations) }),
+    (all) => ({
+      references: [],
+      index: imageIndex(
+        all.map(({ image }) => image),
+        annotations,
+      ),
+    }),
     reference,
     options,
   );

@@ -1,5 +1,6 @@
 /** The pushing itself, in the format of manifests that the registry takes. */
-import type { Carried, CarriedImage } from "../../manifests/imageContents.js";
+import type { NamedImage } from "../../image/image.js";
+import { type Entry, imagesOf } from "../../manifests/imageContents.js";
 import { formatReference } from "../../manifests/reference.js";
 import { takesNoOci } from "../../transports/registry/manifestRefusal.js";
 import type { BuiltImage } from "../build/builtImage.js";
@@ -15,7 +16,7 @@ import type { PushImageOptions } from "./pushOptions.js";
  */
 export async function pushed(
   images: readonly (string | BuiltImage)[],
-  entryOf: (images: readonly CarriedImage[]) => Carried,
+  entryOf: (images: readonly NamedImage[]) => Entry,
   reference: string,
   asked: PushImageOptions,
 ): Promise<PushedImage> {
@@ -51,7 +52,7 @@ async function sent({ entry, reference, options }: Pushing): Promise<PushedImage
 }
 
 function canUseDockerManifests({ entry, options }: Pushing, { manifestFormat }: PushImageOptions): boolean {
-  const images = entry.kind === "image" ? [entry] : entry.images;
+  const images = imagesOf(entry);
   // Docker's manifests have no zstd.
   return (
     manifestFormat === undefined && options.encoding !== "zstd" && images.every((image) => !image.manifest)

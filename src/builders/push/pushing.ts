@@ -1,19 +1,19 @@
 /** What every push does: opens the images, and reads what is at its destination before. */
 import { LaminixError } from "../../errors.js";
 import type { DigestCache } from "../../image/digestCache.js";
-import { MANIFEST_FORMATS } from "../../manifests/mediaTypes.js";
-import type { Carried, CarriedImage } from "../../manifests/imageContents.js";
+import type { NamedImage } from "../../image/image.js";
+import type { Entry } from "../../manifests/imageContents.js";
 import { type ImageReference, parseReference } from "../../manifests/reference.js";
 import type { PreviousLayers } from "../../transports/registry/previous.js";
 import type { PushOptions } from "../../transports/registry/push.js";
 import { Registries } from "../../transports/registry/registries.js";
-import { BuiltImage } from "../build/builtImage.js";
-import { CarriedImages, type CarriedImagesOptions } from "../carriedImages.js";
+import type { BuiltImage } from "../build/builtImage.js";
+import { checkRoots, openAll, type OpenAllOptions } from "../openAll.js";
 import { digestCacheOf } from "../build/layerTools.js";
 import { type PushImageOptions, requireLevel } from "./pushOptions.js";
 
 export interface Pushing {
-  readonly entry: Carried;
+  readonly entry: Entry;
   /** With the first of the tags. */
   readonly reference: ImageReference;
   readonly options: PushOptions;
@@ -28,7 +28,7 @@ export interface Pushing {
  */
 export async function pushing<T>(
   images: readonly (string | BuiltImage)[],
-  entryOf: (images: readonly CarriedImage[]) => Carried,
+  entryOf: (images: readonly NamedImage[]) => Entry,
   text: string,
   asked: PushImageOptions,
   use: (pushing: Pushing) => Promise<T>,
@@ -36,21 +36,21 @@ export async function pushing<T>(
   const { reference, tags } = targetsIn(text, asked.tags ?? []);
   const registries = asked.registries ?? new Registries();
   try {
-    using carried = await CarriedImages.of(images, openingOf(asked, registries));
-    const entry = entryOf(carried.images);
-    const carrying = carryingOf(images, asked);
-    const { cache } = carrying;
+    using opened = await openAll(images, openingOf(asked, registries));
+    const entry = entryOf(opened.images);
+    const packing = packingOf(images, asked);
+    const { cache } = packing;
     const previous = await previousLayers(reference, tags, registries, { ...asked, cache });
     const { onProgress, verify, manifestFormat: format } = asked;
     const options: PushOptions = {
-      ...{ ...carrying, previous, verify, format, tags },
+      ...{ ...packing, previous, verify, format, tags },
       client: await registries.client(reference.registry),
       repository: reference.repository,
       onPush: ({ blob, ...event }, index, count) => {
         const { kind, sources } = blob.layer;
         onProgress?.({ type: "push", index, count, kind, sources, ...event });
       },
-      beforeManifest: () => carried.check(carrying.signal),
+      beforeManifest: () => checkRoots(images, packing.signal),
     };
     return await use({ entry, reference, options });
   } finally {
@@ -59,18 +59,18 @@ export async function pushing<T>(
 }
 
 /** An image keeps its manifest unless another is asked for. */
-function openingOf(asked: PushImageOptions, registries: Registries): CarriedImagesOptions {
+function openingOf(asked: PushImageOptions, registries: Registries): OpenAllOptions {
   const { signal, platform, manifestFormat: format, layerCompression, layerCompressionLevel } = asked;
   const { maxUnpacked } = asked;
   const isRemade = [format, layerCompression, layerCompressionLevel].some((each) => each !== undefined);
-  const kept = isRemade ? [] : MANIFEST_FORMATS;
+  const kept = isRemade ? [] : undefined;
   return { signal, registries, platform: platform ?? "all", format, kept, maxUnpacked };
 }
 
-/** How layers are carried: as was asked for, and otherwise as the one image that was built says. */
-function carryingOf(images: readonly (string | BuiltImage)[], asked: PushImageOptions) {
+/** How layers are packed: as was asked for, and otherwise as the one image that was built says. */
+function packingOf(images: readonly (string | BuiltImage)[], asked: PushImageOptions) {
   const [only] = images.length === 1 ? images : [];
-  const built = only instanceof BuiltImage ? only.carrying() : undefined;
+  const built = typeof only === "string" ? undefined : only?.packing();
   const { signal = built?.signal, jobs = built?.jobs } = asked;
   const { layerCompression: encoding = built?.encoding ?? "gz" } = asked;
   const ownLevel = encoding === built?.encoding ? built.level : undefined;

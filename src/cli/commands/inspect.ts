@@ -1,5 +1,7 @@
 import type { Command } from "commander";
-import type { StoredImage } from "../../image/storedImage.js";
+import { knownConfig, type NamedImage } from "../../image/image.js";
+import type { Descriptor } from "../../image/descriptor.js";
+import { redactUrl } from "../../redact.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
@@ -27,7 +29,7 @@ export function inspect(io: Io): Command {
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (argument: string, options: Options) => {
       const { openImages } = await import("../../transports/open.js");
-      const { describeImages } = await import("../../transports/describe.js");
+      const { describeImages, layerDescriptors } = await import("../../transports/describe.js");
       const { formatJson } = await import("../../bytes/json.js");
       const { signal } = io;
       const { maxUnpacked } = options;
@@ -40,29 +42,29 @@ export function inspect(io: Io): Command {
           await io.stdout.write(`${formatJson(await describeImages(opened, { signal }))}\n`);
           return;
         }
-        for (const image of opened.images) {
-          const runs = formatJson(image.configFile.get("config") ?? null);
-          await io.stdout.write(await lines(image, runs, signal));
+        for (const named of opened.images) {
+          const runs = formatJson(knownConfig(named.image).json.get("config") ?? null);
+          const layers = await layerDescriptors(named.image.layers, { signal });
+          await io.stdout.write(lines(named, runs, layers));
         }
       });
     },
   );
 }
 
-async function lines(
-  { references, configDigest, manifest, layers }: StoredImage,
-  runs: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const told = await Promise.all(layers.map((layer) => layer.descriptor({ signal })));
-  const size = told.reduce((sum, layer) => sum + layer.size, 0);
+function lines({ image, references }: NamedImage, runs: string, layers: readonly Descriptor[]): string {
+  const { manifest } = image;
+  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
   return [
     references.join(" ") || "(no tag)",
     ...(manifest ? [`  digest  ${manifest.digest}`] : []),
-    `  config  ${configDigest}`,
+    `  config  ${knownConfig(image).digest}`,
     `  runs    ${runs}`,
-    `  layers  ${counted(told.length, "layer")}, ${bytes(size)}`,
-    ...told.map((layer) => `          ${layer.digest}  ${bytes(layer.size).padStart(8)}`),
+    `  layers  ${counted(layers.length, "layer")}, ${bytes(size)}`,
+    ...layers.flatMap((layer) => [
+      `          ${layer.digest}  ${bytes(layer.size).padStart(8)}`,
+      ...(layer.urls ?? []).map((url) => `            from ${redactUrl(url)}`),
+    ]),
     "",
   ].join("\n");
 }

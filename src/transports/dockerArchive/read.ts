@@ -2,132 +2,111 @@
  * Reads a docker-archive: what `docker save`, `podman save`, skopeo and this library write. Since Docker 25 its
  * `manifest.json` points to the blobs of an OCI layout in the same archive, which may be compressed.
  */
-import { named } from "../../errors.js";
+import { type LaminixError, named } from "../../errors.js";
 import type { Json } from "../../bytes/json.js";
-import { type Digest, digestOf } from "../../bytes/digest.js";
-import { Turns } from "../../threads/turns.js";
-import { ArchiveFiles } from "../archiveFiles.js";
+import type { Digest } from "../../bytes/digest.js";
+import { type ConfigFile, configFile, type NamedImage } from "../../image/image.js";
+import type { ArchiveMember, Layer } from "../../image/layer.js";
 import { ImageJson } from "../../manifests/imageJson.js";
 import { platformOf } from "../../manifests/platform.js";
-import type { StoredFile } from "../../files/storedFile.js";
-import type { StoredImage, StoredImages } from "../../image/storedImage.js";
-import { type ArchiveMember, StoredLayer } from "../storedLayer.js";
+import { ArchiveFiles } from "../archiveFiles.js";
+import { archivedLayer } from "../archivedLayer.js";
+import { OpenedImages } from "../openedImages.js";
+import { Unpacking } from "../plainTar.js";
 import { openPlain } from "../unpack.js";
-import { UnpackBudget } from "../unpackBudget.js";
+import type { UnpackBudget } from "../unpackBudget.js";
 import { canonicalHeader } from "./memberHeader.js";
 
-interface Options {
-  readonly signal?: AbortSignal | undefined;
-  readonly maxUnpacked?: number | UnpackBudget | undefined;
-}
+const MANIFEST = "manifest.json";
 
-/** An open archive. Its layers can be read until it is closed. */
-export class DockerArchive implements StoredImages {
-  readonly images: readonly StoredImage[];
-  readonly #file: StoredFile;
-
-  private constructor(file: StoredFile, images: readonly StoredImage[]) {
-    this.#file = file;
-    this.images = images;
-  }
-
-  /**
-   * @param path a file, plain or compressed with gzip, zstd, xz or bzip2
-   * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_JSON, ERR_PROGRAM, ERR_FILE_WRITE
-   */
-  static async open(path: string, { signal, maxUnpacked }: Options = {}): Promise<DockerArchive> {
-    const budget = UnpackBudget.of(maxUnpacked);
-    const file = await openPlain(path, { signal, budget });
-    try {
-      return DockerArchive.in(await ArchiveFiles.index(file, { signal }), { maxUnpacked: budget });
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-  }
-
-  /** @throws {LaminixError} ERR_ARCHIVE, ERR_JSON */
-  static in(files: ArchiveFiles, { maxUnpacked }: Pick<Options, "maxUnpacked"> = {}): DockerArchive {
-    const reader = new ManifestReader(files, UnpackBudget.of(maxUnpacked));
-    return new DockerArchive(files.file, reader.images());
-  }
-
-  close(): void {
-    this.#file.close();
-    for (const { layers } of this.images) for (const layer of layers) layer.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+/**
+ * @param path a file, plain or compressed with gzip, zstd, xz or bzip2
+ * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_JSON, ERR_PROGRAM, ERR_FILE_WRITE
+ */
+export async function openDockerArchive(
+  path: string,
+  {
+    signal,
+    maxUnpacked,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+    readonly maxUnpacked?: number | UnpackBudget | undefined;
+  } = {},
+): Promise<OpenedImages> {
+  const unpacking = new Unpacking(maxUnpacked);
+  const file = await openPlain(path, { signal, budget: unpacking.budget });
+  try {
+    const files = await ArchiveFiles.index(file, { signal });
+    return new OpenedImages(readDockerArchive(files, unpacking), [file, unpacking]);
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 
-type Configuration = Pick<StoredImage, "configDigest" | "configFile" | "configBytes">;
+/** @throws {LaminixError} ERR_ARCHIVE, ERR_JSON */
+export function readDockerArchive(files: ArchiveFiles, unpacking: Unpacking): NamedImage[] {
+  return new ArchiveReader(files, unpacking).images();
+}
 
-class ManifestReader {
+class ArchiveReader {
   readonly #files: ArchiveFiles;
   readonly #json: ImageJson;
-  readonly #budget: UnpackBudget;
-  readonly #turns = new Turns(1);
-  readonly #configurations = new Map<string, Configuration>();
+  readonly #unpacking: Unpacking;
+  readonly #configurations = new Map<string, ConfigFile>();
   readonly #members = new Map<string, ArchiveMember>();
 
-  constructor(files: ArchiveFiles, budget: UnpackBudget) {
+  constructor(files: ArchiveFiles, unpacking: Unpacking) {
     this.#files = files;
-    this.#budget = budget;
+    this.#unpacking = unpacking;
     this.#json = new ImageJson(files.file.path, "a docker-archive");
   }
 
-  images(): StoredImage[] {
-    const manifest = this.#json.parse(this.#read("manifest.json"), "manifest.json");
-    const entries = this.#json.list(manifest, "manifest.json");
+  images(): NamedImage[] {
+    const manifest = this.#json.parse(this.#read(MANIFEST), MANIFEST);
+    const entries = this.#json.list(manifest, MANIFEST);
     if (entries.length === 0) throw this.#json.damaged("its manifest.json lists no image");
     return entries.map((entry) => this.#image(entry));
   }
 
-  #image(entry: Json): StoredImage {
+  #image(entry: Json): NamedImage {
     const json = this.#json;
     const image = json.object(entry, "manifest.json's entry");
-    const configName = json.text(image.get("Config"), "Config");
-    const configuration = this.#configuration(configName);
-    const { configFile } = configuration;
+    const config = this.#configuration(json.text(image.get("Config"), "Config"));
     const names = json.texts(image.get("Layers"), "Layers");
-    const diffIds = json.diffIds(configFile, names.length);
+    const diffIds = json.diffIds(config.json, names.length);
     json.requireFewLayers(names.length);
     return {
       references: json.texts(image.get("RepoTags"), "RepoTags").filter(Boolean),
-      ...configuration,
-      layers: diffIds.map((diffId, i) => this.#layer(names[i] ?? "", diffId)),
-      platform: platformOf(configFile),
+      image: {
+        layers: diffIds.map((diffId, i) => this.#layer(names[i] ?? "", diffId)),
+        platform: platformOf(config.json),
+        annotations: new Map(),
+        config: () => config,
+      },
     };
   }
 
   /** Images may share it. */
-  #configuration(name: string): Configuration {
+  #configuration(name: string): ConfigFile {
     let configuration = this.#configurations.get(name);
     if (!configuration) {
-      const configBytes = this.#read(name);
-      const configFile = this.#json.object(this.#json.parse(configBytes, name), "configuration");
-      configuration = { configDigest: digestOf(configBytes), configFile, configBytes };
+      const bytes = this.#read(name);
+      configuration = configFile(this.#json.object(this.#json.parse(bytes, name), "configuration"), bytes);
       this.#configurations.set(name, configuration);
     }
     return configuration;
   }
 
-  #layer(name: string, diffId: Digest): StoredLayer {
+  #layer(name: string, diffId: Digest): Layer {
     const stored = this.#files.find(name);
     const found = this.#files.member(name);
     if (!stored || !found) throw this.#missing(name);
     const member = this.#members.get(name) ?? { name, header: canonicalHeader(found), size: found.size };
     this.#members.set(name, member);
-    return new StoredLayer({
-      kind: "base",
-      sources: [name],
-      diffId,
-      stored,
-      member,
-      turns: this.#turns,
-      budget: this.#budget,
+    return archivedLayer({
+      ...{ kind: "base", sources: [name], diffId, path: this.#files.file.path },
+      ...{ stored: () => stored, member, unpacking: this.#unpacking },
     });
   }
 
@@ -137,16 +116,15 @@ class ManifestReader {
     throw this.#missing(name);
   }
 
-  #missing(name: string): Error {
+  #missing(name: string): LaminixError {
     if (name === "")
-      return this.#json.damaged(
-        "its manifest.json has an empty name where a file is to be named",
-        "write it again, with docker save or skopeo",
-      );
+      return this.#json.damaged("its manifest.json has an empty name where a file is to be named", {
+        hint: "write it again, with docker save or skopeo",
+      });
     const hint =
-      name === "manifest.json"
+      name === MANIFEST
         ? "a docker-archive is what `docker save` and skopeo's docker-archive: write"
         : undefined;
-    return this.#json.damaged(`it has no ${named(name)}`, hint);
+    return this.#json.damaged(`it has no ${named(name)}`, { hint });
   }
 }

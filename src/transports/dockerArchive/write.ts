@@ -3,29 +3,32 @@
  * then the configuration, then `manifest.json`. Format: Docker image specification 1.2, "Combined Image JSON +
  * Filesystem Changeset Format".
  */
-import { createHash } from "node:crypto";
-import { configFile, type Image } from "../../image/image.js";
+import type { BorrowedBytes } from "../../bytes/bytes.js";
 import { formatJson, type Json } from "../../bytes/json.js";
-import type { Layer, LayerDigest, LayerOptions } from "../../image/layer.js";
+import type { ConfigFile, NamedImage } from "../../image/image.js";
+import {
+  knownDiffId,
+  type Layer,
+  type LayerDigest,
+  type LayerOptions,
+  releaseLayer,
+} from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { OuterArchive } from "../outerArchive.js";
-import { StoredLayer } from "../storedLayer.js";
 
-interface CommonOptions {
+export interface ArchivesOptions {
   readonly signal?: AbortSignal | undefined;
   /** Unix seconds, of the archive's members. */
   readonly mtime: number;
   /** Called when a layer begins to be written. */
-  readonly onLayer?: (index: number, digest: LayerDigest) => void;
+  readonly onLayer?: ((layer: Layer, digest: LayerDigest, index: number, count: number) => void) | undefined;
   /** Layers that whoever reads the archive has: they are named in it, and no more. */
   readonly leaveOut?: ReadonlySet<Digest> | undefined;
   /** Called when all but the manifest has been written; what it rejects with keeps the archive from being whole. */
-  readonly beforeManifest?: () => Promise<void>;
+  readonly beforeManifest?: (() => Promise<void>) | undefined;
 }
 
-export interface WriteOptions extends CommonOptions {
-  /** `name:tag`, as the engine will call the image. */
-  readonly references: readonly string[];
+export interface WriteOptions extends ArchivesOptions {
   /**
    * What becomes of the layers of a base image: `normal`, members like all others; `verbatim`, members as they were,
    * name, owner and all, even if they are links.
@@ -33,46 +36,39 @@ export interface WriteOptions extends CommonOptions {
   readonly baseLayers: "normal" | "verbatim";
 }
 
-/** The archive. */
-export async function* writeDockerArchive(image: Image, options: WriteOptions): AsyncGenerator<Uint8Array> {
-  const { references, baseLayers } = options;
+/** One image, with every layer of it. */
+export async function* writeDockerArchive(
+  { image, references }: NamedImage,
+  options: WriteOptions,
+): AsyncGenerator<Uint8Array> {
   const writer = new Writer(options);
   const written: WrittenLayer[] = [];
-  for await (const step of writer.layers(image.layers, baseLayers)) {
+  for await (const step of writer.layers(image.layers, options.baseLayers)) {
     if (step instanceof Uint8Array) yield step;
     else written.push(step);
   }
-  const config = Buffer.from(
-    configFile(
-      image,
-      written.map(({ diffId }) => diffId),
-    ),
-  );
+  const config = image.config(written.map(({ diffId }) => diffId));
   yield* writer.end([{ references, config, layers: written.map(({ name }) => name) }]);
 }
 
-/** An image whose configuration is there already. */
-export interface FinishedImage {
-  readonly references: readonly string[];
-  readonly config: Buffer;
-  /** Bottom first. */
-  readonly layers: readonly Layer[];
-}
-
-/** Several images in one archive. A layer that is the same object in several is written once. */
-export async function* writeImages(
-  images: readonly FinishedImage[],
-  options: CommonOptions,
+/** Several images in one archive. A layer that is the same object in several, or several times in one, is written once. */
+export async function* writeDockerArchives(
+  images: readonly NamedImage[],
+  options: ArchivesOptions,
 ): AsyncGenerator<Uint8Array> {
   const writer = new Writer(options);
-  const layers = [...new Set(images.flatMap((image) => image.layers))];
-  const names = new Map<Layer, string>();
+  const layers = [...new Set(images.flatMap(({ image }) => image.layers))];
+  const written = new Map<Layer, WrittenLayer>();
   for await (const step of writer.layers(layers, "normal")) {
     if (step instanceof Uint8Array) yield step;
-    else names.set(step.layer, step.name);
+    else written.set(step.layer, step);
   }
   yield* writer.end(
-    images.map((image) => ({ ...image, layers: image.layers.map((layer) => names.get(layer) ?? "") })),
+    images.map(({ image, references }) => {
+      const own = image.layers.flatMap((layer) => written.get(layer) ?? []);
+      const config = image.config(own.map(({ diffId }) => diffId));
+      return { references, config, layers: own.map(({ name }) => name) };
+    }),
   );
 }
 
@@ -84,10 +80,10 @@ interface WrittenLayer {
 }
 
 class Writer {
-  readonly #options: CommonOptions;
+  readonly #options: ArchivesOptions;
   readonly #archive: OuterArchive;
 
-  constructor(options: CommonOptions) {
+  constructor(options: ArchivesOptions) {
     this.#options = options;
     this.#archive = new OuterArchive(options.mtime);
   }
@@ -98,28 +94,24 @@ class Writer {
     baseLayers: WriteOptions["baseLayers"],
   ): AsyncGenerator<Uint8Array | WrittenLayer> {
     const { signal, onLayer, leaveOut } = this.#options;
-    // All are asked for at once, so that later layers are hashed while earlier ones are written; but those that have to
-    // be unpacked for it are not, so that they need not all lie on the disk.
+    // Those that are made are all asked for at once, so that later ones are hashed while earlier ones are written. Others
+    // may have to be fetched or unpacked for it: of these one at a time lies on the disk.
     const ask = (layer: Layer): Promise<LayerDigest> => layer.diffId({ signal, thenRead: true });
-    const isLeftOut = ({ expected }: Layer): boolean =>
-      expected !== undefined && leaveOut?.has(expected) === true;
-    const pending = layers.map((layer) =>
-      layer instanceof StoredLayer || isLeftOut(layer) ? undefined : ask(layer),
-    );
+    const pending = layers.map((layer) => (layer.source.kind === "made" ? ask(layer) : undefined));
     for (const each of pending) each?.catch(() => undefined);
     for (const [index, layer] of layers.entries()) {
       signal?.throwIfAborted();
-      const asked = pending[index];
       // What is left out need be neither unpacked nor fetched.
-      const diffId = layer.expected ?? (await (asked ?? ask(layer))).diffId;
+      const diffId = knownDiffId(layer) ?? (await (pending[index] ?? ask(layer))).diffId;
       if (leaveOut?.has(diffId)) {
         yield { layer, diffId, name: memberName(diffId) };
         continue;
       }
-      const digest = await (asked ?? ask(layer));
-      onLayer?.(index, digest);
+      const digest = await (pending[index] ?? ask(layer));
+      onLayer?.(layer, digest, index, layers.length);
       const { name, size, header, open } = memberOf(layer, digest, baseLayers);
       yield* this.#archive.member(name, size, () => open({ signal }), header);
+      releaseLayer(layer);
       yield { layer, diffId, name };
     }
   }
@@ -128,14 +120,14 @@ class Writer {
   async *end(
     images: readonly {
       readonly references: readonly string[];
-      readonly config: Buffer;
+      readonly config: ConfigFile;
       readonly layers: readonly string[];
     }[],
   ): AsyncGenerator<Uint8Array> {
     const manifest: Json[] = [];
     for (const { references, config, layers } of images) {
-      const name = `${sha256(config)}.json`;
-      yield this.#archive.file(name, config);
+      const name = `${hexOf(config.digest)}.json`;
+      yield this.#archive.file(name, config.bytes);
       manifest.push(
         new Map<string, Json>([
           ["Config", name],
@@ -155,7 +147,7 @@ interface LayerMember {
   readonly name: string;
   readonly size: number;
   readonly header?: Buffer;
-  readonly open: (options: LayerOptions) => AsyncIterable<Uint8Array>;
+  readonly open: (options: LayerOptions) => BorrowedBytes;
 }
 
 function memberOf(
@@ -163,16 +155,16 @@ function memberOf(
   { diffId, size }: LayerDigest,
   baseLayers: WriteOptions["baseLayers"],
 ): LayerMember {
-  if (baseLayers === "verbatim" && layer instanceof StoredLayer && layer.member) {
-    return { ...layer.member, open: (options) => layer.openStored(options) };
-  }
+  const { source } = layer;
+  if (baseLayers === "verbatim" && source.kind === "stored" && source.member)
+    return { ...source.member, open: (options) => source.openStored(options) };
   return { name: memberName(diffId), size, open: (options) => layer.open(options) };
 }
 
 function memberName(diffId: Digest): string {
-  return `${diffId.slice("sha256:".length)}/layer.tar`;
+  return `${hexOf(diffId)}/layer.tar`;
 }
 
-function sha256(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex");
+function hexOf(digest: Digest): string {
+  return digest.slice("sha256:".length);
 }

@@ -3,7 +3,7 @@ import type { Digest } from "../../bytes/digest.js";
 import { Turns } from "../../threads/turns.js";
 import { type EngineClient, PARALLEL } from "./client.js";
 import { inspectImage, type ListedImage, listImages } from "./images.js";
-import type { EngineWay } from "./ways.js";
+import type { LoadStrategy } from "./loadStrategy.js";
 
 /** Images that are looked at. */
 const MAX_LOOKS = 100;
@@ -21,7 +21,7 @@ export interface PresentLayersOptions {
  */
 export async function presentLayers(
   client: EngineClient,
-  reuses: EngineWay["reuses"],
+  reuses: LoadStrategy["reuses"],
   diffIds: readonly Digest[],
   { near, signal }: PresentLayersOptions,
 ): Promise<ReadonlySet<Digest>> {

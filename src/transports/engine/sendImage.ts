@@ -1,26 +1,25 @@
 /** One image on its way into an engine: what the engine lacks of it, and its names. */
 import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
-import type { Layer, LayerDigest } from "../../image/layer.js";
-import { type Digest, digestOf } from "../../bytes/digest.js";
+import type { NamedImage } from "../../image/image.js";
+import { knownDiffId, type Layer, type LayerDigest } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
 import { STORE_TIME } from "../../image/time.js";
-import { writeImages } from "../dockerArchive/write.js";
-import type { CarriedImage } from "../../manifests/imageContents.js";
-import { manifestDigest } from "../../manifests/manifestDigest.js";
+import { writeDockerArchives } from "../dockerArchive/write.js";
 import { writeOciArchive } from "../ociLayout/writeArchive.js";
-import type { ReadyLayer } from "../../image/storedImage.js";
 import type { EngineClient } from "./client.js";
 import { inspectImage, tagImage } from "./images.js";
 import { loadArchive } from "./load.js";
+import { manifestDigest } from "./manifestDigest.js";
 import { presentLayers } from "./presentLayers.js";
-import type { EngineWay } from "./ways.js";
+import type { LoadStrategy } from "./loadStrategy.js";
 
 export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called before the end of an archive; what it rejects with keeps the image from being loaded. */
   readonly beforeEnd?: (() => Promise<void>) | undefined;
   /** Called when a layer begins to be sent. */
-  readonly onLayer?: (layer: Layer, digest: LayerDigest, index: number, count: number) => void;
+  readonly onLayer?: ((layer: Layer, digest: LayerDigest, index: number, count: number) => void) | undefined;
   /** Called with what is good to know. */
   readonly onNote?: (message: string) => void;
 }
@@ -39,21 +38,19 @@ export interface SentImage {
 /** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE, and what reading the image throws */
 export async function sendImage(
   client: EngineClient,
-  way: EngineWay,
-  image: CarriedImage,
+  strategy: LoadStrategy,
+  named: NamedImage,
   options: SendOptions = {},
 ): Promise<SentImage> {
   const { signal, onNote } = options;
+  const { image } = named;
   const diffIds = await diffIdsOf(image.layers, signal);
-  const id =
-    way.id === "manifest"
-      ? await manifestDigest(image, { encoding: "none", signal })
-      : digestOf(image.config(diffIds));
-  const references = image.references.map(way.listed);
+  const id = strategy.id === "manifest" ? await manifestDigest(named, signal) : image.config(diffIds).digest;
+  const references = named.references.map(strategy.listed);
   const [name = id] = references;
   const before = await inspectImage(client, id, { signal });
-  if (before) onNote?.(`${way.name} has ${name} already: nothing is sent`);
-  const sending = { ...options, client, way, image, diffIds, references };
+  if (before) onNote?.(`${strategy.name} has ${name} already: nothing is sent`);
+  const sending = { ...options, client, strategy, named, diffIds, references };
   const { sent, layersSent } = before ? { sent: 0, layersSent: 0 } : await sendLacking(sending);
   const there = before ?? (await inspectImage(client, id, { signal }));
   if (!there) throw client.refusal(`it has taken ${name} and does not have it`, { id });
@@ -65,8 +62,8 @@ export async function sendImage(
 
 interface Sending extends SendOptions {
   readonly client: EngineClient;
-  readonly way: EngineWay;
-  readonly image: CarriedImage;
+  readonly strategy: LoadStrategy;
+  readonly named: NamedImage;
   readonly diffIds: readonly Digest[];
   /** As the engine lists them. */
   readonly references: readonly string[];
@@ -74,7 +71,7 @@ interface Sending extends SendOptions {
 
 /** Sends what the engine seems to lack; all, where it turns out to lack more. */
 async function sendLacking(sending: Sending): Promise<Pick<SentImage, "sent" | "layersSent">> {
-  const { client, way, diffIds, references, signal, onNote } = sending;
+  const { client, strategy, diffIds, references, signal, onNote } = sending;
   const { size: layers } = new Set(diffIds);
   let sent = 0;
   const send = async (leaveOut: ReadonlySet<Digest>): Promise<number> => {
@@ -82,52 +79,40 @@ async function sendLacking(sending: Sending): Promise<Pick<SentImage, "sent" | "
     await loadArchive(client, archive, { signal, onSent: (bytes) => (sent += bytes) });
     return layers - leaveOut.size;
   };
-  const present = await presentLayers(client, way.reuses, diffIds, { near: references[0], signal });
-  if (way.reuses === "none") onNote?.(`${way.name} takes whole images only: all layers are sent`);
+  const present = await presentLayers(client, strategy.reuses, diffIds, { near: references[0], signal });
+  if (strategy.reuses === "none") onNote?.(`${strategy.name} takes whole images only: all layers are sent`);
   if (present.size === 0) return { layersSent: await send(present), sent };
-  onNote?.(`${way.name} has ${String(present.size)} of ${String(layers)} layers already`);
+  onNote?.(`${strategy.name} has ${String(present.size)} of ${String(layers)} layers already`);
   try {
     return { layersSent: await send(present), sent };
   } catch (error) {
     // Images may have been removed since they were looked at.
     if (!(error instanceof LaminixError) || error.code !== "ERR_ENGINE") throw error;
-    onNote?.(`${way.name} does not take it without these layers: all are sent`);
+    onNote?.(`${strategy.name} does not take it without these layers: all are sent`);
     return { layersSent: await send(new Set()), sent };
   }
 }
 
-/** Those of layers that lie in archives are known without unpacking them. */
+/** Those of layers that an image brings along are known without unpacking them. */
 async function diffIdsOf(layers: readonly Layer[], signal: AbortSignal | undefined): Promise<Digest[]> {
   using scope = abortScope(signal);
   return await Promise.all(
-    layers.map(async (layer) => layer.expected ?? (await layer.diffId({ signal: scope.signal })).diffId),
+    layers.map(async (layer) => knownDiffId(layer) ?? (await layer.diffId({ signal: scope.signal })).diffId),
   );
 }
 
 /** podman takes an archive of a layout for one image only if it has one name; it gets the others later. */
 function archiveOf(sending: Sending, leaveOut: ReadonlySet<Digest>): AsyncGenerator<Uint8Array> {
-  const { way, image, diffIds, references, signal, onLayer, beforeEnd } = sending;
+  const { strategy, named, references, signal, onLayer, beforeEnd } = sending;
   const common = { signal, mtime: STORE_TIME, leaveOut };
-  if (way.archive === "oci-archive") {
-    return writeOciArchive([{ ...image, references: references.slice(0, 1) }], {
+  const { image } = named;
+  if (strategy.archive === "oci-archive") {
+    return writeOciArchive([{ image, references: references.slice(0, 1) }], {
       ...common,
       encoding: "none",
-      ...(beforeEnd && { beforeIndex: beforeEnd }),
+      beforeIndex: beforeEnd,
       onLayer: ({ layer }, digest, index, count) => onLayer?.(layer, digest, index, count),
     });
   }
-  const layers = [...new Set(image.layers)];
-  return writeImages([{ references, config: image.config(diffIds), layers: image.layers }], {
-    ...common,
-    ...(beforeEnd && { beforeManifest: beforeEnd }),
-    onLayer: (index, digest) => {
-      const [layer, before] = [layers[index], layers[index - 1]];
-      if (isReady(before)) before.close(); // what was unpacked of it takes room on the disk
-      if (layer) onLayer?.(layer, digest, index, layers.length);
-    },
-  });
-}
-
-function isReady(layer: Layer | undefined): layer is ReadyLayer {
-  return layer?.expected !== undefined;
+  return writeDockerArchives([{ image, references }], { ...common, beforeManifest: beforeEnd, onLayer });
 }

@@ -1,7 +1,8 @@
 /** What leads to images in an OCI layout. Format: OCI image-spec 1.1, image-layout.md, annotations.md. */
 import { type Json, JsonNumber, type JsonObject } from "../../bytes/json.js";
 import { MEDIA_TYPES } from "../../manifests/mediaTypes.js";
-import { descriptorJson, type Target } from "../../manifests/manifestDocuments.js";
+import type { Descriptor } from "../../image/descriptor.js";
+import { descriptorJson } from "../../manifests/manifestDocuments.js";
 import { wholeReference } from "../../manifests/reference.js";
 
 /** The file that makes a folder an OCI layout. */
@@ -9,7 +10,7 @@ export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
 
 /** What `index.json` has of what was written: an entry for each of its names, or one without. */
 export function layoutEntries(
-  targets: readonly Target[],
+  targets: readonly Descriptor[],
   entries: readonly { readonly references: readonly string[] }[],
 ): JsonObject[] {
   return entries.flatMap(({ references }, i) => {
@@ -18,7 +19,7 @@ export function layoutEntries(
   });
 }
 
-function entriesOf(target: Target, references: readonly string[]): JsonObject[] {
+function entriesOf(target: Descriptor, references: readonly string[]): JsonObject[] {
   if (references.length === 0) return [descriptorJson(target)];
   return references.map((reference) =>
     descriptorJson({

@@ -8,5 +8,5 @@ export interface LayoutWriteOptions extends ContentsOptions {
   /** Called when a layer begins to be written; of several that are written at once, in any order. */
   readonly onLayer?: (blob: LayerBlob, plain: LayerDigest, index: number, count: number) => void;
   /** Called when all but the index has been written; what it rejects with keeps the layout from being whole. */
-  readonly beforeIndex?: () => Promise<void>;
+  readonly beforeIndex?: (() => Promise<void>) | undefined;
 }

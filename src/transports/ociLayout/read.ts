@@ -1,74 +1,64 @@
 /**
- * Reads an OCI image layout, a folder or a tar of one. Every descriptor's digest and size are checked.
- * Format: OCI image-spec 1.1, image-layout.md.
+ * Reads an OCI image layout, a folder or a tar of one. Every descriptor's digest and size are checked when what it leads to
+ * is read. Format: OCI image-spec 1.1, image-layout.md.
  */
 import { LaminixError } from "../../errors.js";
 import { type Digest, digestOf, requireDigest } from "../../bytes/digest.js";
-import { Turns } from "../../threads/turns.js";
-import { type Descriptor, missingLayer, readDescriptors } from "../../manifests/descriptor.js";
-import { ImageJson } from "../../manifests/imageJson.js";
-import {
-  type ManifestPlace,
-  ManifestReader,
-  type ManifestReaderOptions,
-} from "../../manifests/manifestReader.js";
 import type { Region } from "../../files/storedFile.js";
-import type { StoredImage, StoredImages } from "../../image/storedImage.js";
-import { StoredLayer } from "../storedLayer.js";
-import { UnpackBudget } from "../unpackBudget.js";
+import type { Descriptor } from "../../image/descriptor.js";
+import type { Layer } from "../../image/layer.js";
+import { missingLayer, readDescriptors } from "../../manifests/descriptor.js";
+import { ImageJson } from "../../manifests/imageJson.js";
+import { type ManifestPlace, ManifestReader, type NamedDescriptor } from "../../manifests/manifestReader.js";
+import type { PlatformChoice } from "../../manifests/platform.js";
+import { archivedLayer } from "../archivedLayer.js";
+import { OpenedImages } from "../openedImages.js";
+import { Unpacking } from "../plainTar.js";
+import type { UnpackBudget } from "../unpackBudget.js";
 import { blobName, type LayoutFiles } from "./blobs.js";
 import { IMAGE_NAME, REF_NAME } from "./documents.js";
 
-export interface LayoutOptions extends ManifestReaderOptions {
+export interface LayoutOptions extends PlatformChoice {
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
-/** An open layout. Its layers can be read until it is closed. */
-export class OciLayout implements StoredImages {
-  readonly images: readonly StoredImage[];
+/**
+ * @param files closed with the images
+ * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED, ERR_FILE_READ
+ */
+export async function openLayout(files: LayoutFiles, options: LayoutOptions): Promise<OpenedImages> {
+  const place = new LayoutPlace(files, new Unpacking(options.maxUnpacked));
+  const reader = new ManifestReader(place, options);
+  return new OpenedImages(await reader.images(place.roots()), [files, place.unpacking]);
+}
+
+export class LayoutPlace implements ManifestPlace {
+  readonly name: string;
+  readonly json: ImageJson;
+  readonly maxDocuments = 10_000;
+  readonly unpacking: Unpacking;
   readonly #files: LayoutFiles;
 
-  private constructor(files: LayoutFiles, images: readonly StoredImage[]) {
+  constructor(files: LayoutFiles, unpacking: Unpacking) {
     this.#files = files;
-    this.images = images;
+    this.unpacking = unpacking;
+    this.name = files.path;
+    this.json = new ImageJson(this.name, "an OCI layout");
   }
 
   /**
-   * @param files closed with the layout
-   * @throws {LaminixError} ERR_ARCHIVE, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED, ERR_FILE_READ
+   * What `index.json` lists.
+   * @throws {LaminixError} ERR_ARCHIVE, ERR_JSON
    */
-  static async in(files: LayoutFiles, options: LayoutOptions): Promise<OciLayout> {
-    const place = new LayoutPlace(files, UnpackBudget.of(options.maxUnpacked));
-    const reader = new ManifestReader(place, options);
-    const index = reader.parse(place.named("index.json"), "index.json");
-    const entries = readDescriptors(reader.json, index.get("manifests"), "index.json's manifests");
-    const roots = entries.map((descriptor) => ({ descriptor, reference: referenceOf(descriptor) }));
-    return new OciLayout(files, await reader.images(roots));
+  roots(): NamedDescriptor[] {
+    const name = "index.json";
+    const index = this.json.parseObject(this.json.bytes(this.#find(name), name), name);
+    const entries = readDescriptors(this.json, index.get("manifests"), "index.json's manifests");
+    return entries.map((descriptor) => ({ descriptor, references: referencesOf(descriptor) }));
   }
 
-  close(): void {
-    this.#files.close();
-    for (const { layers } of this.images) for (const layer of layers) layer.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-}
-
-class LayoutPlace implements ManifestPlace {
-  readonly name: string;
-  readonly json: ImageJson;
-  readonly patience = 10_000;
-  readonly #files: LayoutFiles;
-  readonly #budget: UnpackBudget;
-  readonly #turns = new Turns(1);
-
-  constructor(files: LayoutFiles, budget: UnpackBudget) {
-    this.#files = files;
-    this.#budget = budget;
-    this.name = files.path;
-    this.json = new ImageJson(this.name, "an OCI layout");
+  has({ digest }: Descriptor): boolean {
+    return this.#files.find(blobName(digest)) !== undefined;
   }
 
   manifest(descriptor: Descriptor): Promise<Buffer> {
@@ -79,26 +69,20 @@ class LayoutPlace implements ManifestPlace {
     return Promise.resolve(this.#blob(descriptor));
   }
 
-  layer(descriptor: Descriptor, diffId: Digest): StoredLayer {
-    const { digest, mediaType, annotations } = descriptor;
-    const name = blobName(digest);
-    if (!this.#files.find(name)) throw missingLayer(descriptor, this.name, this.#missing(name));
-    return new StoredLayer({
+  layer(descriptor: Descriptor, diffId: Digest): Layer {
+    const { digest } = descriptor;
+    return archivedLayer({
       kind: "base",
       sources: [digest],
       diffId,
-      stored: this.#region(descriptor),
-      digest,
-      mediaType,
-      annotations,
-      turns: this.#turns,
-      budget: this.#budget,
+      path: this.name,
+      stored: () => {
+        if (this.has(descriptor)) return this.#region(descriptor);
+        throw missingLayer(descriptor, this.name, this.#missing(blobName(digest)));
+      },
+      descriptor,
+      unpacking: this.unpacking,
     });
-  }
-
-  /** @throws {LaminixError} ERR_ARCHIVE */
-  named(name: string): Buffer {
-    return this.json.bytes(this.#find(name), name);
   }
 
   #blob(descriptor: Descriptor): Buffer {
@@ -124,11 +108,12 @@ class LayoutPlace implements ManifestPlace {
   }
 
   #missing(name: string): LaminixError {
-    return this.json.damaged(`it has no ${name}`);
+    return this.json.damaged(`it has no ${name}`, { details: { blob: name } });
   }
 }
 
 /** The whole name if there is one: by itself `ref.name` is often a tag and no more. */
-function referenceOf({ annotations }: Descriptor): string | undefined {
-  return annotations.get(IMAGE_NAME) || annotations.get(REF_NAME) || undefined;
+function referencesOf({ annotations }: Descriptor): readonly string[] {
+  const name = annotations?.get(IMAGE_NAME) || annotations?.get(REF_NAME);
+  return name ? [name] : [];
 }

@@ -3,11 +3,11 @@
  * images give the same bytes, as far as the encoder does.
  */
 import { abortScope } from "../../abort.js";
-import type { Descriptor } from "../../manifests/blob.js";
+import type { Descriptor } from "../../image/descriptor.js";
 import { once } from "../../bytes/bytes.js";
 import { formatJson } from "../../bytes/json.js";
 import type { Digest } from "../../bytes/digest.js";
-import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
+import { type Entry, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { isSmall, layersAtOnce } from "../layersAtOnce.js";
 import { blobName } from "./blobs.js";
 import { LAYOUT_FILE, layoutEntries, layoutIndex } from "./documents.js";
@@ -24,19 +24,20 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
 }
 
 /**
+/**
  * The archive. A member's size comes before its bytes, so that compressed layers wait in temporary files, unless their
  * sizes are known.
  * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
  *   reading the layers throws
  */
 export function writeOciArchive(
-  entries: readonly Carried[],
+  entries: readonly Entry[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
   return layoutTar(members(entries, options), options.mtime);
 }
 
-async function* members(entries: readonly Carried[], options: ArchiveWriteOptions): AsyncGenerator<Member> {
+async function* members(entries: readonly Entry[], options: ArchiveWriteOptions): AsyncGenerator<Member> {
   const { jobs, onLayer, leaveOut = new Set<Digest>() } = options;
   using contents = new ImageContents(entries, options);
   using scope = abortScope(options.signal);
@@ -59,9 +60,9 @@ async function* members(entries: readonly Carried[], options: ArchiveWriteOption
     const names = new Set<Digest>();
     const written: WrittenLayer[] = [];
     for (const [i, blob] of blobs.entries()) {
-      const layer = (await ready[i]) as WrittenLayer;
+      const layer = (await ready[i]?.()) as WrittenLayer;
       const { digest, size } = layer.descriptor;
-      if (!names.has(digest) && !leaveOut.has(layer.diffId))
+      if (blob.kind !== "foreign" && !names.has(digest) && !leaveOut.has(layer.diffId))
         yield { name: blobName(digest), type: "file", size, open: () => blob.open({ signal }) };
       blob[Symbol.dispose]();
       names.add(digest);
@@ -75,7 +76,7 @@ async function* members(entries: readonly Carried[], options: ArchiveWriteOption
     yield file("index.json", Buffer.from(formatJson(layoutIndex(layoutEntries(targets, entries)))));
   } finally {
     scope[Symbol.dispose]();
-    await Promise.allSettled(ready);
+    await Promise.allSettled(ready.map((each) => each()));
   }
 }
 

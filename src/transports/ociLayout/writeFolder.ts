@@ -1,8 +1,8 @@
 /** Writes images into the folder of an OCI layout, which is made where it is not there. */
 import { abortScope } from "../../abort.js";
-import type { Descriptor } from "../../manifests/blob.js";
+import type { Descriptor } from "../../image/descriptor.js";
 import { once } from "../../bytes/bytes.js";
-import { type Carried, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
+import { type Entry, ImageContents, type WrittenLayer } from "../../manifests/imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import { layoutEntries } from "./documents.js";
 import type { LayoutFolder } from "./layoutFolder.js";
@@ -23,7 +23,7 @@ export interface WrittenLayout {
  */
 export async function writeOciFolder(
   layout: LayoutFolder,
-  entries: readonly Carried[],
+  entries: readonly Entry[],
   options: LayoutWriteOptions,
 ): Promise<WrittenLayout> {
   options.signal?.throwIfAborted();
@@ -31,18 +31,21 @@ export async function writeOciFolder(
   using scope = abortScope(options.signal);
   const { signal } = scope;
   const { blobs } = contents;
-  const writing = layersAtOnce(
+  const begun = layersAtOnce(
     blobs,
     async (blob, plain, index): Promise<WrittenLayer> => {
       options.onLayer?.(blob, plain, index, blobs.length);
       const known = await blob.known({ signal });
-      if (!known || !(await layout.has(known.digest, known.size))) {
+      if (blob.kind !== "foreign" && !(known && (await layout.has(known.digest, known.size)))) {
         await layout.add(blob.open({ signal }), async () => (await blob.descriptor({ signal })).digest);
       }
-      return { diffId: plain.diffId, descriptor: await blob.descriptor({ signal }) };
+      const descriptor = await blob.descriptor({ signal });
+      blob[Symbol.dispose]();
+      return { diffId: plain.diffId, descriptor };
     },
     { signal, jobs: options.jobs },
   );
+  const writing = begun.map((each) => each());
   let written: readonly WrittenLayer[];
   try {
     written = await Promise.all(writing);

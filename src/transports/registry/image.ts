@@ -1,33 +1,36 @@
-/** Images in a registry, as the value that images are everywhere here. Of their layers nothing is fetched until it is read. */
+/** Images in a registry. Of their layers nothing is fetched until it is read. */
 import { collect } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { textIn } from "../../image/fields.js";
 import type { Digest } from "../../bytes/digest.js";
-import { type Descriptor, INDEX } from "../../manifests/descriptor.js";
+import type { Descriptor } from "../../image/descriptor.js";
+import type { NamedImage } from "../../image/image.js";
+import type { Layer } from "../../image/layer.js";
+import { INDEX } from "../../manifests/descriptor.js";
 import { ImageJson } from "../../manifests/imageJson.js";
-import {
-  type ManifestPlace,
-  ManifestReader,
-  type ManifestReaderOptions,
-} from "../../manifests/manifestReader.js";
+import { type ManifestPlace, ManifestReader } from "../../manifests/manifestReader.js";
+import type { PlatformChoice } from "../../manifests/platform.js";
 import { formatReference, type ImageReference } from "../../manifests/reference.js";
-import type { StoredImages } from "../../image/storedImage.js";
-import { UnpackBudget } from "../unpackBudget.js";
+import { Unpacking } from "../plainTar.js";
+import type { UnpackBudget } from "../unpackBudget.js";
 import { fetchBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
-import { type FetchEvent, LayerTurns, RemoteLayer } from "./layer.js";
 import { getManifest, type Manifest } from "./manifests.js";
+import { type FetchEvent, remoteLayer } from "./remoteLayer.js";
 
-export interface RemoteImageOptions extends ManifestReaderOptions {
+export interface RemoteImageOptions extends PlatformChoice {
   readonly signal?: AbortSignal | undefined;
   readonly onFetch?: ((event: FetchEvent) => void) | undefined;
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
-export interface RemoteImages extends StoredImages {
+export interface RemoteImages {
+  readonly images: readonly NamedImage[];
+  /** What the reference leads to: a manifest, or an index. */
   readonly digest: Digest;
-  /** Whether that is the digest of an index. */
   readonly isIndex: boolean;
+  /** Holds what is fetched of them. */
+  readonly unpacking: Disposable;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface RemoteImages extends StoredImages {
  * @throws {LaminixError} ERR_ARCHIVE when it is damaged or for other platforms, ERR_DIGEST, ERR_JSON, ERR_UNSUPPORTED,
  *   ERR_REGISTRY, with `details.status` 404 when it is not there, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE
  */
-export async function openRemoteImages(
+export async function readRemoteImages(
   client: RegistryClient,
   reference: ImageReference,
   options: RemoteImageOptions = {},
@@ -44,33 +47,25 @@ export async function openRemoteImages(
   const { signal } = options;
   const root = await getManifest(client, repository, digest ?? tag, { signal });
   const place = new RemotePlace(client, reference, root, options);
-  const reader = new ManifestReader(place, options);
   // The document's own word is covered by its digest; the header is not.
-  const mediaType = textIn(reader.parse(root.bytes, root.digest), "mediaType") ?? root.mediaType;
-  const descriptor = {
-    ...{ mediaType, digest: root.digest, size: root.bytes.length },
-    ...{ platform: undefined, annotations: new Map<string, string>() },
-  };
+  const mediaType = textIn(place.json.parseObject(root.bytes, root.digest), "mediaType") ?? root.mediaType;
+  const descriptor = { mediaType, digest: root.digest, size: root.bytes.length };
   const isTagged = reference.tag !== undefined || digest === undefined;
-  const name = isTagged ? formatReference({ ...reference, tag, digest: undefined }) : undefined;
-  const images = await reader.images([{ descriptor, reference: name }]);
-  const close = (): void => {
-    for (const layer of images.flatMap(({ layers }) => layers)) layer.close();
-  };
-  return { images, digest: root.digest, isIndex: INDEX.test(mediaType), close, [Symbol.dispose]: close };
+  const references = isTagged ? [formatReference({ ...reference, tag, digest: undefined })] : [];
+  const images = await new ManifestReader(place, options).images([{ descriptor, references }]);
+  return { images, digest: root.digest, isIndex: INDEX.test(mediaType), unpacking: place.unpacking };
 }
 
 class RemotePlace implements ManifestPlace {
   readonly name: string;
   readonly json: ImageJson;
-  readonly patience = 100;
+  readonly maxDocuments = 100;
+  readonly unpacking: Unpacking;
   readonly #client: RegistryClient;
   readonly #repository: string;
   readonly #root: Manifest;
   readonly #options: RemoteImageOptions;
-  readonly #budget: UnpackBudget;
-  readonly #turns = new LayerTurns();
-  readonly #layers = new Map<string, RemoteLayer>();
+  readonly #layers = new Map<string, Layer>();
 
   constructor(
     client: RegistryClient,
@@ -82,7 +77,7 @@ class RemotePlace implements ManifestPlace {
     this.#repository = reference.repository;
     this.#root = root;
     this.#options = options;
-    this.#budget = UnpackBudget.of(options.maxUnpacked);
+    this.unpacking = new Unpacking(options.maxUnpacked);
     this.name = formatReference(reference);
     this.json = new ImageJson(this.name, "an image");
   }
@@ -105,19 +100,15 @@ class RemotePlace implements ManifestPlace {
   }
 
   /** Layers that are the same are the same object. */
-  layer(blob: Descriptor, diffId: Digest): RemoteLayer {
-    const key = `${blob.digest} ${diffId}`;
+  layer(descriptor: Descriptor, diffId: Digest): Layer {
+    const { digest, mediaType } = descriptor;
+    const key = `${digest} ${mediaType} ${diffId}`;
     const { onFetch } = this.#options;
     const layer =
       this.#layers.get(key) ??
-      new RemoteLayer({
-        client: this.#client,
-        repository: this.#repository,
-        blob,
-        diffId,
-        onFetch,
-        turns: this.#turns,
-        budget: this.#budget,
+      remoteLayer({
+        ...{ client: this.#client, repository: this.#repository, descriptor, diffId, onFetch },
+        unpacking: this.unpacking,
       });
     this.#layers.set(key, layer);
     return layer;

@@ -9,13 +9,14 @@ import { LaminixError } from "../../errors.js";
 import { annotationsOf } from "../../manifests/blob.js";
 import { CONTENT_KEY } from "../../image/annotations.js";
 import type { DigestCache } from "../../image/digestCache.js";
+import type { JsonObject } from "../../bytes/json.js";
 import { objectIn, textIn } from "../../image/fields.js";
-import type { Encoding, Layer, PackedLayer } from "../../image/layer.js";
+import { knownConfig } from "../../image/image.js";
+import { contentKeyOf, type Encoding, knownDiffId, type Layer, type PackedLayer } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { formatReference, type ImageReference } from "../../manifests/reference.js";
-import type { ReadyLayer, StoredImage } from "../../image/storedImage.js";
 import type { RegistryClient } from "./client.js";
-import { openRemoteImages, type RemoteImages } from "./image.js";
+import { readRemoteImages, type RemoteImages } from "./image.js";
 import { passes } from "./retry.js";
 
 export interface PreviousImage {
@@ -33,7 +34,7 @@ export interface PreviousOptions {
 
 export class PreviousLayers {
   /** By what they are made of, and by diffID; those of the images that were named first come first. */
-  readonly #layers = new Map<string, ReadyLayer[]>();
+  readonly #layers = new Map<string, PackedLayer[]>();
   /** What references lead to, by their whole names. */
   readonly #targets = new Map<string, Digest>();
   /** Manifests, configurations and layers, by repository and digest. */
@@ -64,10 +65,11 @@ export class PreviousLayers {
 
   /** The same layer in that encoding, where there is one. */
   find(layer: Layer, encoding: Encoding): PackedLayer | undefined {
-    const { contentKey, expected } = layer;
+    const contentKey = contentKeyOf(layer);
     const remembered = (): Digest | undefined =>
       contentKey === undefined ? undefined : this.#cache?.get(contentKey)?.diffId;
-    const packed = this.#packed(contentKey, encoding) ?? this.#packed(expected ?? remembered(), encoding);
+    const packed =
+      this.#packed(contentKey, encoding) ?? this.#packed(knownDiffId(layer) ?? remembered(), encoding);
     return packed && { ...packed, annotations: annotationsOf(layer) };
   }
 
@@ -82,35 +84,44 @@ export class PreviousLayers {
   }
 
   #packed(key: string | undefined, encoding: Encoding): PackedLayer | undefined {
-    for (const there of (key !== undefined && this.#layers.get(key)) || []) {
-      const packed = there.packed?.(encoding);
-      if (packed) return packed;
-    }
-    return undefined;
+    const there = key === undefined ? undefined : this.#layers.get(key);
+    return there?.find((packed) => packed.encoding === encoding);
   }
 
   #add(reference: ImageReference, { images, digest }: RemoteImages): void {
     const { registry, repository } = reference;
     this.#targets.set(formatReference(reference), digest);
-    for (const image of images) {
-      this.#addLayers(image);
-      const layers = image.layers.map((layer) => layer.asStored?.digest);
-      for (const each of [digest, image.manifest?.digest, image.configDigest, ...layers])
+    for (const { image } of images) {
+      const config = knownConfig(image);
+      const layers = image.layers.map(remoteBlob);
+      this.#addLayers(layers, config.json);
+      for (const each of [
+        digest,
+        image.manifest?.digest,
+        config.digest,
+        ...layers.map((layer) => layer?.digest),
+      ])
         if (each) this.#blobs.add(`${registry}/${repository}@${each}`);
     }
   }
 
-  #addLayers({ layers, configFile }: StoredImage): void {
-    const labels = objectIn(objectIn(configFile, "config"), "Labels");
+  #addLayers(layers: readonly (PackedLayer | undefined)[], config: JsonObject): void {
+    const labels = objectIn(objectIn(config, "config"), "Labels");
     const told = textIn(labels, CONTENT_KEY)?.split(",") ?? [];
     const keys = told.length === layers.length ? told : [];
-    for (const [i, layer] of layers.entries()) {
-      const own = layer.asStored?.annotations?.get(CONTENT_KEY) ?? keys[i] ?? "";
-      for (const key of [own, layer.expected]) {
-        if (key !== "") this.#layers.set(key, [...(this.#layers.get(key) ?? []), layer]);
+    for (const [i, packed] of layers.entries()) {
+      if (!packed) continue;
+      const own = packed.annotations?.get(CONTENT_KEY) ?? keys[i] ?? "";
+      for (const key of [own, packed.diffId]) {
+        if (key !== "") this.#layers.set(key, [...(this.#layers.get(key) ?? []), packed]);
       }
     }
   }
+}
+
+/** What is there of a layer: nothing of one that lies elsewhere. */
+function remoteBlob({ source }: Layer): PackedLayer | undefined {
+  return source.kind === "remote" ? source.packed : undefined;
 }
 
 async function openedIfUseful(
@@ -118,7 +129,7 @@ async function openedIfUseful(
   { signal, onUseless }: PreviousOptions,
 ): Promise<RemoteImages | undefined> {
   try {
-    return await openRemoteImages(client, reference, { signal, platform: "all" });
+    return await readRemoteImages(client, reference, { signal, platform: "all" });
   } catch (error) {
     if (!(error instanceof LaminixError) || !isUseless(error)) throw error;
     if (error.details.status !== 404)

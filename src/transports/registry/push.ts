@@ -4,13 +4,13 @@
  */
 import { abortScope } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
-import type { Descriptor } from "../../manifests/blob.js";
+import type { Descriptor } from "../../image/descriptor.js";
 import type { Layer, LayerDigest } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { once } from "../../bytes/bytes.js";
 import { Turns } from "../../threads/turns.js";
 import { INDEX, MANIFEST } from "../../manifests/descriptor.js";
-import { type Carried, type ContentsOptions, ImageContents } from "../../manifests/imageContents.js";
+import { type ContentsOptions, type Entry, ImageContents } from "../../manifests/imageContents.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import type { Document } from "../../manifests/manifestDocuments.js";
 import type { ImageReference } from "../../manifests/reference.js";
@@ -51,7 +51,7 @@ export interface Pushed {
  * @throws {LaminixError} ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_UNSUPPORTED where there is no zstd,
  *   ERR_DIGEST, also when `verify` finds that what is there is something else; and what reading the layers throws
  */
-export async function push(entry: Carried, options: PushOptions): Promise<Pushed> {
+export async function push(entry: Entry, options: PushOptions): Promise<Pushed> {
   const { previous } = options;
   const believing = new Push(entry, options);
   try {
@@ -79,12 +79,12 @@ const UPLOADS = 4;
 class Push {
   /** Bytes, so far. */
   sent = 0;
-  readonly #entry: Carried;
+  readonly #entry: Entry;
   readonly #options: PushOptions;
   readonly #here: ImageReference;
   readonly #previous: PreviousLayers;
 
-  constructor(entry: Carried, options: PushOptions) {
+  constructor(entry: Entry, options: PushOptions) {
     this.#entry = entry;
     this.#options = options;
     this.#here = { registry: options.client.registry, repository: options.repository };
@@ -123,7 +123,7 @@ class Push {
       const tell = (event: PushEvent): void => onPush?.(event, index, blobs.length);
       return new LayerSender(blob, { client, repository, isThere, uploads, signal, onPush: tell });
     });
-    const working = layersAtOnce(
+    const begun = layersAtOnce(
       blobs,
       async ({ layer }, plain, index) => {
         this.#verify(layer, plain);
@@ -134,7 +134,7 @@ class Push {
     // What can be told without a layer being made is found out at once.
     for (const [i, blob] of blobs.entries())
       if (blob.kind !== "plain") void senders[i]?.look().catch(() => undefined);
-    const done = working.map(async (work) => (await work)());
+    const done = begun.map(async (work) => (await work())());
     try {
       return await Promise.all(done);
     } catch (error) {

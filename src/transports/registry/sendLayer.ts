@@ -1,10 +1,11 @@
 /** Sees to it that a repository has a layer: looks whether it is there, mounts it from elsewhere, or sends it. */
 import type { LayerFate } from "../../progress.js";
-import type { Descriptor, LayerBlob } from "../../manifests/blob.js";
+import type { Descriptor } from "../../image/descriptor.js";
+import type { LayerBlob } from "../../manifests/blob.js";
 import type { Layer, LayerDigest } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import type { Turns } from "../../threads/turns.js";
-import { isSmall } from "../layersAtOnce.js";
+import { isSmall, isUnpacked } from "../layersAtOnce.js";
 import type { WrittenLayer } from "../../manifests/imageContents.js";
 import { hasBlob, mountBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
@@ -85,16 +86,21 @@ export class LayerSender {
       await blob.make({ signal });
       this.#looking = undefined;
     }
-    return async () => {
+    const send = async (): Promise<PushedLayer> => {
       const found = await this.look();
       if (!found) await uploads.take(() => this.#send(plain));
       return this.#end(plain, found ?? "sent");
     };
+    if (blob.kind === "compressed" || !isUnpacked(blob)) return send;
+    // It lies unpacked on the disk until it has been sent, and the next one is not to lie beside it.
+    const sent = await send();
+    return () => Promise.resolve(sent);
   }
 
   async #look(): Promise<LayerFate | undefined> {
     const { client, repository, isThere, dryRun, signal } = this.#options;
-    const { origin } = this.#blob;
+    const { origin, kind } = this.#blob;
+    if (kind === "foreign") return "foreign";
     const known = await this.#blob.known({ signal });
     if (!known) return undefined;
     const { digest } = known;

@@ -1,7 +1,7 @@
 /** What a push would do. */
 import { abortScope } from "../../abort.js";
 import { Turns } from "../../threads/turns.js";
-import { type Carried, ImageContents } from "../../manifests/imageContents.js";
+import { type Entry, ImageContents } from "../../manifests/imageContents.js";
 import type { Layer } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import type { PushOptions } from "./push.js";
@@ -24,7 +24,7 @@ export interface ExpectedLayer {
  * @throws {LaminixError} as `push`
  */
 export async function wouldPush(
-  entry: Carried,
+  entry: Entry,
   options: Omit<PushOptions, "tags">,
 ): Promise<readonly ExpectedLayer[]> {
   const { client, repository, previous } = options;

@@ -133,7 +133,7 @@ describeWith(["docker-registry", "openssl", "nix-daemon", "dockerd", "linux"], "
     expect(fatesOf(result)).toEqual(["mounted", "mounted", "mounted", "sent", "sent"]);
     expect(result.layers.slice(3).map(({ kind, sources }) => [kind, sources])).toEqual([
       ["store", [scene.leaf]],
-      ["contents", [scene.program, scene.leaf]],
+      ["root", [scene.program, scene.leaf]],
     ]);
     expect(
       requests.filter(({ method, url }) => method === "GET" && url.includes("it/own/blobs")),
@@ -150,7 +150,7 @@ describeWith(["docker-registry", "openssl", "nix-daemon", "dockerd", "linux"], "
       "base",
       "base",
       "base",
-      "contents",
+      "root",
     ]);
     const { history } = await configAt(host, "it/third", "1");
     expect(JSON.stringify(history)).toContain(scene.leaf);

@@ -196,11 +196,13 @@ describeWith([], "an image that is refused", () => {
     await using folder = await temporaryFolder();
     const layout = new Layout(folder.join("it"));
     const layer = await layerOf({ a: "1" });
-    const foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    const mediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     const config = layout.blob(OCI.config, configOf({ layers: [layer] }));
-    const layers = [{ mediaType: foreign, digest: `sha256:${"1".repeat(64)}`, size: 1 }];
+    const layers = [{ mediaType, digest: `sha256:${"1".repeat(64)}`, size: 1 }];
     layout.index([layout.blob(OCI.manifest, JSON.stringify({ schemaVersion: 2, config, layers }))]);
-    expect(await failureOf(openImages(layout.folder))).toMatchObject({
+    using images = await openImages(layout.folder);
+    const [foreign] = images.images[0]!.image.layers;
+    expect(await failureOf(foreign!.diffId())).toMatchObject({
       code: "ERR_UNSUPPORTED",
       message: expect.stringContaining("non-distributable"),
     });

@@ -3,7 +3,7 @@ import { mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 // Threads are started from compiled files.
 import { DigestCache } from "../../dist/image/digestCache.js";
-import { foldersTo, StoreLayer, type StoreLayerOptions } from "../../dist/image/storeLayer.js";
+import { foldersTo, StorePathLayer, type StorePathLayerOptions } from "../../dist/image/storePathLayer.js";
 import { TarPool } from "../../dist/tar/pool.js";
 import { bytesOf, membersOf } from "../support/members.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
@@ -15,9 +15,9 @@ const MIB = 1 << 20;
 function layerOf(
   folder: TemporaryFolder,
   names: readonly string[],
-  options: Partial<StoreLayerOptions> = {},
-): StoreLayer {
-  return new StoreLayer({
+  options: Partial<StorePathLayerOptions> = {},
+): StorePathLayer {
+  return new StorePathLayer({
     paths: names.map((name) => `/nix/store/${name}`) as never,
     parents: ["/nix", "/nix/store"],
     owner: { uid: 0, gid: 0, uname: "root", gname: "root" },
@@ -101,13 +101,13 @@ describe("a layer of store paths", () => {
       const cache = new DigestCache(folder.join("cache"));
       const layer = layerOf(folder, ["tree"], { cache });
       await layer.diffId();
-      expect(cache.get(layer.contentKey!)).toBeDefined();
+      expect(cache.get(layer.source.contentKey!)).toBeDefined();
       change(folder);
       await expect(bytesOf(layer.open())).rejects.toMatchObject({
         code: "ERR_FILE_CHANGED",
         details: { paths: ["/nix/store/tree"] },
       });
-      expect(cache.get(layer.contentKey!)).toBeUndefined();
+      expect(cache.get(layer.source.contentKey!)).toBeUndefined();
     });
   }
 
@@ -119,11 +119,11 @@ describe("a layer of store paths", () => {
     await first.diffId();
     write(folder, "tree", 5 * MIB);
     for (const thenRead of [true, false]) {
-      cache.put(first.contentKey!, await first.diffId());
+      cache.put(first.source.contentKey!, await first.diffId());
       const second = layerOf(folder, ["tree"], { cache });
       expect(await second.diffId({ thenRead })).toEqual(await first.diffId());
       await expect(bytesOf(second.open())).rejects.toMatchObject({ code: "ERR_FILE_CHANGED" });
-      expect(cache.get(first.contentKey!)).toBeUndefined();
+      expect(cache.get(first.source.contentKey!)).toBeUndefined();
     }
   });
 
@@ -153,11 +153,13 @@ describe("a layer of store paths", () => {
       layerOf(folder, ["a", "b"], { owner: { ...owner, gid: 1 } }),
       layerOf(folder, ["a", "b"], { owner: { ...owner, uname: "r" } }),
       layerOf(folder, ["a", "b"], { owner: { ...owner, gname: "r" } }),
-    ].map(({ contentKey }) => contentKey);
+    ].map(({ source }) => source.contentKey);
     expect(new Set(keys).size).toBe(keys.length);
-    expect(layerOf(folder, ["a", "b"]).contentKey).toBe(keys[0]);
-    expect(layerOf(folder, ["a", "b"], { locate: () => ({ disk: "/elsewhere" }) }).contentKey).toBe(keys[0]);
-    expect(layerOf(folder, ["a", "b"], { narHash: () => undefined }).contentKey).toBeUndefined();
+    expect(layerOf(folder, ["a", "b"]).source.contentKey).toBe(keys[0]);
+    expect(layerOf(folder, ["a", "b"], { locate: () => ({ disk: "/elsewhere" }) }).source.contentKey).toBe(
+      keys[0],
+    );
+    expect(layerOf(folder, ["a", "b"], { narHash: () => undefined }).source.contentKey).toBeUndefined();
   });
 
   test("is hashed anew where its hashes are unknown, whatever the cache", async () => {

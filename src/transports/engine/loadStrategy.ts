@@ -4,7 +4,7 @@ import { isArray } from "../../bytes/json.js";
 import { familiarReference, namesRegistry } from "../../manifests/reference.js";
 import type { EngineClient } from "./client.js";
 
-export interface EngineWay {
+export interface LoadStrategy {
   /** What people call it. */
   readonly name: string;
   /** What is best sent to it. */
@@ -23,7 +23,7 @@ export interface EngineWay {
 /** What Docker says of its storage driver where images are containerd's. */
 const SNAPSHOTTER = "io.containerd.snapshotter.v1";
 
-const ways = {
+const strategies = {
   /** It looks for a layer by its chain ID before it opens the layer's file. */
   docker: {
     name: "Docker",
@@ -51,18 +51,18 @@ const ways = {
     reuses: "any",
     listed: (reference) => (namesRegistry(reference) ? reference : `localhost/${reference}`),
   },
-} as const satisfies Readonly<Record<string, EngineWay>>;
+} as const satisfies Readonly<Record<string, LoadStrategy>>;
 
 /** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE */
-export async function engineWay(
+export async function loadStrategy(
   client: EngineClient,
   { signal }: { readonly signal?: AbortSignal | undefined },
-): Promise<EngineWay> {
+): Promise<LoadStrategy> {
   const answer = await client.request({ method: "GET", path: "info", expect: [200], signal });
   const info = await client.json(answer, signal);
-  if (answer.headers["libpod-api-version"] !== undefined) return ways.podman;
+  if (answer.headers["libpod-api-version"] !== undefined) return strategies.podman;
   const isContainerd = listIn(info, "DriverStatus").some(
     (pair) => isArray(pair) && pair[0] === "driver-type" && pair[1] === SNAPSHOTTER,
   );
-  return isContainerd ? ways.containerd : ways.docker;
+  return isContainerd ? strategies.containerd : strategies.docker;
 }

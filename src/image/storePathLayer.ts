@@ -8,14 +8,21 @@ import type { LayerTar } from "../tar/layerTar.js";
 import type { MadeTar, TarPool } from "../tar/pool.js";
 import { readLayerTar } from "../tar/read.js";
 import type { DigestCache } from "./digestCache.js";
-import { type DigestOptions, hashOf, type Layer, type LayerDigest, type LayerOptions } from "./layer.js";
+import {
+  type DigestOptions,
+  hashOf,
+  type Layer,
+  type LayerDigest,
+  type LayerOptions,
+  type MadeSource,
+} from "./layer.js";
 
 /** Changes when the same store paths would give other bytes than before. */
 const FORMAT = 1;
 
 export type Locate = (path: StorePath) => PathFiles | Promise<PathFiles>;
 
-export interface StoreLayerOptions {
+export interface StorePathLayerOptions {
   readonly paths: readonly StorePath[];
   /** Folders above the store paths, from the top; `/nix` and `/nix/store`, say. */
   readonly parents: readonly string[];
@@ -32,21 +39,21 @@ export interface StoreLayerOptions {
   readonly cache?: DigestCache | undefined;
 }
 
-export class StoreLayer implements Layer {
+export class StorePathLayer implements Layer {
   readonly kind = "store";
   readonly sources: readonly StorePath[];
-  readonly contentKey: string | undefined;
-  readonly #options: StoreLayerOptions;
+  readonly source: MadeSource;
+  readonly #options: StorePathLayerOptions;
   #digest: Promise<LayerDigest> | undefined;
   /** What is known of the tar that the digest is of. */
   #hashed: { readonly size: number; readonly fingerprint?: number } | undefined;
   /** The tar with its bytes, from when it is hashed to when it is read. */
   #made: MadeTar | undefined;
 
-  constructor(options: StoreLayerOptions) {
+  constructor(options: StorePathLayerOptions) {
     this.#options = options;
     this.sources = options.paths;
-    this.contentKey = contentKeyOf(options);
+    this.source = { kind: "made", contentKey: contentKeyOf(options) };
   }
 
   diffId(options: DigestOptions = {}): Promise<LayerDigest> {
@@ -77,7 +84,8 @@ export class StoreLayer implements Layer {
 
   async #find({ signal, thenRead = false }: DigestOptions): Promise<LayerDigest> {
     const { cache, pool } = this.#options;
-    const cached = this.contentKey === undefined ? undefined : cache?.get(this.contentKey);
+    const { contentKey } = this.source;
+    const cached = contentKey === undefined ? undefined : cache?.get(contentKey);
     if (cached) {
       this.#hashed = { size: cached.size };
       return cached;
@@ -88,14 +96,15 @@ export class StoreLayer implements Layer {
     if (made.kept) this.#made = made;
     this.#hashed = { size, fingerprint };
     const digest: LayerDigest = { diffId: `sha256:${sha256}`, size };
-    if (this.contentKey) cache?.put(this.contentKey, digest);
+    if (contentKey !== undefined) cache?.put(contentKey, digest);
     return digest;
   }
 
   #verify({ size, fingerprint }: { readonly size: number; readonly fingerprint: number }): void {
     const hashed = this.#hashed;
     if (!hashed || (hashed.size === size && (hashed.fingerprint ?? fingerprint) === fingerprint)) return;
-    if (this.contentKey) this.#options.cache?.remove(this.contentKey);
+    const { contentKey } = this.source;
+    if (contentKey !== undefined) this.#options.cache?.remove(contentKey);
     throw new LaminixError(
       "ERR_FILE_CHANGED",
       `the files of a layer changed after it was hashed: ${this.sources.join(", ")}`,
@@ -125,7 +134,7 @@ export class StoreLayer implements Layer {
   }
 }
 
-function contentKeyOf({ paths, parents, owner, mtime, narHash }: StoreLayerOptions): string | undefined {
+function contentKeyOf({ paths, parents, owner, mtime, narHash }: StorePathLayerOptions): string | undefined {
   const hashes = paths.map(narHash);
   if (hashes.includes(undefined)) return undefined;
   const { uid, gid, uname, gname } = owner;

@@ -1,0 +1,67 @@
+/** Images of every kind as the one value: those that were built, and those that lie somewhere. */
+import { ArgumentError } from "../errors.js";
+import { withContentKeys } from "../image/describedImage.js";
+import type { NamedImage } from "../image/image.js";
+import { keepingManifest } from "../manifests/imageContents.js";
+import { MANIFEST_FORMATS, type ManifestFormat } from "../manifests/mediaTypes.js";
+import { openImages, type OpenOptions } from "../transports/open.js";
+import { OpenedImages } from "../transports/openedImages.js";
+import { UnpackBudget } from "../transports/unpackBudget.js";
+import { BuiltImage } from "./build/builtImage.js";
+
+export interface OpenAllOptions extends OpenOptions {
+  /** Whose manifests those become that are built here; OCI's unless given. */
+  readonly format?: ManifestFormat | undefined;
+  /** Whose manifests are passed on as they are; all unless given. */
+  readonly kept?: readonly ManifestFormat[] | undefined;
+}
+
+/**
+ * @param images what `openImages` opens, of which every image is taken, or images that were built here
+ * @throws {LaminixError} as `openImages`
+ */
+export async function openAll(
+  images: readonly (string | BuiltImage)[],
+  { format, kept = MANIFEST_FORMATS, ...options }: OpenAllOptions,
+): Promise<OpenedImages> {
+  const opening = { ...options, maxUnpacked: UnpackBudget.of(options.maxUnpacked) };
+  const opened: OpenedImages[] = [];
+  const all: NamedImage[] = [];
+  try {
+    for (const each of images) {
+      if (typeof each === "string") {
+        const own = await openImages(each, opening);
+        opened.push(own);
+        for (const { image, references } of own.images)
+          all.push({ image: keepingManifest(image, kept), references });
+      } else {
+        const { image, reference } = each;
+        all.push({ image: format === "docker" ? withContentKeys(image) : image, references: [reference] });
+      }
+    }
+    return new OpenedImages(all, opened);
+  } catch (error) {
+    for (const each of opened) each.close();
+    throw error;
+  }
+}
+
+/** Rejects when store paths of the images may have been collected meanwhile. */
+export async function checkRoots(
+  images: readonly (string | BuiltImage)[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const image of images) if (typeof image !== "string") await image.check(signal);
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireImage(value: unknown, argument: string): void {
+  if (typeof value !== "string" && !BuiltImage.is(value))
+    throw new ArgumentError(argument, "a path or a BuiltImage", value);
+}
+
+/** @throws {ArgumentError} ERR_ARGUMENT */
+export function requireImages(images: readonly unknown[]): void {
+  if (!Array.isArray(images)) throw new ArgumentError("images", "an array", images);
+  for (const [i, image] of images.entries()) requireImage(image, `images[${String(i)}]`);
+}
