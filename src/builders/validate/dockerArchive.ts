@@ -3,13 +3,13 @@ import { type Digest, digestOf, isDigest } from "../../bytes/digest.js";
 import { isArray, isObject, type Json, type JsonObject } from "../../bytes/json.js";
 import { type Region, regionBytes } from "../../files/storedFile.js";
 import { textIn, textsIn } from "../../image/fields.js";
-import { forPlatform, platformOf } from "../../manifests/platform.js";
+import { platformOf } from "../../manifests/platform.js";
 import { ImageJson } from "../../manifests/imageJson.js";
 import { isTagged } from "../../manifests/reference.js";
 import type { ArchiveFiles } from "../../transports/archiveFiles.js";
 import { jsonIn, regionOf } from "./files.js";
 import type { ManifestCheckOptions } from "./manifests.js";
-import { checkConfig } from "./imageConfig.js";
+import { checkConfig, isWanted } from "./imageConfig.js";
 import { checkLayer, type PlainLayer } from "./layers.js";
 import { isReference } from "./references.js";
 
@@ -57,7 +57,7 @@ export class DockerArchiveCheck {
     const names = textsIn(entry, "Layers");
     const configName = textIn(entry, "Config") ?? "";
     const config = this.#config(configName);
-    if (platform && config && forPlatform([{ platform: platformOf(config) }], platform).length === 0) return;
+    if (!isWanted(config && platformOf(config), platform)) return;
     this.images++;
     this.#json.requireFewLayers(names.length);
     const facts = { path: configName, layers: names.length };

@@ -4,6 +4,7 @@ import { isArray, isObject, type JsonObject } from "../../bytes/json.js";
 import { objectIn, textIn } from "../../image/fields.js";
 import { historyOf } from "../../image/history.js";
 import { normalPlatform, type Platform, platformName } from "../../image/platform.js";
+import { forPlatform } from "../../manifests/platform.js";
 import type { Findings } from "./findings.js";
 
 /** @returns its diffIDs, bottom first; `undefined` in place of one that is malformed */
@@ -44,6 +45,11 @@ function checkHistory(config: JsonObject, path: string, layers: number, findings
   const { entries, telling } = historyOf(config);
   if (entries.length > 0 && telling.length !== layers)
     report(`the image has ${String(layers)} layers, and its history tells of ${String(telling.length)}`);
+}
+
+/** Whether an image is one of those that are validated. @param actual `undefined` where nothing has told it yet */
+export function isWanted(actual: Platform | undefined, wanted: Platform | undefined): boolean {
+  return !actual || !wanted || forPlatform([{ platform: actual }], wanted).length > 0;
 }
 
 /** @param listed what an index says; a variant counts where both tell one */

@@ -4,7 +4,7 @@ import { Pauses } from "../../files/pauses.js";
 import { type Region, regionPieces, regionTar, wholeOf } from "../../files/storedFile.js";
 import { encodingOf } from "../../manifests/mediaTypes.js";
 import { tarMembers } from "../../tar/members.js";
-import { compressionOf, compressions, spooled, unpackedPieces } from "../../transports/unpack.js";
+import { compressionOf, encodings, spooled, unpackedPieces } from "../../transports/unpack.js";
 import type { UnpackBudget } from "../../transports/unpackBudget.js";
 import { type Findings, isDamage } from "./findings.js";
 
@@ -49,7 +49,7 @@ export async function checkLayer(
   try {
     const compression = compressionOf(stored, { name: path, mediaType });
     const encoding = mediaType === undefined ? undefined : encodingOf(mediaType);
-    if (encoding !== undefined && compression !== compressions[encoding])
+    if (encoding !== undefined && encodings[compression] !== encoding)
       findings.report(
         "COMPRESSION",
         path,

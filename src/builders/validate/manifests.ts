@@ -3,13 +3,14 @@ import { type Digest, digestOf } from "../../bytes/digest.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../../bytes/json.js";
 import type { Region } from "../../files/storedFile.js";
 import { listIn, textIn } from "../../image/fields.js";
-import { CONFIG, INDEX, LAYER, MANIFEST } from "../../manifests/descriptor.js";
+import { CONFIG, INDEX, isForeign, LAYER, MANIFEST } from "../../manifests/descriptor.js";
 import type { ImageJson } from "../../manifests/imageJson.js";
-import { forPlatform, type Platform, platformOf, UNKNOWN } from "../../manifests/platform.js";
+import { type Platform, UNKNOWN } from "../../image/platform.js";
+import { platformOf } from "../../manifests/platform.js";
 import type { OnProgress } from "../../progress.js";
 import { type CheckedDescriptor, checkDescriptor } from "./descriptor.js";
 import { isDamage } from "./findings.js";
-import { checkConfig, checkPlatform } from "./imageConfig.js";
+import { checkConfig, checkPlatform, isWanted } from "./imageConfig.js";
 import { checkLayer, digestOfRegion, type LayerCheckOptions, type PlainLayer } from "./layers.js";
 
 /** Where blobs lie. What it answers is not checked. */
@@ -38,8 +39,6 @@ export interface ManifestCheckOptions extends LayerCheckOptions {
 const MAX_DEPTH = 8;
 /** Descriptors of manifests, at the most. */
 const MAX_ENTRIES = 10_000;
-/** What may lie where its licence lets it (OCI image-spec 1.1, layer.md, "Non-Distributable Layers"). */
-const FOREIGN = /\.(?:nondistributable|foreign)\./;
 
 interface Found {
   /** Of its bytes as they lie; `undefined` where it is not there, or was told of already. */
@@ -94,7 +93,7 @@ export class ManifestCheck {
       const key = JSON.stringify([entry.digest, entry.platform, ...entry.annotations]);
       if (seen.has(key)) findings.report("DUPLICATE_ENTRY", path, `${entry.digest} is listed twice`);
       seen.add(key);
-      if (platform && entry.platform && forPlatform([entry], platform).length === 0) continue;
+      if (!isWanted(entry.platform, platform)) continue;
       await this.manifest(entry, depth);
     }
   }
@@ -137,7 +136,7 @@ export class ManifestCheck {
       findings.report("MEDIA_TYPE", path, `${config.mediaType} is no type of a configuration`);
     const file = config && (await this.#document(config, "config"));
     const actual = file && platformOf(file);
-    if (platform && actual && forPlatform([{ platform: actual }], platform).length === 0) return;
+    if (!isWanted(actual, platform)) return;
     this.images++;
     this.#place.json.requireFewLayers(layers.length);
     const facts = { path: config ? this.#place.pathOf(config.digest) : path, layers: layers.length };
@@ -190,7 +189,7 @@ export class ManifestCheck {
     const key = `${descriptor.digest} ${descriptor.mediaType}`;
     const found = this.#blobs.get(key) ?? (await this.#readBlob(descriptor, onFetch));
     this.#blobs.set(key, found);
-    if (!found.isMissing || !FOREIGN.test(descriptor.mediaType)) this.#compare(descriptor, found);
+    if (!found.isMissing || !isForeign(descriptor)) this.#compare(descriptor, found);
     return found;
   }
 
@@ -274,7 +273,8 @@ function isImage(
   layers: readonly (CheckedDescriptor | undefined)[],
 ): boolean {
   if (annotations.has("vnd.docker.reference.type") || platform?.architecture === UNKNOWN) return false;
-  if (textIn(manifest, "artifactType") !== undefined) return false;
+  const artifactType = textIn(manifest, "artifactType");
+  if (artifactType !== undefined && !CONFIG.test(artifactType)) return false;
   const isEmpty = layers.length === 0 && config !== undefined && CONFIG.test(config.mediaType);
   return isEmpty || layers.some((layer) => layer && LAYER.test(layer.mediaType));
 }
