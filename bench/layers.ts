@@ -11,7 +11,7 @@ import { measure } from "../dist/layering/measure.js";
 import { popularity } from "../dist/layering/popularity.js";
 import { largePackages } from "../test/support/debianStore.js";
 import { Random } from "../test/support/random.js";
-import { weightsFrom } from "../dist/spec/volatility.js";
+import { weightsFrom } from "../dist/planning/weights.js";
 import type { StorePath } from "../dist/store/storePath.js";
 import {
   debianGraph,
@@ -134,7 +134,7 @@ async function learning(): Promise<string> {
     const updates = graph.names.map((path) => byPath.get(path)?.updates ?? 0);
     const count = updates.reduce((sum, each) => sum + each, 0);
     const actual = Float64Array.from(updates, (each) => each / count);
-    const learnt = weightsFrom({ hints: [], history: historyOf(entries) }, graph, () => undefined);
+    const learnt = weightsFrom({ volatility: [], history: historyOf(entries) }, graph, () => undefined);
     for (const budget of BUDGETS) {
       const measures = [undefined, learnt, actual].map((weights) =>
         measure(graph, balanced(graph, budget, { weights }), actual),

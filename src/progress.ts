@@ -69,3 +69,58 @@ export type ProgressEvent =
   | { readonly type: "warning"; readonly message: string };
 
 export type OnProgress = (event: ProgressEvent) => void;
+
+type Told<Type extends ProgressEvent["type"]> = Extract<ProgressEvent, { readonly type: Type }>;
+
+/** What work tells whoever asked for it. Made once from the caller's `onProgress`, and handed down whole. */
+export class Progress {
+  readonly #tell: OnProgress;
+
+  constructor(onProgress: OnProgress | undefined) {
+    this.#tell = onProgress ?? (() => undefined);
+  }
+
+  readonly warn = (message: string): void => {
+    this.#tell({ type: "warning", message });
+  };
+
+  readonly note = (message: string): void => {
+    this.#tell({ type: "note", message });
+  };
+
+  readonly log = (script: ScriptName, line: string): void => {
+    this.#tell({ type: "log", script, line });
+  };
+
+  readonly closure = ({ size, narSize }: { readonly size: number; readonly narSize: number }): void => {
+    this.#tell({ type: "closure", paths: size, narSize });
+  };
+
+  readonly layer = (
+    { kind, sources }: Pick<Told<"layer">, "kind" | "sources">,
+    digest: Pick<Told<"layer">, "diffId" | "size">,
+    index: number,
+    count: number,
+  ): void => {
+    this.#tell({ type: "layer", index, count, kind, sources, ...digest });
+  };
+
+  /** @param blobs all that may be fetched, each once */
+  readonly fetch = (
+    event: Pick<Told<"fetch">, "digest" | "received" | "size">,
+    blobs: readonly Pick<Told<"fetch">, "digest" | "size">[],
+  ): void => {
+    const index = blobs.findIndex(({ digest }) => digest === event.digest);
+    const total = blobs.reduce((sum, { size }) => sum + size, 0);
+    this.#tell({ type: "fetch", ...event, index, count: blobs.length, total });
+  };
+
+  readonly push = (
+    { kind, sources }: Pick<Told<"push">, "kind" | "sources">,
+    event: Omit<Told<"push">, "type" | "kind" | "sources" | "index" | "count">,
+    index: number,
+    count: number,
+  ): void => {
+    this.#tell({ type: "push", index, count, kind, sources, ...event });
+  };
+}

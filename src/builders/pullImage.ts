@@ -12,10 +12,9 @@ import { writeArchive } from "../transports/file.js";
 import { platformAsked } from "../manifests/platform.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
-import { layerEvents } from "./layerEvents.js";
+import { packedLayer } from "../image/layer.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
-import { Fetching } from "../planning/fetching.js";
-import type { OnProgress } from "../progress.js";
+import { type OnProgress, Progress } from "../progress.js";
 
 export interface PullOptions {
   /**
@@ -86,7 +85,8 @@ export async function pullTo(
   reference: string,
   options: Omit<PullOptions, "output">,
 ): Promise<PulledImage> {
-  const { onProgress, tlsVerify, plainHttp, environment, maxUnpacked } = options;
+  const progress = new Progress(options.onProgress);
+  const { tlsVerify, plainHttp, environment, maxUnpacked } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
@@ -103,23 +103,25 @@ export async function pullTo(
   // Layers that are still being fetched when something fails are to stop.
   using scope = abortScope(options.signal);
   const { signal } = scope;
-  const fetching = new Fetching(onProgress);
+  let blobs: Parameters<typeof progress.fetch>[1] = [];
   // Without it an image for one platform is taken whatever that is.
   const platform = platformAsked(options);
   const images = await readRemoteImages(client, wanted, {
     ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
-    onFetch: fetching.onFetch,
+    onFetch: (event) => {
+      progress.fetch(event, blobs);
+    },
   });
   const { digest, isIndex } = images;
   using _ = images.unpacking;
   const [{ image }] = images.images as readonly [NamedImage];
-  fetching.begin(image.layers);
+  blobs = [...new Set(image.layers)].flatMap((layer) => packedLayer(layer) ?? []);
   try {
     const hash = createHash("sha256");
     const archive = writeDockerArchives([{ image, references: [finalReference] }], {
       signal,
       mtime: STORE_TIME,
-      onLayer: layerEvents(onProgress),
+      onLayer: progress.layer,
     });
     const pieces = hashed(archive, hash);
     const size = await writeArchive(output, pieces, { compression: "none", signal });

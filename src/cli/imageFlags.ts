@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { absolutePath } from "../files/home.js";
 import { type Command, Option } from "commander";
-import { repositoryName } from "../spec/imageName.js";
+import { repositoryName } from "../manifests/reference.js";
 import type { StoreSource } from "../store/storeSource.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { parseSpec } from "../spec/specFile.js";

@@ -5,8 +5,8 @@
 import { availableParallelism } from "node:os";
 import { abortable, untilAborted } from "../abort.js";
 import type { BorrowedBytes } from "../bytes/bytes.js";
+import { Threads } from "../threads/threads.js";
 import { type ChunkTask, roomFor } from "./messages.js";
-import { encodeInThread } from "./threads.js";
 
 export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
   /** Bytes of a chunk; only the last one is shorter. */
@@ -22,6 +22,17 @@ export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
   readonly onChunk?: (chunk: Uint8Array) => void;
 }
 
+/**
+ * Shared by all compressions of this process. Not libuv's pool: four of them at the most would run at once, and nobody
+ * could read a file meanwhile.
+ */
+const threads = new Threads<ChunkTask, number>({
+  script: new URL("./worker.js", import.meta.url),
+  failure: "a thread that compresses failed",
+  data: () => undefined,
+});
+let nextId = 1;
+
 /** More threads than these wait for the one that brings the bytes. */
 const DEFAULT_THREADS = 16;
 
@@ -31,27 +42,31 @@ const DEFAULT_THREADS = 16;
  */
 export async function* encodeChunks(pieces: BorrowedBytes, options: ChunkOptions): BorrowedBytes {
   const { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) } = options;
-  const threads = Math.max(1, jobs);
-  const most = threads * (1 + options.ahead);
+  const mostThreads = Math.max(1, jobs);
+  const most = mostThreads * (1 + options.ahead);
   const free: SharedArrayBuffer[] = [];
   const pending: Pending[] = [];
   for await (const task of tasksOf(untilAborted(pieces, signal), options, () => free.pop())) {
-    const encoded = encodeInThread(task, threads);
+    const encoded = threads.leastBusy(mostThreads).do(nextId++, task);
     // What it fails with is told when its turn comes.
     encoded.catch(() => undefined);
     pending.push({ encoded, memory: task.memory });
     if (pending.length < most) continue;
-    const { encoded: next, memory } = pending.shift() as Pending;
-    yield await abortable(next, signal);
-    free.push(memory);
+    const next = pending.shift() as Pending;
+    yield await bytesOf(next, signal);
+    free.push(next.memory);
   }
-  for (const { encoded } of pending) yield await abortable(encoded, signal);
+  for (const each of pending) yield await bytesOf(each, signal);
 }
 
 interface Pending {
-  /** In the memory. */
-  readonly encoded: Promise<Uint8Array>;
+  /** How many bytes of the memory. */
+  readonly encoded: Promise<number>;
   readonly memory: SharedArrayBuffer;
+}
+
+async function bytesOf({ encoded, memory }: Pending, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  return new Uint8Array(memory, 0, await abortable(encoded, signal));
 }
 
 /** Each in memory of its own, with the end of the chunk before it as its dictionary. */

@@ -1,6 +1,4 @@
-/** What the threads that compress and the thread that asks them say to one another. */
-
-/** A chunk to be compressed on its own. */
+/** A chunk to be compressed on its own: what a thread is asked for. */
 export interface ChunkTask {
   readonly format: "gz" | "zstd";
   readonly level: number;
@@ -11,14 +9,6 @@ export interface ChunkTask {
   /** Bytes of the chunk. */
   readonly length: number;
 }
-
-export interface Request extends ChunkTask {
-  readonly id: number;
-}
-
-export type Reply =
-  /** So many bytes of the task's memory. */
-  { readonly id: number; readonly length: number } | { readonly id: number; readonly error: unknown };
 
 /** Bytes that a chunk may become, where it does not compress at all. */
 export function roomFor(length: number): number {

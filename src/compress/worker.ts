@@ -1,13 +1,11 @@
 /** A thread that compresses chunks, one after another. */
 import { once } from "node:events";
-import { MessageChannel, parentPort } from "node:worker_threads";
+import { MessageChannel } from "node:worker_threads";
 import * as zlib from "node:zlib";
-import type { ChunkTask, Reply, Request } from "./messages.js";
-import { roomFor } from "./messages.js";
+import { serve } from "../threads/serve.js";
+import { type ChunkTask, roomFor } from "./messages.js";
 import { zstdOfNode } from "./nodeZstd.js";
 
-const port = parentPort;
-if (!port) throw new Error("this file runs in a worker thread only");
 /** What is transferred to it is gone at once, where garbage would wait until there are tens of megabytes of it. */
 const nowhere = new MessageChannel().port1;
 nowhere.close();
@@ -34,19 +32,12 @@ function encode({ format, level, memory, dictionary, length }: ChunkTask): Uint8
   });
 }
 
-function answer({ id, ...task }: Request): Reply {
-  try {
-    const bytes = encode(task);
-    const { length, buffer } = bytes;
-    new Uint8Array(task.memory).set(bytes);
-    // What is small lies beside others' bytes.
-    if (buffer.byteLength > Buffer.poolSize) nowhere.postMessage(undefined, [buffer as ArrayBuffer]);
-    return { id, length };
-  } catch (error) {
-    return { id, error };
-  }
-}
-
-port.on("message", (request: Request) => {
-  port.postMessage(answer(request));
+/** @returns how many bytes of the task's memory the chunk has become */
+serve((task: ChunkTask): number => {
+  const bytes = encode(task);
+  const { length, buffer } = bytes;
+  new Uint8Array(task.memory).set(bytes);
+  // What is small lies beside others' bytes.
+  if (buffer.byteLength > Buffer.poolSize) nowhere.postMessage(undefined, [buffer as ArrayBuffer]);
+  return length;
 });

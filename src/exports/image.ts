@@ -51,7 +51,7 @@ export { pushImageIndex, type PushImageIndexOptions } from "../builders/push/pus
 export type { PushImageOptions } from "../builders/push/pushOptions.js";
 export { exportImage, type ExportOptions } from "../builders/exportImage.js";
 export { UnpackBudget } from "../transports/unpackBudget.js";
-export type { Acceleration, Isolation, RootScriptOptions } from "../root/runAsRoot.js";
+export type { Acceleration, Isolation, RootScriptOptions } from "../vm/rootScript.js";
 export type { SingleLayerSpec } from "../spec/singleLayerSpec.js";
 export { streamLayeredImage } from "../builders/build/streamLayeredImage.js";
 export {

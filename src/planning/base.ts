@@ -5,11 +5,11 @@
 import { LaminixError } from "../errors.js";
 import { storePathsInHistory } from "../image/history.js";
 import { textIn } from "../image/fields.js";
-import { knownDiffId } from "../image/layer.js";
+import { knownDiffId, packedLayer } from "../image/layer.js";
 import { isObject, type JsonObject } from "../bytes/json.js";
 import type { Digest } from "../bytes/digest.js";
 import { baseName } from "../store/storePath.js";
-import { platformOf } from "../manifests/platform.js";
+import { hostArchitecture, platformOf } from "../manifests/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../manifests/reference.js";
 import { type ConfigFile, type Image, knownConfig, type NamedImage } from "../image/image.js";
 import type { OpenedImages } from "../transports/openedImages.js";
@@ -18,13 +18,12 @@ import { TarBudget } from "../tar/tarBudget.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
-import type { BuildOptions } from "./buildOptions.js";
-import { Fetching } from "./fetching.js";
-import type { ImageSpec, ResolvedSpec } from "../spec/spec.js";
+import type { Below } from "../root/rootLayer.js";
+import type { PreparedSpec, ResolvedSpec } from "../spec/spec.js";
+import type { FetchEvent } from "../transports/registry/remoteLayer.js";
+import type { OpeningOptions } from "./buildOptions.js";
 
-type BaseOptions = Pick<BuildOptions, "signal" | "registries" | "onProgress" | "maxUnpacked">;
-
-export class Base implements Disposable {
+export class Base implements Below, Disposable {
   readonly image: Image;
   /** Whether it is in a registry, its layers not looked into. */
   readonly isShallow: boolean;
@@ -45,13 +44,19 @@ export class Base implements Disposable {
    *   for an image of a registry that is not told by its digest
    */
   static async of(
-    { fromImage, architecture, variant }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
-    { signal, registries, onProgress, maxUnpacked }: BaseOptions,
+    {
+      fromImage,
+      architecture = hostArchitecture(),
+      variant,
+    }: Pick<ResolvedSpec, "fromImage" | "architecture" | "variant">,
+    { signal, registries, progress, maxUnpacked }: OpeningOptions,
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
     const { openImages } = await import("../transports/open.js");
-    const fetching = new Fetching(onProgress);
-    const { onFetch } = fetching;
+    let blobs: Parameters<typeof progress.fetch>[1] = [];
+    const onFetch = (event: FetchEvent): void => {
+      progress.fetch(event, blobs);
+    };
     const platform = { os: "linux", architecture, variant };
     const images = await openImages(fromImage, { signal, platform, registries, onFetch, maxUnpacked });
     const [named] = images.images as readonly [NamedImage];
@@ -63,7 +68,7 @@ export class Base implements Disposable {
       images.close();
       throw error;
     }
-    fetching.begin(named.image.layers);
+    blobs = [...new Set(named.image.layers)].flatMap((layer) => packedLayer(layer) ?? []);
     return new Base(images, named, isShallow);
   }
 
@@ -107,18 +112,6 @@ export class Base implements Disposable {
     return new Set(folder?.children.keys());
   }
 
-  /**
-   * The spec with the base's architecture and variant where it does not say otherwise.
-   * @param asked as it was before defaults were filled in
-   */
-  platformFor(resolved: ResolvedSpec, asked: ImageSpec): ResolvedSpec {
-    const { json } = this.configFile;
-    const architecture = textIn(json, "architecture");
-    if (architecture === undefined) return resolved;
-    if (asked.architecture !== undefined && asked.architecture !== architecture) return resolved;
-    return { ...resolved, architecture, variant: resolved.variant ?? textIn(json, "variant") };
-  }
-
   /** May be called again. */
   [Symbol.dispose](): void {
     for (const resource of this.#resources) resource[Symbol.dispose]();
@@ -136,6 +129,19 @@ export class Base implements Disposable {
     }
     return root;
   }
+}
+
+/** The spec with the platform of its base, or of this machine, where it does not say otherwise. */
+export function withPlatform(spec: ResolvedSpec, base: Base | undefined): PreparedSpec {
+  const { architecture, variant } = spec;
+  const ofBase = base && textIn(base.configFile.json, "architecture");
+  if (!base || ofBase === undefined || (architecture !== undefined && architecture !== ofBase))
+    return { ...spec, architecture: architecture ?? hostArchitecture() };
+  return {
+    ...spec,
+    architecture: ofBase,
+    variant: variant ?? textIn(base.configFile.json, "variant"),
+  };
 }
 
 /** A tag may lead to another image tomorrow, and the same input makes the same image. */

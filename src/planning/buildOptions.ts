@@ -12,7 +12,7 @@ import {
 import { ArgumentError } from "../errors.js";
 import { DigestCache } from "../image/digestCache.js";
 import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../vm/rootScript.js";
-import type { OnProgress } from "../progress.js";
+import type { OnProgress, Progress } from "../progress.js";
 import type { Registries } from "../transports/registry/registries.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import type { StoreSource } from "../store/storeSource.js";
@@ -32,6 +32,17 @@ export interface BuildOptions {
   readonly cache?: DigestCache | false | undefined;
   /** How a script that the spec has in `runAsRoot` is run. */
   readonly runAsRoot?: RootScriptOptions | undefined;
+}
+
+/** What is heeded where layers are planned and no more. */
+export type PlanningOptions = Pick<
+  BuildOptions,
+  "store" | "signal" | "onProgress" | "registries" | "maxUnpacked"
+>;
+
+/** How images are opened that a spec names. */
+export interface OpeningOptions extends Pick<BuildOptions, "signal" | "registries" | "maxUnpacked"> {
+  readonly progress: Progress;
 }
 
 /** @throws {ArgumentError} ERR_ARGUMENT */

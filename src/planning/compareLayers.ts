@@ -2,11 +2,13 @@
 import { graphOf } from "../layering/graph.js";
 import { type Measure, measure } from "../layering/measure.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
-import { weighing } from "./balancedLayering.js";
-import { layeringOf } from "./layering.js";
-import { planLayersOf } from "./plan.js";
-import { type PlanningOptions, withPlanning } from "./planLayers.js";
+import { Progress } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
+import type { PlanningOptions } from "./buildOptions.js";
+import { layeringOf } from "./layering.js";
+import { planOf } from "./plan.js";
+import { prepareToPlan } from "./planLayers.js";
+import { readWeights } from "./weights.js";
 
 export interface LayersComparison {
   /** Bytes of the paths that change, on average over the paths that may: what no plan can move less than. */
@@ -26,20 +28,20 @@ export async function compareLayers(
   spec: ImageSpec,
   options: PlanningOptions = {},
 ): Promise<LayersComparison> {
-  return withPlanning(spec, options, async ({ spec: resolved, parts, baseLayers }) => {
-    const graph = graphOf(parts.closure, [], parts.inBase);
-    const { signal, registries, maxUnpacked } = options;
-    const weights = (await weighing(resolved, { signal, registries, maxUnpacked }))(graph);
-    const rows: (StrategyMeasure & Measure)[] = [];
-    const add = async (strategy: StrategyMeasure["strategy"], asked: typeof resolved): Promise<void> => {
-      const layering = await layeringOf(asked, baseLayers, { signal, registries, maxUnpacked });
-      const plan = await planLayersOf(asked, parts, layering);
-      rows.push({ strategy, layers: plan.length, ...measure(graph, plan, weights) });
-    };
-    for (const strategy of Object.keys(STRATEGIES) as Strategy[])
-      await add(strategy, { ...resolved, strategy, layeringPipeline: null });
-    if (resolved.layeringPipeline !== null) await add("pipeline", resolved);
-    const strategies = rows.map(({ ideal: _, ...row }) => row);
-    return { ideal: rows[0]?.ideal ?? 0, strategies };
-  });
+  await using prepared = await prepareToPlan(spec, options);
+  const { baseLayers, closure, inBase } = prepared;
+  // What there is to tell of previous images has been told.
+  const silently = { ...options, progress: new Progress(undefined) };
+  const graph = graphOf(closure, [], inBase);
+  const weights = (await readWeights(prepared.spec, silently))(graph);
+  const rows: (StrategyMeasure & Measure)[] = [];
+  const add = async (strategy: StrategyMeasure["strategy"], asked: typeof prepared.spec): Promise<void> => {
+    const plan = await planOf(prepared, await layeringOf(asked, baseLayers, silently));
+    rows.push({ strategy, layers: plan.length, ...measure(graph, plan, weights) });
+  };
+  for (const strategy of Object.keys(STRATEGIES) as Strategy[])
+    await add(strategy, { ...prepared.spec, strategy, layeringPipeline: null });
+  if (prepared.spec.layeringPipeline !== null) await add("pipeline", prepared.spec);
+  const strategies = rows.map(({ ideal: _, ...row }) => row);
+  return { ideal: rows[0]?.ideal ?? 0, strategies };
 }

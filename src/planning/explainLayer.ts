@@ -3,11 +3,13 @@ import { requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { explain, type Explanation } from "../layering/explain.js";
 import { graphOf } from "../layering/graph.js";
-import { type StorePath, toStorePath } from "../store/storePath.js";
-import { weighing } from "./balancedLayering.js";
-import { type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
-import { type PlanningOptions, withPlanning } from "./planLayers.js";
+import { Progress } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
+import { type StorePath, toStorePath } from "../store/storePath.js";
+import type { PlanningOptions } from "./buildOptions.js";
+import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
+import { prepareToPlan } from "./planLayers.js";
+import { readWeights } from "./weights.js";
 
 export interface LayerExplanation extends Explanation {
   readonly path: StorePath;
@@ -29,36 +31,23 @@ export async function explainLayer(
   options: PlanningOptions = {},
 ): Promise<LayerExplanation> {
   requireString(path, "path");
-  return withPlanning(spec, options, async ({ spec: resolved, parts, layering }) => {
-    const { closure, inBase } = parts;
-    const plan = await planLayersOf(resolved, parts, layering);
+  await using prepared = await prepareToPlan(spec, options);
+  const { closure, inBase, storeDir } = prepared;
+  const plan = await planOf(prepared, prepared.layering);
+  const found = closure.get(toStorePath(path, storeDir));
+  if (found) {
     const graph = graphOf(closure, [], inBase);
-    const found = closure.get(toStorePath(path, parts.storeDir));
-    const { signal, registries, maxUnpacked } = options;
-    const explanation =
-      found &&
-      explain(
-        graph,
-        plan,
-        found.path,
-        (await weighing(resolved, { signal, registries, maxUnpacked }))(graph),
-      );
-    const content = plannedLayers(plan, closure)[(explanation?.layer ?? 0) - 1];
-    if (found && explanation && content)
-      return {
-        path: found.path,
-        narSize: found.narSize,
-        ...explanation,
-        layers: plan.length,
-        content,
-      };
-    throw new LaminixError(
-      "ERR_PATH_NOT_VALID",
-      `${named(path)} is in no layer of store paths of this image`,
-      {
-        details: { path },
-        ...(found && inBase.has(found.path) && { hint: "its base image has it" }),
-      },
-    );
+    // What there is to tell of previous images has been told.
+    const weights = await readWeights(prepared.spec, { ...options, progress: new Progress(undefined) });
+    const explanation = explain(graph, plan, found.path, weights(graph));
+    const content = explanation && plannedLayers(plan, closure)[explanation.layer - 1];
+    if (content) {
+      const { path: storePath, narSize } = found;
+      return { path: storePath, narSize, ...explanation, layers: plan.length, content };
+    }
+  }
+  throw new LaminixError("ERR_PATH_NOT_VALID", `${named(path)} is in no layer of store paths of this image`, {
+    details: { path },
+    ...(found && inBase.has(found.path) && { hint: "its base image has it" }),
   });
 }

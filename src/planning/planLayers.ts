@@ -1,12 +1,10 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
 import type { Strategy } from "../layering/plan.js";
-import { nixStore } from "../store/defaultStore.js";
-import { parseTime } from "../image/time.js";
-import { Base } from "./base.js";
-import { type Layering, layeringOf } from "./layering.js";
-import { type ImageParts, imageParts, type PlannedLayer, planLayersOf, plannedLayers } from "./plan.js";
-import { type ImageSpec, type ResolvedSpec, resolveSpec } from "../spec/spec.js";
-import { type BuildOptions, checkBuildOptions } from "./buildOptions.js";
+import { Progress } from "../progress.js";
+import { type ImageSpec, resolveSpec } from "../spec/spec.js";
+import { checkBuildOptions, type PlanningOptions } from "./buildOptions.js";
+import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
+import { prepare, type Prepared } from "./prepare.js";
 
 export interface LayersPlan {
   /** Or `pipeline`, of a `layeringPipeline`. */
@@ -15,47 +13,23 @@ export interface LayersPlan {
   readonly layers: readonly PlannedLayer[];
 }
 
-export type PlanningOptions = Pick<
-  BuildOptions,
-  "store" | "signal" | "onProgress" | "registries" | "maxUnpacked"
->;
-
-/** What layers are planned from. */
-export interface Planning {
-  readonly spec: ResolvedSpec;
-  readonly parts: ImageParts;
-  /** Layers of the base image. */
-  readonly baseLayers: number;
-  /** As the spec has it. */
-  readonly layering: Layering;
-}
-
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(spec: ImageSpec, options: PlanningOptions = {}): Promise<LayersPlan> {
-  return withPlanning(spec, options, async ({ spec: resolved, parts, layering }) => {
-    const layers = await planLayersOf(resolved, parts, layering);
-    const strategy = resolved.layeringPipeline === null ? resolved.strategy : "pipeline";
-    return { strategy, layers: plannedLayers(layers, parts.closure) };
-  });
+  await using prepared = await prepareToPlan(spec, options);
+  const { strategy, layeringPipeline } = prepared.spec;
+  const layers = await planOf(prepared, prepared.layering);
+  return {
+    strategy: layeringPipeline === null ? strategy : "pipeline",
+    layers: plannedLayers(layers, prepared.closure),
+  };
 }
 
 /**
- * What layers are planned from is there for as long as `use` runs.
+ * What layers are planned from. Nothing is held: no file is going to be read.
  * @throws {LaminixError} as `streamLayeredImage` does
  */
-export async function withPlanning<T>(
-  spec: ImageSpec,
-  options: PlanningOptions,
-  use: (planning: Planning) => Promise<T>,
-): Promise<T> {
+export async function prepareToPlan(spec: ImageSpec, options: PlanningOptions): Promise<Prepared> {
   checkBuildOptions(options);
-  const { store = nixStore, signal, onProgress, registries, maxUnpacked } = options;
-  const asked = resolveSpec(spec);
-  const { seconds: mtime } = parseTime(asked.mtime, "mtime");
-  using base = await Base.of(asked, options);
-  const resolved = base?.platformFor(asked, spec) ?? asked;
-  const baseLayers = base?.image.layers.length ?? 0;
-  const layering = await layeringOf(resolved, baseLayers, { signal, onProgress, registries, maxUnpacked });
-  await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: false });
-  return await use({ spec: resolved, parts, baseLayers, layering });
+  const progress = new Progress(options.onProgress);
+  return prepare(resolveSpec(spec), { ...options, progress, hold: false });
 }

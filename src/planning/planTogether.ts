@@ -4,12 +4,14 @@ import { type Graph, graphOf } from "../layering/graph.js";
 import type { Weights } from "../layering/measure.js";
 import { together } from "../layering/balanced/together.js";
 import { layerBudget } from "../layering/plan.js";
+import { Progress } from "../progress.js";
+import type { ImageSpec } from "../spec/spec.js";
 import { nixStore } from "../store/defaultStore.js";
 import type { StorePath } from "../store/storePath.js";
-import { weighing } from "./balancedLayering.js";
+import type { PlanningOptions } from "./buildOptions.js";
 import { type PlannedLayer, plannedLayers } from "./plan.js";
-import { type PlanningOptions, withPlanning } from "./planLayers.js";
-import type { ImageSpec } from "../spec/spec.js";
+import { prepareToPlan } from "./planLayers.js";
+import { readWeights } from "./weights.js";
 
 export interface PlanTogether {
   readonly strategy: "balanced";
@@ -21,7 +23,7 @@ export interface PlanTogether {
   }[];
 }
 
-interface Planned {
+interface ImageFacts {
   readonly name: string;
   readonly limit: number;
   readonly paths: readonly StorePath[];
@@ -40,17 +42,8 @@ export async function planTogether(
 ): Promise<PlanTogether> {
   if (!Array.isArray(specs)) throw new ArgumentError("specs", "an array of specs", specs);
   const { store = nixStore, signal } = options;
-  const images: Planned[] = [];
-  for (const spec of specs as readonly ImageSpec[]) {
-    const plain = { ...spec, strategy: "balanced", layeringPipeline: null, previous: null } as const;
-    const image = await withPlanning(plain, options, async ({ spec: resolved, parts, baseLayers }) => ({
-      name: resolved.name,
-      limit: layerBudget(resolved.maxLayers, baseLayers),
-      paths: resolved.includeStorePaths ? parts.closure.paths.filter((path) => !parts.inBase.has(path)) : [],
-      weights: await weighing(resolved, options),
-    }));
-    images.push(image);
-  }
+  const images: ImageFacts[] = [];
+  for (const spec of specs as readonly ImageSpec[]) images.push(await imageFacts(spec, options));
   const closure = await store.closure([...new Set(images.flatMap(({ paths }) => paths))], { signal });
   const graph = graphOf(closure);
   const nodeOf = new Map(graph.names.map((path, node) => [path, node]));
@@ -62,6 +55,18 @@ export async function planTogether(
   return {
     strategy: "balanced",
     images: images.map(({ name }, i) => ({ name, layers: plannedLayers(plans[i] ?? [], closure) })),
+  };
+}
+
+async function imageFacts(given: ImageSpec, options: PlanningOptions): Promise<ImageFacts> {
+  const balanced = { ...given, strategy: "balanced", layeringPipeline: null, previous: null } as const;
+  await using prepared = await prepareToPlan(balanced, options);
+  const { spec, baseLayers, closure, inBase } = prepared;
+  return {
+    name: spec.name,
+    limit: layerBudget(spec.maxLayers, baseLayers),
+    paths: spec.includeStorePaths ? closure.paths.filter((path) => !inBase.has(path)) : [],
+    weights: await readWeights(spec, { ...options, progress: new Progress(options.onProgress) }),
   };
 }
 

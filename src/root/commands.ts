@@ -9,8 +9,7 @@ import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { writeTree } from "../tree/disk.js";
 import type { FolderNode } from "../tree/node.js";
 import { withoutTimes } from "../tree/times.js";
-import { fakerootSession, type SessionOptions } from "./fakeroot.js";
-import { TAR_HINT, TAR_OPTIONS } from "./rootTar.js";
+import { fakerootSession, type SessionOptions, TAR_OPTIONS } from "./fakeroot.js";
 import { BASH, runScript, scriptFile } from "./scripts.js";
 
 export interface Commands {
@@ -46,7 +45,7 @@ export async function rootAfter(
   } else {
     const owners = ["--owner=0", "--group=0"];
     await run("tar", [...TAR_OPTIONS, ...owners, `--file=${tar}`, `--directory=${disk}`, "."], {
-      hint: TAR_HINT,
+      hint: "the image's files are read with GNU tar: install it",
       ...(options.signal && { signal: options.signal }),
     });
   }

@@ -9,8 +9,13 @@ import { isAccessible } from "../files/optionalFile.js";
 import { shellQuoted } from "../process/shell.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
-import { TAR_OPTIONS } from "./rootTar.js";
 import { BASH, runScript, type ScriptOptions } from "./scripts.js";
+
+/** Of the tar that a root on the disk is read from: names in order, owners by number, and attributes that mean the same elsewhere. */
+export const TAR_OPTIONS: readonly string[] = [
+  ...["--create", "--format=pax", "--sort=name", "--numeric-owner", "--hard-dereference"],
+  ...["--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability"],
+];
 
 export interface SessionOptions extends ScriptOptions {
   readonly storeDir: string;

@@ -2,16 +2,18 @@
  * The database of a Nix store, for images that Nix is to be used in. Nix writes it, as its format is nobody else's
  * business; then it is made anew, so that the same closure gives the same bytes.
  */
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LaminixError } from "../errors.js";
+import { cannotWrite } from "../files/cannotWrite.js";
 import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import type { Closure, PathInfo } from "../store/closure.js";
+import { derivationBytes } from "../store/readDerivation.js";
 import { baseName, type StorePath } from "../store/storePath.js";
-import { cannotWrite } from "../files/cannotWrite.js";
-import { derivationBytes } from "../builders/nixShell/readDerivation.js";
 import type { StoreSource } from "../store/storeSource.js";
+import { type FolderNode, folderNode, linkNode, rootOwned, type TreeNode } from "../tree/node.js";
 
 export interface NixDatabaseOptions {
   /** The folder that becomes the image's root. */
@@ -52,6 +54,16 @@ export async function writeNixDatabase(options: NixDatabaseOptions): Promise<voi
   using workshop = new TemporaryFolder();
   const made = await makeDatabase(await realpath(workshop.path), registration, options);
   await place(root, made, gcRoots);
+}
+
+/**
+ * The same as a tree.
+ * @throws {LaminixError} as `writeNixDatabase`
+ */
+export async function nixDatabaseTree(options: Omit<NixDatabaseOptions, "root">): Promise<FolderNode> {
+  using folder = new TemporaryFolder();
+  await writeNixDatabase({ ...options, root: folder.path });
+  return { ...folderNode(), children: childrenOf(folder.path) };
 }
 
 /** What `nix-store --load-db` reads: for each path its facts, a line each, and how many references follow. */
@@ -179,4 +191,16 @@ async function put(from: string, to: string): Promise<void> {
 async function link(target: string, at: string): Promise<void> {
   await rm(at, { force: true });
   await symlink(target, at);
+}
+
+function childrenOf(folder: string): Map<string, TreeNode> {
+  return new Map(readdirSync(folder, "latin1").map((name) => [name, nodeOf(join(folder, name))]));
+}
+
+function nodeOf(path: string): TreeNode {
+  const stats = lstatSync(path);
+  if (stats.isSymbolicLink()) return linkNode(readlinkSync(path, "latin1"));
+  const attributes = rootOwned(stats.mode & 0o777);
+  if (!stats.isDirectory()) return { type: "file", attributes, body: { bytes: readFileSync(path) } };
+  return { type: "directory", attributes, children: childrenOf(path) };
 }

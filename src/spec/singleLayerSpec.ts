@@ -1,7 +1,7 @@
 /** What `buildImage` is asked for with: an image's spec, and keys of its own. */
 import { z } from "zod";
-import { LaminixError } from "../errors.js";
-import type { OnProgress } from "../progress.js";
+import type { Progress } from "../progress.js";
+import { checked, invalidSpec } from "./invalid.js";
 import { type ImageSpec, reading, type ResolvedSpec, resolveSpec, specSchema } from "./spec.js";
 
 const machineSchema = z.strictObject({
@@ -21,44 +21,30 @@ export const singleLayerSpecSchema = specSchema.extend(machineSchema.shape);
 export type SingleLayerSpec = ImageSpec & z.input<typeof machineSchema>;
 
 /** @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON */
-export function resolveSingleLayerSpec(spec: SingleLayerSpec, onProgress?: OnProgress): ResolvedSpec {
-  return reading(spec, () => resolved(spec, onProgress));
+export function resolveSingleLayerSpec(spec: SingleLayerSpec, progress: Progress): ResolvedSpec {
+  return reading(spec, () => resolved(spec, progress));
 }
 
-function resolved(spec: SingleLayerSpec, onProgress: OnProgress | undefined): ResolvedSpec {
+function resolved(spec: SingleLayerSpec, progress: Progress): ResolvedSpec {
   const { runAsRoot, diskSize, buildVMMemorySize, ...rest } = spec;
-  const machine = machineSchema.safeParse(definedOf({ runAsRoot, diskSize, buildVMMemorySize }));
-  if (!machine.success) {
-    const [issue] = machine.error.issues;
-    const key = issue?.path.join(".") ?? "";
-    throw invalid(key, `${key}: ${issue?.message ?? "not valid"}`);
-  }
-  const image = resolveSpec(withCopies(rest, onProgress));
-  const { runAsRoot: text, diskSize: size, buildVMMemorySize: memory } = machine.data;
+  const machine = checked(machineSchema, { runAsRoot, diskSize, buildVMMemorySize }, (key, message) =>
+    invalidSpec(key, `${key}: ${message}`),
+  );
+  const image = resolveSpec(withCopies(rest, progress));
+  const { runAsRoot: text, diskSize: size, buildVMMemorySize: memory } = machine;
   if (text === null) return image;
   if (image.fakeRootCommands !== "")
-    throw invalid("runAsRoot", "runAsRoot can do what fakeRootCommands does, and both are given");
+    throw invalidSpec("runAsRoot", "runAsRoot can do what fakeRootCommands does, and both are given");
   return { ...image, runAsRoot: { text, diskSize: size, memory } };
 }
 
 /** dockerTools calls it by its old name still, with a warning. */
-function withCopies(spec: ImageSpec, onProgress: OnProgress | undefined): ImageSpec {
+function withCopies(spec: ImageSpec, progress: Progress): ImageSpec {
   const { contents, ...rest } = spec;
   if (contents === undefined || contents === null || (Array.isArray(contents) && contents.length === 0))
     return rest;
   if (rest.copyToRoot !== undefined && rest.copyToRoot !== null)
-    throw invalid("contents", "contents is the old name of copyToRoot here, and both are given");
-  onProgress?.({
-    type: "warning",
-    message: "contents is the old name of copyToRoot for an image of one layer",
-  });
+    throw invalidSpec("contents", "contents is the old name of copyToRoot here, and both are given");
+  progress.warn("contents is the old name of copyToRoot for an image of one layer");
   return { ...rest, copyToRoot: contents };
-}
-
-function definedOf<T extends object>(object: T): Partial<T> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-function invalid(key: string, message: string): LaminixError {
-  return new LaminixError("ERR_SPEC", `the image spec is not valid: ${message}`, { details: { key } });
 }

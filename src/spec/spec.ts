@@ -7,12 +7,12 @@ import { COMPRESSORS, otherLevels } from "../compress/compressors.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject } from "../bytes/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
-import { hostArchitecture } from "../manifests/platform.js";
-import { permsSchema } from "./permsSpec.js";
 import type { RootScriptSpec } from "../vm/rootScript.js";
-import { planSchema } from "../planning/previousPlan.js";
+import { checked, invalidSpec } from "./invalid.js";
+import { permsSchema } from "./perms.js";
 import type { Piece } from "./pieces/piece.js";
 import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
+import { planSchema } from "./plans.js";
 import { volatilitySchema } from "./volatility.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
@@ -173,18 +173,34 @@ export type ImageSpec = z.input<typeof specSchema>;
 /** A path, or files that are written down. */
 export type ContentsEntry = string | Piece;
 
-/** A spec with all defaults, and the configuration as JSON that keeps what JavaScript's objects do not. */
+/** A spec with the defaults that follow from nothing but the spec, and the configuration as JSON that keeps what JavaScript's objects do not. */
 export interface ResolvedSpec extends Omit<
   z.output<typeof specSchema>,
-  "config" | "architecture" | "contents" | "copyToRoot"
+  "config" | "contents" | "copyToRoot"
 > {
   readonly contents: readonly ContentsEntry[];
   readonly copyToRoot: readonly ContentsEntry[];
   readonly config: JsonObject;
-  readonly architecture: string;
   /** Of an image of one layer. */
   readonly runAsRoot?: RootScriptSpec;
 }
+
+/** A spec when it is known what its image runs on. */
+export type PreparedSpec = ResolvedSpec & { readonly architecture: string };
+
+/** The keys of a spec that decide how store paths are put into layers. */
+export type LayeringSpec = Pick<
+  PreparedSpec,
+  | "name"
+  | "architecture"
+  | "variant"
+  | "layeringPipeline"
+  | "maxLayers"
+  | "strategy"
+  | "previous"
+  | "history"
+  | "volatility"
+>;
 
 /**
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON
@@ -214,20 +230,16 @@ function resolved(spec: ImageSpec): ResolvedSpec {
   if (!isObject(json)) throw invalid("config", "config must be an object");
   const contents = resolveEntries(spec.contents, "contents");
   const copyToRoot = resolveEntries(spec.copyToRoot, "copyToRoot");
-  const result = specSchema.safeParse({ ...spec, contents, copyToRoot, config: {} });
-  if (result.success) {
-    const { data } = result;
-    checkLevel(data);
-    const architecture = data.architecture ?? hostArchitecture();
-    return { ...data, contents: contents ?? [], copyToRoot: copyToRoot ?? [], config: json, architecture };
-  }
-  // A key that is missing is often one that was misspelt, so that is told first.
-  const unknown = result.error.issues.find((issue) => issue.code === "unrecognized_keys");
-  if (unknown) throw unknownKey(unknown.keys[0] ?? "");
-  const [issue] = result.error.issues;
-  const key = issue?.path.join(".") ?? "";
-  const missing = issue?.code === "invalid_type" && !(key in spec);
-  throw invalid(key, missing ? `${key} is missing` : `${key}: ${issue?.message ?? "not valid"}`);
+  const given = { ...spec, contents, copyToRoot, config: {} };
+  const data = checked(specSchema, given, (key, message, issues) => {
+    // A key that is missing is often one that was misspelt, so that is told first.
+    const unknown = issues.find((issue) => issue.code === "unrecognized_keys");
+    if (unknown) return unknownKey(unknown.keys[0] ?? "");
+    const isMissing = issues[0]?.code === "invalid_type" && !(key in spec);
+    return invalid(key, isMissing ? `${key} is missing` : `${key}: ${message}`);
+  });
+  checkLevel(data);
+  return { ...data, contents: contents ?? [], copyToRoot: copyToRoot ?? [], config: json };
 }
 
 function checkLevel({
@@ -253,10 +265,7 @@ function resolveEntries(given: ImageSpec["contents"], key: string): ContentsEntr
 }
 
 function invalid(key: string, message: string): LaminixError {
-  return new LaminixError("ERR_SPEC", `the image spec is not valid: ${message}`, {
-    details: { key },
-    hint: "laminix/spec.schema.json describes every key",
-  });
+  return invalidSpec(key, message, { hint: "laminix/spec.schema.json describes every key" });
 }
 
 function unknownKey(key: string): LaminixError {

@@ -11,14 +11,11 @@ interface Region {
 }
 
 export class Arena {
-  readonly memory: SharedArrayBuffer;
   readonly #bytes: Buffer;
   #regions: Region[] = [];
 
-  /** @param size bytes */
-  constructor(size: number) {
-    this.memory = new SharedArrayBuffer(size);
-    this.#bytes = Buffer.from(this.memory);
+  constructor(memory: SharedArrayBuffer) {
+    this.#bytes = Buffer.from(memory);
   }
 
   /** Takes the largest free stretch. */

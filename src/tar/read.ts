@@ -1,7 +1,7 @@
 /** A layer's tar, read here and now. */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type BorrowedBytes, PIECE } from "../bytes/bytes.js";
+import { PIECE } from "../bytes/bytes.js";
 import { Fingerprint } from "./fingerprint.js";
 import { diskLayerPieces, isOnDisk, type LayerTar, layerPieces } from "./layerTar.js";
 import type { TarSummary } from "./messages.js";
@@ -24,7 +24,7 @@ export async function* readLayerTar(
     readonly signal?: AbortSignal | undefined;
     readonly onEnd?: (summary: { readonly size: number; readonly fingerprint: number }) => void;
   } = {},
-): BorrowedBytes {
+): AsyncGenerator<Uint8Array> {
   const fingerprint = new Fingerprint();
   const buffer = spare ?? Buffer.allocUnsafeSlow(PIECE);
   spare = undefined;

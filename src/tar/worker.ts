@@ -4,32 +4,22 @@
  */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { parentPort, workerData } from "node:worker_threads";
-import { LaminixError } from "../errors.js";
-import { MIN_BUFFER } from "./archive.js";
+import { workerData } from "node:worker_threads";
 import { PIECE } from "../bytes/bytes.js";
+import { serve } from "../threads/serve.js";
+import { MIN_BUFFER } from "./archive.js";
 import { Arena, type Draft } from "./arena.js";
 import { Fingerprint } from "./fingerprint.js";
-import { type DiskLayerTar, diskLayerPieces } from "./layerTar.js";
-import type { PlainError, Reply, Request, WorkerData } from "./messages.js";
+import { diskLayerPieces } from "./layerTar.js";
+import type { TarNotice, TarResult, TarTask, WorkerData } from "./messages.js";
 
-const port = parentPort;
-if (!port) throw new Error("this file runs in a worker thread only");
-
-/** Bytes that this thread may keep. */
-const { keeps } = workerData as WorkerData;
-const arena = new Arena(keeps);
+const arena = new Arena((workerData as WorkerData).memory);
 const scratch = Buffer.allocUnsafeSlow(PIECE);
 /** Pieces made between two looks at the messages: some milliseconds' worth. */
 const PIECES_A_TURN = 16;
 const stopped = new Set<number>();
-let last = Promise.resolve();
 
-function answer(reply: Reply): void {
-  port?.postMessage(reply);
-}
-
-async function make(id: number, layer: DiskLayerTar, keep: boolean): Promise<void> {
+async function make({ layer, keep }: TarTask, id: number): Promise<TarResult> {
   const digest = createHash("sha256");
   let draft: Draft | undefined = keep ? arena.open(id) : undefined;
   const nextBuffer = (): Buffer => {
@@ -50,8 +40,7 @@ async function make(id: number, layer: DiskLayerTar, keep: boolean): Promise<voi
       if (++pieces % PIECES_A_TURN === 0) await nextTurn();
       if (stopped.delete(id)) {
         arena.release(id);
-        answer({ kind: "stopped", id });
-        return;
+        return undefined;
       }
     }
   } catch (error) {
@@ -59,33 +48,10 @@ async function make(id: number, layer: DiskLayerTar, keep: boolean): Promise<voi
     throw error;
   }
   const summary = { sha256: digest.digest("hex"), size, fingerprint: fingerprint.value };
-  answer({ kind: "made", id, summary, ...(draft && { kept: draft.keep() }) });
+  return { summary, ...(draft && { kept: draft.keep() }) };
 }
 
-function plain(error: unknown): PlainError {
-  if (error instanceof LaminixError) {
-    const { code, message, hint, details, cause } = error;
-    return { code, message, hint, details, cause: cause instanceof Error ? cause.message : undefined };
-  }
-  return { code: "ERR_INTERNAL", message: String(error), hint: undefined, details: {}, cause: undefined };
-}
-
-answer({ kind: "memory", memory: arena.memory });
-port.on("message", (request: Request) => {
-  const { id } = request;
-  switch (request.kind) {
-    case "make":
-      last = last
-        .then(() => make(id, request.layer, request.keep))
-        .catch((error: unknown) => {
-          answer({ kind: "failed", id, error: plain(error) });
-        });
-      break;
-    case "stop":
-      stopped.add(id);
-      break;
-    case "release":
-      arena.release(id);
-      break;
-  }
+serve(make, ({ kind, id }: TarNotice) => {
+  if (kind === "stop") stopped.add(id);
+  else arena.release(id);
 });

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import nodePath from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { layeringOf } from "../../dist/planning/layering.js";
+import { Progress } from "../../dist/progress.js";
 import { resolveSpec } from "../../dist/spec/spec.js";
 import { type ImageSpec, planLayers, type ProgressEvent } from "../../dist/index.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
@@ -84,7 +85,7 @@ describe("a spec's layeringPipeline", () => {
   });
 
   test.each<[string, string, string]>([
-    ["[[", "ERR_JSON", "bad.json is not JSON"],
+    ["[[", "ERR_JSON", "bad.json, named by layeringPipeline, is not JSON"],
     ["{}", "ERR_SPEC", "bad.json: layeringPipeline must be a list of steps, not an empty object"],
     ['[["flaten"]]', "ERR_SPEC", 'bad.json: layeringPipeline[0] has an unknown operation "flaten"'],
     [
@@ -192,9 +193,12 @@ describe("a spec's layeringPipeline", () => {
     ])("counts those of the base image, %i", async (baseLayers, expected) => {
       const events: ProgressEvent[] = [];
       const layering = await layeringOf(
-        resolveSpec({ name: "image", layeringPipeline: limited(100), maxLayers: 1 }),
+        {
+          ...resolveSpec({ name: "image", layeringPipeline: limited(100), maxLayers: 1 }),
+          architecture: "amd64",
+        },
         baseLayers,
-        { onProgress: (event) => events.push(event) },
+        { progress: new Progress((event) => events.push(event)) },
       );
       expect(layering(await store.closure(contents), [], new Set())).toHaveLength(100);
       expect(events).toEqual(expected.map((message) => ({ type: "warning", message })));

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { withPlatform } from "../../dist/planning/base.js";
+import { Progress } from "../../dist/progress.js";
 import { resolveSingleLayerSpec, singleLayerSpecSchema } from "../../dist/spec/singleLayerSpec.js";
 import { type ImageSpec, resolveSpec, specSchema } from "../../dist/spec/spec.js";
 import { parseSpec } from "../../dist/spec/specFile.js";
@@ -9,16 +11,18 @@ import { projectRoot } from "../support/run.js";
 const resolve = (spec: Readonly<Record<string, unknown>>): ReturnType<typeof resolveSpec> =>
   resolveSpec(spec as unknown as ImageSpec);
 
+const silent = new Progress(undefined);
+
 /** With what the script's machine gets where the spec does not say, by the spec's keys. */
 function resolveSingleLayer(spec: Readonly<Record<string, unknown>>): object {
   const asked = spec as unknown as ImageSpec;
-  const { diskSize, memory } = resolveSingleLayerSpec({ ...asked, runAsRoot: ":" }).runAsRoot!;
-  return { runAsRoot: null, ...resolveSingleLayerSpec(asked), diskSize, buildVMMemorySize: memory };
+  const { diskSize, memory } = resolveSingleLayerSpec({ ...asked, runAsRoot: ":" }, silent).runAsRoot!;
+  return { runAsRoot: null, ...resolveSingleLayerSpec(asked, silent), diskSize, buildVMMemorySize: memory };
 }
 
 describe("an image's spec", () => {
   test("has dockerTools' defaults", () => {
-    const { architecture, config, ...rest } = resolve({ name: "image" });
+    const { config, ...rest } = resolve({ name: "image" });
     expect(rest).toEqual({
       name: "image",
       tag: null,
@@ -52,6 +56,10 @@ describe("an image's spec", () => {
       volatility: [],
     });
     expect(config.size).toBe(0);
+  });
+
+  test("is for this machine where it has no base, by Go's name", () => {
+    const { architecture } = withPlatform(resolve({ name: "image" }), undefined);
     expect(architecture).toMatch(/^(amd64|arm64|[a-z0-9]+)$/);
     expect(architecture).not.toBe("x64");
   });

@@ -30,11 +30,11 @@ describe("borrowed bytes", () => {
   test("are not taken by what keeps them: this would not compile", () => {
     const bytes = inOneBuffer();
     const uses = [
-      // @ts-expect-error -- a stream
+      // @ts-expect-error -- a stream keeps them
       () => readable(bytes),
-      // @ts-expect-error -- a list
+      // @ts-expect-error -- a list keeps them
       () => collect(bytes),
-      // @ts-expect-error -- a decoder
+      // @ts-expect-error -- a decoder keeps them
       () => decompress(bytes, "gzip"),
     ];
     expect(uses).toHaveLength(3);

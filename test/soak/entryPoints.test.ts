@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import * as laminix from "../../dist/index.js";
 import { layeringOf } from "../../dist/planning/layering.js";
 import { layeredConf } from "../../dist/builders/nixpkgs/conf.js";
-import { permsRules } from "../../dist/spec/permsSpec.js";
-import { readPlan } from "../../dist/planning/previousPlan.js";
+import { permsRules } from "../../dist/spec/perms.js";
+import { readPlan } from "../../dist/planning/previousImages.js";
 import { resolveSpec } from "../../dist/spec/spec.js";
 import { resolveSingleLayerSpec } from "../../dist/spec/singleLayerSpec.js";
-import { weighing } from "../../dist/planning/balancedLayering.js";
+import { readWeights } from "../../dist/planning/weights.js";
+import { Progress } from "../../dist/progress.js";
 import { DigestCache } from "../../dist/image/digestCache.js";
 import { GraphStore } from "../../dist/store/graphStore.js";
 import { parsePipeline } from "../../dist/layering/pipeline/parse.js";
@@ -93,6 +94,7 @@ async function used(answer: unknown): Promise<void> {
   if ("close" in answer) await (answer.close as () => unknown)();
 }
 
+const silent = { progress: new Progress(undefined) };
 const plan = { layers: [{ paths: [PATH] }] };
 const pipeline = [
   ["subcomponent_out", [PATH]],
@@ -137,7 +139,7 @@ describe("what a user writes is taken, or refused with a code:", () => {
     fc.assert(
       fc.property(docsLike(spec as never), (doc) => {
         answersNowOrIsCoded(() => permsRules(resolveSpec(doc as never).perms));
-        answersNowOrIsCoded(() => resolveSingleLayerSpec(doc as never, undefined));
+        answersNowOrIsCoded(() => resolveSingleLayerSpec(doc as never, silent.progress));
       }),
       cases,
     );
@@ -165,7 +167,7 @@ describe("what a user writes is taken, or refused with a code:", () => {
         // A text would be the name of a file.
         if (typeof doc === "string") return;
         await answersOrIsCoded(async () => {
-          const layering = await layeringOf({ ...keys, ...image, layeringPipeline: doc } as never, 0, {});
+          const layering = await layeringOf({ ...keys, ...image, layeringPipeline: doc } as never, 0, silent);
           layering(closure, [], new Set());
         });
       }),
@@ -177,7 +179,7 @@ describe("what a user writes is taken, or refused with a code:", () => {
     const image = { name: "a", architecture: "amd64", variant: undefined };
     await fc.assert(
       fc.asyncProperty(docsLike(plan, { images: [{ name: "a", ...plan }] }), async (doc) => {
-        await answersOrIsCoded(() => readPlan(doc, "previous", image, {}));
+        await answersOrIsCoded(() => readPlan(doc, "previous", image, silent));
       }),
       cases,
     );
@@ -187,7 +189,7 @@ describe("what a user writes is taken, or refused with a code:", () => {
     });
     await fc.assert(
       fc.asyncProperty(evidence, async (given) => {
-        await answersOrIsCoded(() => weighing({ ...image, previous: null, ...given } as never, {}));
+        await answersOrIsCoded(() => readWeights({ ...image, ...given } as never, silent));
       }),
       cases,
     );

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, test } from "vitest";
 import { parseCapturedEnvironment } from "../../dist/builders/nixShell/shellDerivation.js";
-import { parseDerivation } from "../../dist/builders/nixShell/derivation.js";
+import { parseDerivation } from "../../dist/store/derivation.js";
 import { logReader } from "../../dist/evaluator/log.js";
 import { parseNixJson } from "../../dist/evaluator/json.js";
 import { toNix } from "../../dist/evaluator/value.js";

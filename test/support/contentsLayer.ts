@@ -1,4 +1,4 @@
-import { rootOf } from "../../dist/root/root.js";
+import { joinContents } from "../../dist/root/contents.js";
 import type { Layer } from "../../dist/image/layer.js";
 import { TreeLayer } from "../../dist/image/treeLayer.js";
 import type { PathFiles } from "../../dist/nar/source.js";
@@ -29,7 +29,7 @@ export function contentsLayer({
     sources: contents,
     mtime: 1,
     tree: () =>
-      rootOf(
+      joinContents(
         {
           contents: copies ? [] : listed,
           copies: copies ? listed : [],

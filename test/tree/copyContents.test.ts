@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { rootOf, type RootParts } from "../../dist/root/root.js";
+import { joinContents, type RootContents } from "../../dist/root/contents.js";
 import type { FolderNode, OwnNode } from "../../dist/tree/node.js";
 import { nodeAt } from "../../dist/tree/lookup.js";
 import { hashed } from "../support/contentsLayer.js";
@@ -12,14 +12,14 @@ import { wordsOf } from "./trees.js";
 import { diskWords } from "./diskWords.js";
 
 interface Copying {
-  readonly links: RootParts["links"];
-  readonly owner?: RootParts["owner"];
+  readonly links: RootContents["links"];
+  readonly owner?: RootContents["owner"];
   readonly conflicts?: string[];
 }
 
 /** Folders of a store, copied to one root one after another. */
 async function copied(paths: readonly string[], { links, owner, conflicts }: Copying): Promise<FolderNode> {
-  return rootOf(
+  return joinContents(
     {
       contents: [],
       copies: paths.map((path) => ({ kind: "store" as const, path: path as never })),

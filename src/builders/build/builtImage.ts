@@ -14,8 +14,9 @@ import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
 import { writeOciFolder } from "../../transports/ociLayout/writeFolder.js";
 import type { BuildOptions } from "../../planning/buildOptions.js";
 import { digestCacheOf } from "./layerTools.js";
-import type { ImageParts, PlannedLayer } from "../../planning/plan.js";
-import type { ResolvedSpec } from "../../spec/spec.js";
+import type { PlannedLayer } from "../../planning/plan.js";
+import type { Prepared } from "../../planning/prepare.js";
+import { Progress } from "../../progress.js";
 
 /** `docker load` takes the first; skopeo, podman and what else knows OCI layouts take the second. */
 export type ArchiveFormat = "docker-archive" | "oci-archive";
@@ -50,37 +51,33 @@ export class BuiltImage implements AsyncDisposable {
   /** How its layers are compressed in OCI layouts, as the spec says. */
   readonly layerCompression: Encoding;
   readonly #level: number | undefined;
-  readonly #mtime: number;
-  readonly #parts: ImageParts;
+  readonly #prepared: Prepared;
   readonly #options: BuildOptions;
 
   /** @internal */
   constructor(made: {
-    readonly spec: ResolvedSpec;
+    readonly prepared: Prepared;
     readonly image: Image;
     readonly imageTag: string;
-    /** Unix seconds. */
-    readonly mtime: number;
     readonly layers: readonly PlannedLayer[];
-    readonly parts: ImageParts;
     readonly options: BuildOptions;
   }) {
+    const { spec } = made.prepared;
     this.image = made.image;
-    this.imageName = made.spec.name.toLowerCase();
+    this.imageName = spec.name.toLowerCase();
     this.imageTag = made.imageTag;
     this.layers = made.layers;
-    this.passthru = made.spec.passthru;
-    this.compressor = made.spec.compressor;
-    this.layerCompression = made.spec.layerCompression;
-    this.#level = made.spec.layerCompressionLevel ?? undefined;
-    this.#mtime = made.mtime;
-    this.#parts = made.parts;
+    this.passthru = spec.passthru;
+    this.compressor = spec.compressor;
+    this.layerCompression = spec.layerCompression;
+    this.#level = spec.layerCompressionLevel ?? undefined;
+    this.#prepared = made.prepared;
     this.#options = made.options;
   }
 
   /** Whether a caller's value is one. */
   static is(value: unknown): value is BuiltImage {
-    return typeof value === "object" && value !== null && #parts in value;
+    return typeof value === "object" && value !== null && #prepared in value;
   }
 
   /** `name:tag`. */
@@ -98,7 +95,7 @@ export class BuiltImage implements AsyncDisposable {
     if (options.format === "oci-archive") {
       return writeOciArchive([this.#named], {
         ...this.#layoutOptions(options),
-        mtime: this.#mtime,
+        mtime: this.#prepared.mtime,
         onTargets: ([target]) => {
           if (target) options.onDigest?.(target.digest);
         },
@@ -107,7 +104,7 @@ export class BuiltImage implements AsyncDisposable {
     const { signal = this.#options.signal } = options;
     return writeDockerArchive(this.#named, {
       signal,
-      mtime: this.#mtime,
+      mtime: this.#prepared.mtime,
       baseLayers: "normal",
       onLayer: (layer, digest, index) => {
         this.#tell(options, layer, index, digest);
@@ -160,7 +157,7 @@ export class BuiltImage implements AsyncDisposable {
    * @internal
    */
   async check(signal: AbortSignal | undefined = this.#options.signal): Promise<void> {
-    for (const roots of this.#parts.roots) await roots.check({ signal });
+    await this.#prepared.check(signal);
   }
 
   get #named(): NamedImage {
@@ -179,15 +176,14 @@ export class BuiltImage implements AsyncDisposable {
   }
 
   #tell(options: ReadOptions, layer: Layer, index: number, digest: LayerDigest): void {
-    const { onProgress = this.#options.onProgress } = options;
-    const { kind, sources } = layer;
-    onProgress?.({ type: "layer", index, count: this.image.layers.length, kind, sources, ...digest });
+    const { onProgress } = options;
+    const progress = onProgress ? new Progress(onProgress) : this.#prepared.progress;
+    progress.layer(layer, digest, index, this.image.layers.length);
   }
 
   /** Lets the garbage collector have the store paths. May be called again. */
   async close(): Promise<void> {
-    this.#parts.base?.[Symbol.dispose]();
-    await this.#parts[Symbol.asyncDispose]();
+    await this.#prepared[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

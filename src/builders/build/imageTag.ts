@@ -4,17 +4,8 @@ import { hashOf } from "../../image/layer.js";
 import type { LayerPlan } from "../../layering/graph.js";
 import type { Closure } from "../../store/closure.js";
 import { toNix32 } from "../../store/nix32.js";
-import type { Customisation } from "../../root/customisation.js";
-import type { ImageParts } from "../../planning/plan.js";
-import type { ResolvedSpec } from "../../spec/spec.js";
-
-/** What `now` was, where the spec says so. */
-export interface ImageTimes {
-  /** ISO 8601. */
-  readonly created: string;
-  /** Unix seconds. */
-  readonly mtime: number;
-}
+import type { Prepared } from "../../planning/prepare.js";
+import type { RootLayer } from "../../root/rootLayer.js";
 
 /** Keys of a spec that decide nothing, or only through the layers that are made by them, which are looked at instead. */
 const SILENT: ReadonlySet<string> = new Set([
@@ -26,13 +17,9 @@ const SILENT: ReadonlySet<string> = new Set([
 ]);
 
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */
-export async function tagOf(
-  spec: ResolvedSpec,
-  plan: LayerPlan,
-  parts: ImageParts,
-  times: ImageTimes,
-): Promise<string> {
-  const { base, closure, customisation } = parts;
+export async function tagOf(prepared: Prepared, plan: LayerPlan): Promise<string> {
+  // What `now` was, where the spec says so.
+  const { spec, created, mtime, base, closure, rootLayer } = prepared;
   const { annotations } = spec;
   const deciding = {
     ...Object.fromEntries(Object.entries(spec).filter(([key]) => !SILENT.has(key))),
@@ -40,12 +27,12 @@ export async function tagOf(
   };
   const paths = plan.map((layer) => layer.map((path) => [path, closure.get(path)?.narHash]));
   const config = formatJson(spec.config);
-  const root = await rootFacts(customisation, closure);
-  const hash = hashOf([{ ...deciding, ...times, config }, paths, base?.configFile.digest, root]);
+  const root = await rootFacts(rootLayer, closure);
+  const hash = hashOf([{ ...deciding, created, mtime, config }, paths, base?.configFile.digest, root]);
   return toNix32(Buffer.from(hash, "hex").subarray(0, 20));
 }
 
-async function rootFacts({ layer, mustBeMade, sources }: Customisation, closure: Closure): Promise<unknown> {
+async function rootFacts({ layer, mustBeMade, sources }: RootLayer, closure: Closure): Promise<unknown> {
   const { contentKey } = layer.source;
   if (contentKey !== undefined) return contentKey;
   // What commands and files outside the store make of the root shows only in its bytes.

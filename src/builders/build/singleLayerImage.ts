@@ -3,12 +3,12 @@ import { TreeLayer } from "../../image/treeLayer.js";
 import { toByteString } from "../../bytes/byteString.js";
 import type { StorePath } from "../../store/storePath.js";
 import { FOLDER, type FolderNode, folderNode, partsOf } from "../../tree/node.js";
-import { type Assembly, assemble, type OwnLayers } from "./assemble.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { prepare, type Prepared } from "../../planning/prepare.js";
+import { Progress } from "../../progress.js";
+import { resolveSingleLayerSpec, type SingleLayerSpec } from "../../spec/singleLayerSpec.js";
+import { assemble, type OwnLayers } from "./assemble.js";
 import type { BuiltImage } from "./builtImage.js";
-import type { ImageParts } from "../../planning/plan.js";
-import { type SingleLayerSpec, resolveSingleLayerSpec } from "../../spec/singleLayerSpec.js";
-import type { StoreSource } from "../../store/storeSource.js";
 
 /**
  * Copies what goes to the root and runs the commands; the bytes of the store paths are read when the image is.
@@ -16,38 +16,34 @@ import type { StoreSource } from "../../store/storeSource.js";
  */
 export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOptions): Promise<BuiltImage> {
   checkBuildOptions(options);
-  const asked = resolveSingleLayerSpec(spec, options.onProgress);
-  const { uid, gid } = asked;
+  const progress = new Progress(options.onProgress);
+  const resolved = resolveSingleLayerSpec(spec, progress);
+  const { uid, gid } = resolved;
   // A script that runs as root says itself whose the files are.
-  const owner = asked.runAsRoot ? undefined : { uid, gid, uname: "", gname: "" };
-  const make = (assembly: Assembly): Promise<OwnLayers> => Promise.resolve(oneLayer(assembly, options));
-  return assemble(asked, spec, { owner, begin: () => Promise.resolve(make) }, options);
+  const owner = resolved.runAsRoot ? undefined : { uid, gid, uname: "", gname: "" };
+  const prepared = await prepare(resolved, { ...options, progress, owner, layering: "none", hold: true });
+  return assemble(prepared, options, () => oneLayer(prepared, options));
 }
 
-function oneLayer({ spec, parts, store, mtime }: Assembly, { signal }: BuildOptions): OwnLayers {
-  const { customisation } = parts;
-  const paths = spec.includeStorePaths ? pathsToAdd(parts) : [];
+function oneLayer(prepared: Prepared, { signal }: BuildOptions): OwnLayers {
+  const { spec, closure, inBase, rootLayer, mtime } = prepared;
+  const paths = spec.includeStorePaths ? closure.paths.filter((path) => !inBase.has(path)).sort() : [];
   const layer = new TreeLayer({
     kind: "root",
-    sources: [...customisation.layer.sources, ...paths],
+    sources: [...rootLayer.layer.sources, ...paths],
     mtime,
     hardLinks: spec.runAsRoot ? "keep" : "copy",
     signal,
-    tree: async ({ signal: aborting }) => withStore(await customisation.root(aborting), paths, parts, store),
+    tree: async (reading) => withStore(await rootLayer.root(reading.signal), paths, prepared),
   });
   return { layers: [layer], plan: [paths], planned: [] };
-}
-
-function pathsToAdd({ closure, inBase }: ImageParts): StorePath[] {
-  return closure.paths.filter((path) => !inBase.has(path)).sort();
 }
 
 /** The root with store paths where the store is. What the root has there of its own stays. */
 async function withStore(
   root: FolderNode,
   paths: readonly StorePath[],
-  { storeDir }: ImageParts,
-  store: StoreSource,
+  { storeDir, store }: Prepared,
 ): Promise<FolderNode> {
   if (paths.length === 0) return root;
   const result: FolderNode = { ...root, children: new Map(root.children) };

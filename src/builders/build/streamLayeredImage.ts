@@ -1,13 +1,14 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
 import type { Layer } from "../../image/layer.js";
 import { foldersTo, StorePathLayer } from "../../image/storePathLayer.js";
-import { type Assembly, assemble } from "./assemble.js";
-import type { BuiltImage } from "./builtImage.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
-import { layeringOf } from "../../planning/layering.js";
-import { layerTools } from "./layerTools.js";
-import { type PlannedLayer, planLayersOf, plannedLayers } from "../../planning/plan.js";
+import { type PlannedLayer, plannedLayers, planOf } from "../../planning/plan.js";
+import { prepare, type Prepared } from "../../planning/prepare.js";
+import { Progress } from "../../progress.js";
 import { type ImageSpec, resolveSpec } from "../../spec/spec.js";
+import { assemble, type OwnLayers } from "./assemble.js";
+import type { BuiltImage } from "./builtImage.js";
+import { layerTools } from "./layerTools.js";
 
 /**
  * Plans an image; its bytes are made when they are read. Commands of the spec run now.
@@ -18,34 +19,20 @@ import { type ImageSpec, resolveSpec } from "../../spec/spec.js";
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
   checkBuildOptions(options);
-  const { signal, onProgress, registries, maxUnpacked } = options;
-  return assemble(
-    resolveSpec(spec),
-    spec,
-    {
-      begin: async (resolved, baseLayers) => {
-        const layering = await layeringOf(resolved, baseLayers, {
-          signal,
-          onProgress,
-          registries,
-          maxUnpacked,
-        });
-        return async (assembly) => {
-          const { parts } = assembly;
-          const plan = await planLayersOf(resolved, parts, layering);
-          const planned = plannedLayers(plan, parts.closure);
-          const layers = [...storeLayers(planned, assembly, options), parts.customisation.layer];
-          return { layers, plan, planned };
-        };
-      },
-    },
-    options,
-  );
+  const progress = new Progress(options.onProgress);
+  const prepared = await prepare(resolveSpec(spec), { ...options, progress, hold: true });
+  return assemble(prepared, options, () => manyLayers(prepared, options));
+}
+
+async function manyLayers(prepared: Prepared, options: BuildOptions): Promise<OwnLayers> {
+  const plan = await planOf(prepared, prepared.layering);
+  const planned = plannedLayers(plan, prepared.closure);
+  return { layers: [...storeLayers(planned, prepared, options), prepared.rootLayer.layer], plan, planned };
 }
 
 function storeLayers(
   planned: readonly PlannedLayer[],
-  { spec, parts: { closure, storeDir }, store, mtime }: Assembly,
+  { spec, closure, storeDir, store, mtime }: Prepared,
   options: BuildOptions,
 ): Layer[] {
   const { uid, gid, uname, gname } = spec;

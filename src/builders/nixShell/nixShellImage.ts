@@ -10,7 +10,7 @@ import { nixStore } from "../../store/defaultStore.js";
 import { type StorePath, toStorePath } from "../../store/storePath.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 import { checkNixShellOptions, type NixShellOptions } from "./options.js";
-import { inputsOf, readDerivation } from "./readDerivation.js";
+import { inputsOf, readDerivation } from "../../store/readDerivation.js";
 import { parseCapturedEnvironment, type ShellDerivation, shellDerivation } from "./shellDerivation.js";
 import { shellSpec } from "./shellSpec.js";
 import type { StoreSource } from "../../store/storeSource.js";

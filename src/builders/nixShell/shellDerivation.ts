@@ -2,7 +2,10 @@
 import { z } from "zod";
 import { LaminixError } from "../../errors.js";
 import { parseJson, toJs } from "../../bytes/json.js";
-import { type Derivation, requireText } from "./derivation.js";
+import { isUtf8 } from "../../bytes/byteString.js";
+import { checked } from "../../spec/invalid.js";
+import type { Derivation } from "../../store/derivation.js";
+import { outputPath } from "../../store/readDerivation.js";
 
 /** A derivation as far as a shell is concerned. All texts are Unicode. */
 export interface ShellDerivation {
@@ -24,14 +27,6 @@ export interface ShellDerivation {
  */
 export function shellDerivation(derivation: Derivation, inputs: readonly string[]): ShellDerivation {
   const { path, name, outputs, builder, args, env, system } = derivation;
-  const known = [...outputs].map(([output, place]) => {
-    if (place !== undefined) return place;
-    throw new LaminixError(
-      "ERR_UNSUPPORTED",
-      `the path of the output ${output} of ${path} is known only after its build`,
-      { details: { path, output }, hint: "content-addressed derivations are not known here" },
-    );
-  });
   return {
     name,
     builder: requireText(builder, `the builder of ${path}`),
@@ -43,9 +38,21 @@ export function shellDerivation(derivation: Derivation, inputs: readonly string[
       ]),
     ),
     system: requireText(system, `the system of ${path}`),
-    outputs: known,
+    outputs: [...outputs.keys()].map((output) => outputPath(path, outputs, output)),
     inputs,
   };
+}
+
+/**
+ * A text of a derivation, for formats that are Unicode.
+ * @param what it is, for the message
+ * @throws {LaminixError} ERR_UNSUPPORTED
+ */
+function requireText(bytes: string, what: string): string {
+  if (isUtf8(bytes)) return Buffer.from(bytes, "latin1").toString("utf8");
+  throw new LaminixError("ERR_UNSUPPORTED", `${what} is not UTF-8, which an image's configuration is`, {
+    details: { what },
+  });
 }
 
 const text = z.string().refine((value) => !/\p{Surrogate}/u.test(value), "not Unicode text");
@@ -65,21 +72,15 @@ const capturedSchema = z.strictObject({
  * @throws {LaminixError} ERR_JSON, ERR_DERIVATION
  */
 export function parseCapturedEnvironment(source: string, file: string): ShellDerivation {
-  const result = capturedSchema.safeParse(toJs(parseJson(source, file)));
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const key = (issue?.path ?? []).map(String).join(".");
-    throw new LaminixError(
-      "ERR_DERIVATION",
-      `${file} is not a build's environment: ${key}${key === "" ? "" : ": "}${issue?.message ?? ""}`,
-      {
-        details: { path: file, key },
-        hint: 'it has the form {"name":"…","builder":"…","args":["…"],"env":{"NAME":"value"}}',
-      },
-    );
-  }
-  const { name, builder, args } = result.data;
-  const env = new Map(Object.entries(result.data.env));
+  const captured = checked(capturedSchema, toJs(parseJson(source, file)), (key, message) => {
+    const problem = key === "" ? message : `${key}: ${message}`;
+    return new LaminixError("ERR_DERIVATION", `${file} is not a build's environment: ${problem}`, {
+      details: { path: file, key },
+      hint: 'it has the form {"name":"…","builder":"…","args":["…"],"env":{"NAME":"value"}}',
+    });
+  });
+  const { name, builder, args } = captured;
+  const env = new Map(Object.entries(captured.env));
   const outputs = (env.get("outputs") ?? "out").split(/\s+/).flatMap((output) => env.get(output) ?? []);
   return { name, builder, args, env, system: env.get("system"), outputs, inputs: [] };
 }

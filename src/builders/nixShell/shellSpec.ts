@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { baseName, storeDirOf, toStorePath } from "../../store/storePath.js";
-import { repositoryName } from "../../spec/imageName.js";
+import { repositoryName } from "../../manifests/reference.js";
 import { binSh } from "../../spec/pieces/binSh.js";
 import { fakeNss } from "../../spec/pieces/fakeNss.js";
 import type { Piece } from "../../spec/pieces/piece.js";

@@ -14,7 +14,10 @@ import type { LayerPlan } from "../../layering/graph.js";
 import { GraphStore, graphBudget } from "../../store/graphStore.js";
 import { baseName, checkStoreDir, hashPart, toStorePath } from "../../store/storePath.js";
 import { Base } from "../../planning/base.js";
-import { type Layering, layeringOf, type LayeringOptions } from "../../planning/layering.js";
+import type { BuildOptions } from "../../planning/buildOptions.js";
+import { type Layering, layeringOf } from "../../planning/layering.js";
+import { Progress } from "../../progress.js";
+import { checked } from "../../spec/invalid.js";
 import { specSchema } from "../../spec/spec.js";
 
 const imageKeys = specSchema.pick({
@@ -53,8 +56,11 @@ type ImageAttributes = z.output<typeof attributesSchema>["image"];
  * @returns the text of the `conf.json`
  * @throws {LaminixError} ERR_SPEC, ERR_JSON, ERR_GRAPH, ERR_LAYER_BUDGET, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_FILE_READ
  */
-export async function layeredConf(file: string, options: LayeringOptions = {}): Promise<string> {
-  const { signal, maxUnpacked } = options;
+export async function layeredConf(
+  file: string,
+  given: Pick<BuildOptions, "signal" | "onProgress" | "registries" | "maxUnpacked"> = {},
+): Promise<string> {
+  const options = { ...given, progress: new Progress(given.onProgress) };
   requireString(file, "file");
   const { image, graph, outputs } = readAttributes(file);
   const storeDir = checkStoreDir(image.storeDir);
@@ -62,8 +68,8 @@ export async function layeredConf(file: string, options: LayeringOptions = {}): 
   const architecture = architectureIn(described, image.baseJson);
   const platform = { architecture, variant: undefined };
   // Of a base that is for several platforms, the one that the image is for.
-  using base = await Base.of({ fromImage: image.fromImage, ...platform }, { signal, maxUnpacked });
-  const inBase = (await base?.storeNames(storeDir, signal)) ?? new Set();
+  using base = await Base.of({ fromImage: image.fromImage, ...platform }, options);
+  const inBase = (await base?.storeNames(storeDir, given.signal)) ?? new Set();
   const layering = await layeringOf({ ...image, ...platform }, base?.image.layers.length ?? 0, options);
   const layers = graph.length === 0 ? [] : await planned(GraphStore.read(file), image, inBase, layering);
   const tag = image.tag ?? hashPart(toStorePath(outputs.out, storeDir));
@@ -135,12 +141,8 @@ function readAttributes(file: string): z.output<typeof attributesSchema> {
     if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_JSON", `${file} is not JSON`, { cause, details: { path: file } });
   }
-  const result = attributesSchema.safeParse(document);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const key = issue?.path.join(".") ?? "";
-  throw new LaminixError("ERR_SPEC", `${key || file}: ${issue?.message ?? "malformed"}`, {
-    details: { path: file, key },
+  return checked(attributesSchema, document, (key, message) => {
+    return new LaminixError("ERR_SPEC", `${key || file}: ${message}`, { details: { path: file, key } });
   });
 }
 

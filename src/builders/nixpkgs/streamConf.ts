@@ -23,7 +23,7 @@ import { StoredFile, wholeOf } from "../../files/storedFile.js";
 import { archivedLayer } from "../../transports/archivedLayer.js";
 import type { OpenedImages } from "../../transports/openedImages.js";
 import { Unpacking } from "../../transports/plainTar.js";
-import { accountName } from "../../spec/accountName.js";
+import { accountName } from "./accountName.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";

@@ -2,13 +2,11 @@
 import { openOutput } from "../../files/output.js";
 import { NewFolder } from "../../files/stagingFolder.js";
 import { once } from "../../bytes/bytes.js";
-import { parseTime } from "../../image/time.js";
-import { nixStore } from "../../store/defaultStore.js";
-import { writeArchive } from "../../transports/file.js";
-import { Base } from "../../planning/base.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
-import { imageParts } from "../../planning/plan.js";
+import { prepare } from "../../planning/prepare.js";
+import { Progress } from "../../progress.js";
 import { type ImageSpec, resolveSpec } from "../../spec/spec.js";
+import { writeArchive } from "../../transports/file.js";
 
 /**
  * Writes `layer.tar` and its SHA-256, `checksum`, to a folder that is made.
@@ -20,13 +18,12 @@ export async function writeCustomisation(
   options: BuildOptions,
 ): Promise<void> {
   checkBuildOptions(options);
-  const { store = nixStore, signal, onProgress } = options;
+  const { signal } = options;
   const resolved = resolveSpec(spec);
-  const { seconds: mtime } = parseTime(resolved.mtime, "mtime");
+  const progress = new Progress(options.onProgress);
   await using target = await NewFolder.at(folder);
-  using base = await Base.of(resolved, options);
-  await using parts = await imageParts(resolved, store, base, { mtime, signal, onProgress, hold: true });
-  const { layer } = parts.customisation;
+  await using prepared = await prepare(resolved, { ...options, progress, layering: "none", hold: true });
+  const { layer } = prepared.rootLayer;
   const { diffId } = await layer.diffId({ signal });
   const made = await target.path();
   await using checksum = await openOutput(`${made}/checksum`, { signal, content: "text" });

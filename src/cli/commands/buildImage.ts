@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { withFormatFlags } from "../formatFlags.js";
 import { withImageFlags } from "../imageFlags.js";
 import { type OutputOptions, writeImage } from "../imageOutput.js";
-import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../../root/runAsRoot.js";
+import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../../vm/rootScript.js";
 import type { Io } from "../io.js";
 import { command, count, whole } from "../options.js";
 import { withUnpackFlag } from "../unpackFlag.js";

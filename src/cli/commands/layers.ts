@@ -22,7 +22,7 @@ import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import type { ImageSpec } from "../../spec/spec.js";
-import type { PlanningOptions } from "../../planning/planLayers.js";
+import type { PlanningOptions } from "../../planning/buildOptions.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFlag {

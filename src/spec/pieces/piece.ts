@@ -1,6 +1,7 @@
 /** Pieces of an image: files that are written down, in place of lying in the store. */
 import { z } from "zod";
-import { LaminixError } from "../../errors.js";
+import type { LaminixError } from "../../errors.js";
+import { checked, invalidSpec, keyIn } from "../invalid.js";
 
 /** Files of an image. Folders on the way to them need not be named. Plain JSON. */
 export interface Piece {
@@ -71,10 +72,11 @@ export function checkPiece(piece: unknown, key: string): asserts piece is Piece 
   if (!isRecord(files)) throw invalid(`${key}.files`, "files is an object whose keys are paths");
   for (const [name, file] of Object.entries(files)) {
     const at = `${key}.files.${name}`;
-    refuse(path.safeParse(name), at);
+    const invalidAt = (inner: string, message: string): LaminixError => invalid(keyIn(at, inner), message);
+    checked(path, name, invalidAt);
     const kind = Object.entries(kinds).find(([word]) => isRecord(file) && Object.hasOwn(file, word))?.[1];
     if (!kind) throw invalid(at, "a file has one of text, link and folder");
-    refuse(kind.safeParse(file), at);
+    checked<z.ZodType>(kind, file, invalidAt);
     const parent = parentsOf(name).find(
       (one) => Object.hasOwn(files, one) && !("folder" in (files[one] as object)),
     );
@@ -86,11 +88,6 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function refuse({ error }: z.ZodSafeParseResult<unknown>, key: string): void {
-  const [issue] = error?.issues ?? [];
-  if (issue) throw invalid([key, ...issue.path.map(String)].join("."), issue.message);
-}
-
 /** The folders that a file is in, the root not among them. */
 function parentsOf(file: string): string[] {
   const parts = file.split("/").slice(1, -1);
@@ -98,8 +95,7 @@ function parentsOf(file: string): string[] {
 }
 
 function invalid(key: string, message: string): LaminixError {
-  return new LaminixError("ERR_SPEC", `the image spec is not valid: ${key}: ${message}`, {
-    details: { key },
+  return invalidSpec(key, `${key}: ${message}`, {
     hint: 'a piece is {"files":{"/etc/motd":{"text":"…"},"/bin/x":{"link":"…"},"/data":{"folder":true}}}',
   });
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { requireString } from "../../arguments.js";
 import { ArgumentError, LaminixError, named, nearestWord } from "../../errors.js";
+import { checked, invalidSpec, keyIn } from "../invalid.js";
 import { binSh } from "./binSh.js";
 import { caCertificates } from "./caCertificates.js";
 import { fakeNss } from "./fakeNss.js";
@@ -42,21 +43,24 @@ export const pieceEntrySchema = z.union([
 /** What callers give for a piece. */
 export type PieceEntry = z.input<typeof pieceEntrySchema>;
 
-/** How each piece with a name is made of an object of which nothing is known. */
-const pieces: Readonly<Record<string, { readonly keys: readonly string[]; make(json: unknown): Piece }>> = {
+interface PieceKind {
+  readonly keys: readonly string[];
+  /** @param key where the entry stands in the spec, for messages */
+  make(entry: unknown, key: string): Piece;
+}
+
+const kinds: Readonly<Record<string, PieceKind>> = {
   fakeNss: kind(fakeNssSchema, fakeNss),
   binSh: kind(binShSchema, ({ shell }) => binSh(shell)),
   usrBinEnv: kind(usrBinEnvSchema, ({ coreutils }) => usrBinEnv(coreutils)),
   caCertificates: kind(caCertificatesSchema, ({ cacert }) => caCertificates(cacert)),
 };
 
-function kind<S extends z.ZodObject>(
-  schema: S,
-  make: (given: z.output<S>) => Piece,
-): { readonly keys: readonly string[]; make(json: unknown): Piece } {
+function kind<S extends z.ZodObject>(schema: S, make: (given: z.output<S>) => Piece): PieceKind {
   return {
     keys: Object.keys(schema.shape),
-    make: (json) => make(schema.parse(json)),
+    make: (entry, key) =>
+      make(checked(schema, entry, (inner, message) => invalid(keyIn(key, inner), message))),
   };
 }
 
@@ -75,8 +79,8 @@ export function resolvePiece(entry: unknown, key = "contents"): Piece {
     return entry;
   }
   const { piece: name } = entry as { readonly piece: unknown };
-  const names = Object.keys(pieces);
-  const found = typeof name === "string" && Object.hasOwn(pieces, name) ? pieces[name] : undefined;
+  const names = Object.keys(kinds);
+  const found = typeof name === "string" && Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (!found) {
     const nearest = nearestWord(String(name), names) ?? "";
     throw invalid(
@@ -87,13 +91,9 @@ export function resolvePiece(entry: unknown, key = "contents"): Piece {
   }
   refuseUnknown(entry, found.keys, key);
   try {
-    return found.make(entry);
+    return found.make(entry, key);
   } catch (error) {
-    if (error instanceof ArgumentError) throw invalid(key, error.message);
-    if (!(error instanceof z.ZodError)) throw error;
-    const [issue] = error.issues;
-    const at = [key, ...(issue?.path ?? []).map(String)].join(".");
-    throw invalid(at, issue?.message ?? "not valid");
+    throw error instanceof ArgumentError ? invalid(key, error.message) : error;
   }
 }
 
@@ -109,8 +109,5 @@ function refuseUnknown(entry: object, known: readonly string[], key: string): vo
 }
 
 function invalid(key: string, message: string, hint = "docs/pieces.md describes every piece"): LaminixError {
-  return new LaminixError("ERR_SPEC", `the image spec is not valid: ${key}: ${message}`, {
-    details: { key },
-    hint,
-  });
+  return invalidSpec(key, `${key}: ${message}`, { hint });
 }

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, wr
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NixShellOptions } from "../../../dist/builders/nixShell/options.js";
-import { inputsOf, readDerivation } from "../../../dist/builders/nixShell/readDerivation.js";
+import { inputsOf, readDerivation } from "../../../dist/store/readDerivation.js";
 import { shellDerivation } from "../../../dist/builders/nixShell/shellDerivation.js";
 import { type NixShellSpec, shellSpec } from "../../../dist/builders/nixShell/shellSpec.js";
 import { openStore, type StorePath } from "../../../dist/index.js";

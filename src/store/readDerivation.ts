@@ -1,12 +1,12 @@
 /** Derivations in a store, and what they are built from. */
 import { readFile, stat } from "node:fs/promises";
-import { LaminixError } from "../../errors.js";
-import { readNar } from "../../nar/read.js";
-import type { NarSource } from "../../nar/source.js";
-import { verifyNar } from "../../nar/verify.js";
-import { notValid } from "../../store/pathInfo.js";
-import type { StorePath } from "../../store/storePath.js";
-import type { StoreSource } from "../../store/storeSource.js";
+import { LaminixError } from "../errors.js";
+import { readNar } from "../nar/read.js";
+import type { NarSource } from "../nar/source.js";
+import { verifyNar } from "../nar/verify.js";
+import { notValid } from "./pathInfo.js";
+import type { StorePath } from "./storePath.js";
+import type { StoreSource } from "./storeSource.js";
 import { type Derivation, MAX_DERIVATION, parseDerivation } from "./derivation.js";
 
 interface Options {
@@ -54,7 +54,10 @@ export async function inputsOf(
   return [...inputs];
 }
 
-function outputPath(path: StorePath, outputs: Derivation["outputs"], name: string): StorePath {
+/**
+ * @throws {LaminixError} ERR_UNSUPPORTED where it is known only after the build; ERR_DERIVATION where there is no such output
+ */
+export function outputPath(path: StorePath, outputs: Derivation["outputs"], name: string): StorePath {
   const output = outputs.get(name);
   if (output !== undefined) return output;
   if (outputs.has(name)) {

@@ -1,7 +1,6 @@
 /** Derivations as Nix keeps them in the store: `.drv` files (Nix manual, "Store derivation and ATerm"). */
-import { LaminixError } from "../../errors.js";
-import { isUtf8 } from "../../bytes/byteString.js";
-import { requireStoreDirOf, type StorePath, toStorePath } from "../../store/storePath.js";
+import { LaminixError } from "../errors.js";
+import { requireStoreDirOf, type StorePath, toStorePath } from "./storePath.js";
 
 /** All texts are byte strings: Nix does not say in which encoding they are. */
 export interface Derivation {
@@ -197,16 +196,4 @@ class Term {
   #unexpected(expected: string): LaminixError {
     return invalid(this.#path, `at byte ${this.#at} is not ${expected}`, this.#at);
   }
-}
-
-/**
- * A text of a derivation, for formats that are Unicode.
- * @param what it is, for the message
- * @throws {LaminixError} ERR_UNSUPPORTED
- */
-export function requireText(bytes: string, what: string): string {
-  if (isUtf8(bytes)) return Buffer.from(bytes, "latin1").toString("utf8");
-  throw new LaminixError("ERR_UNSUPPORTED", `${what} is not UTF-8, which an image's configuration is`, {
-    details: { what },
-  });
 }

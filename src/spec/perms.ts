@@ -1,7 +1,7 @@
 /** `perms` in a spec: modes and owners, by path and pattern. */
 import { z } from "zod";
-import { LaminixError } from "../errors.js";
 import type { PermsRule } from "../tree/perms.js";
+import { invalidSpec } from "./invalid.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 
@@ -41,9 +41,6 @@ function pattern(source: string, key: string): RegExp {
   try {
     return new RegExp(source, "u");
   } catch (cause) {
-    throw new LaminixError("ERR_SPEC", `the image spec is not valid: ${key}: ${(cause as Error).message}`, {
-      cause,
-      details: { key },
-    });
+    throw invalidSpec(key, `${key}: ${(cause as Error).message}`, { cause });
   }
 }

@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Derivation,
-  MAX_DERIVATION,
-  parseDerivation,
-} from "../../../dist/builders/nixShell/derivation.js";
-import { inputsOf, readDerivation } from "../../../dist/builders/nixShell/readDerivation.js";
-import { LaminixError, narOf, openStore, type StorePath, verifyNar } from "../../../dist/index.js";
-import { nixes } from "../../support/nixes.js";
-import { type NixStore, startNixStore } from "../../support/nixStore.js";
-import { describeWith } from "../../support/requirements.js";
+import { type Derivation, MAX_DERIVATION, parseDerivation } from "../../dist/store/derivation.js";
+import { inputsOf, readDerivation } from "../../dist/store/readDerivation.js";
+import { LaminixError, narOf, openStore, type StorePath, verifyNar } from "../../dist/index.js";
+import { nixes } from "../support/nixes.js";
+import { type NixStore, startNixStore } from "../support/nixStore.js";
+import { describeWith } from "../support/requirements.js";
 
 const PATH = "/nix/store/00000000000000000000000000000000-thing-1.0.drv" as StorePath;
 const store = (letter: string, name: string): string => `/nix/store/${letter.repeat(32)}-${name}`;

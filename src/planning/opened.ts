@@ -1,0 +1,29 @@
+/** What a piece of work has opened, closed together. */
+export class Opened implements AsyncDisposable {
+  readonly #resources: (Disposable | AsyncDisposable)[] = [];
+
+  /** @returns the same */
+  add<T extends Disposable | AsyncDisposable | undefined>(resource: T): T {
+    if (resource) this.#resources.push(resource);
+    return resource;
+  }
+
+  /** Hands over all that is open: it is closed with what is returned, and no longer with this. */
+  moved(): Opened {
+    const other = new Opened();
+    other.#resources.push(...this.#resources.splice(0));
+    return other;
+  }
+
+  /** The last first, and all of it, whatever fails. May be called again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const last = this.#resources.pop();
+    if (!last) return;
+    try {
+      if (Symbol.asyncDispose in last) await last[Symbol.asyncDispose]();
+      else last[Symbol.dispose]();
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
+  }
+}
