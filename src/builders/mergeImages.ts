@@ -1,5 +1,5 @@
 /** dockerTools' `mergeImages`: several images in one archive. */
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
 import { copied, readable } from "../bytes/bytes.js";
 import type { Digest } from "../bytes/digest.js";

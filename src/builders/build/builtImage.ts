@@ -1,5 +1,5 @@
 /** What the builders make: an image that is ready to be read. */
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Compressor } from "../../compress/compressors.js";
 import type { Descriptor } from "../../image/descriptor.js";
 import type { Image, NamedImage } from "../../image/image.js";

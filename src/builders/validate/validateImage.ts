@@ -1,21 +1,11 @@
 /** Is an image whole? Every digest, size, diffID, media type and reference of it is computed again. */
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { checkGiven, requireFunction, requireOptions, requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
-import type { Platform } from "../../image/platform.js";
-import { platformName } from "../../manifests/platform.js";
-import { DOCKER, parseReference } from "../../manifests/reference.js";
+import { type Platform, platformName } from "../../image/platform.js";
 import type { OnProgress } from "../../progress.js";
-import { ArchiveFiles } from "../../transports/archiveFiles.js";
-import { ArchivedFiles, FolderFiles } from "../../transports/ociLayout/blobs.js";
 import type { Registries } from "../../transports/registry/registries.js";
-import { openPlain } from "../../transports/unpack.js";
 import { requireUnpackable, UnpackBudget } from "../../transports/unpackBudget.js";
-import { DockerArchiveCheck } from "./dockerArchive.js";
 import { Findings, type Problem } from "./findings.js";
-import { checkLayout } from "./layout.js";
-import type { ManifestCheckOptions } from "./manifests.js";
 
 export interface ValidateOptions {
   readonly signal?: AbortSignal | undefined;
@@ -55,6 +45,7 @@ export async function validateImage(image: string, options: ValidateOptions = {}
   signal?.throwIfAborted();
   const findings = new Findings();
   const budget = UnpackBudget.of(maxUnpacked);
+  const { checkAll } = await import("./checkAll.js");
   const checks = await checkAll(image, { findings, budget, signal, onProgress, platform }, registries);
   const images = Math.max(...checks.map((check) => check.images));
   const blobs = Math.max(...checks.map((check) => check.blobs));
@@ -65,52 +56,4 @@ export async function validateImage(image: string, options: ValidateOptions = {}
     });
   }
   return { valid: problems.length === 0, problems, images, blobs };
-}
-
-interface Checked {
-  readonly images: number;
-  readonly blobs: number;
-}
-
-async function checkAll(
-  image: string,
-  options: ManifestCheckOptions,
-  registries: Registries | undefined,
-): Promise<Checked[]> {
-  if (image.startsWith(DOCKER)) return [await checkIn(image.slice(DOCKER.length), options, registries)];
-  if (statSync(image, { throwIfNoEntry: false })?.isDirectory()) {
-    if (!["index.json", "oci-layout"].some((name) => existsSync(join(image, name)))) throw neither(image);
-    using folder = new FolderFiles(image);
-    return [await checkLayout(folder, options)];
-  }
-  const { signal, budget } = options;
-  using file = await openPlain(image, { signal, budget });
-  const files = await ArchiveFiles.index(file, { signal });
-  const isLayout = files.has("index.json") || files.has("oci-layout");
-  if (!isLayout && !files.has("manifest.json")) throw neither(image);
-  return [
-    ...(files.has("manifest.json") ? [await new DockerArchiveCheck(files, options).check()] : []),
-    ...(isLayout ? [await checkLayout(new ArchivedFiles(files), options)] : []),
-  ];
-}
-
-async function checkIn(
-  text: string,
-  options: ManifestCheckOptions,
-  given: Registries | undefined,
-): Promise<Checked> {
-  const reference = parseReference(text);
-  const { Registries } = await import("../../transports/registry/registries.js");
-  const { checkRemote } = await import("./registry.js");
-  await using own = new Registries();
-  const client = await (given ?? own).client(reference.registry);
-  return await checkRemote(client, reference, options);
-}
-
-function neither(path: string): LaminixError {
-  return new LaminixError(
-    "ERR_ARCHIVE",
-    `${path} holds no image: it has neither manifest.json nor index.json`,
-    { details: { path } },
-  );
 }
