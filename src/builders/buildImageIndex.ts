@@ -23,8 +23,8 @@ import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
 import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
 import { wholeReference } from "../manifests/reference.js";
+import { Progress } from "../progress.js";
 import type { BuiltImage } from "./build/builtImage.js";
-import { layerEvents } from "./layerEvents.js";
 import { checkRoots, openAll, requireImages } from "./openAll.js";
 import {
   type BuildFileOptions,
@@ -95,14 +95,11 @@ export async function writeImageIndex(
   const all = opened.images.map(({ image }) => image);
   const index = imageIndex(all, new Map(Object.entries(options.annotations ?? {})));
   const entry: NamedIndex = { index, references: referencesOf(opened.images, options.reference) };
-  const tell = layerEvents(options.onProgress);
   const writing = {
     ...{ signal, jobs, encoding: layerCompression },
     level: options.layerCompressionLevel,
     cache: digestCacheOf(options),
-    onLayer: ({ layer }, digest, position, count) => {
-      tell(layer, digest, position, count);
-    },
+    onLayer: new Progress(options.onProgress).layer,
     beforeIndex: () => checkRoots(images, signal),
   } satisfies LayoutWriteOptions;
   const { digest, size } =

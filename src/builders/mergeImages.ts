@@ -9,10 +9,9 @@ import type { OpenedImages } from "../transports/openedImages.js";
 import { isTagged, wholeReference } from "../manifests/reference.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { knownDiffId, type Layer } from "../image/layer.js";
-import { layerEvents } from "./layerEvents.js";
 import { openAll } from "./openAll.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
-import type { OnProgress } from "../progress.js";
+import { type OnProgress, Progress } from "../progress.js";
 
 export interface MergeOptions {
   readonly signal?: AbortSignal | undefined;
@@ -33,7 +32,7 @@ export class MergedImages implements AsyncDisposable {
   constructor(opened: OpenedImages, options: MergeOptions) {
     this.#opened = opened;
     this.#options = options;
-    const tags = tagsOf(opened.images, options.onProgress);
+    const tags = tagsOf(opened.images, new Progress(options.onProgress));
     const layers = new Map<Digest | undefined, Layer>();
     const known = (layer: Layer): Layer => {
       const diffId = knownDiffId(layer);
@@ -63,7 +62,7 @@ export class MergedImages implements AsyncDisposable {
     return writeDockerArchives(this.#all, {
       signal,
       mtime: STORE_TIME,
-      onLayer: layerEvents(onProgress),
+      onLayer: new Progress(onProgress).layer,
     });
   }
 
@@ -103,11 +102,7 @@ export async function mergeImages(
 }
 
 /** Tags by configuration: each belongs to the last image that has it, as when they are loaded one after the other. */
-function tagsOf(
-  images: readonly NamedImage[],
-  onProgress: OnProgress | undefined,
-): ReadonlyMap<string, readonly string[]> {
-  const warn = (message: string): void => onProgress?.({ type: "warning", message });
+function tagsOf(images: readonly NamedImage[], { warn }: Progress): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, { readonly reference: string; readonly owner: string }>();
   for (const { image, references } of images) {
     const owner = knownConfig(image).digest;

@@ -5,7 +5,7 @@ import type { Io } from "./io.js";
 
 const kinds = { store: "", root: "the image's root", base: "base image" } as const;
 
-export interface Progress {
+export interface ProgressDisplay {
   readonly onProgress: OnProgress;
   /** Ends the drawn line; `summary` is printed where it makes sense. */
   readonly finish: (summary: string) => void;
@@ -14,7 +14,7 @@ export interface Progress {
 export function progress(
   { stderr }: Io,
   { quiet = false }: { readonly quiet?: boolean | undefined },
-): Progress {
+): ProgressDisplay {
   if (quiet) return { onProgress: () => undefined, finish: () => undefined };
   let drawnLast = "";
   const draw = (text: string): void => {
@@ -30,46 +30,43 @@ export function progress(
   let expected: number | undefined;
   let begun = 0;
   const fetched = new Map<string, number>();
-  const pushed = new Pushing();
-  return {
-    onProgress: (event) => {
-      if (event.type === "warning") line(`warning: ${event.message}`);
-      else if (event.type === "note") line(event.message);
-      else if (event.type === "log") line(`${event.script}> ${event.line}`);
-      else if (event.type === "closure") {
-        expected = event.narSize;
-        line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
-      } else if (event.type === "fetch") {
-        const whole = event.received === event.size;
-        fetched.set(event.digest, event.received);
-        if (stderr.isTerminal)
-          draw(
-            fetchBar(
-              event,
-              [...fetched.values()].reduce((sum, each) => sum + each, 0),
-            ),
-          );
-        else if (whole) line(plainFetch(event));
-      } else if (event.type === "push") {
-        pushed.tell(event);
-        if (stderr.isTerminal) draw(pushed.bar(event));
-        else if (event.fate === "sent") line(plainPush(event));
-      } else if (fetched.size > 0 && event.kind === "base") {
-        // What was fetched has been told of already.
-      } else if (stderr.isTerminal) {
-        const before = begun;
-        begun += event.size;
-        // Layers of a base image come first, and nobody knows their sizes before.
-        if (expected !== undefined && event.kind === "base") expected += event.size;
-        draw(
-          bar(event, expected === undefined ? undefined : { done: before, total: Math.max(expected, begun) }),
-        );
-      } else line(plain(event));
-    },
-    finish: (summary) => {
-      line(summary);
-    },
+  const pushed = new PushedBytes();
+  const layer = (event: LayerEvent): void => {
+    // What was fetched has been told of already.
+    if (fetched.size > 0 && event.kind === "base") return;
+    if (!stderr.isTerminal) {
+      line(plain(event));
+      return;
+    }
+    const done = begun;
+    begun += event.size;
+    // Layers of a base image come first, and nobody knows their sizes before.
+    if (expected !== undefined && event.kind === "base") expected += event.size;
+    draw(bar(event, expected === undefined ? undefined : { done, total: Math.max(expected, begun) }));
   };
+  const onProgress: OnProgress = (event) => {
+    if (event.type === "warning") line(`warning: ${event.message}`);
+    else if (event.type === "note") line(event.message);
+    else if (event.type === "log") line(`${event.script}> ${event.line}`);
+    else if (event.type === "layer") layer(event);
+    else if (event.type === "closure") {
+      expected = event.narSize;
+      line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
+    } else if (event.type === "fetch") {
+      fetched.set(event.digest, event.received);
+      if (stderr.isTerminal) draw(fetchBar(event, sumOf(fetched)));
+      else if (event.received === event.size) line(plainFetch(event));
+    } else {
+      pushed.add(event);
+      if (stderr.isTerminal) draw(pushed.bar(event));
+      else if (event.fate === "sent") line(plainPush(event));
+    }
+  };
+  return { onProgress, finish: line };
+}
+
+function sumOf(bytesOf: ReadonlyMap<unknown, number>): number {
+  return [...bytesOf.values()].reduce((sum, each) => sum + each, 0);
 }
 
 type FetchEvent = Extract<ProgressEvent, { readonly type: "fetch" }>;
@@ -85,19 +82,19 @@ function fetchBar({ total, count }: FetchEvent, received: number): string {
 type PushEvent = Extract<ProgressEvent, { readonly type: "push" }>;
 
 /** Layers go to a registry several at once, and how many bytes there will be is not known before. */
-class Pushing {
+class PushedBytes {
   readonly #done = new Set<number>();
   readonly #sent = new Map<number, number>();
 
-  tell({ index, fate, sent }: PushEvent): void {
+  add({ index, fate, sent }: PushEvent): void {
     if (fate) this.#done.add(index);
     this.#sent.set(index, sent);
   }
 
   bar({ count, ...event }: PushEvent): string {
     const done = this.#done.size;
-    const sent = [...this.#sent.values()].reduce((sum, each) => sum + each, 0);
-    return `[${drawn(done / count)}] ${String(done)} of ${counted(count, "layer")}  ${bytes(sent)} sent  ${what(event)}`;
+    const sent = bytes(sumOf(this.#sent));
+    return `[${drawn(done / count)}] ${String(done)} of ${counted(count, "layer")}  ${sent} sent  ${what(event)}`;
   }
 }
 

@@ -3,8 +3,11 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { LaminixError } from "../errors.js";
 
+/** Variables of a process, or of what stands in for them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The user's folder; `/` for one who has none, such as a user of a container that no passwd file knows. */
-export function homeFolder({ HOME: home }: Readonly<Record<string, string | undefined>>): string {
+export function homeFolder({ HOME: home }: Environment): string {
   if (home) return home;
   try {
     return homedir() || "/";

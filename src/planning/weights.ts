@@ -4,7 +4,7 @@ import type { Graph } from "../layering/graph.js";
 import type { Weights } from "../layering/measure.js";
 import { checked } from "../spec/invalid.js";
 import { jsonOrFile } from "../spec/jsonOrFile.js";
-import { type Volatility, volatilitySchema } from "../spec/volatility.js";
+import { type Volatility, volatilitySchema } from "../spec/plans.js";
 import { packageName } from "../store/packageName.js";
 import { baseName, type StorePath } from "../store/storePath.js";
 import type { OpeningOptions } from "./buildOptions.js";

@@ -99,8 +99,9 @@ function scriptError(
 ): LaminixError {
   const ended = signal === null ? "did not come to its end" : `was ended by ${signal}`;
   const how = exitCode === null ? ended : `failed with exit code ${String(exitCode)}`;
-  const said = output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
-  return new LaminixError("ERR_SCRIPT", `${script} ${how}${said}`, {
+  const lastLines =
+    output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
+  return new LaminixError("ERR_SCRIPT", `${script} ${how}${lastLines}`, {
     cause,
     details: { script, exitCode, signal, output },
   });

@@ -1,4 +1,4 @@
-/** Plans of layers in a spec: as `laminix layers --json` prints them. */
+/** What a spec says of the past: plans of layers, as `laminix layers --json` prints them, and how often paths change. */
 import { z } from "zod";
 
 /** Of one image. */
@@ -10,3 +10,14 @@ export const imagesSchema = z.object({
   images: z.array(z.object({ name: z.string(), ...layersSchema.shape })).readonly(),
 });
 export const planSchema = z.union([layersSchema, imagesSchema]);
+
+export const volatilitySchema = z.array(
+  z.strictObject({
+    match: z
+      .string()
+      .min(1)
+      .describe("A path, the name of one with or without its version, or a pattern with *."),
+    volatility: z.number().min(0).max(1000).describe("How often it changes, where others do once."),
+  }),
+);
+export type Volatility = z.output<typeof volatilitySchema>;

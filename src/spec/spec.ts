@@ -12,8 +12,7 @@ import { checked, invalidSpec } from "./invalid.js";
 import { permsSchema } from "./perms.js";
 import type { Piece } from "./pieces/piece.js";
 import { pieceEntrySchema, resolvePiece } from "./pieces/resolvePiece.js";
-import { planSchema } from "./plans.js";
-import { volatilitySchema } from "./volatility.js";
+import { planSchema, volatilitySchema } from "./plans.js";
 
 const id = z.int().min(0).max(0xffff_fffe);
 const text = z.string().min(1);

@@ -33,7 +33,7 @@ import {
   wholeReference,
 } from "../../dist/manifests/reference.js";
 import { parseChallenges } from "../../dist/transports/registry/challenge.js";
-import { saidIn } from "../../dist/transports/registry/said.js";
+import { errorTextIn } from "../../dist/http/errorText.js";
 import { answersNowOrIsCoded, answersOrIsCoded } from "../support/coded.js";
 import { anythingAtAll, docsLike, textsLike, cases } from "../support/odd.js";
 
@@ -214,7 +214,7 @@ describe("a text is read, or refused with a code:", () => {
           async function* body(): AsyncGenerator<Uint8Array> {
             yield await Promise.resolve(Buffer.from(text));
           }
-          await answersOrIsCoded(() => saidIn({ body: body() as never }));
+          await answersOrIsCoded(() => errorTextIn(body()));
         },
       ),
       cases,

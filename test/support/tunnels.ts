@@ -1,17 +1,22 @@
 import { once } from "node:events";
-import { createServer, request as httpRequest } from "node:http";
+import { createServer, type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 
 export interface Tunnels extends AsyncDisposable {
   readonly url: string;
   /** `host:port`, as it was asked for. */
-  readonly asked: readonly string[];
+  readonly asked: string[];
+  /** What came with it. */
+  readonly heads: IncomingHttpHeaders[];
+  /** The status of what it answers in place of a tunnel. */
+  refusal: number | undefined;
 }
 
 /** A proxy of HTTP that takes every way to the same `host:port`. */
 export async function startTunnels(target: string): Promise<Tunnels> {
   const [host = "", port = ""] = target.split(":");
   const asked: string[] = [];
+  const heads: IncomingHttpHeaders[] = [];
   const open = new Set<Socket>();
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "");
@@ -25,6 +30,11 @@ export async function startTunnels(target: string): Promise<Tunnels> {
   });
   server.on("connect", (request, client: Socket) => {
     asked.push(request.url ?? "");
+    heads.push(request.headers);
+    if (tunnels.refusal !== undefined) {
+      client.end(`HTTP/1.1 ${tunnels.refusal} No\r\n\r\n`);
+      return;
+    }
     const onward = connect(Number(port), host, () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
     for (const each of [client, onward]) {
       open.add(each);
@@ -38,9 +48,11 @@ export async function startTunnels(target: string): Promise<Tunnels> {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
+  const tunnels: Tunnels = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    heads,
+    refusal: undefined,
     [Symbol.asyncDispose]: async () => {
       for (const each of open) each.destroy();
       server.closeAllConnections();
@@ -48,4 +60,5 @@ export async function startTunnels(target: string): Promise<Tunnels> {
       await once(server, "close");
     },
   };
+  return tunnels;
 }

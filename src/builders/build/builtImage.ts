@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Compressor } from "../../compress/compressors.js";
 import type { Descriptor } from "../../image/descriptor.js";
 import type { Image, NamedImage } from "../../image/image.js";
-import type { Encoding, Layer, LayerDigest } from "../../image/layer.js";
+import type { Encoding } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { copied, readable } from "../../bytes/bytes.js";
 import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
@@ -106,9 +106,7 @@ export class BuiltImage implements AsyncDisposable {
       signal,
       mtime: this.#prepared.mtime,
       baseLayers: "normal",
-      onLayer: (layer, digest, index) => {
-        this.#tell(options, layer, index, digest);
-      },
+      onLayer: this.#progress(options).layer,
       beforeManifest: () => this.check(signal),
     });
   }
@@ -168,17 +166,13 @@ export class BuiltImage implements AsyncDisposable {
     const packing = this.packing(options);
     return {
       ...packing,
-      onLayer: ({ layer }, digest, index) => {
-        this.#tell(options, layer, index, digest);
-      },
+      onLayer: this.#progress(options).layer,
       beforeIndex: () => this.check(packing.signal),
     };
   }
 
-  #tell(options: ReadOptions, layer: Layer, index: number, digest: LayerDigest): void {
-    const { onProgress } = options;
-    const progress = onProgress ? new Progress(onProgress) : this.#prepared.progress;
-    progress.layer(layer, digest, index, this.image.layers.length);
+  #progress({ onProgress }: ReadOptions): Progress {
+    return onProgress ? new Progress(onProgress) : this.#prepared.progress;
   }
 
   /** Lets the garbage collector have the store paths. May be called again. */

@@ -6,9 +6,8 @@ import type { NamedImage } from "../../image/image.js";
 import { isTagged } from "../../manifests/reference.js";
 import { requireUnpackable, type UnpackBudget } from "../../transports/unpackBudget.js";
 import type { BuiltImage } from "../build/builtImage.js";
-import { layerEvents } from "../layerEvents.js";
 import { checkRoots, openAll, requireImage } from "../openAll.js";
-import type { OnProgress } from "../../progress.js";
+import { type OnProgress, Progress } from "../../progress.js";
 
 export interface LoadOptions {
   /** Docker unless given. It decides where the engine is looked for. */
@@ -49,10 +48,11 @@ export async function loadImage(
   options: LoadOptions = {},
 ): Promise<LoadedImages> {
   checkArguments(image, options);
-  const { signal, engine, host, environment = process.env, onProgress, maxUnpacked } = options;
+  const { signal, engine, host, environment = process.env, maxUnpacked } = options;
+  const progress = new Progress(options.onProgress);
   // Loaded for those who need it: most of a short program's time is loading.
   const { EngineClient } = await import("../../transports/engine/client.js");
-  await using client = new EngineClient(engineHost({ engine, host, environment }));
+  await using client = new EngineClient(engineHost({ engine, host, environment }), { environment });
   const { Registries } = await import("../../transports/registry/registries.js");
   await using registries = new Registries({ environment });
   // Layers go into an engine plain, so that no manifest can be kept.
@@ -63,11 +63,11 @@ export async function loadImage(
   const all: SentImage[] = [];
   // One after the other: what one has brought need not be sent for the next.
   for (const each of opened.images) {
-    const sent = await sendImage(client, strategy, withTags(each, options), {
+    const sent = await sendImage(client, strategy, withTags(each, progress), {
       signal,
       beforeEnd: () => checkRoots([image], signal),
-      onNote: (message) => onProgress?.({ type: "note", message }),
-      onLayer: layerEvents(onProgress),
+      onNote: progress.note,
+      onLayer: progress.layer,
     });
     all.push(sent);
   }
@@ -83,11 +83,10 @@ export async function loadImage(
 }
 
 /** A layout's names may be others than engines take. */
-function withTags(named: NamedImage, { onProgress }: LoadOptions): NamedImage {
+function withTags(named: NamedImage, { warn }: Progress): NamedImage {
   const references = named.references.filter((reference) => {
     if (isTagged(reference)) return true;
-    const message = `${reference} is no name with a tag; the image goes without it`;
-    onProgress?.({ type: "warning", message });
+    warn(`${reference} is no name with a tag; the image goes without it`);
     return false;
   });
   return { ...named, references };

@@ -23,10 +23,11 @@ import { StoredFile, wholeOf } from "../../files/storedFile.js";
 import { archivedLayer } from "../../transports/archivedLayer.js";
 import type { OpenedImages } from "../../transports/openedImages.js";
 import { Unpacking } from "../../transports/plainTar.js";
-import { accountName } from "./accountName.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { Progress } from "../../progress.js";
+import { accountName } from "./accountName.js";
 
 export interface StreamConfOptions extends BuildOptions {
   /** `name:tag`, in place of the one in the file. */
@@ -45,7 +46,8 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
   requireString(file, "file");
   checkBuildOptions(options);
   if (options.repoTag !== undefined) requireString(options.repoTag, "options.repoTag");
-  const { signal, onProgress, maxUnpacked } = options;
+  const { signal, maxUnpacked } = options;
+  const progress = new Progress(options.onProgress);
   const conf = readConf(file);
   const base =
     conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, { signal, maxUnpacked });
@@ -71,9 +73,7 @@ export async function* streamConf(file: string, options: StreamConfOptions = {})
       signal,
       mtime: conf.mtime,
       baseLayers: "verbatim",
-      onLayer: ({ kind, sources }, digest, index, count) => {
-        onProgress?.({ type: "layer", index, count, kind, sources, ...digest });
-      },
+      onLayer: progress.layer,
       beforeManifest: async () => known?.roots.check({ signal }),
     });
   } finally {

@@ -4,7 +4,7 @@ import { type Entry, imagesOf } from "../../manifests/imageContents.js";
 import { formatReference } from "../../manifests/reference.js";
 import { takesNoOci } from "../../transports/registry/manifestRefusal.js";
 import type { BuiltImage } from "../build/builtImage.js";
-import type { ProgressEvent } from "../../progress.js";
+import { Progress, type ProgressEvent } from "../../progress.js";
 import type { PushedImage } from "./pushImage.js";
 import { type Pushing, pushing } from "./pushing.js";
 import type { PushImageOptions } from "./pushOptions.js";
@@ -28,7 +28,7 @@ export async function pushed(
       if (!takesNoOci(error) || !canUseDockerManifests(ready, asked)) throw error;
       const { registry } = ready.reference;
       const message = `${registry} does not accept OCI manifests; pushing Docker manifests instead, without annotations`;
-      asked.onProgress?.({ type: "note", message });
+      new Progress(asked.onProgress).note(message);
       return undefined;
     }
   });

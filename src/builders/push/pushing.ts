@@ -4,6 +4,7 @@ import type { DigestCache } from "../../image/digestCache.js";
 import type { NamedImage } from "../../image/image.js";
 import type { Entry } from "../../manifests/imageContents.js";
 import { type ImageReference, parseReference } from "../../manifests/reference.js";
+import { Progress } from "../../progress.js";
 import type { PreviousLayers } from "../../transports/registry/previous.js";
 import type { PushOptions } from "../../transports/registry/push.js";
 import { Registries } from "../../transports/registry/registries.js";
@@ -40,15 +41,15 @@ export async function pushing<T>(
     const entry = entryOf(opened.images);
     const packing = packingOf(images, asked);
     const { cache } = packing;
-    const previous = await previousLayers(reference, tags, registries, { ...asked, cache });
-    const { onProgress, verify, manifestFormat: format } = asked;
+    const progress = new Progress(asked.onProgress);
+    const previous = await previousLayers(reference, tags, registries, { ...asked, cache }, progress);
+    const { verify, manifestFormat: format } = asked;
     const options: PushOptions = {
       ...{ ...packing, previous, verify, format, tags },
       client: await registries.client(reference.registry),
       repository: reference.repository,
       onPush: ({ blob, ...event }, index, count) => {
-        const { kind, sources } = blob.layer;
-        onProgress?.({ type: "push", index, count, kind, sources, ...event });
+        progress.push(blob.layer, event, index, count);
       },
       beforeManifest: () => checkRoots(images, packing.signal),
     };
@@ -89,8 +90,8 @@ async function previousLayers(
     cacheFrom = [],
     cache,
     signal,
-    onProgress,
   }: Omit<PushImageOptions, "cache"> & { readonly cache: DigestCache | undefined },
+  progress: Progress,
 ): Promise<PreviousLayers | undefined> {
   const others = cacheFrom.map(parseReference);
   if (!registryCache) return undefined;
@@ -102,9 +103,7 @@ async function previousLayers(
   const { PreviousLayers: Previous } = await import("../../transports/registry/previous.js");
   return Previous.of(await Promise.all(images), {
     ...{ signal, cache },
-    onUseless: (message) => {
-      onProgress?.({ type: "warning", message });
-    },
+    onUseless: progress.warn,
   });
 }
 

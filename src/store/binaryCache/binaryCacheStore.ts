@@ -6,6 +6,7 @@ import { requireOptions, requireString, requireStrings } from "../../arguments.j
 import { decompress } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
+import { Turns } from "../../threads/turns.js";
 import { Closure, type PathInfo } from "../closure.js";
 import type { CallOptions } from "../connection.js";
 import { closureColumns } from "../sorted.js";
@@ -14,7 +15,7 @@ import { type CacheInfo, MAX_CACHE_INFO, parseCacheInfo } from "./cacheInfo.js";
 import { type CacheLocation, parseCacheUrl } from "./cacheUrl.js";
 import { checked } from "./checked.js";
 import { type CacheFiles, readText } from "./files.js";
-import { Gate } from "./gate.js";
+import type { HttpReader } from "./httpFiles.js";
 import type { NarFiles } from "./narFiles.js";
 import { compressionOf, MAX_NAR_INFO, type NarInfo, parseNarInfo } from "./narInfo.js";
 import { type BinaryCacheOptions, checkOptions, filesOf } from "./options.js";
@@ -32,9 +33,10 @@ export class BinaryCacheStore implements AsyncDisposable {
   readonly #location: CacheLocation;
   readonly #files: CacheFiles;
   readonly #nars: NarFiles;
+  readonly #reader: HttpReader;
   /** `undefined` where signatures are not asked for. */
   readonly #keys: TrustedKeys | undefined;
-  readonly #gate: Gate;
+  readonly #turns: Turns;
   readonly #known = new Map<StorePath, NarInfo>();
   /** Those that were found to be signed: a look at a signature takes a tenth of a millisecond. */
   readonly #signed = new WeakSet<NarInfo>();
@@ -52,8 +54,8 @@ export class BinaryCacheStore implements AsyncDisposable {
     checkOptions(options);
     this.#location = parseCacheUrl(url);
     this.url = this.#location.url;
-    ({ files: this.#files, nars: this.#nars } = filesOf(this.#location, options));
-    this.#gate = new Gate(options.parallel ?? 25);
+    ({ files: this.#files, nars: this.#nars, reader: this.#reader } = filesOf(this.#location, options));
+    this.#turns = new Turns(options.parallel ?? 25);
     const given = [...this.#location.trustedPublicKeys, ...(options.trustedPublicKeys ?? [])];
     const keys = parsePublicKeys(given.length > 0 ? given : this.#location.defaultPublicKeys);
     this.#keys = (options.requireSignatures ?? this.#location.requireSignatures) ? keys : undefined;
@@ -153,7 +155,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   /** Unanswered questions are rejected, and NARs that are being read end. May be called again. */
   async close(): Promise<void> {
     this.#end.abort(new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`));
-    return Promise.resolve();
+    await this.#reader.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -224,7 +226,7 @@ export class BinaryCacheStore implements AsyncDisposable {
     const name = `${hash}.narinfo`;
     using scope = abortScope(options.signal, this.#end.signal);
     const { signal } = scope;
-    const text = await this.#gate.run(() => readText(this.#files, name, { limit: MAX_NAR_INFO, signal }));
+    const text = await this.#turns.take(() => readText(this.#files, name, { limit: MAX_NAR_INFO, signal }));
     if (text === undefined) return undefined;
     const found = parseNarInfo(text, storeDir, `${name} of ${this.url}`);
     const { path } = found.info;

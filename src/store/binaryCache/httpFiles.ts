@@ -1,11 +1,14 @@
 /** A binary cache behind HTTP, and files on other servers that it leads to. */
-import { setTimeout as sleep } from "node:timers/promises";
-import type { OwnedBytes } from "../../bytes/bytes.js";
+import type { OwnedBytes, OwnedPiece } from "../../bytes/bytes.js";
+import { type Compression, decompress } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
+import type { Answer } from "../../http/answer.js";
+import { HttpClient, type RequestHeaders } from "../../http/client.js";
+import { resuming } from "../../http/range.js";
+import { isPassingStatus, mayPass, pauseOf } from "../../http/retry.js";
 import { redactUrl } from "../../redact.js";
 import type { CallOptions } from "../connection.js";
-import { type Answer, exchange, RedirectError, SilenceError } from "./exchange.js";
 import { absent, type CacheFiles } from "./files.js";
 
 export interface HttpOptions {
@@ -18,22 +21,6 @@ export interface HttpOptions {
 
 /** Milliseconds before the second attempt; twice as long before each further one. */
 const FIRST_PAUSE = 250;
-/** Milliseconds. A server that wants to be left alone for longer is not waited for. */
-const LONGEST_PAUSE = 60_000;
-
-/** An attempt that failed in a way that may pass. */
-class PassingError extends Error {
-  /** Milliseconds that the server asks to be left alone for. */
-  readonly pause: number | undefined;
-
-  constructor(
-    message: string,
-    { cause, pause }: { readonly cause?: unknown; readonly pause?: number | undefined },
-  ) {
-    super(message, { cause });
-    this.pause = pause;
-  }
-}
 
 export class HttpFiles implements CacheFiles {
   readonly #base: URL;
@@ -57,121 +44,86 @@ export class HttpFiles implements CacheFiles {
 /** Reads files, with patience. */
 export class HttpReader {
   readonly #options: HttpOptions;
+  readonly #http: HttpClient;
 
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.#http = new HttpClient({
+      ...{ environment: process.env, silence: options.silence },
+      failure: (url, { why, cause, hint }) => failed(url, why, { cause, hint }),
+    });
   }
 
   /** A body that is cut off is asked for again from where it was cut. */
   async *read(url: URL, { signal }: CallOptions = {}): OwnedBytes {
-    const { attempts } = this.#options;
-    let taken = 0;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        for await (const piece of this.#rest(url, taken, signal)) {
-          taken += piece.length;
-          yield piece;
-        }
-        return;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!(error instanceof PassingError)) throw error;
-        const pause = error.pause ?? pauseAfter(attempt);
-        if (attempt >= attempts || pause > LONGEST_PAUSE) throw failed(url, error.message, error.cause);
-        await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
-      }
+    let coding: string | undefined;
+    const bytes = resuming({
+      ask: async (headers) => {
+        const answer = await this.#ask(url, headers, signal);
+        coding = answer.header("content-encoding");
+        return answer;
+      },
+      patience: { attempts: this.#options.attempts, firstPause: FIRST_PAUSE },
+      signal,
+      failure: (_, why) => failed(url, why),
+    });
+    const first = await bytes.next();
+    if (first.done) return;
+    async function* all(piece: OwnedPiece): OwnedBytes {
+      yield piece;
+      yield* bytes;
     }
-  }
-
-  /** The file's bytes from an offset on, in one attempt. */
-  async *#rest(url: URL, offset: number, signal: AbortSignal | undefined): OwnedBytes {
-    const { authorization, silence } = this.#options;
-    const headers = {
-      // What hashes are of is the file as it is.
-      "accept-encoding": "identity",
-      ...(offset > 0 && { range: `bytes=${String(offset)}-` }),
-    };
     try {
-      const answer = await exchange(url, { headers, authorization, silence, signal });
-      let skip = await this.#skipped(url, answer, offset);
-      for await (const piece of answer.body) {
-        const skipped = Math.min(skip, piece.length);
-        skip -= skipped;
-        if (skipped < piece.length) yield piece.subarray(skipped);
-      }
-    } catch (error) {
-      if (error instanceof LaminixError || error instanceof PassingError) throw error;
-      throw lineError(url, error);
+      yield* decompress(all(first.value), compressionBy(coding, url), { signal });
+    } finally {
+      await bytes.return(undefined);
     }
   }
 
-  /** How many bytes of the answer are known already. Throws unless the answer is one to read. */
-  async #skipped(url: URL, { status, headers, body }: Answer, offset: number): Promise<number> {
-    if (status === 200) return offset;
-    if (status === 206 && offset > 0 && headers.get("content-range")?.startsWith(`bytes ${String(offset)}-`))
-      return 0;
-    await leave(body);
+  /** Connections are cut. May be called again. */
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  async #ask(url: URL, headers: RequestHeaders, signal: AbortSignal | undefined): Promise<Answer> {
+    const { authorization } = this.#options;
+    const answer = await this.#http.exchange({ method: "GET", url, headers, authorization, signal });
+    const { status } = answer;
+    if (status === 200 || (status === 206 && headers.range !== undefined)) return answer;
+    await answer.discard();
     if (status === 404 || status === 403 || status === 410)
       throw absent(redactUrl(url), undefined, { status });
     if (status === 401) {
-      throw failed(url, "the server wants to know who asks (401)", undefined, {
+      throw failed(url, "the server wants to know who asks (401)", {
         hint: "put name and password into the URL, or into the netrc file",
       });
     }
-    const why = `the server answers ${String(status)}`;
-    const passes = status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
-    if (passes) throw new PassingError(why, { pause: pauseOf(headers.get("retry-after")) });
-    throw failed(url, why);
+    const failure = failed(url, `the server answers ${String(status)}`);
+    throw isPassingStatus(status) ? mayPass(failure, pauseOf(answer.headers, Date.now())) : failure;
   }
 }
 
-/** Reads the rest of a short body, so that the connection can be used again; a long one is not worth it. */
-async function leave(body: AsyncIterable<Uint8Array>): Promise<void> {
-  let size = 0;
-  try {
-    for await (const piece of body) {
-      size += piece.length;
-      if (size > 1 << 16) return;
-    }
-  } catch {
-    // The answer's status is what counts.
-  }
-}
-
-/** Milliseconds, a little different each time, so that many who were turned away do not all come back at once. */
-function pauseAfter(attempt: number): number {
-  return Math.min(FIRST_PAUSE * 2 ** (attempt - 1) * (1 + Math.random() / 2), LONGEST_PAUSE);
-}
-
-/** Milliseconds from now; the header has seconds or a date (RFC 9110, 10.2.3). */
-function pauseOf(retryAfter: string | null): number | undefined {
-  if (retryAfter === null) return undefined;
-  if (/^\d+$/.test(retryAfter)) return Number(retryAfter) * 1000;
-  const date = Date.parse(retryAfter);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
-}
-
-/** Codes of failures that another attempt may not meet. */
-const PASSING = new Set([
-  ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"],
-  ...["UND_ERR_SOCKET", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_RES_CONTENT_LENGTH_MISMATCH"],
+/** A bucket has some files in one form only, whatever is asked for: Nix puts narinfos there so (`narinfo-compression`). */
+const CODINGS = new Map<string, Compression>([
+  ...(["gzip", "br", "zstd"] as const).map((coding) => [coding, coding] as const),
+  ["x-gzip", "gzip"],
+  ["identity", "none"],
 ]);
 
-/** The error for a line that failed. `fetch` hides the reason below an error that says only that it failed. */
-function lineError(url: URL, error: unknown): Error {
-  if (error instanceof SilenceError)
-    return new PassingError(`the server was ${error.message}`, { cause: error });
-  if (error instanceof RedirectError) return failed(url, error.message, error);
-  const reason = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
-  const why = `the line failed (${reason.code ?? reason.message})`;
-  if (PASSING.has(reason.code ?? "")) return new PassingError(why, { cause: reason });
-  return failed(url, why, reason);
+function compressionBy(coding: string | undefined, url: URL): Compression {
+  const known = CODINGS.get((coding ?? "identity").trim().toLowerCase());
+  if (known === undefined) throw failed(url, `its Content-Encoding is ${JSON.stringify(coding)}`);
+  return known;
 }
 
-function failed(url: URL, why: string, cause?: unknown, more: { readonly hint?: string } = {}): LaminixError {
+function failed(
+  url: URL,
+  why: string,
+  { cause, hint }: { readonly cause?: unknown; readonly hint?: string | undefined } = {},
+): LaminixError {
   return new LaminixError("ERR_BINARY_CACHE", `${redactUrl(url)} cannot be read: ${why}`, {
     cause,
     details: { url: redactUrl(url) },
-    ...more,
+    ...(hint !== undefined && { hint }),
   });
 }

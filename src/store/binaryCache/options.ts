@@ -45,13 +45,13 @@ const LARGEST = 2 ** 31 - 1;
 export function filesOf(
   { place }: CacheLocation,
   options: BinaryCacheOptions,
-): { readonly files: CacheFiles; readonly nars: NarFiles } {
+): { readonly files: CacheFiles; readonly nars: NarFiles; readonly reader: HttpReader } {
   const { allowNarHosts = [], attempts = 5, silence = 60_000 } = options;
   const base = "base" in place ? place.base : undefined;
   const authorization = "base" in place ? (place.authorization ?? loginOf(place.base, options)) : undefined;
   const reader = new HttpReader({ authorization, attempts, silence });
   const files = "base" in place ? new HttpFiles(place.base, reader) : new FolderFiles(place.folder);
-  return { files, nars: new NarFiles(files, reader, { base, allowed: allowNarHosts }) };
+  return { files, nars: new NarFiles(files, reader, { base, allowed: allowNarHosts }), reader };
 }
 
 function loginOf(base: URL, { netrcFile }: BinaryCacheOptions): Authorization | undefined {

@@ -1,9 +1,12 @@
 /** A client of the API that Docker has and podman speaks too (Docker Engine API 1.41). */
-import { Agent, type Dispatcher, request } from "undici";
-import { collect, type OwnedBytes, ownedBytes } from "../../bytes/bytes.js";
-import { LaminixError } from "../../errors.js";
+import type { OwnedBytes } from "../../bytes/bytes.js";
 import { type Json, parseJson } from "../../bytes/json.js";
-import { saidIn } from "../registry/said.js";
+import { LaminixError } from "../../errors.js";
+import type { Environment } from "../../files/home.js";
+import { errorTextIn } from "../../http/errorText.js";
+import type { Answer } from "../../http/answer.js";
+import { HttpClient } from "../../http/client.js";
+import type { Reason } from "../../http/reason.js";
 import type { EngineHost } from "./host.js";
 
 export interface EngineRequest {
@@ -21,90 +24,55 @@ export interface EngineRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface EngineAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** To be read, or left with `discard`. */
-  readonly body: Dispatcher.ResponseData["body"];
-}
-
 /** Connections to the engine at once. */
 export const PARALLEL = 6;
 const SILENCE = 60_000;
 /** Bytes; an engine lists some thousand images in one of them. */
 const MAX_ANSWER = 64 << 20;
 
+export interface EngineClientOptions {
+  /** Where proxies are named; this process's environment unless given. */
+  readonly environment?: Environment | undefined;
+}
+
 export class EngineClient implements AsyncDisposable {
   readonly host: EngineHost;
-  readonly #agent: Agent;
+  readonly #http: HttpClient;
 
-  constructor(host: EngineHost) {
-    const { socket, certificates: { ca, cert, key, unverified = false } = {} } = host;
-    const connect = {
-      ...(socket !== undefined && { socketPath: socket }),
-      ...(ca && { ca }),
-      ...(cert && { cert }),
-      ...(key && { key }),
-      rejectUnauthorized: !unverified,
-    };
+  constructor(host: EngineHost, { environment = process.env }: EngineClientOptions = {}) {
+    const { socket: socketPath, certificates: { ca, cert, key, unverified = false } = {} } = host;
     this.host = host;
-    this.#agent = new Agent({ connections: PARALLEL, connect });
+    this.#http = new HttpClient({
+      ...{ environment, parallel: PARALLEL, socketPath, silence: SILENCE, redirects: "leave" },
+      tls: () => ({ ca, cert, key, rejectUnauthorized: !unverified }),
+      failure: (_, reason) => this.#unreachable(reason),
+    });
   }
 
   /**
    * @throws {LaminixError} ERR_ENGINE for a status that is not expected, ERR_ENGINE_UNREACHABLE
    * @throws what the body throws
    */
-  async request(asked: EngineRequest): Promise<EngineAnswer> {
-    const { method, path, query, contentType, expect, silence = SILENCE, signal } = asked;
-    signal?.throwIfAborted();
-    let failure: { readonly error: unknown } | undefined;
-    const body = asked.body && failing(asked.body, (error) => (failure = { error }));
-    const {
-      statusCode: status,
-      headers,
-      ...response
-    } = await request(new URL(path, this.host.url), {
-      dispatcher: this.#agent,
-      method,
-      ...(query && { query }),
-      headers: { "user-agent": "laminix", ...(contentType !== undefined && { "content-type": contentType }) },
-      body: (body ?? null) as Uint8Array | null, // undici takes async iterables too, and its types do not say so
-      headersTimeout: silence,
-      bodyTimeout: silence,
-      signal: signal ?? null,
-    }).catch((error: unknown) => {
-      signal?.throwIfAborted();
-      if (failure) throw failure.error;
-      throw this.unreachable(error);
-    });
-    const answer = { status, headers, body: response.body };
+  async request({ path, query = {}, contentType, expect, ...rest }: EngineRequest): Promise<Answer> {
+    const url = new URL(path, this.host.url);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const headers = contentType === undefined ? {} : { "content-type": contentType };
+    const answer = await this.#http.exchange({ ...rest, url, headers });
+    const { status } = answer;
     if (expect.includes(status)) return answer;
-    const { text } = await saidIn(answer);
-    throw this.refusal(text === "" ? `it answers ${String(status)} to ${method} /${path}` : text, { status });
+    const { text } = await errorTextIn(answer.bytes());
+    const why = text === "" ? `it answers ${String(status)} to ${rest.method} /${path}` : text;
+    throw this.refusal(why, { status });
   }
 
   /** @throws {LaminixError} ERR_ENGINE where the answer is not JSON, ERR_ENGINE_UNREACHABLE */
-  async json({ body }: EngineAnswer, signal: AbortSignal | undefined): Promise<Json> {
-    const bytes = await collect(this.pieces(body, signal), MAX_ANSWER);
+  async json(answer: Answer): Promise<Json> {
+    const bytes = await answer.short(MAX_ANSWER);
     if (!bytes) throw this.refusal("it answers without end");
     try {
       return parseJson(bytes.toString("utf8"), "its answer");
     } catch (cause) {
       throw this.refusal("its answer is not JSON", {}, cause);
-    }
-  }
-
-  /**
-   * A body as it comes.
-   * @throws {LaminixError} ERR_ENGINE_UNREACHABLE
-   */
-  async *pieces(body: EngineAnswer["body"], signal: AbortSignal | undefined): OwnedBytes {
-    try {
-      yield* ownedBytes(body);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw this.unreachable(error);
     }
   }
 
@@ -117,59 +85,29 @@ export class EngineClient implements AsyncDisposable {
     });
   }
 
-  unreachable(cause: unknown): LaminixError {
+  /** Connections are cut. May be called again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http.close();
+  }
+
+  #unreachable({ kind, why, cause, hint }: Reason): LaminixError {
     const { engine, name } = this.host;
-    const { code = "", message } = cause as NodeJS.ErrnoException;
-    const why = UNTRUSTED.test(code)
-      ? `its certificate is not trusted (${code})`
-      : (reasons[code] ?? `the line failed (${code === "" ? message : code})`);
     return new LaminixError("ERR_ENGINE_UNREACHABLE", `${engine} at ${name} cannot be reached: ${why}`, {
       cause,
       details: { engine, host: name },
-      hint: hintFor(engine, code),
+      hint: hint ?? hintFor(engine, kind),
     });
-  }
-
-  /** Connections are cut. May be called again. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy();
   }
 }
 
-/** Codes of certificates that prove nothing. */
-const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_|_ISSUER/;
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such socket",
-  ECONNREFUSED: "nothing listens there",
-  EACCES: "we may not open it",
-  ENOTFOUND: "there is no such host",
-  EAI_AGAIN: "there is no such host",
-  UND_ERR_HEADERS_TIMEOUT: "it says nothing",
-  UND_ERR_BODY_TIMEOUT: "it says nothing any more",
-  UND_ERR_SOCKET: "the line broke",
-  ECONNRESET: "the line broke",
-  EPIPE: "the line broke",
-};
-
-function hintFor(engine: EngineHost["engine"], code: string): string {
-  if (code === "EACCES")
+function hintFor(engine: EngineHost["engine"], kind: Reason["kind"]): string {
+  if (kind === "not allowed")
     return engine === "docker" ? "be in the group docker, or root" : "is it another user's engine?";
-  if (UNTRUSTED.test(code)) return "put its authority's certificate into DOCKER_CERT_PATH, as ca.pem";
-  if (["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(code)) return "the engine's log may tell why";
+  if (kind === "untrusted") return "put its authority's certificate into DOCKER_CERT_PATH, as ca.pem";
+  if (kind === "broken") return "the engine's log may tell why";
   const start =
     engine === "docker"
       ? "start it, or name its place: DOCKER_HOST"
       : "start it, as with systemctl --user start podman.socket, or name its place: CONTAINER_HOST";
   return `${start}, or --host`;
-}
-
-/** The same pieces; who reads them may not tell why they ended. */
-async function* failing(pieces: OwnedBytes, onError: (error: unknown) => void): OwnedBytes {
-  try {
-    yield* pieces;
-  } catch (error) {
-    onError(error);
-    throw error;
-  }
 }

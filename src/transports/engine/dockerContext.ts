@@ -3,11 +3,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
-import { homeFolder } from "../../files/home.js";
+import { type Environment, homeFolder } from "../../files/home.js";
 import { readText } from "../../files/readText.js";
 import { objectIn, textIn } from "../../image/fields.js";
 import { isObject, type JsonObject, parseJson } from "../../bytes/json.js";
-import type { Environment } from "../registry/credentials.js";
 import { type Certificates, readCertificates } from "./certificates.js";
 
 export interface DockerContext {

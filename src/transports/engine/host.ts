@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
-import type { Environment } from "../registry/credentials.js";
+import type { Environment } from "../../files/home.js";
 import { type Certificates, readCertificates } from "./certificates.js";
 import { dockerConfigFolder, dockerContext } from "./dockerContext.js";
 

@@ -2,7 +2,6 @@
 import { objectIn, textIn, textsIn } from "../../image/fields.js";
 import { isArray, isObject, type Json, JsonNumber } from "../../bytes/json.js";
 import { type Digest, isDigest } from "../../bytes/digest.js";
-import { discard } from "../registry/exchange.js";
 import type { EngineClient } from "./client.js";
 
 interface Options {
@@ -41,10 +40,10 @@ export async function inspectImage(
     signal,
   });
   if (answer.status === 404) {
-    await discard(answer);
+    await answer.discard();
     return undefined;
   }
-  const json = await client.json(answer, signal);
+  const json = await client.json(answer);
   const id = textIn(json, "Id");
   if (id === undefined) throw client.refusal(`it does not say which image ${name} is`);
   return {
@@ -57,7 +56,7 @@ export async function inspectImage(
 /** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE */
 export async function listImages(client: EngineClient, { signal }: Options = {}): Promise<ListedImage[]> {
   const answer = await client.request({ method: "GET", path: "images/json", expect: [200], signal });
-  const json = await client.json(answer, signal);
+  const json = await client.json(answer);
   if (json !== null && !isArray(json)) throw client.refusal("it lists no images");
   return (json ?? []).map((image) => ({
     id: textIn(image, "Id") ?? "",
@@ -79,9 +78,8 @@ export async function tagImage(
 ): Promise<void> {
   const colon = reference.lastIndexOf(":");
   const query = { repo: reference.slice(0, colon), tag: reference.slice(colon + 1) };
-  await discard(
-    await client.request({ method: "POST", path: `images/${id}/tag`, query, expect: [201], signal }),
-  );
+  const request = { method: "POST", path: `images/${id}/tag`, query, expect: [201], signal } as const;
+  await (await client.request(request)).discard();
 }
 
 function numberAt(json: Json | undefined, key: string): number {

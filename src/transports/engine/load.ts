@@ -35,7 +35,7 @@ export async function loadArchive(
   // An engine that has begun to answer tells of what goes wrong later in the answer itself, a line each.
   let refusal: string | undefined;
   const lines = new LineSplitter((line) => (refusal ??= errorIn(line)));
-  for await (const piece of client.pieces(answer.body, signal)) lines.push(piece);
+  for await (const piece of answer.bytes()) lines.push(piece);
   lines.end();
   if (refusal !== undefined) throw client.refusal(refusal);
 }

@@ -59,7 +59,7 @@ export async function loadStrategy(
   { signal }: { readonly signal?: AbortSignal | undefined },
 ): Promise<LoadStrategy> {
   const answer = await client.request({ method: "GET", path: "info", expect: [200], signal });
-  const info = await client.json(answer, signal);
+  const info = await client.json(answer);
   if (answer.headers["libpod-api-version"] !== undefined) return strategies.podman;
   const isContainerd = listIn(info, "DriverStatus").some(
     (pair) => isArray(pair) && pair[0] === "driver-type" && pair[1] === SNAPSHOTTER,

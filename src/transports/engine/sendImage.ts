@@ -111,7 +111,7 @@ function archiveOf(sending: Sending, leaveOut: ReadonlySet<Digest>): AsyncGenera
       ...common,
       encoding: "none",
       beforeIndex: beforeEnd,
-      onLayer: ({ layer }, digest, index, count) => onLayer?.(layer, digest, index, count),
+      onLayer,
     });
   }
   return writeDockerArchives([{ image, references }], { ...common, beforeManifest: beforeEnd, onLayer });

@@ -46,7 +46,7 @@ async function* members(entries: readonly Entry[], options: ArchiveWriteOptions)
   const ready = layersAtOnce(
     blobs,
     async (blob, plain, index): Promise<WrittenLayer> => {
-      if (!leaveOut.has(plain.diffId)) onLayer?.(blob, plain, index, blobs.length);
+      if (!leaveOut.has(plain.diffId)) onLayer?.(blob.layer, plain, index, blobs.length);
       const known = isSmall(plain) ? undefined : await blob.known({ signal });
       if (!known) await blob.make({ signal });
       return { diffId: plain.diffId, descriptor: known ?? (await blob.descriptor({ signal })) };

@@ -34,7 +34,7 @@ export async function writeOciFolder(
   const begun = layersAtOnce(
     blobs,
     async (blob, plain, index): Promise<WrittenLayer> => {
-      options.onLayer?.(blob, plain, index, blobs.length);
+      options.onLayer?.(blob.layer, plain, index, blobs.length);
       const known = await blob.known({ signal });
       if (blob.kind !== "foreign" && !(known && (await layout.has(known.digest, known.size)))) {
         await layout.add(blob.open({ signal }), async () => (await blob.descriptor({ signal })).digest);

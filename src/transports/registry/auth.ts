@@ -5,15 +5,16 @@
 import { abortable } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import { Authorization } from "../../http/authorization.js";
+import { errorTextIn } from "../../http/errorText.js";
+import type { Answer } from "../../http/answer.js";
+import type { Exchange } from "../../http/client.js";
+import { isLoopback } from "../../http/proxy.js";
+import { isPassingStatus, mayPass, pauseOf } from "../../http/retry.js";
 import { textIn } from "../../image/fields.js";
 import { isObject, type Json, JsonNumber, parseJson } from "../../bytes/json.js";
 import { redactUrl } from "../../redact.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import type { Credentials } from "./credentials.js";
-import { isLoopback } from "./dispatchers.js";
-import { type Answer, type Exchange, shortBody } from "./exchange.js";
-import { passes, PassingError, pauseOf } from "./retry.js";
-import { saidIn } from "./said.js";
 
 /** What is to be done, and where. */
 export interface Access {
@@ -28,11 +29,7 @@ export interface AuthenticatorOptions {
   readonly registry: string;
   readonly credentials: (repository: string) => Promise<Credentials | undefined>;
   /** Asks the authorization server. */
-  readonly ask: (
-    exchange: Pick<Exchange, "method" | "url" | "headers" | "authorization" | "body">,
-  ) => Promise<Answer>;
-  /** Milliseconds that the authorization server may say nothing for. */
-  readonly silence: number;
+  readonly ask: (exchange: Exchange) => Promise<Answer>;
   /** Where the registry is, once that is known. */
   readonly base: () => URL;
   /** Whether the user has asked for plain HTTP. */
@@ -194,7 +191,7 @@ export class Authenticator {
         credentials?.kind === "password"
           ? Authorization.basic(url, credentials.username, credentials.password)
           : undefined;
-      answer = await this.#options.ask({ method: "GET", url, headers: {}, authorization });
+      answer = await this.#options.ask({ method: "GET", url, authorization });
     }
     return this.#readToken(answer, received);
   }
@@ -218,15 +215,15 @@ export class Authenticator {
   async #readToken(answer: Answer, received: number): Promise<Token> {
     const { status, headers, url } = answer;
     if (status !== 200) {
-      const { text: said } = await saidIn(answer, (text) => this.redacted(text));
+      const { text } = await errorTextIn(answer.bytes(), (each) => this.redacted(each));
       const failure = this.#refused(
-        `the authorization server ${url.host} answers ${String(status)}${said === "" ? "" : `: ${said}`}`,
+        `the authorization server ${url.host} answers ${String(status)}${text === "" ? "" : `: ${text}`}`,
         status === 401 || status === 403 ? this.#loginHint : undefined,
         { status, url: redactUrl(url) },
       );
-      throw passes(status) ? new PassingError(failure, { pause: pauseOf(headers, received) }) : failure;
+      throw isPassingStatus(status) ? mayPass(failure, pauseOf(headers, received)) : failure;
     }
-    const body = await shortBody(answer, MAX_TOKEN, this.#options.silence);
+    const body = await answer.short(MAX_TOKEN);
     let json: Json | undefined;
     try {
       json = parseJson(body?.toString("utf8") ?? "", "the token");

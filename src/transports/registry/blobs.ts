@@ -4,8 +4,8 @@ import { LaminixError } from "../../errors.js";
 import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
 import type { RegistryClient } from "./client.js";
-import { discard, leadsTo, lineError } from "./exchange.js";
-import { PassingError, Patience } from "./retry.js";
+import type { RequestHeaders } from "../../http/client.js";
+import { resuming } from "../../http/range.js";
 
 export interface BlobOptions {
   readonly signal?: AbortSignal | undefined;
@@ -16,9 +16,6 @@ export interface BlobIdentity {
   /** Bytes. */
   readonly size: number;
 }
-
-/** Bytes by which a line that broke got far enough not to be given up. */
-const PROGRESS = 1 << 16;
 
 /**
  * Whether the blob is there.
@@ -37,7 +34,7 @@ export async function hasBlob(
     expect: [200, 404],
     signal,
   });
-  await discard(answer);
+  await answer.discard();
   return answer.status === 200;
 }
 
@@ -55,74 +52,34 @@ export async function* fetchBlob(
   const { digest, size } = blob;
   const what = `${digest} of ${client.registry}/${repository}`;
   const digester = new Digester();
-  const patience = new Patience(client.patience, signal);
+  const request = {
+    method: "GET",
+    target: `${repository}/blobs/${digest}`,
+    access: { repository, actions: "pull" },
+    signal,
+  } as const;
+  const pieces = resuming({
+    ask: async (headers: RequestHeaders, offset) => {
+      const expect = offset > 0 ? [200, 206, 416] : [200];
+      const answer = await client.attempt({ ...request, headers, expect });
+      if (answer.status !== 416) return answer;
+      await answer.discard();
+      throw otherSize(what, blob, String(offset));
+    },
+    ...{ size, signal, patience: client.patience },
+    failure: ({ url, status }, why) =>
+      new LaminixError("ERR_REGISTRY", `${what} cannot be fetched: ${why}`, {
+        details: { registry: client.registry, url: redactUrl(url), status },
+      }),
+  });
   let taken = 0;
-  for (let isWhole = false; !isWhole;) {
-    const begun = taken;
-    try {
-      for await (const piece of rest(client, repository, blob, taken, signal)) {
-        taken += piece.length;
-        if (taken > size) throw otherSize(what, blob, `more than ${String(size)}`);
-        digester.update(piece);
-        yield piece;
-      }
-      if (taken < size) throw new PassingError(endsEarly(client, what, taken, size));
-      isWhole = true;
-    } catch (error) {
-      if (taken - begun >= PROGRESS) patience.progressed();
-      await patience.afterFailure(error);
-    }
+  for await (const piece of pieces) {
+    taken += piece.length;
+    if (taken > size) throw otherSize(what, blob, `more than ${String(size)}`);
+    digester.update(piece);
+    yield piece;
   }
   requireDigest(what, digest, digester.digest());
-}
-
-/** The bytes from an offset on, in one attempt. */
-async function* rest(
-  client: RegistryClient,
-  repository: string,
-  blob: BlobIdentity,
-  offset: number,
-  signal: AbortSignal | undefined,
-): OwnedBytes {
-  const answer = await client.attempt({
-    method: "GET",
-    target: `${repository}/blobs/${blob.digest}`,
-    access: { repository, actions: "pull" },
-    headers: {
-      // What digests are of is the blob as it is.
-      "accept-encoding": "identity",
-      ...(offset > 0 && { range: `bytes=${String(offset)}-` }),
-    },
-    expect: offset > 0 ? [200, 206, 416] : [200],
-    signal,
-  });
-  const { status, headers, body, url } = answer;
-  const range = headers["content-range"];
-  if (status === 416) {
-    await discard(answer);
-    throw otherSize(`${blob.digest} of ${client.registry}/${repository}`, blob, String(offset));
-  }
-  if (status === 206 && !String(range).startsWith(`bytes ${String(offset)}-`)) {
-    await discard(answer);
-    throw new LaminixError(
-      "ERR_REGISTRY",
-      `${url.host} answers with another part of a blob than was asked for`,
-      {
-        details: { registry: client.registry, url: redactUrl(url), status },
-      },
-    );
-  }
-  let skip = status === 200 ? offset : 0;
-  try {
-    for await (const piece of ownedBytes(body)) {
-      const skipped = Math.min(skip, piece.length);
-      skip -= skipped;
-      if (skipped < piece.length) yield piece.subarray(skipped);
-    }
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw lineError(url, error, client.silence);
-  }
 }
 
 /**
@@ -145,9 +102,9 @@ export async function mountBlob(
       expect: [201, 202],
       signal,
     });
-    await discard(answer);
+    await answer.discard();
     if (answer.status === 201) return true;
-    await cancelUpload(client, repository, leadsTo(answer), signal);
+    await cancelUpload(client, repository, answer.leadsTo(), signal);
     return false;
   } catch (error) {
     // Who may not pull from there can still send the blob.
@@ -166,7 +123,8 @@ export async function cancelUpload(
   const access = { repository, actions: "pull,push" } as const;
   const expect = [200, 202, 204, 404];
   try {
-    await discard(await client.attempt({ method: "DELETE", target: location, access, expect, signal }));
+    const request = { method: "DELETE", target: location, access, expect, signal } as const;
+    await (await client.attempt(request)).discard();
   } catch {
     signal?.throwIfAborted();
   }
@@ -176,11 +134,5 @@ function otherSize(what: string, { digest, size }: BlobIdentity, actual: string)
   return new LaminixError("ERR_DIGEST", `${what} has ${actual} bytes where it should have ${String(size)}`, {
     details: { digest, expected: size, actual },
     hint: "it was damaged or changed; fetch or write the image again",
-  });
-}
-
-function endsEarly(client: RegistryClient, what: string, taken: number, size: number): LaminixError {
-  return new LaminixError("ERR_REGISTRY", `${what} ends after ${String(taken)} of ${String(size)} bytes`, {
-    details: { registry: client.registry, received: taken, expected: size },
   });
 }

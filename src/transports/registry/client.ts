@@ -9,22 +9,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "../../abort.js";
 import type { OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
+import type { Environment } from "../../files/home.js";
 import type { Authorization } from "../../http/authorization.js";
-import { redactUrl } from "../../redact.js";
-import { type Access, Authenticator } from "./auth.js";
-import { type Environment, findCredentials } from "./credentials.js";
-import { Dispatchers, isLoopback } from "./dispatchers.js";
-import { type Answer, discard, exchange, type Exchange, isNoTls } from "./exchange.js";
+import { errorTextIn } from "../../http/errorText.js";
+import type { Answer } from "../../http/answer.js";
+import { type Exchange, HttpClient, type RequestHeaders } from "../../http/client.js";
+import { isLoopback } from "../../http/proxy.js";
+import type { Reason } from "../../http/reason.js";
 import {
+  isPassingStatus,
   LONGEST_PAUSE,
-  passes,
-  PassingError,
+  mayPass,
   type PatienceOptions,
   patiently,
   pauseOf,
   rateLimitOf,
-} from "./retry.js";
-import { saidIn } from "./said.js";
+} from "../../http/retry.js";
+import { redactUrl } from "../../redact.js";
+import { type Access, Authenticator } from "./auth.js";
+import { findCredentials } from "./credentials.js";
 
 export interface RegistryOptions {
   /** Whether the registry has to prove who it is; `true` unless given. */
@@ -48,7 +51,7 @@ export interface RegistryRequest {
   /** Below `/v2/`; or where an answer led to. */
   readonly target: string | URL;
   readonly access: Access;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: RequestHeaders;
   /** Made anew for each time it is sent. */
   readonly body?: () => Uint8Array | OwnedBytes;
   /** Statuses that the caller understands. */
@@ -63,10 +66,7 @@ export class RegistryClient implements AsyncDisposable {
   /** As in references. */
   readonly registry: string;
   readonly patience: PatienceOptions;
-  /** Milliseconds that it may say nothing for. */
-  readonly silence: number;
-  readonly #dispatchers: Dispatchers;
-  readonly #unverified: ReadonlySet<string>;
+  readonly #http: HttpClient;
   readonly #authenticator: Authenticator;
   #base: URL;
   #ping: Promise<void> | undefined;
@@ -79,17 +79,17 @@ export class RegistryClient implements AsyncDisposable {
     const { environment = process.env, tlsVerify = true, plainHttp = false } = options;
     this.registry = registry;
     this.patience = { attempts, firstPause };
-    this.silence = silence;
-    this.#dispatchers = new Dispatchers({ environment, parallel });
     this.#base = new URL(`${plainHttp ? "http" : "https"}://${SERVERS[registry] ?? registry}/v2/`);
-    this.#unverified = new Set(tlsVerify ? [] : [this.#base.origin]);
+    this.#http = new HttpClient({
+      ...{ environment, parallel, silence, failure },
+      tls: (url) => ({ rejectUnauthorized: tlsVerify || !this.#isOwn(url) }),
+    });
     this.#authenticator = new Authenticator({
       registry,
       credentials: (repository) => findCredentials({ registry, repository }, { environment }),
-      ask: (asked) => this.#exchange(asked),
+      ask: (asked) => this.#http.exchange(asked),
       base: () => this.#base,
       plainHttp,
-      silence,
     });
   }
 
@@ -103,7 +103,6 @@ export class RegistryClient implements AsyncDisposable {
 
   /**
    * Asks once.
-   * @throws {PassingError} where asking again may help
    * @throws {LaminixError} as `request`
    */
   async attempt(request: RegistryRequest): Promise<Answer> {
@@ -117,19 +116,19 @@ export class RegistryClient implements AsyncDisposable {
     let answer = await this.#send(request, authorization);
     if (answer.status === 401 && this.#isOwn(answer.url)) {
       // A token may have run out, or be for less than is asked now.
-      await discard(answer);
+      await answer.discard();
       this.#authenticator.challenged(answer);
       await this.#authenticator.forget(access, authorization);
       answer = await this.#send(request, await this.#authorizationFor(request));
     }
     if (expect.includes(answer.status)) return answer;
-    throw await this.#failure(request, answer);
+    throw await this.#refusal(request, answer);
   }
 
   /** Connections are cut; requests that still run reject. May be called again. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#dispatchers.close();
+    await this.#http.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,12 +141,8 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   #send(request: RegistryRequest, authorization: Authorization | undefined): Promise<Answer> {
-    const { method, target, headers = {}, body, signal } = request;
-    return this.#exchange({
-      ...{ method, headers, authorization, signal },
-      url: this.#urlOf(target),
-      body: body?.(),
-    });
+    const { target, body, ...rest } = request;
+    return this.#http.exchange({ ...rest, authorization, url: this.#urlOf(target), body: body?.() });
   }
 
   #isOwn(url: URL): boolean {
@@ -156,11 +151,6 @@ export class RegistryClient implements AsyncDisposable {
 
   #urlOf(target: string | URL): URL {
     return typeof target === "string" ? new URL(target, this.#base) : target;
-  }
-
-  #exchange(asked: Omit<Exchange, "silence">): Promise<Answer> {
-    const trusting = { dispatchers: this.#dispatchers, unverified: this.#unverified };
-    return exchange({ ...asked, silence: this.silence }, trusting);
   }
 
   /** Finds out, once, how the registry wants to be spoken to. */
@@ -177,18 +167,18 @@ export class RegistryClient implements AsyncDisposable {
   async #askVersion(): Promise<void> {
     let answer: Answer;
     try {
-      answer = await this.#exchange({ method: "GET", url: this.#base, headers: {} });
+      answer = await this.#http.exchange({ method: "GET", url: this.#base });
     } catch (error) {
       const mayBePlain = this.#base.protocol === "https:" && isLoopback(this.#base.hostname);
       if (!mayBePlain || !isNoTls(error, this.#base)) throw error;
       const base = new URL(this.#base);
       base.protocol = "http:";
-      answer = await this.#exchange({ method: "GET", url: base, headers: {} });
+      answer = await this.#http.exchange({ method: "GET", url: base });
       this.#base = base;
     }
     if (answer.status === 401) this.#authenticator.challenged(answer);
-    else if (answer.status !== 200) throw await this.#failure({ method: "GET", access: undefined }, answer);
-    await discard(answer);
+    else if (answer.status !== 200) throw await this.#refusal({ method: "GET", access: undefined }, answer);
+    await answer.discard();
   }
 
   async #leaveAlone(signal: AbortSignal | undefined): Promise<void> {
@@ -196,13 +186,12 @@ export class RegistryClient implements AsyncDisposable {
     if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 
-  async #failure(
+  async #refusal(
     { method, access }: { readonly method: string; readonly access: Access | undefined },
     answer: Answer,
   ): Promise<Error> {
     const { status, headers, url } = answer;
-    const said = await saidIn(answer, (each) => this.#authenticator.redacted(each));
-    const { text } = said;
+    const { code, text } = await errorTextIn(answer.bytes(), (each) => this.#authenticator.redacted(each));
     const isOwn = this.#isOwn(url);
     const denied = isOwn && (status === 401 || status === 403);
     const what = access === undefined ? "what it speaks" : access.repository;
@@ -211,7 +200,7 @@ export class RegistryClient implements AsyncDisposable {
       : `${url.host} answers ${String(status)} to ${method} ${url.pathname}`;
     const hint =
       isOwn || status !== 401 ? await this.#hintFor(status, access) : strangerHint(this.registry, url);
-    const failure = new LaminixError(
+    const refusal = new LaminixError(
       denied ? "ERR_REGISTRY_AUTH" : "ERR_REGISTRY",
       text === "" ? message : `${message}: ${text}`,
       {
@@ -219,19 +208,19 @@ export class RegistryClient implements AsyncDisposable {
           registry: this.registry,
           url: redactUrl(url),
           status,
-          ...(said.code !== undefined && { registryCode: said.code }),
+          ...(code !== undefined && { registryCode: code }),
           ...(text !== "" && { registryMessage: text }),
           ...(rateLimitOf(headers) && { rateLimit: rateLimitOf(headers) }),
         },
         ...(hint !== undefined && { hint }),
       },
     );
-    if (!passes(status)) return failure;
+    if (!isPassingStatus(status)) return refusal;
     const pause = pauseOf(headers, Date.now());
     // One that is longer than anybody waits for ends this request; others are to find out by themselves.
     if (pause !== undefined && pause <= LONGEST_PAUSE && isOwn)
       this.#quietUntil = Math.max(this.#quietUntil, Date.now() + pause);
-    return new PassingError(failure, { pause });
+    return mayPass(refusal, pause);
   }
 
   async #hintFor(status: number, access: Access | undefined): Promise<string | undefined> {
@@ -247,4 +236,33 @@ export class RegistryClient implements AsyncDisposable {
 /** A server that the registry leads to asks for credentials. */
 function strangerHint(registry: string, { host }: URL): string {
   return `the credentials for ${registry} are sent to no other host; if ${host} is the registry itself, put its name into the reference`;
+}
+
+const NO_TLS = "no TLS";
+
+/** Whether that URL's own server, and not one that it led to, did not speak TLS. */
+function isNoTls(error: unknown, url: URL): boolean {
+  const { reason, url: where } = error instanceof LaminixError ? error.details : {};
+  return reason === NO_TLS && where === redactUrl(url);
+}
+
+const HINTS: Readonly<Partial<Record<Reason["kind"], string>>> = {
+  "unknown host": "is its name right, and is there a network?",
+  [NO_TLS]: "--plain-http (plainHttp) if it is to be so",
+  untrusted: "name its authority with NODE_EXTRA_CA_CERTS, or do without: --no-tls-verify (tlsVerify: false)",
+  downgraded: "a registry behind a TLS proxy has to be told of it (X-Forwarded-Proto)",
+};
+
+/** A request that came to nothing. */
+function failure(url: URL, { kind, why, cause, hint = HINTS[kind] }: Reason): LaminixError {
+  const isLed = kind === "misled" || kind === "downgraded";
+  return new LaminixError(
+    isLed ? "ERR_REGISTRY" : "ERR_REGISTRY_UNREACHABLE",
+    isLed ? `${redactUrl(url)} misleads: ${why}` : `${url.host} cannot be reached: ${why}`,
+    {
+      cause,
+      details: { url: redactUrl(url), ...(kind === NO_TLS && { reason: NO_TLS }) },
+      ...(hint !== undefined && { hint }),
+    },
+  );
 }

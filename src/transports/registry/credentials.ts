@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
-import { homeFolder } from "../../files/home.js";
+import { type Environment, homeFolder } from "../../files/home.js";
 import { readTextNow } from "../../files/readText.js";
 import { isObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import { run } from "../../process/run.js";
@@ -17,8 +17,6 @@ export type Credentials =
   | { readonly kind: "identityToken"; readonly token: string }
   /** An access token as it is. */
   | { readonly kind: "registryToken"; readonly token: string };
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface CredentialOptions {
   readonly environment: Environment;

@@ -4,9 +4,9 @@ import { type Digest, digestOf, isDigest, requireDigest } from "../../bytes/dige
 import { redactUrl } from "../../redact.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
-import { type Answer, discard, shortBody } from "./exchange.js";
+import type { Answer } from "../../http/answer.js";
 import { explainedRefusal, hasForeignLayers } from "./manifestRefusal.js";
-import { patiently } from "./retry.js";
+import { patiently } from "../../http/retry.js";
 
 export interface Manifest {
   readonly mediaType: string;
@@ -41,8 +41,7 @@ export async function getManifest(
   return patiently(
     async () => {
       const answer = await client.attempt({ ...request, expect: [200] });
-      const bytes = await shortBody(answer, MAX_MANIFEST, client.silence);
-      signal?.throwIfAborted();
+      const bytes = await answer.short(MAX_MANIFEST);
       if (!bytes) {
         throw new LaminixError("ERR_REGISTRY", `a manifest of ${client.registry} has more than 4 MiB`, {
           details: { registry: client.registry, url: redactUrl(answer.url) },
@@ -72,7 +71,7 @@ export async function headManifest(
 ): Promise<{ readonly mediaType: string; readonly digest: Digest | undefined } | undefined> {
   const request = { ...manifestRequest(repository, reference, signal), method: "HEAD" } as const;
   const answer = await client.request({ ...request, expect: [200, 404] });
-  await discard(answer);
+  await answer.discard();
   return answer.status === 404 ? undefined : { mediaType: mediaTypeOf(answer), digest: digestHeader(answer) };
 }
 
@@ -102,7 +101,7 @@ export async function putManifest(
   const answer = await patiently(() => client.attempt(request), patience, signal).catch((error: unknown) => {
     throw explainedRefusal(error, { mediaType, bytes });
   });
-  await discard(answer);
+  await answer.discard();
   const digest = digestOf(bytes);
   const told = digestHeader(answer);
   if (told !== undefined)
@@ -124,7 +123,7 @@ function mediaTypeOf({ headers }: Answer): string {
   return type.trim().toLowerCase();
 }
 
-function digestHeader({ headers }: Answer): Digest | undefined {
-  const digest = headers["docker-content-digest"];
-  return typeof digest === "string" && isDigest(digest) ? digest : undefined;
+function digestHeader(answer: Answer): Digest | undefined {
+  const digest = answer.header("docker-content-digest");
+  return digest !== undefined && isDigest(digest) ? digest : undefined;
 }

@@ -17,7 +17,7 @@ import type { Digest } from "../../bytes/digest.js";
 import { formatReference, type ImageReference } from "../../manifests/reference.js";
 import type { RegistryClient } from "./client.js";
 import { readRemoteImages, type RemoteImages } from "./image.js";
-import { passes } from "./retry.js";
+import { isPassingStatus } from "../../http/retry.js";
 
 export interface PreviousImage {
   readonly client: RegistryClient;
@@ -142,5 +142,8 @@ async function openedIfUseful(
 function isUseless({ code, details }: LaminixError): boolean {
   const codes = ["ERR_ARCHIVE", "ERR_DIGEST", "ERR_JSON", "ERR_UNSUPPORTED", "ERR_REGISTRY_AUTH"];
   const { status } = details;
-  return codes.includes(code) || (code === "ERR_REGISTRY" && !(typeof status === "number" && passes(status)));
+  return (
+    codes.includes(code) ||
+    (code === "ERR_REGISTRY" && !(typeof status === "number" && isPassingStatus(status)))
+  );
 }

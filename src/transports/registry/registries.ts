@@ -3,7 +3,7 @@ import { checkGiven, requireBoolean, requireCount, requireOptions } from "../../
 import { ArgumentError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import type { RegistryClient, RegistryOptions } from "./client.js";
-import type { Environment } from "./credentials.js";
+import type { Environment } from "../../files/home.js";
 
 /** How one registry is asked. */
 export type RegistryExceptions = Pick<RegistryOptions, "tlsVerify" | "plainHttp" | "attempts">;

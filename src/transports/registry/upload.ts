@@ -11,21 +11,13 @@ import {
   type OwnedPiece,
 } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
-import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";
 import { type BlobIdentity, type BlobOptions, cancelUpload, hasBlob } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
-import { type Answer, discard, leadsTo } from "./exchange.js";
-import { PassingError, Patience } from "./retry.js";
-
-export interface UploadSource {
-  /** Where it is known before. */
-  readonly digest?: Digest | undefined;
-  /** Bytes, where they are known before. */
-  readonly size?: number | undefined;
-  /** The bytes from their start, every time. */
-  open(options: BlobOptions): BorrowedBytes;
-}
+import { SourceReader, type UploadSource } from "./uploadSource.js";
+import type { Answer } from "../../http/answer.js";
+import type { RequestHeaders } from "../../http/client.js";
+import { mayPass, Patience } from "../../http/retry.js";
 
 export interface UploadOptions extends BlobOptions {
   /** Bytes of each request; one for all of the blob unless given. The registry may want more. */
@@ -81,7 +73,6 @@ class Upload {
           this.#location = undefined;
           return done;
         } catch (error) {
-          this.#what.rethrow();
           if (this.#offset > this.#most) patience.progressed();
           this.#most = Math.max(this.#most, this.#offset);
           await patience.afterFailure(error);
@@ -119,7 +110,7 @@ class Upload {
     });
     const least = Number(answer.headers["oci-chunk-min-length"]);
     if (this.#chunkSize !== undefined && least > this.#chunkSize) this.#chunkSize = least;
-    return leadsTo(answer);
+    return answer.leadsTo();
   }
 
   async #sendStream(location: URL): Promise<void> {
@@ -163,7 +154,7 @@ class Upload {
   /** The registry's word on how much it has counts; without one, all that was sent has arrived. */
   #accepted(answer: Answer, sent: number): void {
     this.#offset = rangeEnd(answer) ?? sent;
-    this.#location = leadsTo(answer);
+    this.#location = answer.leadsTo();
   }
 
   /** After a failure: how much has arrived? */
@@ -177,11 +168,11 @@ class Upload {
     const request = { method: "GET", target: location, access, expect: [204, 202], signal } as const;
     try {
       const answer = await this.#client.attempt(request);
-      await discard(answer);
+      await answer.discard();
       const has = rangeEnd(answer);
       if (has === undefined || has > this.#what.position) return;
       this.#offset = has;
-      this.#location = answer.headers.location === undefined ? location : leadsTo(answer);
+      this.#location = answer.headers.location === undefined ? location : answer.leadsTo();
     } catch {
       // Nothing is lost but what has been sent.
       signal?.throwIfAborted();
@@ -193,7 +184,7 @@ class Upload {
     method: "POST" | "PATCH" | "PUT",
     target: string | URL,
     expect: readonly number[],
-    headers: Readonly<Record<string, string>>,
+    headers: RequestHeaders,
     body?: () => Uint8Array | OwnedBytes,
   ): Promise<Answer> {
     const { signal } = this.#options;
@@ -201,7 +192,7 @@ class Upload {
     const request = { method, target, access, headers, expect, signal, ...(body && { body }) };
     try {
       const answer = await this.#client.attempt(request);
-      await discard(answer);
+      await answer.discard();
       return answer;
     } catch (error) {
       // The upload is not there any more, or stands elsewhere, or what arrived is not what was sent.
@@ -209,12 +200,12 @@ class Upload {
         method !== "POST" &&
         error instanceof LaminixError &&
         [400, 404, 409, 416].includes(Number(error.details.status));
-      throw begunAnew ? new PassingError(error) : error;
+      throw begunAnew ? mayPass(error) : error;
     }
   }
 
-  #forgot({ url, status }: Answer, why: string): PassingError {
-    return new PassingError(
+  #forgot({ url, status }: Answer, why: string): LaminixError {
+    return mayPass(
       new LaminixError("ERR_REGISTRY", `${url.host} cannot take a blob: ${why}`, {
         details: { registry: this.#client.registry, url: redactUrl(url), status },
       }),
@@ -227,84 +218,6 @@ function rangeEnd({ headers }: Pick<Answer, "headers">): number | undefined {
   const [, end] = /^(?:bytes[ =])?0-(\d+)$/.exec(String(headers.range)) ?? [];
   if (end === undefined) return undefined;
   return end === "0" ? 0 : Number(end) + 1;
-}
-
-/** Reads the source, as often as it has to be, and knows what it is. */
-class SourceReader {
-  readonly #source: UploadSource;
-  readonly #signal: AbortSignal | undefined;
-  readonly #digester = new Digester();
-  #hashed = 0;
-  #identity: BlobIdentity | undefined;
-  #error: { readonly error: unknown } | undefined;
-  /** Bytes read so far, of the last reading. */
-  position = 0;
-
-  constructor(source: UploadSource, { signal }: BlobOptions) {
-    this.#source = source;
-    this.#signal = signal;
-  }
-
-  /** Copies, for a connection holds on to them. */
-  async *from(offset: number): OwnedBytes {
-    this.position = 0;
-    try {
-      for await (const piece of this.#source.open({ signal: this.#signal })) {
-        const start = this.position;
-        this.position += piece.length;
-        this.#take(piece, start);
-        if (this.position > offset)
-          yield ownedPiece(Buffer.from(piece.subarray(Math.max(0, offset - start))));
-      }
-      this.#end();
-    } catch (error) {
-      this.#error = { error };
-      throw error;
-    }
-  }
-
-  bytes(): Promise<Buffer> {
-    return collect(this.from(0));
-  }
-
-  /** What the bytes are; read for it where they have not all been. */
-  async identity(): Promise<BlobIdentity> {
-    if (!this.#identity) for await (const _ of this.from(0));
-    return this.#identity as BlobIdentity;
-  }
-
-  /** Throws what the source threw: no fault of the line. */
-  rethrow(): void {
-    if (this.#error) throw this.#error.error;
-  }
-
-  #take(piece: Uint8Array, start: number): void {
-    const { size } = this.#source;
-    if (size !== undefined && this.position > size) throw this.#otherSize(`more than ${String(size)}`);
-    if (this.position <= this.#hashed) return;
-    this.#digester.update(piece.subarray(this.#hashed - start));
-    this.#hashed = this.position;
-  }
-
-  #end(): void {
-    const { size, digest } = this.#source;
-    if (size !== undefined && this.position !== size) throw this.#otherSize(String(this.position));
-    if (this.#identity) return;
-    const found = this.#digester.digest();
-    if (digest !== undefined) requireDigest("the blob to send", digest, found);
-    this.#identity = { digest: found, size: this.position };
-  }
-
-  #otherSize(actual: string): LaminixError {
-    const { size, digest } = this.#source;
-    return new LaminixError(
-      "ERR_DIGEST",
-      `the blob to send has ${actual} bytes where it should have ${String(size)}`,
-      {
-        details: { digest, expected: size, actual },
-      },
-    );
-  }
 }
 
 async function* chunksOf(pieces: OwnedBytes, size: number): AsyncGenerator<Buffer> {

@@ -40,7 +40,7 @@ describeWith(["openssl"], "an engine behind TLS", () => {
     const client = new EngineClient(engineHost({ host, environment: { HOME: folder.path, ...environment } }));
     await using _ = client;
     const answer = await client.request({ method: "GET", path: "info", expect: [200] });
-    return toJs(await client.json(answer, undefined));
+    return toJs(await client.json(answer));
   }
 
   test("is asked with our certificate, and has to prove who it is", async () => {

@@ -1,22 +1,33 @@
 /** What is worth another attempt, and when. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { LaminixError } from "../../errors.js";
+import { type ErrorOptions, LaminixError } from "../errors.js";
 
 /** Milliseconds. A server that wants to be left alone for longer is not waited for. */
 export const LONGEST_PAUSE = 60_000;
 
-/** An attempt that failed in a way that may pass. */
-export class PassingError extends Error {
-  /** What is told when it does not pass. */
-  readonly failure: LaminixError;
-  /** Milliseconds that the server asks to be left alone for. */
-  readonly pause: number | undefined;
+/** Failures that another attempt may not meet, each with the milliseconds that the server asks to be left alone for. */
+const passing = new WeakMap<LaminixError, number>();
 
-  constructor(failure: LaminixError, { pause }: { readonly pause?: number | undefined } = {}) {
-    super(failure.message, { cause: failure });
-    this.failure = failure;
-    this.pause = pause;
-  }
+/** The same failure, which another attempt may not meet. */
+export function mayPass(failure: LaminixError, pause = 0): LaminixError {
+  passing.set(failure, pause);
+  return failure;
+}
+
+/** Statuses that another attempt may not meet. */
+export function isPassingStatus(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+}
+
+const PASSING_CODES = new Set([
+  ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"],
+  ...["UND_ERR_SOCKET", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"],
+  ...["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "UND_ERR_ABORTED", "UND_ERR_INFO"],
+]);
+
+/** The same of the codes of system calls and of undici. */
+export function isPassingCode(code: string): boolean {
+  return PASSING_CODES.has(code);
 }
 
 export interface PatienceOptions {
@@ -45,11 +56,13 @@ export class Patience {
   /** Waits before the next attempt; throws what the last one failed with where there is to be none. */
   async afterFailure(error: unknown): Promise<void> {
     this.#signal?.throwIfAborted();
-    if (!(error instanceof PassingError)) throw error;
+    const asked = error instanceof LaminixError ? passing.get(error) : undefined;
+    if (asked === undefined) throw error;
+    const failure = error as LaminixError;
     const { attempts, firstPause } = this.#options;
-    const pause = Math.max(error.pause ?? 0, this.#backOff(firstPause));
-    if (++this.#failed >= attempts) throw error.failure;
-    if (pause > LONGEST_PAUSE) throw comeLater(error.failure, pause);
+    const pause = Math.max(asked, this.#backOff(firstPause));
+    if (++this.#failed >= attempts) throw lasting(failure);
+    if (pause > LONGEST_PAUSE) throw comeLater(failure, pause);
     await sleep(pause, undefined, { signal: this.#signal }).catch(() => this.#signal?.throwIfAborted());
   }
 
@@ -76,11 +89,6 @@ export async function patiently<T>(
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
-
-/** Statuses that another attempt may not meet. */
-export function passes(status: number): boolean {
-  return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
-}
 
 /**
  * Milliseconds to wait, as the answer has it: `Retry-After` (RFC 9110, 10.2.3), Docker Hub's `X-Retry-After`, or, where
@@ -118,10 +126,16 @@ function one(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** A copy that is not tried again by whoever is told. Others may wait for the same failure with attempts left. */
+function lasting(failure: LaminixError, more: ErrorOptions = {}): LaminixError {
+  const { code, message, cause, details, hint } = failure;
+  return new LaminixError(code, message, { cause, details, ...(hint !== undefined && { hint }), ...more });
+}
+
 function comeLater(failure: LaminixError, pause: number): LaminixError {
-  return new LaminixError(failure.code, failure.message, {
-    cause: failure.cause,
-    details: { ...failure.details, retryAfter: Math.ceil(pause / 1000) },
-    hint: `the registry asks to come back in ${String(Math.ceil(pause / 1000))} s`,
+  const seconds = Math.ceil(pause / 1000);
+  return lasting(failure, {
+    details: { ...failure.details, retryAfter: seconds },
+    hint: `the server asks to come back in ${String(seconds)} s`,
   });
 }

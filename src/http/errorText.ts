@@ -1,10 +1,8 @@
-/** What a registry says of a failure (OCI distribution-spec, "Error Codes"). */
-import { listIn, objectIn, textIn } from "../../image/fields.js";
-import { isArray, isObject, type Json, parseJson } from "../../bytes/json.js";
-import type { Answer } from "./exchange.js";
+/** What a server says of a failure: a registry (OCI distribution-spec, "Error Codes"), an engine, an OAuth 2 server. */
+import { isArray, isObject, type Json, type JsonObject, parseJson } from "../bytes/json.js";
 
-export interface Said {
-  /** The registry's own code: `MANIFEST_UNKNOWN`. */
+export interface ErrorText {
+  /** The server's own code: `MANIFEST_UNKNOWN`. */
   readonly code?: string;
   /** One short line; empty where it says nothing. */
   readonly text: string;
@@ -18,14 +16,14 @@ const MOST_TEXT = 300;
  * Reads an answer's body; what goes wrong meanwhile is not told, since the status is what counts.
  * @param redacted takes secrets out of a text, before it is cut: half a secret is not recognised
  */
-export async function saidIn(
-  { body }: Pick<Answer, "body">,
+export async function errorTextIn(
+  body: AsyncIterable<Uint8Array>,
   redacted = (text: string): string => text,
-): Promise<Said> {
+): Promise<ErrorText> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
+    for await (const piece of body) {
       pieces.push(piece);
       size += piece.length;
       if (size > MOST_BYTES) break;
@@ -33,27 +31,32 @@ export async function saidIn(
   } catch {
     // See above.
   }
-  return read(Buffer.concat(pieces).toString("utf8"), redacted);
+  return read(Buffer.concat(pieces).toString("utf8"), (text) => line(redacted(text)));
 }
 
-function read(text: string, redacted: (text: string) => string): Said {
+function read(text: string, shown: (text: string) => string): ErrorText {
   let json: Json;
   try {
     json = parseJson(text, "the answer");
   } catch {
     // A proxy's page, perhaps; a word or two of plain text are worth telling.
-    return { text: text.includes("<") ? "" : line(redacted(text)) };
+    return { text: text.includes("<") ? "" : shown(text) };
   }
   if (!isObject(json)) return { text: "" };
-  const first = isArray(json.get("errors")) ? listIn(json, "errors").find(isObject) : json;
-  const field = (name: string): string => line(redacted(textIn(first, name) ?? ""));
+  const errors = json.get("errors");
+  const first = isArray(errors) ? errors.find(isObject) : json;
+  const field = (name: string, of: JsonObject | undefined = first): string => {
+    const value = of?.get(name);
+    return typeof value === "string" ? shown(value) : "";
+  };
   const code = field("code");
   const message = [field("message"), field("details"), field("error_description"), field("error"), code].find(
     Boolean,
   );
-  const detail = field("detail") || line(redacted(textIn(objectIn(first, "detail"), "message") ?? ""));
-  const said = [message, detail].filter(Boolean).join(": ");
-  return { ...(code !== "" && { code }), text: said.slice(0, MOST_TEXT) };
+  const inner = first?.get("detail");
+  const detail = isObject(inner) ? field("message", inner) : field("detail");
+  const told = [message, detail].filter(Boolean).join(": ");
+  return { ...(code !== "" && { code }), text: told.slice(0, MOST_TEXT) };
 }
 
 /** Nothing that moves a terminal's cursor. */
