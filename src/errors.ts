@@ -163,6 +163,7 @@ export type ErrorCode =
   | "ERR_ARCHIVE"
   | "ERR_DIGEST"
   | "ERR_INDEX"
+  | "ERR_NOT_VALID"
   // registries
   | "ERR_REFERENCE"
   | "ERR_REGISTRY"

@@ -4,7 +4,7 @@ import { withContentKeys } from "../image/describedImage.js";
 import type { NamedImage } from "../image/image.js";
 import { keepingManifest } from "../manifests/imageContents.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../manifests/mediaTypes.js";
-import { openImages, type OpenOptions } from "../transports/open.js";
+import type { OpenOptions } from "../transports/open.js";
 import { OpenedImages } from "../transports/openedImages.js";
 import { UnpackBudget } from "../transports/unpackBudget.js";
 import { BuiltImage } from "./build/builtImage.js";
@@ -30,6 +30,7 @@ export async function openAll(
   try {
     for (const each of images) {
       if (typeof each === "string") {
+        const { openImages } = await import("../transports/open.js");
         const own = await openImages(each, opening);
         opened.push(own);
         for (const { image, references } of own.images)

@@ -23,6 +23,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
     layers: async () => (await import("./commands/layers.js")).layers,
     inspect: async () => (await import("./commands/inspect.js")).inspect,
+    validate: async () => (await import("./commands/validate.js")).validate,
     export: async () => (await import("./commands/export.js")).exportCommand,
     merge: async () => (await import("./commands/merge.js")).merge,
     index: async () => (await import("./commands/imageIndex.js")).index,

@@ -58,3 +58,5 @@ export {
 } from "../builders/nixShell/nixShellImage.js";
 export type { NixShellOptions } from "../builders/nixShell/options.js";
 export type { ShellDerivation } from "../builders/nixShell/shellDerivation.js";
+export type { Problem, ProblemCode } from "../builders/validate/findings.js";
+export { validateImage, type ValidateOptions, type Validation } from "../builders/validate/validateImage.js";

@@ -63,7 +63,7 @@ export function isBesideImages({ annotations, platform, artifactType }: Descript
 }
 
 /** Whether a layer lies where its licence lets it, and not in registries ("Non-Distributable Layers"). */
-export function isForeign({ mediaType }: Descriptor): boolean {
+export function isForeign({ mediaType }: Pick<Descriptor, "mediaType">): boolean {
   return /\.(?:nondistributable|foreign)\./.test(mediaType);
 }
 

@@ -1,10 +1,10 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
 import type { Strategy } from "../layering/plan.js";
 import { Progress } from "../progress.js";
-import { type ImageSpec, resolveSpec } from "../spec/spec.js";
+import type { ImageSpec } from "../spec/spec.js";
 import { checkBuildOptions, type PlanningOptions } from "./buildOptions.js";
 import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
-import { prepare, type Prepared } from "./prepare.js";
+import type { Prepared } from "./prepare.js";
 
 export interface LayersPlan {
   /** Or `pipeline`, of a `layeringPipeline`. */
@@ -31,5 +31,7 @@ export async function planLayers(spec: ImageSpec, options: PlanningOptions = {})
 export async function prepareToPlan(spec: ImageSpec, options: PlanningOptions): Promise<Prepared> {
   checkBuildOptions(options);
   const progress = new Progress(options.onProgress);
+  const { resolveSpec } = await import("../spec/spec.js");
+  const { prepare } = await import("./prepare.js");
   return prepare(resolveSpec(spec), { ...options, progress, hold: false });
 }

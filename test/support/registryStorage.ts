@@ -1,5 +1,5 @@
 /** What distribution's registry keeps on its disk (its "Storage" specification), looked into without asking it. */
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect } from "vitest";
 import { sha256 } from "./images.js";
@@ -22,6 +22,11 @@ export function blobsIn(storage: string): string[] {
 
 export function blobIn(storage: string, digest: string): Buffer {
   return readFileSync(dataOf(storage, digest));
+}
+
+/** Makes a blob another behind the registry's back. */
+export function replaceBlob(storage: string, digest: string, bytes: Uint8Array): void {
+  writeFileSync(dataOf(storage, digest), bytes);
 }
 
 /** Takes a blob away behind the registry's back. */

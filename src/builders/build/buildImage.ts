@@ -1,6 +1,5 @@
 /** dockerTools' `buildImage`: an image with everything in one layer, in a file. */
-import { type BuildFileOptions, type ImageFile, openImageOutput, writeImageFile } from "./imageFile.js";
-import { singleLayerImage } from "./singleLayerImage.js";
+import type { BuildFileOptions, ImageFile } from "./imageFile.js";
 import type { SingleLayerSpec } from "../../spec/singleLayerSpec.js";
 
 /**
@@ -11,6 +10,8 @@ import type { SingleLayerSpec } from "../../spec/singleLayerSpec.js";
  *   store can throw
  */
 export async function buildImage(spec: SingleLayerSpec, options: BuildFileOptions): Promise<ImageFile> {
+  const { openImageOutput, writeImageFile } = await import("./imageFile.js");
+  const { singleLayerImage } = await import("./singleLayerImage.js");
   await using output = await openImageOutput(options);
   await using image = await singleLayerImage(spec, options);
   return await writeImageFile(image, output, options);

@@ -1,5 +1,5 @@
 /** dockerTools' `buildLayeredImage`: an image of store paths in many layers, in a file. */
-import { type BuildFileOptions, type ImageFile, openImageOutput, writeImageFile } from "./imageFile.js";
+import type { BuildFileOptions, ImageFile } from "./imageFile.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import { streamLayeredImage } from "./streamLayeredImage.js";
 
@@ -11,6 +11,7 @@ import { streamLayeredImage } from "./streamLayeredImage.js";
  *   `streamLayeredImage` and reading its image can throw
  */
 export async function buildLayeredImage(spec: ImageSpec, options: BuildFileOptions): Promise<ImageFile> {
+  const { openImageOutput, writeImageFile } = await import("./imageFile.js");
   await using output = await openImageOutput(options);
   await using image = await streamLayeredImage(spec, options);
   return await writeImageFile(image, output, options);

@@ -10,17 +10,10 @@ import { nixStore } from "../../store/defaultStore.js";
 import { type StorePath, toStorePath } from "../../store/storePath.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 import { checkNixShellOptions, type NixShellOptions } from "./options.js";
-import { inputsOf, readDerivation } from "../../store/readDerivation.js";
-import { parseCapturedEnvironment, type ShellDerivation, shellDerivation } from "./shellDerivation.js";
-import { shellSpec } from "./shellSpec.js";
+import type { ShellDerivation } from "./shellDerivation.js";
 import type { StoreSource } from "../../store/storeSource.js";
 import type { BuiltImage } from "../build/builtImage.js";
-import {
-  type BuildFileOptions,
-  type ImageFile,
-  openImageOutput,
-  writeImageFile,
-} from "../build/imageFile.js";
+import type { BuildFileOptions, ImageFile } from "../build/imageFile.js";
 import { streamLayeredImage } from "../build/streamLayeredImage.js";
 
 export interface NixShellImageOptions extends NixShellOptions, BuildOptions {}
@@ -45,6 +38,7 @@ export async function streamNixShellImage(
   const near = isPath ? derivation : derivation.builder;
   const storeDir = await store.storeDir({ near, signal: options.signal });
   const shellFor = isPath ? await readInStore(toStorePath(derivation, storeDir), store, options) : derivation;
+  const { shellSpec } = await import("./shellSpec.js");
   const spec = shellSpec(shellFor, options, { storeDir });
   return streamLayeredImage(spec, options);
 }
@@ -62,6 +56,7 @@ export async function buildNixShellImage(
   derivation: string | ShellDerivation,
   options: BuildNixShellImageOptions,
 ): Promise<ImageFile> {
+  const { openImageOutput, writeImageFile } = await import("../build/imageFile.js");
   await using output = await openImageOutput(options);
   const { compressor } = options;
   if (compressor !== undefined) requireOneOf(compressor, COMPRESSORS, "options.compressor");
@@ -75,7 +70,8 @@ export async function buildNixShellImage(
  */
 export async function readCapturedEnvironment(file: string): Promise<ShellDerivation> {
   requireString(file, "file");
-  return Promise.resolve(parseCapturedEnvironment(readText(file), file));
+  const { parseCapturedEnvironment } = await import("./shellDerivation.js");
+  return parseCapturedEnvironment(readText(file), file);
 }
 
 function requireShellDerivation(value: unknown): asserts value is ShellDerivation {
@@ -89,6 +85,8 @@ async function readInStore(
   store: StoreSource,
   { signal }: BuildOptions,
 ): Promise<ShellDerivation> {
+  const { inputsOf, readDerivation } = await import("../../store/readDerivation.js");
+  const { shellDerivation } = await import("./shellDerivation.js");
   const derivation = await readDerivation(store, path, { signal });
   const inputs = await inputsOf(store, derivation, { signal });
   try {

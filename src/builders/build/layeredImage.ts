@@ -1,4 +1,4 @@
-/** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
+/** An image of store paths in many layers: dockerTools' `streamLayeredImage`. */
 import type { Layer } from "../../image/layer.js";
 import { foldersTo, StorePathLayer } from "../../image/storePathLayer.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
@@ -11,13 +11,10 @@ import type { BuiltImage } from "./builtImage.js";
 import { layerTools } from "./layerTools.js";
 
 /**
- * Plans an image; its bytes are made when they are read. Commands of the spec run now.
- * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE,
- *   ERR_STORE_PATH, ERR_ARCHIVE for the base image and previous ones, ERR_REGISTRY, ERR_REGISTRY_AUTH and
- *   ERR_REGISTRY_UNREACHABLE for those in registries, ERR_SCRIPT and ERR_PROGRAM for commands, and what connecting to the
- *   store can throw
+ * Plans the image and runs its commands; the bytes of the store paths are read when the image is.
+ * @throws {LaminixError} as `streamLayeredImage`
  */
-export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
+export async function layeredImage(spec: ImageSpec, options: BuildOptions): Promise<BuiltImage> {
   checkBuildOptions(options);
   const progress = new Progress(options.onProgress);
   const prepared = await prepare(resolveSpec(spec), { ...options, progress, hold: true });

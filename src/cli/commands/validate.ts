@@ -1,0 +1,51 @@
+import type { Command } from "commander";
+import type { Problem } from "../../builders/validate/findings.js";
+import { LaminixError } from "../../errors.js";
+import { counted } from "../format.js";
+import type { Io } from "../io.js";
+import { writeLines } from "../lines.js";
+import { command, type CommonOptions } from "../options.js";
+import { progress } from "../progress.js";
+import {
+  imagePlace,
+  type PlatformFlags,
+  platformIn,
+  type TrustFlags,
+  withRegistries,
+  withTrustFlags,
+} from "../registryFlags.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
+
+type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
+
+export function validate(io: Io): Command {
+  const own = command("validate", "whether every digest, size and diffID of an image is right")
+    .argument(
+      "<ARCHIVE|REF>",
+      "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
+    )
+    .option("--os <OS>", "only images for it; all platforms are validated unless one is named")
+    .option("--arch <ARCH>", "only images for it: amd64, arm64, …")
+    .option("--variant <VARIANT>", "only images for it, such as v7");
+  return withUnpackFlag(withTrustFlags(own)).action(async (argument: string, options: Options) => {
+    const { validateImage } = await import("../../builders/validate/validateImage.js");
+    const { maxUnpacked } = options;
+    const place = imagePlace(argument);
+    const { onProgress } = progress(io, options);
+    await withRegistries([place], options, io, async (registries) => {
+      const how = { registries, platform: platformIn(options), maxUnpacked, onProgress, signal: io.signal };
+      const { valid, problems, blobs, images } = await validateImage(place, how);
+      if (options.json) await io.stdout.write(`${JSON.stringify({ valid, problems })}\n`);
+      else if (valid)
+        await io.stdout.write(`valid: ${counted(blobs, "blob")}, ${counted(images, "image")}\n`);
+      else await writeLines(io, problems.map(line));
+      if (valid) return;
+      const message = `${argument} is not valid: ${counted(problems.length, "problem")}`;
+      throw new LaminixError("ERR_NOT_VALID", message, { details: { problems } });
+    });
+  });
+}
+
+function line({ code, path, message }: Problem): string {
+  return `${[code, path, message].filter(Boolean).join("  ").replaceAll("\n", "\\n")}\n`;
+}
