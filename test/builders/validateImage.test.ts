@@ -275,7 +275,11 @@ describe("a layout's problem", () => {
     const [entry] = (JSON.parse(readFileSync(folder.join("index.json"), "utf8")) as Documents["index"])
       .manifests;
     const manifest = `blobs/${entry!.digest.replace(":", "/")}`;
-    const names: Record<string, string> = { [CONFIG]: configName(folder.path), [MANIFEST]: manifest, "the layer": layer };
+    const names: Record<string, string> = {
+      [CONFIG]: configName(folder.path),
+      [MANIFEST]: manifest,
+      "the layer": layer,
+    };
     const named = expected.map((text) => {
       const [code = "", ...rest] = text.split(" ");
       return `${code} ${names[rest.join(" ")] ?? rest.join(" ")}`;
