@@ -114,7 +114,7 @@ describeWith([...enginePrograms, "vm"], "dockerTools: runAsRoot", () => {
     const spec = { name: "changing", fromImage: bash.file, copyToRoot: [tools.hello], runAsRoot: changing };
     const made = [
       await tools.single(spec),
-      await tools.single(spec),
+      await tools.single(spec, { isolation: "namespace" }),
       await tools.single(spec, { isolation: "namespace" }),
     ];
     const layers = await Promise.all(
