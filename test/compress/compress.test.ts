@@ -232,7 +232,7 @@ describe.each(COMPRESSORS)("compressing with %s", (compressor) => {
       expect(given).toBe(before);
       break;
     }
-    await vi.waitFor(() => expect(ended).toBe(true));
+    await vi.waitFor(() => expect(ended).toBe(true), 60_000);
   });
 
   test("keeps no process alive, neither at its end nor when it is left in the middle", async () => {
