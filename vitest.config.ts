@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Milliseconds for a test; under `npm run soak` each repeats what it does for long. */
-const testTimeout = process.env["LAMINIX_SOAK"] === "true" ? 2 * 3_600_000 : 120_000;
+const testTimeout = process.env["LAMINIX_SOAK"] === "true" ? 2 * 3_600_000 : 300_000;
 
 /**
  * What tests see of the caller's environment: where this machine's programs, certificates and proxies are, and nothing
@@ -20,7 +20,7 @@ export default defineConfig({
     // Files share nothing but the machine, and wait for daemons and engines for much of their time.
     maxWorkers: 3,
     testTimeout,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
     globalSetup: "test/support/compile.ts",
   },
 });
