@@ -91,22 +91,18 @@ describeWith(["vm"], "a script in a virtual machine", () => {
     expect(printed.join("\n")).toContain("127.0.0.1/8");
   });
 
-  test("that needs more memory than there is is told to raise buildVMMemorySize, and runs when that is done", async () => {
-    const needy = "dd if=/dev/zero of=/dev/null bs=140M count=1";
-    expect(await failureOf(script(needy, { buildVMMemorySize: 160 }))).toMatchObject({
+  test("that needs more memory or room than there is is told to raise which, and runs when that is done", async () => {
+    const memory = "dd if=/dev/zero of=/dev/null bs=140M count=1";
+    expect(await failureOf(script(memory, { buildVMMemorySize: 160 }))).toMatchObject({
       code: "ERR_MACHINE_MEMORY",
       hint: expect.stringContaining("buildVMMemorySize") as string,
     });
-    await script(needy, { buildVMMemorySize: 320 });
-  });
-
-  test("that fills the disk is told to raise diskSize, and runs when that is done", async () => {
-    const needy = "dd if=/dev/zero of=/large bs=1M count=40; rm /large";
-    expect(await failureOf(script(needy, { diskSize: 32 }))).toMatchObject({
+    const room = "dd if=/dev/zero of=/large bs=1M count=40; rm /large";
+    expect(await failureOf(script(room, { diskSize: 32 }))).toMatchObject({
       code: "ERR_MACHINE_DISK",
       hint: expect.stringContaining("diskSize") as string,
     });
-    await script(needy, { diskSize: 80 });
+    await script(`${memory}; ${room}`, { buildVMMemorySize: 320, diskSize: 80 });
   });
 
   test.each([
