@@ -21,7 +21,7 @@ const common = Object.fromEntries(
 );
 
 export default defineConfig(
-  globalIgnores(["dist/", "build/", ".cache/", "native/", "coverage/"]),
+  globalIgnores(["dist/", "./build/", ".cache/", "native/", "coverage/"]),
   {
     files: ["src/**/*.ts", "test/**/*.ts", "vitest.config.ts"],
     extends: [tseslint.configs.strictTypeChecked],

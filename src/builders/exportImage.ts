@@ -1,18 +1,19 @@
 /** dockerTools' `exportImage`: an image's root file system as one tar. */
-import { requireOptions, requireString } from "../arguments.js";
+import { checkGiven, requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { openOutput } from "../files/output.js";
 import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import { writeArchive } from "../transports/file.js";
+import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { openImages } from "../transports/open.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./build/builtImage.js";
 import { imageRoot } from "./imageRoot.js";
 
-export interface ExportOptions {
+export interface ExportOptions extends PlatformParts {
   readonly signal?: AbortSignal | undefined;
   /** `name:tag` of the image that is meant where an archive has several; the first unless given. */
   readonly reference?: string | undefined;
@@ -35,6 +36,7 @@ export async function exportImage(
 ): Promise<{ readonly path: string; readonly size: number }> {
   requireOptions(options);
   requireString(options.output, "options.output");
+  checkGiven(options, "options", platformChecks);
   const { output: path, signal } = options;
   await using output = await openOutput(path, { signal, content: "archive" });
   const size = await writeArchive(output, exportPieces(image, options), { compression: "none", signal });
@@ -44,13 +46,14 @@ export async function exportImage(
 /** The same tar in pieces. */
 export async function* exportPieces(
   image: string | BuiltImage,
-  { signal, reference, maxUnpacked }: ExportOptions = {},
+  options: ExportOptions = {},
 ): AsyncGenerator<Uint8Array> {
+  const { signal, reference, maxUnpacked } = options;
   if (typeof image !== "string") {
     yield* rootPieces(image.image, signal);
     return;
   }
-  using images = await openImages(image, { signal, maxUnpacked });
+  using images = await openImages(image, { signal, maxUnpacked, ...platformChoice(options) });
   yield* rootPieces(chosen(images.images, image, reference), signal);
 }
 

@@ -9,24 +9,19 @@ import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
 import { writeDockerArchives } from "../transports/dockerArchive/write.js";
 import { writeArchive } from "../transports/file.js";
-import { platformAsked } from "../manifests/platform.js";
+import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
 import { packedLayer } from "../image/layer.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { type OnProgress, Progress } from "../progress.js";
 
-export interface PullOptions {
+export interface PullOptions extends PlatformParts {
   /**
    * The file to write. A regular file is replaced when the new one is whole, and keeps its mode; a symbolic link is followed;
    * a named pipe or a character device is written through.
    */
   readonly output: string;
-  /** Of the image; `linux` unless given. */
-  readonly os?: string | undefined;
-  /** By Go's name; this machine's unless given. */
-  readonly architecture?: string | undefined;
-  readonly variant?: string | undefined;
   /** What the archive calls the image; as in the reference unless given. */
   readonly finalImageName?: string | undefined;
   /** The reference's tag, or `latest`, unless given. */
@@ -104,10 +99,8 @@ export async function pullTo(
   using scope = abortScope(options.signal);
   const { signal } = scope;
   let blobs: Parameters<typeof progress.fetch>[1] = [];
-  // Without it an image for one platform is taken whatever that is.
-  const platform = platformAsked(options);
   const images = await readRemoteImages(client, wanted, {
-    ...{ signal, platform, strict: platform !== undefined, maxUnpacked },
+    ...{ signal, ...platformChoice(options), maxUnpacked },
     onFetch: (event) => {
       progress.fetch(event, blobs);
     },
@@ -163,9 +156,7 @@ function checkOptions(options: PullOptions): void {
   requireOptions(options);
   requireString(options.output, "options.output");
   checkGiven(options, "options", {
-    os: requireString,
-    architecture: requireString,
-    variant: requireString,
+    ...platformChecks,
     finalImageName: requireString,
     finalImageTag: requireString,
     tlsVerify: requireBoolean,

@@ -40,13 +40,8 @@ export { buildImage } from "../builders/build/buildImage.js";
 export { buildLayeredImage } from "../builders/build/buildLayeredImage.js";
 export type { BuildFileOptions, ImageFile, ImageFormat } from "../builders/build/imageFile.js";
 export { buildImageIndex, type ImageIndexFile, type ImageIndexOptions } from "../builders/buildImageIndex.js";
-export {
-  planPush,
-  type PushedImage,
-  type PushedLayer,
-  pushImage,
-  type PushPlan,
-} from "../builders/push/pushImage.js";
+export { planPush, pushImage, type PushPlan } from "../builders/push/pushImage.js";
+export type { PushedImage, PushedLayer } from "../builders/push/sendPush.js";
 export { pushImageIndex, type PushImageIndexOptions } from "../builders/push/pushImageIndex.js";
 export type { PushImageOptions } from "../builders/push/pushOptions.js";
 export { exportImage, type ExportOptions } from "../builders/exportImage.js";

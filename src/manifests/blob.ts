@@ -75,7 +75,7 @@ export function layerBlob(layer: Layer, encoding: Encoding, options: BlobOptions
 export function packedBlob(
   layer: Layer,
   packed: PackedLayer,
-  mediaType = packed.mediaType,
+  mediaType: string,
   kind: "packed" | "foreign" = "packed",
 ): LayerBlob {
   const { diffId, digest, size, annotations, origin } = packed;

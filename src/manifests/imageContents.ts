@@ -116,14 +116,11 @@ export class ImageContents implements Disposable {
 
 function blobOf({ manifest }: Image, layer: Layer, options: ContentsOptions): LayerBlob {
   const { encoding, format, find } = options;
-  const packed = packedLayer(layer);
-  if (manifest && packed)
-    return packedBlob(
-      layer,
-      packed,
-      packed.mediaType,
-      layer.source.kind === "foreign" ? "foreign" : "packed",
-    );
+  const { source } = layer;
+  if (manifest && source.kind !== "made" && source.packed) {
+    const isElsewhere = source.kind === "foreign" && source.urls.length > 0;
+    return packedBlob(layer, source.packed, source.packed.mediaType, isElsewhere ? "foreign" : "packed");
+  }
   const found = find?.(layer, encoding);
   if (found) return packedBlob(layer, found, layerMediaType(encoding, format));
   return layerBlob(layer, encoding, options);

@@ -347,7 +347,7 @@ describeWith(programs, "an image of store paths", () => {
             () => "deleted",
             () => "alive",
           ),
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe("deleted");
   });
@@ -385,7 +385,7 @@ describeWith(programs, "an image of store paths", () => {
         for await (const piece of image.pieces()) if ((size += piece.length) > (7 << 20)) break;
         print("stopped reading");
         `,
-        { timeout: 30_000 },
+        { timeout: 60_000 },
       );
       expect([round, result]).toMatchObject([round, { code: 0, signal: null, timedOut: false }]);
       // Once through, so that all digests are known the next time.

@@ -546,7 +546,7 @@ describe("a layering pipeline", () => {
   test.each([
     ['[["reverse"]]', "ERR_SPEC", "layeringPipeline[0] (reverse) needs a list, got a graph"],
     ['[["revers"]]', "ERR_SPEC", 'layeringPipeline[0] has an unknown operation "revers"'],
-    ["[", "ERR_JSON", "pipeline.json is not JSON"],
+    ["[", "ERR_JSON", "pipeline.json, named by layeringPipeline, is not JSON"],
   ])("that is %s fails before anything is written", async (text, code, message) => {
     writeFileSync(folder.join("pipeline.json"), text);
     const argv = ["stream", program, "--pipeline", folder.join("pipeline.json"), ...graph, "--json"];

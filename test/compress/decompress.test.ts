@@ -148,7 +148,7 @@ describeWith(["xz", "zstd", "bzip2", "linux"], "compressed data", () => {
       // What is buffered on the way, and no more.
       expect(given).toBeLessThan(4 << 20);
       await expectNoChild(before);
-      await vi.waitFor(() => expect(ended).toBe(true));
+      await vi.waitFor(() => expect(ended).toBe(true), 60_000);
     });
   });
 

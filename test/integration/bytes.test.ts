@@ -1,21 +1,12 @@
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DebianClosure, debianClosure, largePackages, smallPackages } from "../support/debianStore.js";
 import { startNixStore } from "../support/nixStore.js";
 import { referenceDigest, referenceStream } from "../support/oracle.js";
 import { describeWith, testWith } from "../support/requirements.js";
-import { laminix, mustRun, projectRoot } from "../support/run.js";
+import { laminix, mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { writeOddTree } from "../tar/oddTree.js";
 
@@ -450,38 +441,6 @@ base.add("repositories", b"{}")
     const conf = { store_dir: store, store_layers: [[path]], config: '{"Env": ["A=1"]}' };
     writeFileSync(first, await streamConf(confFile(conf)));
     await expectNixpkgsOn(first, { config: '{"Env": ["A=2"]}' });
-  });
-});
-
-describeWith(["python3"], "stream-conf, given a file of more than 8 GiB", () => {
-  test("prints the bytes of nixpkgs", async () => {
-    const { store, path } = tree((place) => {
-      writeFileSync(place, "beginning");
-      truncateSync(place, 2 ** 33 + 12_345);
-      utimesSync(place, 1, 1);
-    });
-    const conf = confFile({ store_dir: store, store_layers: [[path]] });
-    // Compared as they come, for hashing both once more would take longer than making them.
-    const script = String.raw`
-set -o pipefail
-mkfifo "$4"
-python3 "$1" "$2" >"$4" &
-"$3" "$5" stream-conf "$2" --quiet | tee >(wc -c >&2) | cmp - "$4" && wait $!`;
-    const args = [
-      `${projectRoot}/test/support/reference_stream.py`,
-      conf,
-      process.execPath,
-      folder.join("fifo"),
-    ];
-    const { stderr } = await mustRun(
-      "bash",
-      ["-c", script, "bash", ...args, `${projectRoot}/dist/cli/bin.js`],
-      {
-        env: alone(),
-        timeout: 110_000,
-      },
-    );
-    expect(Number(stderr)).toBeGreaterThan(2 ** 33);
   });
 });
 

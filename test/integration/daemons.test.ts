@@ -76,7 +76,7 @@ function onlyConnection(daemon: TestStore): Promise<string> {
       expect(others).toEqual([]);
       return pid;
     },
-    { timeout: 10_000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );
 }
 

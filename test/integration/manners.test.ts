@@ -50,7 +50,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "good manners", () => {
 
   describe("a script ends by itself", () => {
     const expectToEnd = async (source: string, printed: unknown, env = environment()): Promise<void> => {
-      const result = await runScript(source, { env, timeout: 10_000 });
+      const result = await runScript(source, { env, timeout: 60_000 });
       expect(result).toMatchObject({ code: 0, signal: null, stderr: "", timedOut: false });
       expect(JSON.parse(result.stdout.toString())).toEqual(printed);
     };

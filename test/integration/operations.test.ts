@@ -145,15 +145,19 @@ for (const { release, name, needs } of nixes) {
     });
 
     test("gives up an addition whose source says nothing, once it is aborted", async () => {
+      const controller = new AbortController();
       let returned = 0;
       const silent = (first: Uint8Array): AsyncIterable<Uint8Array> => ({
         [Symbol.asyncIterator]: () => {
           let asked = 0;
           return {
-            next: () =>
-              asked++ === 0
-                ? Promise.resolve({ done: false, value: first })
-                : new Promise<never>(() => undefined),
+            next: () => {
+              if (asked++ === 0) return Promise.resolve({ done: false, value: first });
+              setTimeout(() => {
+                controller.abort(new Error("too slow"));
+              }, 50);
+              return new Promise<never>(() => undefined);
+            },
             return: () => {
               returned++;
               return Promise.resolve({ done: true, value: undefined });
@@ -161,11 +165,7 @@ for (const { release, name, needs } of nixes) {
           };
         },
       });
-      const controller = new AbortController();
       const adding = store.addFile("silent", silent(Buffer.alloc(10)), { signal: controller.signal });
-      setTimeout(() => {
-        controller.abort(new Error("too slow"));
-      }, 50);
       await expect(adding).rejects.toThrow("too slow");
       expect(returned).toBe(1);
     });

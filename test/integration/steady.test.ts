@@ -121,7 +121,7 @@ describeWith(
       expect(await digests(cache)).toEqual(first);
     });
 
-    test.each([1, 2, 8])("with %i threads, with an empty cache and with a full one", async (jobs) => {
+    test.each([1, 8])("with %i threads, with an empty cache and with a full one", async (jobs) => {
       expect(await digests(coldCache(), ["--jobs", String(jobs)])).toEqual(first);
       expect(await digests(warm(), ["--jobs", String(jobs)])).toEqual(first);
     });
@@ -162,10 +162,10 @@ describeWith(
       }
     });
 
-    test("from four processes at once that share an empty cache", async () => {
+    test("from three processes at once that share an empty cache", async () => {
       const cache = coldCache();
-      const all = await Promise.all(Array.from({ length: 4 }, () => digests(cache)));
-      expect(all).toEqual([first, first, first, first]);
+      const all = await Promise.all(Array.from({ length: 3 }, () => digests(cache)));
+      expect(all).toEqual([first, first, first]);
     });
   },
 );

@@ -490,7 +490,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "temporary roots", () => {
     await vi.waitFor(async () => {
       await collect();
       expect(pair.map(isThere)).toEqual([false, false]);
-    }, 10_000);
+    }, 60_000);
     await expect(roots.check()).rejects.toMatchObject({ code: "ERR_CLOSED" });
   });
 
@@ -534,7 +534,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "temporary roots", () => {
       const now = connectionsOf(daemon.daemonPid).filter((pid) => !before.includes(pid));
       expect(now).toHaveLength(1);
       expect(now).not.toEqual(mine);
-    }, 10_000);
+    }, 60_000);
     // The root is held a moment after the connection is there.
     await sleep(200);
     await collect();
@@ -568,7 +568,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "temporary roots", () => {
     await vi.waitFor(async () => {
       await collect();
       expect(isThere(path)).toBe(false);
-    }, 10_000);
+    }, 60_000);
   });
 });
 

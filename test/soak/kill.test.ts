@@ -210,7 +210,7 @@ describeWith(
         expect(before).not.toBe(whole);
         const clean = [[], job.output === undefined ? [] : [job.output]];
 
-        for (let i = 0; i < repetitions(3, 30); i++) {
+        for (let i = 0; i < repetitions(2, 30); i++) {
           const how = i % 2 === 0 ? "SIGKILL" : "SIGINT";
           const [after, between] = [random.below(length), 1 + random.below(50)];
           const told = `${name}, ${how} after ${after} of ${Math.round(length)} ms, seed ${seed}`;

@@ -81,7 +81,7 @@ describeWith(needed, "a binary cache behind HTTP", () => {
   const asked = (what: RegExp): string[] =>
     server.requests.filter((each) => isFor(each, what)).map((each) => each.url!);
   const expectNoRequest = async (): Promise<void> => {
-    await vi.waitFor(() => expect(server.busy).toBe(0), { timeout: 3000 });
+    await vi.waitFor(() => expect(server.busy).toBe(0), { timeout: 60_000 });
   };
 
   test("has the closure and the NARs of its folder; each narinfo is asked for once, over few connections", async () => {
@@ -411,7 +411,7 @@ describeWith(needed, "a binary cache behind HTTP", () => {
       const abort = new AbortController();
       const asking = store.closure(root, { signal: abort.signal });
       const outcome = expect(asking).rejects.toBe("enough");
-      await vi.waitFor(() => expect(asked(INFO).length).toBeGreaterThan(20));
+      await vi.waitFor(() => expect(asked(INFO).length).toBeGreaterThan(20), 60_000);
       abort.abort("enough");
       await outcome;
       await expectNoRequest();
@@ -460,7 +460,7 @@ describeWith(needed, "a binary cache behind HTTP", () => {
       const abort = new AbortController();
       const asking = store.pathInfo(root, { signal: abort.signal });
       const outcome = expect(asking).rejects.toBe("enough");
-      await vi.waitFor(() => expect(asked(INFO)).toHaveLength(1));
+      await vi.waitFor(() => expect(asked(INFO)).toHaveLength(1), 60_000);
       await sleep(50);
       abort.abort("enough");
       await outcome;
@@ -473,7 +473,7 @@ describeWith(needed, "a binary cache behind HTTP", () => {
         let size = 0;
         for await (const piece of store.open(${JSON.stringify(large)}).nar()) size += piece.length;
         print({ paths: closure.size, size });`;
-      const result = await runScript(script, { timeout: 20_000 });
+      const result = await runScript(script, { timeout: 60_000 });
       expect(result).toMatchObject({ code: 0, stderr: "", timedOut: false });
       expect(JSON.parse(result.stdout.toString())).toEqual({
         paths: count,

@@ -539,7 +539,7 @@ describe("the same question", () => {
     const other = store.pathInfo(library);
     await vi.waitFor(() => {
       expect(asked.length).toBeGreaterThan(0);
-    });
+    }, 60_000);
     answer();
     expect(new Set((await Promise.all(infos)).map((info) => info?.narSize))).toEqual(new Set([10]));
     expect(new Set((await Promise.all(closures)).map(({ size }) => size))).toEqual(new Set([2]));

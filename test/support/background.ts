@@ -23,7 +23,7 @@ export interface BackgroundOptions {
   readonly grace?: number;
 }
 
-/** Starts a server and waits until it is ready. Rejects, with what it printed, when it ends or takes half a minute. */
+/** Starts a server and waits until it is ready. Rejects, with what it printed, when it ends or takes a minute. */
 export async function startInBackground(
   program: string,
   args: readonly string[],
@@ -47,7 +47,7 @@ export async function startInBackground(
 
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= endTree(child, pid, options.grace ?? 5_000));
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!(await options.isReady())) {
     const ended = child.exitCode !== null || child.signalCode !== null;
     if (ended || Date.now() > deadline) {

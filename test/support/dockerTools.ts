@@ -64,9 +64,9 @@ export interface DockerTools extends AsyncDisposable {
   readonly hello: string;
   /** `streamLayeredImage`, into a file. */
   stream(spec: ImageSpec): Promise<Made>;
-  /** `laminix build`: `buildLayeredImage`. */
+  /** `laminix build`: `buildLayeredImage`; uncompressed unless the spec says otherwise. */
   build(spec: ImageSpec, flags?: readonly string[], file?: string): Promise<Made>;
-  /** `buildImage`. */
+  /** `buildImage`; uncompressed unless the spec says otherwise. */
   single(spec: SingleLayerSpec, how?: BuildOptions["runAsRoot"]): Promise<Made>;
   /** Runs the command line on the store; its failure is the test's. */
   laminix(args: readonly string[]): Promise<RunResult>;
@@ -127,9 +127,9 @@ export async function dockerTools({
       await pipeline(image.stream(), createWriteStream(file));
       return { file, reference: `${image.imageName}:${image.imageTag}`, warnings };
     },
-    build: async (spec, flags = [], file = fileFor(`${spec.name}.tar.gz`)) => {
+    build: async (spec, flags = [], file = fileFor(`${spec.name}.tar`)) => {
       const specFile = fileFor("spec.json");
-      writeFileSync(specFile, JSON.stringify(spec));
+      writeFileSync(specFile, JSON.stringify({ compressor: "none", ...spec }));
       const { stderr } = await command(["build", ...flags, "-o", file, specFile]);
       const lines = stderr.trimEnd().split("\n");
       const [reference = ""] = lines.at(-1)!.split("  ");
@@ -139,10 +139,10 @@ export async function dockerTools({
     single: async (spec, how) => {
       const { options, warnings } = building();
       const output = fileFor(`${spec.name}.tar`);
-      const { imageName, imageTag } = await buildImage(spec, {
-        ...{ ...options, output },
-        runAsRoot: { ...inMachine, ...how },
-      });
+      const { imageName, imageTag } = await buildImage(
+        { compressor: "none", ...spec },
+        { ...options, output, runAsRoot: { ...inMachine, ...how } },
+      );
       return { file: output, reference: `${imageName}:${imageTag}`, warnings };
     },
     engine: () => {

@@ -32,7 +32,7 @@ export async function nixFunctions(
       images = functions { inherit pkgs; };
     in`;
   const evaluator = (program: string, expression: string, args: readonly string[]): Promise<RunResult> =>
-    run(program, [...args, "-E", `${scope} ${expression}`], { env: store.env, timeout: 300_000 });
+    run(program, [...args, "-E", `${scope} ${expression}`], { env: store.env, timeout: 600_000 });
   const outputOf = ({ code, stdout, stderr }: RunResult): string => {
     if (code !== 0) throw new Error(stderr);
     return stdout.toString().trim();

@@ -9,7 +9,7 @@ export interface StartedOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Where standard output goes: an open file, or a stream to be read from the handle. */
   readonly stdout: number | "pipe";
-  /** Milliseconds after which it is killed; 20,000 unless given. */
+  /** Milliseconds after which it is killed; 60,000 unless given. */
   readonly timeout?: number;
 }
 
@@ -32,7 +32,7 @@ export function startLaminix(args: readonly string[], options: StartedOptions): 
   });
   let text = "";
   child.stderr?.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 20_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 60_000);
   let over = false;
   const ended = once(child, "exit").then((result) => {
     over = true;

@@ -7,6 +7,12 @@ import { describeWith } from "./requirements.js";
 import { mustRun } from "./run.js";
 import { temporaryFolder } from "./temporary.js";
 
+test("tests see nothing of the caller's terminal, language and settings", () => {
+  for (const name of ["SHELL", "TERM", "LC_ALL", "TZ", "DOCKER_HOST", "NIX_REMOTE", "LAMINIX_CACHE_DIR"])
+    expect(process.env[name]).toBeUndefined();
+  expect(process.env["LANG"]).toBe("C.UTF-8");
+});
+
 describeWith(["nix-daemon"], "the test store", () => {
   test("serves a tree with odd names and its references", async () => {
     await using store = await startNixStore();

@@ -120,7 +120,7 @@ describe("a pool of threads", () => {
       const found = await Promise.all(Array.from({ length: 10 }, () => pool.hash(tar)));
       console.log(new Set(found.map(({ sha256 }) => sha256)).size);
     `;
-    const result = await run(process.execPath, ["--input-type=module", "-e", script], { timeout: 30_000 });
+    const result = await run(process.execPath, ["--input-type=module", "-e", script], { timeout: 60_000 });
     expect(result).toMatchObject({ code: 0, signal: null, timedOut: false, stderr: "" });
     expect(result.stdout.toString()).toBe("1\n");
   });

@@ -6,10 +6,11 @@ import type { NamedImage } from "../../image/image.js";
 import { isTagged } from "../../manifests/reference.js";
 import { requireUnpackable, type UnpackBudget } from "../../transports/unpackBudget.js";
 import type { BuiltImage } from "../build/builtImage.js";
+import { platformChecks, platformChoice, type PlatformParts } from "../platformOptions.js";
 import { checkRoots, openAll, requireImage } from "../openAll.js";
 import { type OnProgress, Progress } from "../../progress.js";
 
-export interface LoadOptions {
+export interface LoadOptions extends PlatformParts {
   /** Docker unless given. It decides where the engine is looked for. */
   readonly engine?: Engine | undefined;
   /** `unix:///path/to/socket`, `tcp://host:port` or `https://host`; where the environment says unless given. */
@@ -56,7 +57,10 @@ export async function loadImage(
   const { Registries } = await import("../../transports/registry/registries.js");
   await using registries = new Registries({ environment });
   // Layers go into an engine plain, so that no manifest can be kept.
-  using opened = await openAll([image], { signal, registries, maxUnpacked, kept: [] });
+  using opened = await openAll([image], {
+    ...{ signal, registries, maxUnpacked, kept: [] },
+    ...platformChoice(options),
+  });
   const { loadStrategy } = await import("../../transports/engine/loadStrategy.js");
   const { sendImage } = await import("../../transports/engine/sendImage.js");
   const strategy = await loadStrategy(client, { signal });
@@ -103,6 +107,7 @@ function checkArguments(image: string | BuiltImage, options: LoadOptions): void 
     environment: (value, argument) => {
       requireOptions(value, argument);
     },
+    ...platformChecks,
     onProgress: requireFunction,
     maxUnpacked: requireUnpackable,
   });

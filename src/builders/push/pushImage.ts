@@ -1,42 +1,14 @@
 /** An image into a registry, which gets what it lacks. */
 import { requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
-import type { LayerKind, LayerFate } from "../../progress.js";
-import type { Digest } from "../../bytes/digest.js";
 import { type Platform, platformName, UNKNOWN } from "../../image/platform.js";
 import type { NamedImage } from "../../image/image.js";
 import { forPlatform } from "../../manifests/platform.js";
 import type { BuiltImage } from "../build/builtImage.js";
 import { requireImage } from "../openAll.js";
-import { pushed } from "./pushed.js";
-import { pushing } from "./pushing.js";
+import { type PushedImage, type PushedLayer, sendPush } from "./sendPush.js";
+import { withPreparedPush } from "./preparePush.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
-
-export interface PushedLayer {
-  readonly diffId: Digest;
-  /** As it is in the registry; what a plan has not compressed has none. */
-  readonly digest?: Digest;
-  /** Bytes; of the plain tar where there is no digest. */
-  readonly size: number;
-  readonly kind: LayerKind;
-  /** Store paths, or the layer's name in a base image. */
-  readonly sources: readonly string[];
-  readonly fate: LayerFate;
-}
-
-export interface PushedImage {
-  /** With its first tag and its digest: `HOST/REPOSITORY:TAG@sha256:…`. */
-  readonly reference: string;
-  /** Of its manifest; of images for several platforms, of their index. */
-  readonly digest: Digest;
-  readonly tags: readonly string[];
-  /** Bytes of all that it is in the registry. */
-  readonly size: number;
-  /** Bytes of these that were sent. */
-  readonly sent: number;
-  /** Bottom first; of an index, those of one image after the other, each once. */
-  readonly layers: readonly PushedLayer[];
-}
 
 /** What a push would do. */
 export interface PushPlan {
@@ -62,7 +34,7 @@ export async function pushImage(
 ): Promise<PushedImage> {
   checkArguments(image, reference, options);
   const only = (images: readonly NamedImage[]): NamedImage => onlyOne(images, options.platform);
-  return pushed([image], only, reference, options);
+  return sendPush([image], only, reference, options);
 }
 
 /**
@@ -76,7 +48,7 @@ export async function planPush(
 ): Promise<PushPlan> {
   checkArguments(image, reference, options);
   const only = (images: readonly NamedImage[]): NamedImage => onlyOne(images, options.platform);
-  return pushing([image], only, reference, options, async ({ entry, options: how }) => {
+  return withPreparedPush([image], only, reference, options, async ({ entry, options: how }) => {
     const { wouldPush } = await import("../../transports/registry/wouldPush.js");
     const expected = await wouldPush(entry, how);
     const layers = expected.map(({ layer: { kind, sources }, ...rest }) => ({ kind, sources, ...rest }));

@@ -3,8 +3,7 @@ import { requireString } from "../../arguments.js";
 import { imageIndex } from "../../manifests/imageIndex.js";
 import type { BuiltImage } from "../build/builtImage.js";
 import { requireImages } from "../openAll.js";
-import { pushed } from "./pushed.js";
-import type { PushedImage } from "./pushImage.js";
+import { type PushedImage, sendPush } from "./sendPush.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
 export interface PushImageIndexOptions extends Omit<PushImageOptions, "platform"> {
@@ -28,7 +27,7 @@ export async function pushImageIndex(
   requireString(reference, "reference");
   checkPushOptions(options);
   const annotations = new Map(Object.entries(options.annotations ?? {}));
-  return pushed(
+  return sendPush(
     images,
     (all) => ({
       references: [],

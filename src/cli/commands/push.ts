@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import type { PushedLayer, PushPlan } from "../../builders/push/pushImage.js";
+import type { PushPlan } from "../../builders/push/pushImage.js";
+import type { PushedLayer } from "../../builders/push/sendPush.js";
 import type { PushImageOptions } from "../../builders/push/pushOptions.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import { LaminixError } from "../../errors.js";

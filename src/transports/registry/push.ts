@@ -11,6 +11,7 @@ import { once } from "../../bytes/bytes.js";
 import { Turns } from "../../threads/turns.js";
 import { INDEX, MANIFEST } from "../../manifests/descriptor.js";
 import { type ContentsOptions, type Entry, ImageContents } from "../../manifests/imageContents.js";
+import type { LayerBlob } from "../../manifests/blob.js";
 import { layersAtOnce } from "../layersAtOnce.js";
 import type { Document } from "../../manifests/manifestDocuments.js";
 import type { ImageReference } from "../../manifests/reference.js";
@@ -98,6 +99,7 @@ class Push {
       ...this.#options,
       find: verify ? undefined : (layer, encoding) => previous.find(layer, encoding),
     });
+    requireDistributable(contents.blobs);
     using scope = abortScope(this.#options.signal);
     const layers = await this.#layers(contents, scope);
     const { all, targets } = contents.documents(layers);
@@ -182,6 +184,23 @@ class Push {
       await putManifest(client, repository, tag, { mediaType, bytes }, { signal });
       this.sent += size;
     }
+  }
+}
+
+/**
+ * The manifest of an image is passed on with layers that lie elsewhere, but not these (OCI image-spec, layer.md,
+ * "Non-Distributable Layers").
+ * @throws {LaminixError} ERR_UNSUPPORTED for one that would be sent as another layer
+ */
+export function requireDistributable(blobs: readonly LayerBlob[]): void {
+  for (const { kind, layer } of blobs) {
+    const { source } = layer;
+    if (kind === "foreign" || source.kind !== "foreign" || source.urls.length === 0) continue;
+    const { packed, urls } = source;
+    throw new LaminixError("ERR_UNSUPPORTED", `${packed.digest} is a non-distributable layer`, {
+      details: { digest: packed.digest, mediaType: packed.mediaType, urls },
+      hint: "push the image with the manifest that it has, which says where the layer lies: leave --layer-compression and --manifest-format out",
+    });
   }
 }
 

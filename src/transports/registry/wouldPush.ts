@@ -4,7 +4,7 @@ import { Turns } from "../../threads/turns.js";
 import { type Entry, ImageContents } from "../../manifests/imageContents.js";
 import type { Layer } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
-import type { PushOptions } from "./push.js";
+import { type PushOptions, requireDistributable } from "./push.js";
 import { LayerSender } from "./sendLayer.js";
 import type { LayerFate } from "../../progress.js";
 
@@ -34,6 +34,7 @@ export async function wouldPush(
     ...options,
     find: (layer, encoding) => previous?.find(layer, encoding),
   });
+  requireDistributable(contents.blobs);
   const uploads = new Turns(1);
   const isThere = (digest: Digest): boolean =>
     previous?.has({ registry: client.registry, repository }, digest) ?? false;

@@ -144,14 +144,7 @@ describeWith(["docker-registry", "openssl", "nix-daemon", "dockerd", "linux"], "
       contents: [scene.program, scene.leaf],
     });
     expect(third.layers.filter(({ kind }) => kind === "store")).toEqual([]);
-    expect(third.layers.map(({ kind }) => kind)).toEqual([
-      "base",
-      "base",
-      "base",
-      "base",
-      "base",
-      "root",
-    ]);
+    expect(third.layers.map(({ kind }) => kind)).toEqual(["base", "base", "base", "base", "base", "root"]);
     const { history } = await configAt(host, "it/third", "1");
     expect(JSON.stringify(history)).toContain(scene.leaf);
   });

@@ -100,7 +100,7 @@ describeWith(enginePrograms, "dockerTools: exportImage and mergeImages", () => {
       contents: [tools.hello],
       config: { Cmd: ["/bin/hello"] },
     });
-    const file = tools.folder.join("merged.tar.gz");
+    const file = tools.folder.join("merged.tar");
     await tools.laminix(["merge", bash.file, redis.file, "-o", file]);
     expect((await tools.load(file)).toSorted()).toEqual([bash.reference, redis.reference].toSorted());
     expect(await tools.run(bash.reference)).toBe("bash");

@@ -114,7 +114,7 @@ describeWith([...enginePrograms, "vm"], "dockerTools: runAsRoot", () => {
     const spec = { name: "changing", fromImage: bash.file, copyToRoot: [tools.hello], runAsRoot: changing };
     const made = [
       await tools.single(spec),
-      await tools.single(spec),
+      await tools.single(spec, { isolation: "namespace" }),
       await tools.single(spec, { isolation: "namespace" }),
     ];
     const layers = await Promise.all(
@@ -165,7 +165,7 @@ describeWith([...enginePrograms, "vm"], "dockerTools: runAsRoot", () => {
     // Whether the processor helps is tried out.
     const { stderr, code } = await laminix(args, {
       env: { LAMINIX_VM_KERNEL: vmKernelPath() },
-      timeout: 60_000,
+      timeout: 100_000,
     });
     expect(stderr).toContain("runAsRoot> from the script");
     expect(code).toBe(0);

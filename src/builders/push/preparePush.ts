@@ -13,7 +13,7 @@ import { checkRoots, openAll, type OpenAllOptions } from "../openAll.js";
 import { digestCacheOf } from "../build/layerTools.js";
 import { type PushImageOptions, requireLevel } from "./pushOptions.js";
 
-export interface Pushing {
+export interface PreparedPush {
   readonly entry: Entry;
   /** With the first of the tags. */
   readonly reference: ImageReference;
@@ -27,12 +27,12 @@ export interface Pushing {
  * @throws {LaminixError} ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE; as `openImages`, and what
  *   `entryOf` and `use` throw
  */
-export async function pushing<T>(
+export async function withPreparedPush<T>(
   images: readonly (string | BuiltImage)[],
   entryOf: (images: readonly NamedImage[]) => Entry,
   text: string,
   asked: PushImageOptions,
-  use: (pushing: Pushing) => Promise<T>,
+  use: (push: PreparedPush) => Promise<T>,
 ): Promise<T> {
   const { reference, tags } = targetsIn(text, asked.tags ?? []);
   const registries = asked.registries ?? new Registries();

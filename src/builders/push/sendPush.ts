@@ -4,24 +4,50 @@ import { type Entry, imagesOf } from "../../manifests/imageContents.js";
 import { formatReference } from "../../manifests/reference.js";
 import { takesNoOci } from "../../transports/registry/manifestRefusal.js";
 import type { BuiltImage } from "../build/builtImage.js";
-import { Progress, type ProgressEvent } from "../../progress.js";
-import type { PushedImage } from "./pushImage.js";
-import { type Pushing, pushing } from "./pushing.js";
+import { type LayerFate, type LayerKind, Progress, type ProgressEvent } from "../../progress.js";
+import type { Digest } from "../../bytes/digest.js";
+import { type PreparedPush, withPreparedPush } from "./preparePush.js";
 import type { PushImageOptions } from "./pushOptions.js";
+
+export interface PushedLayer {
+  readonly diffId: Digest;
+  /** As it is in the registry; what a plan has not compressed has none. */
+  readonly digest?: Digest;
+  /** Bytes; of the plain tar where there is no digest. */
+  readonly size: number;
+  readonly kind: LayerKind;
+  /** Store paths, or the layer's name in a base image. */
+  readonly sources: readonly string[];
+  readonly fate: LayerFate;
+}
+
+export interface PushedImage {
+  /** With its first tag and its digest: `HOST/REPOSITORY:TAG@sha256:…`. */
+  readonly reference: string;
+  /** Of its manifest; of images for several platforms, of their index. */
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+  /** Bytes of all that it is in the registry. */
+  readonly size: number;
+  /** Bytes of these that were sent. */
+  readonly sent: number;
+  /** Bottom first; of an index, those of one image after the other, each once. */
+  readonly layers: readonly PushedLayer[];
+}
 
 /**
  * A registry that says that it does not know OCI's manifests is given Docker's, where nobody has asked for a format and the
  * manifests are made here: one that an image brings along is what its digest is of.
- * @throws {LaminixError} as `pushing` and `push`
+ * @throws {LaminixError} as `withPreparedPush` and `push`
  */
-export async function pushed(
+export async function sendPush(
   images: readonly (string | BuiltImage)[],
   entryOf: (images: readonly NamedImage[]) => Entry,
   reference: string,
   asked: PushImageOptions,
 ): Promise<PushedImage> {
   const attempt = new Attempt(asked);
-  const first = await pushing(images, entryOf, reference, attempt.options, async (ready) => {
+  const first = await withPreparedPush(images, entryOf, reference, attempt.options, async (ready) => {
     try {
       return await sent(ready);
     } catch (error) {
@@ -34,10 +60,10 @@ export async function pushed(
   });
   if (first) return first;
   const again: PushImageOptions = { ...asked, manifestFormat: "docker" };
-  return attempt.addedTo(await pushing(images, entryOf, reference, again, sent));
+  return attempt.addedTo(await withPreparedPush(images, entryOf, reference, again, sent));
 }
 
-async function sent({ entry, reference, options }: Pushing): Promise<PushedImage> {
+async function sent({ entry, reference, options }: PreparedPush): Promise<PushedImage> {
   // Loaded for those who need it: most of a short program's time is loading.
   const { push } = await import("../../transports/registry/push.js");
   const { target, size, sent: bytes, layers } = await push(entry, options);
@@ -51,7 +77,10 @@ async function sent({ entry, reference, options }: Pushing): Promise<PushedImage
   };
 }
 
-function canUseDockerManifests({ entry, options }: Pushing, { manifestFormat }: PushImageOptions): boolean {
+function canUseDockerManifests(
+  { entry, options }: PreparedPush,
+  { manifestFormat }: PushImageOptions,
+): boolean {
   const images = imagesOf(entry);
   // Docker's manifests have no zstd.
   return (
