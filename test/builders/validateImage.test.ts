@@ -1,8 +1,18 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ProgressEvent, Registries, validateImage, type ValidateOptions } from "../../dist/index.js";
+import {
+  buildImageIndex,
+  buildLayeredImage,
+  fakeNss,
+  mergeImages,
+  type ProgressEvent,
+  Registries,
+  validateImage,
+  type ValidateOptions,
+} from "../../dist/index.js";
 import { runMain } from "../cli/commandLine.js";
 import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
 import {
@@ -23,6 +33,7 @@ import { blobIn, loseBlob, replaceBlob } from "../support/registryStorage.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { application } from "./graphStore.js";
 
 const gz = (layer: Buffer): Buffer => gzipSync(layer, { level: 1 });
 const blobs = "blobs/sha256/";
@@ -129,6 +140,30 @@ describe("an image that is whole", () => {
     expect(await problemsOf(folder.path)).toEqual([
       `BLOB_DIGEST blobs/${signature.digest.replace(":", "/")}`,
     ]);
+  });
+});
+
+describe("what is made here is valid", () => {
+  test("as an archive, as an OCI layout, and in an index or one archive with others", async () => {
+    await using folder = await temporaryFolder("validate");
+    const build = async (
+      name: string,
+      format: "docker-archive" | "oci-archive" | "oci-dir",
+    ): Promise<void> => {
+      const spec = { name: "web", tag: "1", architecture: name, contents: [fakeNss()] };
+      const output = folder.join(`${name}-${format}`);
+      await buildLayeredImage(spec, { store: application, output, format, cache: false });
+      expect(await validateImage(output)).toMatchObject({ valid: true, problems: [], images: 1 });
+    };
+    for (const format of ["docker-archive", "oci-archive", "oci-dir"] as const) await build("amd64", format);
+    await build("arm64", "oci-dir");
+    const all = ["amd64-docker-archive", "arm64-oci-dir"].map((name) => folder.join(name));
+    await buildImageIndex(all, { output: folder.join("index") });
+    expect(await validateImage(folder.join("index"))).toMatchObject({ valid: true, problems: [], images: 2 });
+    await using merged = await mergeImages(all);
+    await writeFile(folder.join("merged"), merged.stream());
+    const { valid, images } = await validateImage(folder.join("merged"));
+    expect({ valid, images }).toEqual({ valid: true, images: 2 });
   });
 });
 

@@ -100,7 +100,7 @@ export class DockerArchiveCheck {
   async #layer(name: string): Promise<PlainLayer | undefined> {
     const region = this.#find(name, MANIFEST);
     if (!region) return undefined;
-    const isKnown = this.#read.has(region.offset);
+    const isKnown = this.#layers.has(region.offset);
     const plain = isKnown
       ? this.#layers.get(region.offset)
       : await checkLayer(region, { path: name }, this.#options);
