@@ -5,6 +5,7 @@ import { openOutput } from "../files/output.js";
 import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
 import { Fingerprint } from "../tar/fingerprint.js";
+import { chosenPlatform } from "../manifests/platform.js";
 import { writeArchive } from "../transports/file.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { openImages } from "../transports/open.js";
@@ -50,7 +51,8 @@ export async function* exportPieces(
 ): AsyncGenerator<Uint8Array> {
   const { signal, reference, maxUnpacked } = options;
   if (typeof image !== "string") {
-    yield* rootPieces(image.image, signal);
+    const [only] = chosenPlatform([image.image], platformChoice(options), image.reference);
+    yield* rootPieces(only as Image, signal);
     return;
   }
   using images = await openImages(image, { signal, maxUnpacked, ...platformChoice(options) });

@@ -3,6 +3,7 @@ import { ArgumentError } from "../errors.js";
 import { withContentKeys } from "../image/describedImage.js";
 import type { NamedImage } from "../image/image.js";
 import { keepingManifest } from "../manifests/imageContents.js";
+import { chosenPlatform } from "../manifests/platform.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../manifests/mediaTypes.js";
 import type { OpenOptions } from "../transports/open.js";
 import { OpenedImages } from "../transports/openedImages.js";
@@ -18,7 +19,7 @@ export interface OpenAllOptions extends OpenOptions {
 
 /**
  * @param images what `openImages` opens, of which every image is taken, or images that were built here
- * @throws {LaminixError} as `openImages`
+ * @throws {LaminixError} as `openImages`; ERR_ARCHIVE where one was built for another platform than the one that has to be
  */
 export async function openAll(
   images: readonly (string | BuiltImage)[],
@@ -37,6 +38,7 @@ export async function openAll(
           all.push({ image: keepingManifest(image, kept), references });
       } else {
         const { image, reference } = each;
+        chosenPlatform([image], options, reference);
         all.push({ image: format === "docker" ? withContentKeys(image) : image, references: [reference] });
       }
     }
