@@ -1,17 +1,11 @@
 /** dockerTools' `exportImage`: an image's root file system as one tar. */
 import { checkGiven, requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
-import { openOutput } from "../files/output.js";
 import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
-import { Fingerprint } from "../tar/fingerprint.js";
-import { writeArchive } from "../transports/file.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
-import { openImages } from "../transports/open.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
-import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./build/builtImage.js";
-import { imageRoot } from "./imageRoot.js";
 
 export interface ExportOptions extends PlatformParts {
   readonly signal?: AbortSignal | undefined;
@@ -38,6 +32,8 @@ export async function exportImage(
   requireString(options.output, "options.output");
   checkGiven(options, "options", platformChecks);
   const { output: path, signal } = options;
+  const { openOutput } = await import("../files/output.js");
+  const { writeArchive } = await import("../transports/file.js");
   await using output = await openOutput(path, { signal, content: "archive" });
   const size = await writeArchive(output, exportPieces(image, options), { compression: "none", signal });
   return { path, size };
@@ -53,6 +49,7 @@ export async function* exportPieces(
     yield* rootPieces(image.image, signal);
     return;
   }
+  const { openImages } = await import("../transports/open.js");
   using images = await openImages(image, { signal, maxUnpacked, ...platformChoice(options) });
   yield* rootPieces(chosen(images.images, image, reference), signal);
 }
@@ -63,6 +60,9 @@ async function* rootPieces(image: Image, signal: AbortSignal | undefined): Async
     resources.push(resource);
   };
   try {
+    const { imageRoot } = await import("./imageRoot.js");
+    const { treePieces } = await import("../tree/tar.js");
+    const { Fingerprint } = await import("../tar/fingerprint.js");
     const root = await imageRoot(image, { signal, adopt });
     yield* treePieces(root, { mtime: STORE_TIME, signal, hardLinks: "keep", fingerprint: new Fingerprint() });
   } finally {

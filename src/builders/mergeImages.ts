@@ -4,7 +4,6 @@ import { requireStrings, requireFunction, requireOptions, checkGiven } from "../
 import { copied, readable } from "../bytes/bytes.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeDockerArchives } from "../transports/dockerArchive/write.js";
 import type { OpenedImages } from "../transports/openedImages.js";
 import { isTagged, wholeReference } from "../manifests/reference.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
@@ -57,9 +56,10 @@ export class MergedImages implements AsyncDisposable {
    * before its manifest.
    * @throws {LaminixError} ERR_ARCHIVE, ERR_CLOSED, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_PROGRAM
    */
-  pieces(options: MergeOptions = {}): AsyncGenerator<Uint8Array> {
+  async *pieces(options: MergeOptions = {}): AsyncGenerator<Uint8Array> {
     const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
-    return writeDockerArchives(this.#all, {
+    const { writeDockerArchives } = await import("../transports/dockerArchive/write.js");
+    yield* writeDockerArchives(this.#all, {
       signal,
       mtime: STORE_TIME,
       onLayer: new Progress(onProgress).layer,

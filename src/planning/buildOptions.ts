@@ -81,3 +81,7 @@ export function checkBuildOptions(options: BuildOptions): void {
     },
   });
 }
+
+export function digestCacheOf({ cache }: Pick<BuildOptions, "cache">): DigestCache | undefined {
+  return cache === false ? undefined : (cache ?? new DigestCache());
+}
