@@ -43,7 +43,7 @@ export type ProgressEvent =
       /** Bytes of all layers. */
       readonly total: number;
     }
-  /** Bytes of a layer go to a registry, or it is over with it. */
+  /** Progress of a layer's upload, or its end. */
   | {
       readonly type: "push";
       /** From 0. */
@@ -54,7 +54,7 @@ export type ProgressEvent =
       readonly diffId: Digest;
       /** Of the layer as the registry has it, where it is known already. */
       readonly digest?: Digest | undefined;
-      /** What has become of it, when it is over. */
+      /** The layer's fate, at the end. */
       readonly fate?: LayerFate | undefined;
       /** Bytes so far. */
       readonly sent: number;
@@ -63,9 +63,9 @@ export type ProgressEvent =
     }
   /** A script of the spec prints a line. */
   | { readonly type: "log"; readonly script: ScriptName; readonly line: string }
-  /** Something that is as it should be, and good to know. */
+  /** Information; nothing is wrong. */
   | { readonly type: "note"; readonly message: string }
-  /** Something that works, but perhaps not as was meant. */
+  /** A warning: it works, but perhaps not as intended. */
   | { readonly type: "warning"; readonly message: string };
 
 export type OnProgress = (event: ProgressEvent) => void;

@@ -15,24 +15,16 @@ import { type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Digest } from "../bytes/digest.js";
 import type { Platform } from "../image/platform.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeArchive } from "../transports/file.js";
 import type { NamedImage } from "../image/image.js";
 import type { NamedIndex } from "../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../transports/ociLayout/options.js";
-import { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
-import { writeOciArchive } from "../transports/ociLayout/writeArchive.js";
-import { writeOciFolder } from "../transports/ociLayout/writeFolder.js";
+import type { LayoutFolder } from "../transports/ociLayout/layoutFolder.js";
 import { wholeReference } from "../manifests/reference.js";
 import { Progress } from "../progress.js";
 import type { BuiltImage } from "./build/builtImage.js";
 import { checkRoots, openAll, requireImages } from "./openAll.js";
-import {
-  type BuildFileOptions,
-  type ImageFormat,
-  type ImageOutput,
-  openImageOutput,
-} from "./build/imageFile.js";
-import { digestCacheOf } from "./build/layerTools.js";
+import type { BuildFileOptions, ImageFormat, ImageOutput } from "./build/imageFile.js";
+import { digestCacheOf } from "../planning/buildOptions.js";
 import { requireLevel } from "./push/pushOptions.js";
 
 const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "oci-archive"];
@@ -77,6 +69,7 @@ export async function buildImageIndex(
   options: ImageIndexOptions,
 ): Promise<ImageIndexFile> {
   checkArguments(images, options);
+  const { openImageOutput } = await import("./build/imageFile.js");
   await using output = await openImageOutput({ format: "oci-dir", ...options });
   return await writeImageIndex(output, images, options);
 }
@@ -102,6 +95,7 @@ export async function writeImageIndex(
     onLayer: new Progress(options.onProgress).layer,
     beforeIndex: () => checkRoots(images, signal),
   } satisfies LayoutWriteOptions;
+  const { LayoutFolder } = await import("../transports/ociLayout/layoutFolder.js");
   const { digest, size } =
     output instanceof LayoutFolder
       ? await intoFolder(output, entry, writing)
@@ -120,12 +114,15 @@ async function intoFolder(
   entry: NamedIndex,
   options: LayoutWriteOptions,
 ): Promise<Written> {
+  const { writeOciFolder } = await import("../transports/ociLayout/writeFolder.js");
   const { targets, size } = await writeOciFolder(layout, [entry], options);
   return { size, digest: onlyOne(targets).digest };
 }
 
 async function intoArchive(output: Output, entry: NamedIndex, options: LayoutWriteOptions): Promise<Written> {
   const { signal } = options;
+  const { writeOciArchive } = await import("../transports/ociLayout/writeArchive.js");
+  const { writeArchive } = await import("../transports/file.js");
   let digests: readonly { readonly digest: Digest }[] = [];
   const pieces = writeOciArchive([entry], {
     ...options,

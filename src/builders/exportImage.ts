@@ -1,24 +1,18 @@
 /** dockerTools' `exportImage`: an image's root file system as one tar. */
 import { checkGiven, requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
-import { openOutput } from "../files/output.js";
 import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
-import { Fingerprint } from "../tar/fingerprint.js";
 import { chosenPlatform } from "../manifests/platform.js";
-import { writeArchive } from "../transports/file.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
-import { openImages } from "../transports/open.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
-import { treePieces } from "../tree/tar.js";
 import type { BuiltImage } from "./build/builtImage.js";
-import { imageRoot } from "./imageRoot.js";
 
 export interface ExportOptions extends PlatformParts {
   readonly signal?: AbortSignal | undefined;
   /** `name:tag` of the image that is meant where an archive has several; the first unless given. */
   readonly reference?: string | undefined;
-  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
@@ -39,6 +33,8 @@ export async function exportImage(
   requireString(options.output, "options.output");
   checkGiven(options, "options", platformChecks);
   const { output: path, signal } = options;
+  const { openOutput } = await import("../files/output.js");
+  const { writeArchive } = await import("../transports/file.js");
   await using output = await openOutput(path, { signal, content: "archive" });
   const size = await writeArchive(output, exportPieces(image, options), { compression: "none", signal });
   return { path, size };
@@ -55,6 +51,7 @@ export async function* exportPieces(
     yield* rootPieces(only as Image, signal);
     return;
   }
+  const { openImages } = await import("../transports/open.js");
   using images = await openImages(image, { signal, maxUnpacked, ...platformChoice(options) });
   yield* rootPieces(chosen(images.images, image, reference), signal);
 }
@@ -65,6 +62,9 @@ async function* rootPieces(image: Image, signal: AbortSignal | undefined): Async
     resources.push(resource);
   };
   try {
+    const { imageRoot } = await import("./imageRoot.js");
+    const { treePieces } = await import("../tree/tar.js");
+    const { Fingerprint } = await import("../tar/fingerprint.js");
     const root = await imageRoot(image, { signal, adopt });
     yield* treePieces(root, { mtime: STORE_TIME, signal, hardLinks: "keep", fingerprint: new Fingerprint() });
   } finally {

@@ -4,7 +4,6 @@ import { requireStrings, requireFunction, requireOptions, checkGiven } from "../
 import { copied, readable } from "../bytes/bytes.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeDockerArchives } from "../transports/dockerArchive/write.js";
 import type { OpenedImages } from "../transports/openedImages.js";
 import { isTagged, wholeReference } from "../manifests/reference.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
@@ -16,7 +15,7 @@ import { type OnProgress, Progress } from "../progress.js";
 export interface MergeOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
-  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
@@ -57,9 +56,10 @@ export class MergedImages implements AsyncDisposable {
    * before its manifest.
    * @throws {LaminixError} ERR_ARCHIVE, ERR_CLOSED, ERR_DIGEST, ERR_FILE_READ, ERR_FILE_WRITE, ERR_PROGRAM
    */
-  pieces(options: MergeOptions = {}): AsyncGenerator<Uint8Array> {
+  async *pieces(options: MergeOptions = {}): AsyncGenerator<Uint8Array> {
     const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
-    return writeDockerArchives(this.#all, {
+    const { writeDockerArchives } = await import("../transports/dockerArchive/write.js");
+    yield* writeDockerArchives(this.#all, {
       signal,
       mtime: STORE_TIME,
       onLayer: new Progress(onProgress).layer,
@@ -71,7 +71,7 @@ export class MergedImages implements AsyncDisposable {
     return readable(copied(this.pieces(options)));
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   close(): Promise<void> {
     this.#opened.close();
     return Promise.resolve();

@@ -1,10 +1,8 @@
 /** Images of every kind as the one value: those that were built, and those that lie somewhere. */
 import { ArgumentError } from "../errors.js";
-import { withContentKeys } from "../image/describedImage.js";
-import type { NamedImage } from "../image/image.js";
-import { keepingManifest } from "../manifests/imageContents.js";
+import type { Image, NamedImage } from "../image/image.js";
 import { chosenPlatform } from "../manifests/platform.js";
-import { MANIFEST_FORMATS, type ManifestFormat } from "../manifests/mediaTypes.js";
+import { MANIFEST_FORMATS, type ManifestFormat, MEDIA_TYPES } from "../manifests/mediaTypes.js";
 import type { OpenOptions } from "../transports/open.js";
 import { OpenedImages } from "../transports/openedImages.js";
 import { UnpackBudget } from "../transports/unpackBudget.js";
@@ -38,6 +36,7 @@ export async function openAll(
           all.push({ image: keepingManifest(image, kept), references });
       } else {
         const { image, reference } = each;
+        const { withContentKeys } = await import("../image/describedImage.js");
         chosenPlatform([image], options, reference);
         all.push({ image: format === "docker" ? withContentKeys(image) : image, references: [reference] });
       }
@@ -47,6 +46,15 @@ export async function openAll(
     for (const each of opened) each.close();
     throw error;
   }
+}
+
+/**
+ * The image with its manifest, with which every blob of it is passed on as it is, only where that is of such a format.
+ * @param formats whose manifests are passed on
+ */
+function keepingManifest(image: Image, formats: readonly ManifestFormat[]): Image {
+  const isKept = formats.some((format) => MEDIA_TYPES[format].manifest === image.manifest?.mediaType);
+  return isKept ? image : { ...image, manifest: undefined };
 }
 
 /** Rejects when store paths of the images may have been collected meanwhile. */

@@ -3,12 +3,9 @@ import { createHash } from "node:crypto";
 import { abortScope } from "../abort.js";
 import { checkGiven, requireBoolean, requireFunction, requireOptions, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
-import { openOutput } from "../files/output.js";
 import type { Output } from "../files/outputTarget.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
-import { writeDockerArchives } from "../transports/dockerArchive/write.js";
-import { writeArchive } from "../transports/file.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
@@ -26,15 +23,15 @@ export interface PullOptions extends PlatformParts {
   readonly finalImageName?: string | undefined;
   /** The reference's tag, or `latest`, unless given. */
   readonly finalImageTag?: string | undefined;
-  /** Whether the registry has to prove who it is; `true` unless given. It holds for that registry alone. */
+  /** Whether to verify the registry's certificate; default: `true`. Applies to that registry only. */
   readonly tlsVerify?: boolean | undefined;
-  /** Whether the registry is asked over http; `false` unless given. */
+  /** Whether to use http; default: `false`. */
   readonly plainHttp?: boolean | undefined;
-  /** Where proxies and credentials are told of; this process's environment unless given. */
+  /** The environment that names proxies and credentials; default: this process's. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
-  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
@@ -70,6 +67,7 @@ export interface PulledImage {
 export async function pullImage(reference: string, options: PullOptions): Promise<PulledImage> {
   requireString(reference, "reference");
   checkOptions(options);
+  const { openOutput } = await import("../files/output.js");
   await using output = await openOutput(options.output, { signal: options.signal, content: "archive" });
   return await pullTo(output, reference, options);
 }
@@ -92,6 +90,8 @@ export async function pullTo(
     });
   }
   // Loaded for those who need them: most of a short program's time is loading.
+  const { writeDockerArchives } = await import("../transports/dockerArchive/write.js");
+  const { writeArchive } = await import("../transports/file.js");
   const { RegistryClient } = await import("../transports/registry/client.js");
   const { readRemoteImages } = await import("../transports/registry/image.js");
   await using client = new RegistryClient(wanted.registry, { tlsVerify, plainHttp, environment });

@@ -21,11 +21,15 @@ export function withEvaluatorFlags(command: Command): Command {
   command
     .option("-f, --file <FILE>", "evaluate a file, or a folder's default.nix")
     .option("-A, --attr <ATTR>", "an attribute of it, such as a.b")
-    .option("-I, --include <PLACE>", "a place for <…> paths: FOLDER or NAME=FOLDER (repeatable)", repeated)
-    .option("--impure", "let flakes look at more than their inputs");
+    .option(
+      "-I, --include <PLACE>",
+      "where to look up <…> paths: FOLDER or NAME=FOLDER (repeatable)",
+      repeated,
+    )
+    .option("--impure", "let flakes read more than their inputs");
   return withPairs(command, {
     "--arg <NAME EXPR>": "Nix source, for functions that take an argument of this name (repeatable)",
-    "--argstr <NAME TEXT>": "the same with a string",
+    "--argstr <NAME TEXT>": "a string, for such functions (repeatable)",
   });
 }
 

@@ -27,7 +27,7 @@ export function withFormatFlags(command: Command): Command {
     )
     .option(
       "--compress <HOW>",
-      "of the archive: none, gz or zstd; unless given, the spec's, or what the file's name ends in",
+      "compression of the archive: none, gz or zstd (default: the spec's, or by the file's name)",
     );
 }
 
@@ -35,13 +35,21 @@ export function withFormatFlags(command: Command): Command {
 export function withManifestFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("--layer-compression <HOW>", "of each layer, in OCI formats (default: gz)").choices([
-        ...ENCODINGS,
-      ]),
+      new Option(
+        "--layer-compression <HOW>",
+        "compression of each layer, in OCI formats (default: gz)",
+      ).choices([...ENCODINGS]),
     )
-    .addOption(new Option("--layer-compression-level <N>", "0 to 9 of gz, 1 to 19 of zstd").argParser(whole))
     .addOption(
-      new Option("--annotation <K=V>", "of the manifest, in OCI formats (repeatable)").argParser(repeated),
+      new Option("--layer-compression-level <N>", "its level: 0 to 9 for gz, 1 to 19 for zstd").argParser(
+        whole,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--annotation <K=V>",
+        "an annotation of the manifest, in OCI formats (repeatable)",
+      ).argParser(repeated),
     );
 }
 
@@ -62,7 +70,7 @@ export function withFormatKeys<S extends ImageSpec>(
     };
     const [useless] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
     if (useless !== undefined) {
-      throw new LaminixError("ERR_USAGE", `--${useless} is of no use in a docker-archive`, {
+      throw new LaminixError("ERR_USAGE", `--${useless} has no effect in a docker-archive`, {
         hint: "name another format: --format oci-archive, or --format oci-dir",
       });
     }

@@ -75,7 +75,7 @@ function finishedImage(args: readonly string[]): string | undefined {
 /** What nixpkgs' `streamLayeredImage` builds is a program that prints the archive. */
 function refuseScript(path: string): void {
   if (firstBytes(path, 2) !== "#!") return;
-  throw new LaminixError("ERR_ARCHIVE", `${named(path)} is a script and no archive`, {
+  throw new LaminixError("ERR_ARCHIVE", `${named(path)} is a script, not an archive`, {
     details: { path },
     hint: `if it prints an image, as what nixpkgs' streamLayeredImage builds does, keep that: ${path} >image.tar`,
   });
@@ -89,7 +89,7 @@ function refuseImageFlags(image: string, flags: object): void {
     return given !== undefined && flag.negate === (given === false);
   });
   if (!useless) return;
-  throw new LaminixError("ERR_USAGE", `--${useless.name()} is of no use: ${image} is an image already`, {
-    hint: "to build upon it, name it with --from-image",
+  throw new LaminixError("ERR_USAGE", `--${useless.name()} has no effect: ${image} is already an image`, {
+    hint: "to build on it, use --from-image",
   });
 }

@@ -49,54 +49,57 @@ export function withImageFlags(command: Command, { tag = true } = {}): Command {
     new Option(flags, description).argParser(repeated);
   const named = command.option(
     "--name <NAME>",
-    "the repository's name; the spec's, or the first path's, unless given",
+    "the repository's name (default: the spec's, or the first path's)",
   );
-  if (tag) named.option("--tag <TAG>", "the tag; a hash of what is in the image unless given");
+  if (tag) named.option("--tag <TAG>", "the tag (default: a hash of what is in the image)");
   return named
-    .addOption(many("--cmd <ARG>", "what a container runs, an argument a flag"))
-    .addOption(many("--entrypoint <ARG>", "what a container always runs, an argument a flag"))
+    .addOption(many("--cmd <ARG>", "the command of a container, one argument per flag"))
+    .addOption(many("--entrypoint <ARG>", "the entry point of a container, one argument per flag"))
     .addOption(many("--env <K=V>", "an environment variable (repeatable)"))
     .option("--user <U>", "the user that a container runs as")
-    .option("--workdir <D>", "the folder that a container starts in")
+    .option("--workdir <D>", "the working folder of a container")
     .addOption(many("--label <K=V>", "a label (repeatable)"))
     .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
     .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
     .option(
       "--from-image <ARCHIVE>",
-      "what to build upon: a docker-archive, an OCI layout, or docker://NAME@DIGEST",
+      "the base image: a docker-archive, an OCI layout, or docker://NAME@DIGEST",
     )
-    .option("--created <T>", "when the image was made: ISO 8601, or now")
-    .option("--mtime <T>", "when its files were changed: ISO 8601, or now")
-    .option("--architecture <A>", "by Go's name, such as arm64; this machine's unless given")
-    .option("--include-store-paths", "put the store paths into the image (the default)")
-    .option("--no-include-store-paths", "leave them out, for containers that mount the host's store")
-    .option("--include-nix-db", "make Nix in the image know the closures of contents")
-    .option("--no-include-nix-db", "leave its database out (the default)");
+    .option("--created <T>", "the image's creation time: ISO 8601, @SECONDS or now")
+    .option("--mtime <T>", "the modification time of its files: ISO 8601, @SECONDS or now")
+    .option("--architecture <A>", "Go's name, such as arm64 (default: the base's, or this machine's)")
+    .option("--include-store-paths", "include the store paths (the default)")
+    .option(
+      "--no-include-store-paths",
+      "leave out the store paths, for containers that mount the host's store",
+    )
+    .option("--include-nix-db", "include a Nix database of the store paths")
+    .option("--no-include-nix-db", "leave out the Nix database (the default)");
 }
 
 /** How store paths are put into layers of their own, and whose they are there. */
 export function withLayerFlags(command: Command): Command {
   return command
-    .addOption(new Option("--max-layers <N>", "how many layers at the most (default: 100)").argParser(whole))
+    .addOption(new Option("--max-layers <N>", "the most layers (default: 100)").argParser(whole))
     .addOption(
-      new Option("--strategy <S>", "how store paths are put into layers").choices([
+      new Option("--strategy <S>", "how store paths are grouped into layers").choices([
         "auto",
         "popularity",
         "balanced",
       ]),
     )
-    .option("--pipeline <FILE>", "steps that put store paths into layers, in JSON (a layeringPipeline)")
+    .option("--pipeline <FILE>", "a layeringPipeline in JSON, in place of a strategy")
     .option(
       "--previous <PLAN|IMAGE>",
-      "a previous plan in JSON, or an image, whose layers balanced keeps where little is lost by it",
+      "a previous image or plan, whose layers balanced keeps where that costs little",
     )
     .addOption(
       new Option(
         "--history <PLAN|IMAGE>",
-        "a previous plan or image that tells balanced what changes (repeatable)",
+        "a previous image or plan, from which balanced learns what changes (repeatable)",
       ).argParser(repeated),
     )
-    .option("--hints <FILE>", "how often store paths change, for balanced, in JSON (volatility)")
+    .option("--hints <FILE>", "JSON that tells balanced how often store paths change (volatility)")
     .addOption(new Option("--uid <N>", "owner of the store paths").argParser(whole))
     .addOption(new Option("--gid <N>", "group of the store paths").argParser(whole))
     .option("--uname <S>", "owner's name")

@@ -39,7 +39,7 @@ export function withCommonOptions(command: Command): Command {
     .addOption(
       new Option("--jobs <N>", "how many threads hash layers, and how many compress").argParser(count),
     )
-    .option("--json", "print facts, and errors, as JSON")
+    .option("--json", "print facts and errors as JSON")
     .option("--quiet", "print nothing but errors")
     .option("--verbose", "print more, such as where an error comes from")
     .version(version, "-V, --version", "print the version")
@@ -103,7 +103,7 @@ export function refuseGraph({ graph, allowNarHost }: CommonOptions): void {
 }
 
 function useless(given: string): LaminixError {
-  return new LaminixError("ERR_USAGE", `${given} is of no use here: the question is for a daemon`);
+  return new LaminixError("ERR_USAGE", `${given} has no effect here: this asks a daemon`);
 }
 
 function isBinaryCache({ store }: CommonOptions): boolean {

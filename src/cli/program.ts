@@ -70,7 +70,7 @@ async function cleanUp(io: Io): Promise<void> {
 export async function runProgram(argv: readonly string[], io: Io): Promise<void> {
   let help = "";
   const program = new Command("laminix")
-    .description("Container images from Nix store paths, and questions to the Nix store.")
+    .description("Build container images from Nix store paths, and query the Nix store.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
@@ -108,10 +108,10 @@ Examples:
   laminix why-depends ./result /nix/store/…-openssl-3.0.14
   laminix layers ./result --max-layers 20
 
-A PATH is a store path, something in one, or a link to one such as ./result; for an image it can be any folder.
+A PATH is a store path, a path inside one, or a link to one such as ./result; for an image it can also be any folder.
 A SPEC is a JSON file, such as
   {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
-docs/image-spec.md tells all that it may have.`;
+docs/image-spec.md lists its keys.`;
 
 function usageError(error: CommanderError, argv: readonly string[]): LaminixError {
   // As a whole, since a password may have white space in it.
@@ -119,6 +119,9 @@ function usageError(error: CommanderError, argv: readonly string[]): LaminixErro
   const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
   const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
   return new LaminixError("ERR_USAGE", message, {
-    hint: suggestion === "" ? "`laminix --help` and `laminix COMMAND --help` tell what there is" : suggestion,
+    hint:
+      suggestion === ""
+        ? "`laminix --help` and `laminix COMMAND --help` list the commands and flags"
+        : suggestion,
   });
 }

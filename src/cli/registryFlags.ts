@@ -14,8 +14,8 @@ export interface TrustFlags {
 
 export function withTrustFlags(command: Command): Command {
   return command
-    .option("--no-tls-verify", "the registry need not prove who it is")
-    .option("--plain-http", "ask the registry over http");
+    .option("--no-tls-verify", "do not verify the registry's certificate")
+    .option("--plain-http", "use http for the registry");
 }
 
 export interface PlatformFlags {
@@ -26,9 +26,9 @@ export interface PlatformFlags {
 
 export function withPlatformFlags(command: Command): Command {
   return command
-    .option("--os <OS>", "of the image; linux unless given")
-    .option("--arch <ARCH>", "amd64, arm64, …; this machine's unless given")
-    .option("--variant <VARIANT>", "of the architecture, such as v7");
+    .option("--os <OS>", "the image's operating system (default: linux)")
+    .option("--arch <ARCH>", "the image's architecture: amd64, arm64, … (default: this machine's)")
+    .option("--variant <VARIANT>", "the architecture's variant, such as v7");
 }
 
 /** `undefined` where no flag says anything. */

@@ -11,7 +11,7 @@ export function withUnpackFlag(command: Command): Command {
   return command.addOption(
     new Option(
       "--max-unpacked <SIZE>",
-      "the most that images may take unpacked in the temporary folder, such as 500M (default: 64G)",
+      "the most that images may unpack into the temporary folder, such as 500M (default: 64G)",
     ).argParser((text: string) => new UnpackBudget(byteCount(text))),
   );
 }

@@ -11,7 +11,7 @@ export interface EvaluationDetails extends NixError {
 
 /** `details` of ERR_BUILD. */
 export interface BuildDetails {
-  /** What failed of itself, first things first; what only depends on it is not in here. */
+  /** The derivations that failed themselves, in order; not those that only depend on them. */
   readonly results: readonly FailedBuild[];
   readonly log: readonly string[];
 }

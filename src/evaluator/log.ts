@@ -33,7 +33,7 @@ export interface TraceItem {
 export interface NixError {
   readonly message: string;
   readonly position?: Position;
-  /** What was being done, innermost first. */
+  /** What was being evaluated, innermost first. */
   readonly trace: readonly TraceItem[];
   /** The same as Nix prints it for people. */
   readonly text: string;

@@ -18,7 +18,7 @@ export interface NixProgramOptions {
   /** The folder that relative paths start from; this process's unless given. */
   readonly cwd?: string;
   readonly signal?: AbortSignal;
-  /** Called with what Nix says while it works. */
+  /** Called with Nix's log events. */
   readonly onLog?: (event: LogEvent) => void;
 }
 

@@ -30,7 +30,7 @@ export interface SubjectOptions extends NixProgramOptions {
    * 128 KiB of source at the most; `args` may be larger.
    */
   readonly autoArgs?: { readonly [name: string]: NixInput | undefined };
-  /** Lets a flake look at more than its inputs, such as environment variables. Files and expressions always may. */
+  /** Lets a flake read more than its inputs, such as environment variables. Files and expressions always may. */
   readonly impure?: boolean;
 }
 

@@ -5,7 +5,7 @@ import { type LogEvent, logReader, type NixError } from "./log.js";
 export interface FailedBuild {
   readonly derivation?: string;
   readonly message: string;
-  /** The end of what its builder printed, by lines. */
+  /** The last lines of its build log. */
   readonly log: readonly string[];
 }
 

@@ -23,7 +23,7 @@ export class OpenArchive implements RandomAccess, Disposable {
     );
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   [Symbol.dispose](): void {
     if (this.#open) closeSync(this.#fd);
     this.#open = false;

@@ -56,7 +56,7 @@ export class Spool implements RandomAccess, Disposable {
     return fd;
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

@@ -69,7 +69,7 @@ export class StoredFile implements Disposable {
     }
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   close(): void {
     if (this.#open) closeSync(this.#descriptor);
     this.#open = false;

@@ -64,7 +64,7 @@ export class HttpClient {
     }
   }
 
-  /** Connections are cut; requests that still run reject. May be called again. */
+  /** Connections are cut; requests that still run reject. Idempotent. */
   async close(): Promise<void> {
     await (await this.#connections)?.close();
   }

@@ -42,7 +42,7 @@ export class Connections {
     return made;
   }
 
-  /** Cuts what still runs. May be called again. */
+  /** Cuts what still runs. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#made.values()].map((each) => each.destroy()));

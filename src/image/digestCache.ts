@@ -26,7 +26,7 @@ const DIGESTS = "digests";
 const COMPRESSED = "compressed";
 type Kind = typeof DIGESTS | typeof COMPRESSED;
 
-/** What a compressed layer is told by. */
+/** The digest and size of a compressed layer. */
 export interface BlobDigest {
   readonly digest: Digest;
   /** Bytes. */
@@ -67,7 +67,7 @@ export class DigestCache {
     return found && { diffId: found.digest, size: found.size };
   }
 
-  /** Does nothing where it cannot be written: a cache is never a reason to fail. */
+  /** Does nothing if the cache cannot be written: a cache is never a reason to fail. */
   put(key: string, { diffId, size }: LayerDigest): void {
     this.#write(DIGESTS, key, { digest: diffId, size });
   }
@@ -77,7 +77,7 @@ export class DigestCache {
   }
 
   /**
-   * What the layer is compressed.
+   * The compressed digest and size of a layer.
    * @param encoder its name, version and level
    */
   compressed(key: string, encoder: string): BlobDigest | undefined {

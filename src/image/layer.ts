@@ -112,7 +112,7 @@ export interface Layer {
   readonly sources: readonly string[];
   /** Where its bytes come from. */
   readonly source: LayerSource;
-  /** Hash and size; found out once. What lies compressed is unpacked for it, since its size is not known before. */
+  /** Hash and size; computed once. What lies compressed is unpacked for it, since its size is not known before. */
   diffId(options?: DigestOptions): Promise<LayerDigest>;
   /**
    * The uncompressed tar from its start, every time.

@@ -43,7 +43,7 @@ export interface LayerBlob extends Disposable {
   open(options?: LayerOptions): BorrowedBytes;
   /** Sees to it that the bytes need not be made again: what is compressed waits in a temporary file. */
   make(options?: LayerOptions): Promise<void>;
-  /** Lets go of temporary files. May be called again. */
+  /** Lets go of temporary files. Idempotent. */
   [Symbol.dispose](): void;
 }
 

@@ -28,15 +28,6 @@ export function imagesOf(entry: Entry): readonly Image[] {
   return "image" in entry ? [entry.image] : entry.index.images;
 }
 
-/**
- * The image with its manifest, with which every blob of it is passed on as it is, only where that is of such a format.
- * @param formats whose manifests are passed on
- */
-export function keepingManifest(image: Image, formats: readonly ManifestFormat[]): Image {
-  const isKept = formats.some((format) => MEDIA_TYPES[format].manifest === image.manifest?.mediaType);
-  return isKept ? image : { ...image, manifest: undefined };
-}
-
 export interface ContentsOptions extends BlobOptions {
   readonly encoding: Encoding;
   /** Where a layer lies in that encoding already. */

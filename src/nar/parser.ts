@@ -37,7 +37,7 @@ export type NarEvent =
 export interface NarFormatOptions {
   /** What the NAR is called in errors, such as its store path. */
   readonly name?: string | undefined;
-  /** What becomes of bytes after the NAR's end; refused unless given. */
+  /** What to do with bytes after the NAR; default: refuse them. */
   readonly trailing?: "refuse" | "ignore" | undefined;
 }
 

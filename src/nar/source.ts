@@ -3,7 +3,7 @@ import type { BorrowedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import type { NarIdentity } from "./verify.js";
 
-/** A path that is not on this disk. */
+/** A path whose files are not on this disk but in a NAR. */
 export interface NarSource extends NarIdentity {
   /**
    * The NAR from its start, every time. Whoever reads it checks it against hash and size.

@@ -5,7 +5,7 @@ import { requireByteStream, requireCount, requireOptions, requireString } from "
 import type { BorrowedBytes } from "../bytes/bytes.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 
-/** What a NAR is known by. */
+/** What identifies a NAR. */
 export interface NarIdentity {
   /** SRI, of SHA-256. */
   readonly narHash: string;

@@ -114,7 +114,7 @@ export class Base implements Below, Disposable {
     return new Set(folder?.children.keys());
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   [Symbol.dispose](): void {
     for (const resource of this.#resources) resource[Symbol.dispose]();
   }

@@ -18,7 +18,7 @@ import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget
 import type { StoreSource } from "../store/storeSource.js";
 
 export interface BuildOptions {
-  /** Where the store paths are; the default store unless given. */
+  /** The store of the paths; default: `nixStore`. */
   readonly store?: StoreSource | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -26,9 +26,9 @@ export interface BuildOptions {
   readonly jobs?: number | undefined;
   /** How registries are asked, of a base or previous images in one; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
-  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
-  /** Remembers what layers hash to; `false` for none. */
+  /** The cache of layer digests; `false` for none. */
   readonly cache?: DigestCache | false | undefined;
   /** How a script that the spec has in `runAsRoot` is run. */
   readonly runAsRoot?: RootScriptOptions | undefined;
@@ -80,4 +80,8 @@ export function checkBuildOptions(options: BuildOptions): void {
         throw new ArgumentError(argument, "a DigestCache or false", value);
     },
   });
+}
+
+export function digestCacheOf({ cache }: Pick<BuildOptions, "cache">): DigestCache | undefined {
+  return cache === false ? undefined : (cache ?? new DigestCache());
 }

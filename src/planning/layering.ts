@@ -32,7 +32,7 @@ export async function layeringOf(
 ): Promise<Layering> {
   const { signal, progress } = options;
   const useless = spec.layeringPipeline !== null || spec.strategy !== "balanced" ? givenFor(spec) : [];
-  if (useless.length > 0) progress.warn(`only strategy balanced heeds ${useless.join(" and ")}`);
+  if (useless.length > 0) progress.warn(`only the strategy balanced uses ${useless.join(" and ")}`);
   if (spec.layeringPipeline !== null) {
     // Loaded for those who have one.
     const { pipelineLayering, readPipeline } = await import("./pipeline.js");

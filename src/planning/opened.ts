@@ -15,7 +15,7 @@ export class Opened implements AsyncDisposable {
     return other;
   }
 
-  /** The last first, and all of it, whatever fails. May be called again. */
+  /** The last first, and all of it, whatever fails. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     const last = this.#resources.pop();
     if (!last) return;

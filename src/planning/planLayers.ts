@@ -3,7 +3,7 @@ import type { Strategy } from "../layering/plan.js";
 import { Progress } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { checkBuildOptions, type PlanningOptions } from "./buildOptions.js";
-import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
+import type { PlannedLayer } from "./plan.js";
 import type { Prepared } from "./prepare.js";
 
 export interface LayersPlan {
@@ -16,6 +16,7 @@ export interface LayersPlan {
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(spec: ImageSpec, options: PlanningOptions = {}): Promise<LayersPlan> {
   await using prepared = await prepareToPlan(spec, options);
+  const { plannedLayers, planOf } = await import("./plan.js");
   const { strategy, layeringPipeline } = prepared.spec;
   const layers = await planOf(prepared, prepared.layering);
   return {

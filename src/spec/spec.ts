@@ -166,7 +166,7 @@ export const specSchema = z.strictObject({
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
 });
 
-/** What callers give: everything but the name has a default. */
+/** The spec as callers write it: everything but the name has a default. */
 export type ImageSpec = z.input<typeof specSchema>;
 
 /** A path, or files that are written down. */

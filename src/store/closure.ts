@@ -23,7 +23,7 @@ export interface PathInfo {
   readonly deriver?: StorePath;
   /** Unix seconds. */
   readonly registrationTime: number;
-  /** Built here rather than fetched. */
+  /** Whether it was built here rather than fetched. */
   readonly ultimate: boolean;
   readonly signatures: readonly string[];
   /** How its path follows from its contents, where it does. */
@@ -70,7 +70,7 @@ export class Closure implements Iterable<PathInfo> {
     this.#columns = columns;
   }
 
-  /** How many paths. */
+  /** Number of paths. */
   get size(): number {
     return this.#columns.count;
   }
@@ -99,12 +99,12 @@ export class Closure implements Iterable<PathInfo> {
     return (this.#addedSizes ??= addedSizes(this.#reversed, this.narSizes));
   }
 
-  /** Every path, each after all that it references. */
+  /** Every path, dependencies first. */
   get paths(): readonly StorePath[] {
     return (this.#paths ??= Array.from({ length: this.size }, (_, row) => this.#columns.path(row)));
   }
 
-  /** The graph by row numbers; row i is `paths[i]`. */
+  /** The graph by row number; row i is `paths[i]`. */
   get rows(): ReferenceRows {
     return this.#columns.references;
   }

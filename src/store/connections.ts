@@ -134,7 +134,7 @@ export class Connections {
     }
   }
 
-  /** Ends all of them; whatever is unanswered is rejected with the reason. May be called again. */
+  /** Ends all of them; whatever is unanswered is rejected with the reason. Idempotent. */
   async close(reason: Error): Promise<void> {
     this.#end.abort(reason);
     this.dropIdle();

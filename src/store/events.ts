@@ -2,9 +2,9 @@
 import { redactText, redactUrl } from "../redact.js";
 import type { NativeMessage } from "./native.js";
 
-/** Something that the daemon is doing. */
+/** An activity of the daemon. */
 export interface Activity {
-  /** Unique on its connection. */
+  /** Unique within its connection. */
   readonly id: bigint;
   readonly kind: ActivityKind;
   /** For a person; may be empty. */

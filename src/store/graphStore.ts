@@ -17,7 +17,7 @@ export function graphBudget(): JsonBudget {
 /** The paths that a file describes. Answers what needs the graph only; never writes. */
 export class GraphStore {
   readonly url: string;
-  /** Anybody may have written the file. */
+  /** A file is not a trusted source of hashes. */
   readonly vouchesForHashes = false;
   readonly #nodes: ReadonlyMap<string, PathInfo>;
   readonly #storeDir: string;

@@ -238,7 +238,7 @@ export interface NativeConnection {
   closure(storeDir: string, roots: readonly string[], inBatches?: boolean): NativeCall<NativeClosure>;
   /** Nothing else can be asked on the connection meanwhile: to give up, close it. */
   nar(path: string, onChunk: (chunk: Buffer) => void): NativeNar;
-  /** Ends the connection; unanswered calls reject with `ERR_DAEMON_DISCONNECTED`. May be called again. */
+  /** Ends the connection; unanswered calls reject with `ERR_DAEMON_DISCONNECTED`. Idempotent. */
   close(): void;
 }
 

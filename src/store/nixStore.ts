@@ -28,7 +28,7 @@ import type { Missing, Substitutable } from "./substitution.js";
 import { TempRoots } from "./tempRoots.js";
 import { checkBuildSettings, checkWorkOptions, work, type WorkOptions } from "./work.js";
 
-/** What a store says of itself. */
+/** Facts about a store. */
 export interface StoreInfo {
   readonly url: string;
   readonly storeDir: string;
@@ -100,7 +100,7 @@ export class NixStore implements AsyncDisposable {
 
   // --- Questions about paths ---
 
-  /** Whether a path is in the store, whole and registered. */
+  /** Whether a path is valid: complete and registered. */
   async isValidPath(path: string, options: CallOptions = {}): Promise<boolean> {
     return this.#connections.ask("isValidPath", { path: await this.#path(path, options) }, options);
   }
@@ -127,14 +127,14 @@ export class NixStore implements AsyncDisposable {
     return [...(await this.#connections.ask("allValidPaths", {}, options))];
   }
 
-  /** What the store knows of a path; `undefined` where it is not valid. */
+  /** The store's facts about a path; `undefined` if it is not valid. */
   async pathInfo(path: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
     const storePath = await this.#path(path, options);
     const info = await this.#connections.ask("pathInfo", { path: storePath }, options);
     return info ? toPathInfo(storePath, info) : undefined;
   }
 
-  /** The same of many paths at once, in their order. */
+  /** The same for many paths at once, in their order. */
   async pathInfos(paths: readonly string[], options: CallOptions = {}): Promise<(PathInfo | undefined)[]> {
     const storePaths = await this.#paths(paths, options);
     return Promise.all(storePaths.map((path) => this.pathInfo(path, options)));
@@ -149,7 +149,7 @@ export class NixStore implements AsyncDisposable {
   }
 
   /**
-   * The paths with all that they reference, directly or not.
+   * The closure of the paths.
    * @param paths store paths, or paths inside them
    * @throws {LaminixError} ERR_PATH_NOT_VALID
    */
@@ -266,7 +266,7 @@ export class NixStore implements AsyncDisposable {
     return this.#add(name, "fixed:sha256", body, options);
   }
 
-  /** Adds a file, a folder or a link of this disk with all that is in it. @param name its file name unless given */
+  /** Adds a file, a folder with its contents, or a link from this disk. @param name its file name unless given */
   async addPath(path: string, options: AddOptions & { readonly name?: string } = {}): Promise<PathInfo> {
     requireString(path, "path");
     requireOptions(options);
@@ -308,7 +308,7 @@ export class NixStore implements AsyncDisposable {
 
   // --- Building ---
 
-  /** Makes a path valid by fetching it, unless it is. */
+  /** Fetches a path unless it is valid. */
   async ensurePath(path: string, options: WorkOptions = {}): Promise<void> {
     await work(this.#connections, "ensurePath", { path: await this.#path(path, options) }, options);
   }
@@ -358,7 +358,7 @@ export class NixStore implements AsyncDisposable {
     return await work(this.#connections, "roots", {}, options);
   }
 
-  /** Deletes what no root needs, or tells what that would be. */
+  /** Deletes what no root keeps alive, or lists it. */
   async collectGarbage(options: GarbageOptions = {}): Promise<Garbage> {
     requireOptions(options);
     const { paths: given = [] } = options;
@@ -383,13 +383,13 @@ export class NixStore implements AsyncDisposable {
     return !(await work(this.#connections, "verifyStore", { checkContents, repair }, options));
   }
 
-  /** Makes equal files one, by hard links. */
+  /** Replaces equal files by hard links. */
   async optimise(options: WorkOptions = {}): Promise<void> {
     checkWorkOptions(options);
     await work(this.#connections, "optimiseStore", {}, options);
   }
 
-  /** Ends all connections; unanswered questions are rejected. May be called again. */
+  /** Ends all connections and rejects open questions. Idempotent. */
   async close(): Promise<void> {
     this.#closed ??= new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`);
     await this.#opened?.close(this.#closed);

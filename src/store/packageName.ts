@@ -3,7 +3,7 @@ import { baseName, type StorePath } from "./storePath.js";
 
 export interface PackageName {
   readonly name: string;
-  /** Empty where the name has none. */
+  /** Empty if the name has none. */
   readonly version: string;
   /** `dev`, `lib`, …; empty for the first output. */
   readonly output: string;

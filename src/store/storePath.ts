@@ -10,7 +10,7 @@ export type StorePath = string & { readonly [brand]: "StorePath" };
 const BASE_NAME = /^([0-9a-df-np-sv-z]{32})-([0-9a-zA-Z+\-._?=]{1,211})$/;
 
 /**
- * The store path that a path is in, or is.
+ * The store path that contains a path, or is it.
  * @param storeDir the store's directory; unless given, the first folder that holds a store path's base name
  * @throws {LaminixError} ERR_OUTSIDE_STORE, ERR_STORE_PATH
  */

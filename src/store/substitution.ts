@@ -2,12 +2,12 @@
 import type { NativeSubstitutable } from "./native.js";
 import type { StorePath } from "./storePath.js";
 
-/** What would have to be done for some paths to be valid. */
+/** What must be built or fetched to make some paths valid. */
 export interface Missing {
   /** Derivations. */
   readonly willBuild: readonly StorePath[];
   readonly willSubstitute: readonly StorePath[];
-  /** Neither valid, nor to be built, nor to be had from a substituter. */
+  /** Paths that are not valid, cannot be built, and that no substituter has. */
   readonly unknown: readonly StorePath[];
   /** Bytes. */
   readonly downloadSize: number;

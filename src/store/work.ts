@@ -17,19 +17,19 @@ export interface WorkOptions extends CallOptions {
   readonly onProgress?: OnStoreEvent | undefined;
 }
 
-/** How a daemon goes about builds. What is left out is as the daemon's own configuration has it. */
+/** How a daemon builds. Missing options are taken from the daemon's own configuration. */
 export interface BuildSettings {
-  /** Leaves the folder of a failed build where it is. */
+  /** Keeps the folder of a failed build. */
   readonly keepFailed?: boolean;
-  /** Goes on with what does not depend on a failed build. */
+  /** Continues with what does not depend on a failed build. */
   readonly keepGoing?: boolean;
-  /** Builds what cannot be substituted after all. */
+  /** Builds what substituters fail to provide. */
   readonly fallback?: boolean;
-  /** Builds at a time; 1 unless given. */
+  /** Builds at a time; default: 1. */
   readonly maxJobs?: number;
-  /** What a build is told of how many cores to use; 0, all, unless given. */
+  /** The number of cores that a build is told to use; default: 0, all of them. */
   readonly cores?: number;
-  /** Seconds that a build may be silent; 0, for ever, unless given. */
+  /** Seconds that a build may be silent; default: 0, no limit. */
   readonly maxSilentTime?: number;
   readonly substitute?: boolean;
   /** Settings of nix.conf; a daemon lets only trusted users change most of them. */

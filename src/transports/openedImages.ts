@@ -15,7 +15,7 @@ export class OpenedImages implements Disposable {
     this.#resources = resources;
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   close(): void {
     for (const resource of this.#resources) resource[Symbol.dispose]();
   }

@@ -25,7 +25,7 @@ export class Unpacking implements Disposable {
     return tar;
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   [Symbol.dispose](): void {
     for (const tar of this.#tars) tar[Symbol.dispose]();
   }
@@ -100,7 +100,7 @@ export class PlainTar implements Disposable {
     this.#unpacked = undefined;
   }
 
-  /** May be called again. */
+  /** Idempotent. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#unpacked?.close();

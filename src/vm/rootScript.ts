@@ -30,19 +30,19 @@ export type Isolation = (typeof ISOLATIONS)[number];
 export const ACCELERATIONS = ["kvm", "tcg"] as const;
 export type Acceleration = (typeof ACCELERATIONS)[number];
 
-/** How scripts are run; none of it changes what comes of them. */
+/** How scripts are run; nothing here changes their result. */
 export interface RootScriptOptions {
-  /** A virtual machine unless given. */
+  /** Default: a virtual machine. */
   readonly isolation?: Isolation | undefined;
-  /** Seconds that it may take at the most; an hour unless given. */
+  /** The most seconds that it may run; default: 3600. */
   readonly timeLimit?: number | undefined;
-  /** Whether the script has the network; not unless given. */
+  /** Whether the script has network access; default: no. */
   readonly network?: boolean | undefined;
   /** The machine's kernel: its file, or the folder that its package was unpacked into. `LAMINIX_VM_KERNEL`, or this system's, unless given. */
   readonly kernel?: string | undefined;
   /** A static busybox. `LAMINIX_VM_BUSYBOX`, or one in PATH, unless given. */
   readonly busybox?: string | undefined;
-  /** Tried out unless given. */
+  /** Default: kvm if it works, else tcg. */
   readonly acceleration?: Acceleration | undefined;
 }
 

@@ -239,7 +239,7 @@ describe("what is known of how paths change", () => {
       volatility: [{ match: "*", volatility: 2 }],
     };
     expect(await warnings({ strategy: "auto", ...known })).toEqual([
-      "only strategy balanced heeds previous and history and volatility",
+      "only the strategy balanced uses previous and history and volatility",
     ]);
     expect(await warnings(known)).toEqual([]);
   });

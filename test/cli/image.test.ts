@@ -590,7 +590,7 @@ describe("laminix build in OCI formats", () => {
   test("refuses flags that have no effect, and levels that there are not", async () => {
     const output = folder.join("refused");
     for (const [flags, code, message] of [
-      [["--layer-compression", "gz"], 2, /--layer-compression is of no use in a docker-archive/],
+      [["--layer-compression", "gz"], 2, /--layer-compression has no effect in a docker-archive/],
       [["--annotation", "a=b"], 2, /--annotation is of no use/],
       [["--format", "oci-dir", "--annotation", "a"], 2, /not of the form KEY=VALUE/],
       [["--format", "oci-dir", "--compress", "gz"], 2, /oci-dir is a folder/],

@@ -6,14 +6,10 @@ import type { Image, NamedImage } from "../../image/image.js";
 import type { Encoding } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { copied, readable } from "../../bytes/bytes.js";
-import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
 import type { ContentsOptions } from "../../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../../transports/ociLayout/options.js";
-import { writeOciArchive } from "../../transports/ociLayout/writeArchive.js";
-import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
-import { writeOciFolder } from "../../transports/ociLayout/writeFolder.js";
-import type { BuildOptions } from "../../planning/buildOptions.js";
-import { digestCacheOf } from "./layerTools.js";
+import type { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
+import { type BuildOptions, digestCacheOf } from "../../planning/buildOptions.js";
 import type { PlannedLayer } from "../../planning/plan.js";
 import type { Prepared } from "../../planning/prepare.js";
 import { Progress } from "../../progress.js";
@@ -27,7 +23,7 @@ export interface ReadOptions extends Pick<BuildOptions, "signal" | "onProgress">
 }
 
 export interface PiecesOptions extends ReadOptions {
-  /** A docker-archive unless given. */
+  /** Default: docker-archive. */
   readonly format?: ArchiveFormat | undefined;
   /** Called before the end of an oci-archive with the digest of the image's manifest. */
   readonly onDigest?: (digest: Digest) => void;
@@ -38,7 +34,7 @@ export type Packing = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jo
   readonly signal: AbortSignal | undefined;
 };
 
-/** An image that is ready to be read. It holds its store paths against the garbage collector until it is closed. */
+/** An image that is ready to be read. Its store paths are protected from garbage collection until it is closed. */
 export class BuiltImage implements AsyncDisposable {
   readonly image: Image;
   readonly imageName: string;
@@ -91,18 +87,21 @@ export class BuiltImage implements AsyncDisposable {
    * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID; for an oci-archive
    *   ERR_UNSUPPORTED where there is no zstd, and ERR_FILE_WRITE for temporary files
    */
-  pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
+  async *pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
     if (options.format === "oci-archive") {
-      return writeOciArchive([this.#named], {
+      const { writeOciArchive } = await import("../../transports/ociLayout/writeArchive.js");
+      yield* writeOciArchive([this.#named], {
         ...this.#layoutOptions(options),
         mtime: this.#prepared.mtime,
         onTargets: ([target]) => {
           if (target) options.onDigest?.(target.digest);
         },
       });
+      return;
     }
     const { signal = this.#options.signal } = options;
-    return writeDockerArchive(this.#named, {
+    const { writeDockerArchive } = await import("../../transports/dockerArchive/write.js");
+    yield* writeDockerArchive(this.#named, {
       signal,
       mtime: this.#prepared.mtime,
       baseLayers: "normal",
@@ -126,6 +125,7 @@ export class BuiltImage implements AsyncDisposable {
     folder: string,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    const { LayoutFolder } = await import("../../transports/ociLayout/layoutFolder.js");
     await using layout = await LayoutFolder.at(folder);
     return await this.writeTo(layout, options);
   }
@@ -135,6 +135,7 @@ export class BuiltImage implements AsyncDisposable {
     layout: LayoutFolder,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    const { writeOciFolder } = await import("../../transports/ociLayout/writeFolder.js");
     const { targets, size } = await writeOciFolder(layout, [this.#named], this.#layoutOptions(options));
     const [target] = targets as readonly [Descriptor];
     return { digest: target.digest, size };
@@ -175,7 +176,7 @@ export class BuiltImage implements AsyncDisposable {
     return onProgress ? new Progress(onProgress) : this.#prepared.progress;
   }
 
-  /** Lets the garbage collector have the store paths. May be called again. */
+  /** Releases the store paths to the garbage collector. Idempotent. */
   async close(): Promise<void> {
     await this.#prepared[Symbol.asyncDispose]();
   }

@@ -22,7 +22,7 @@ export interface BuildFileOptions extends BuildOptions {
    * the image is added to it.
    */
   readonly output: string;
-  /** A docker-archive unless given. */
+  /** Default: docker-archive. */
   readonly format?: ImageFormat | undefined;
   /** Threads that hash layers, and as many that compress, at the most; one for each core unless given. */
   readonly jobs?: number | undefined;

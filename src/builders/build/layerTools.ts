@@ -1,15 +1,11 @@
 /** What layers of store paths are made with. */
-import { DigestCache } from "../../image/digestCache.js";
+import type { DigestCache } from "../../image/digestCache.js";
 import { TarPool } from "../../tar/pool.js";
-import type { BuildOptions } from "../../planning/buildOptions.js";
+import { type BuildOptions, digestCacheOf } from "../../planning/buildOptions.js";
 
 export interface LayerTools {
   readonly pool: TarPool;
   readonly cache: DigestCache | undefined;
-}
-
-export function digestCacheOf({ cache }: Pick<BuildOptions, "cache">): DigestCache | undefined {
-  return cache === false ? undefined : (cache ?? new DigestCache());
 }
 
 /** Without a cache that could know them all the layers will be hashed, so the threads for it are started at once. */

@@ -11,7 +11,7 @@ import { checkRoots, openAll, requireImage } from "../openAll.js";
 import { type OnProgress, Progress } from "../../progress.js";
 
 export interface LoadOptions extends PlatformParts {
-  /** Docker unless given. It decides where the engine is looked for. */
+  /** Decides where to look for the engine; default: Docker. */
   readonly engine?: Engine | undefined;
   /** `unix:///path/to/socket`, `tcp://host:port` or `https://host`; where the environment says unless given. */
   readonly host?: string | undefined;
@@ -19,11 +19,11 @@ export interface LoadOptions extends PlatformParts {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
-  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
-/** What an engine has now. */
+/** What was loaded into an engine. */
 export interface LoadedImages {
   /** `name:tag`s, as the engine lists them. */
   readonly references: readonly string[];

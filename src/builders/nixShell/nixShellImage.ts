@@ -44,7 +44,7 @@ export async function streamNixShellImage(
 }
 
 export interface BuildNixShellImageOptions extends NixShellImageOptions, BuildFileOptions {
-  /** How the archive is compressed; gzip unless given. */
+  /** Compression of the archive; default: gzip. */
   readonly compressor?: Compressor | undefined;
 }
 
@@ -65,7 +65,7 @@ export async function buildNixShellImage(
 }
 
 /**
- * What a build has written down of itself, in JSON: `{ "name", "builder", "args", "env": { … } }`.
+ * The captured environment of a build, in JSON: `{ "name", "builder", "args", "env": { … } }`.
  * @throws {LaminixError} ERR_FILE_READ, ERR_JSON, ERR_DERIVATION
  */
 export async function readCapturedEnvironment(file: string): Promise<ShellDerivation> {

@@ -10,7 +10,7 @@ import type { PushOptions } from "../../transports/registry/push.js";
 import { Registries } from "../../transports/registry/registries.js";
 import type { BuiltImage } from "../build/builtImage.js";
 import { checkRoots, openAll, type OpenAllOptions } from "../openAll.js";
-import { digestCacheOf } from "../build/layerTools.js";
+import { digestCacheOf } from "../../planning/buildOptions.js";
 import { type PushImageOptions, requireLevel } from "./pushOptions.js";
 
 export interface PreparedPush {

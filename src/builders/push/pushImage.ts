@@ -6,11 +6,10 @@ import type { NamedImage } from "../../image/image.js";
 import { forPlatform } from "../../manifests/platform.js";
 import type { BuiltImage } from "../build/builtImage.js";
 import { requireImage } from "../openAll.js";
-import { type PushedImage, type PushedLayer, sendPush } from "./sendPush.js";
-import { withPreparedPush } from "./preparePush.js";
+import type { PushedImage, PushedLayer } from "./sendPush.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
-/** What a push would do. */
+/** The plan of a push. */
 export interface PushPlan {
   readonly layers: readonly PushedLayer[];
   /** Bytes of layers, at the most: what has not been compressed yet counts as it is. */
@@ -34,6 +33,7 @@ export async function pushImage(
 ): Promise<PushedImage> {
   checkArguments(image, reference, options);
   const only = (images: readonly NamedImage[]): NamedImage => onlyOne(images, options.platform);
+  const { sendPush } = await import("./sendPush.js");
   return sendPush([image], only, reference, options);
 }
 
@@ -48,6 +48,7 @@ export async function planPush(
 ): Promise<PushPlan> {
   checkArguments(image, reference, options);
   const only = (images: readonly NamedImage[]): NamedImage => onlyOne(images, options.platform);
+  const { withPreparedPush } = await import("./preparePush.js");
   return withPreparedPush([image], only, reference, options, async ({ entry, options: how }) => {
     const { wouldPush } = await import("../../transports/registry/wouldPush.js");
     const expected = await wouldPush(entry, how);

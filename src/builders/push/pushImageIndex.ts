@@ -3,7 +3,7 @@ import { requireString } from "../../arguments.js";
 import { imageIndex } from "../../manifests/imageIndex.js";
 import type { BuiltImage } from "../build/builtImage.js";
 import { requireImages } from "../openAll.js";
-import { type PushedImage, sendPush } from "./sendPush.js";
+import type { PushedImage } from "./sendPush.js";
 import { checkPushOptions, type PushImageOptions } from "./pushOptions.js";
 
 export interface PushImageIndexOptions extends Omit<PushImageOptions, "platform"> {
@@ -27,6 +27,7 @@ export async function pushImageIndex(
   requireString(reference, "reference");
   checkPushOptions(options);
   const annotations = new Map(Object.entries(options.annotations ?? {}));
+  const { sendPush } = await import("./sendPush.js");
   return sendPush(
     images,
     (all) => ({

@@ -20,7 +20,7 @@ export interface PushImageOptions extends Omit<BuildOptions, "store"> {
   readonly tags?: readonly string[] | undefined;
   /** Which of several images an archive or a reference stands for; it has to be one for a single platform unless given. */
   readonly platform?: Platform | undefined;
-  /** Whose manifests; OCI's unless given. Docker's have neither annotations nor zstd. */
+  /** The format of the manifests; default: OCI. Docker's have neither annotations nor zstd. */
   readonly manifestFormat?: ManifestFormat | undefined;
   /** Of the layers; as the spec says, or as they lie, unless given. */
   readonly layerCompression?: Encoding | undefined;
@@ -30,7 +30,7 @@ export interface PushImageOptions extends Omit<BuildOptions, "store"> {
   readonly cacheFrom?: readonly string[] | undefined;
   /** Whether layers are taken over from the image that is at the reference before, and from `cacheFrom`; `true` unless given. */
   readonly registryCache?: boolean | undefined;
-  /** Layers are made although they could be taken over, and must come to the same. */
+  /** Makes even reusable layers, and checks that they have the same digests. */
   readonly verify?: boolean | undefined;
 }
 

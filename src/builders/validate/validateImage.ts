@@ -13,7 +13,7 @@ export interface ValidateOptions {
   readonly onProgress?: OnProgress | undefined;
   /** How registries are asked; by this process's environment unless given. */
   readonly registries?: Registries | undefined;
-  /** Bytes of images that may go into temporary files, in all; 64 GiB unless given. */
+  /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
   /** Images for other platforms are left alone; those for all platforms are validated unless given. */
   readonly platform?: Platform | undefined;

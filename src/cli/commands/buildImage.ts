@@ -8,20 +8,26 @@ import { command, count, whole } from "../options.js";
 import { withUnpackFlag } from "../unpackFlag.js";
 
 export function buildImage(io: Io): Command {
-  const own = withFormatFlags(command("build-image", "an image with everything in one layer"));
+  const own = withFormatFlags(
+    command("build-image", "write an image with everything in one layer on top of its base"),
+  );
   return withUnpackFlag(withImageFlags(own))
     .addOption(new Option("--uid <N>", "owner of what is copied to the root").argParser(whole))
     .addOption(new Option("--gid <N>", "group of what is copied to the root").argParser(whole))
     .optionsGroup("Options for runAsRoot:")
-    .addOption(new Option("--isolation <KIND>", "where it runs; a machine unless given").choices(ISOLATIONS))
-    .option("--kernel <FILE>", "the machine's kernel, or the folder that its package was unpacked into")
     .addOption(
-      new Option("--acceleration <KIND>", "how the machine runs; tried out unless given").choices(
+      new Option("--isolation <KIND>", "where the script runs (default: machine)").choices(ISOLATIONS),
+    )
+    .option("--kernel <FILE>", "the machine's kernel, or the folder into which its package was unpacked")
+    .addOption(
+      new Option("--acceleration <KIND>", "how the machine runs (default: kvm if it works)").choices(
         ACCELERATIONS,
       ),
     )
-    .addOption(new Option("--time-limit <SECONDS>", "how long it may take (default: 3600)").argParser(count))
-    .option("--network", "give it the network")
+    .addOption(
+      new Option("--time-limit <SECONDS>", "the longest it may run (default: 3600)").argParser(count),
+    )
+    .option("--network", "give the script network access")
     .argument("<SPEC>", "a spec in JSON, with copyToRoot")
     .action(async (file: string, options: OutputOptions & RootScriptOptions) => {
       const { singleLayerImage } = await import("../../builders/build/singleLayerImage.js");

@@ -9,8 +9,8 @@ interface Options extends CommonOptions {
 }
 
 export function cache(io: Io): Command {
-  return command("cache", "the cache of what layers hash to: its place, entries and size")
-    .option("--clear", "empty it first")
+  return command("cache", "show or clear the cache of layer digests")
+    .option("--clear", "clear the cache first")
     .action(async (options: Options) => {
       const digests = new DigestCache();
       if (options.clear) digests.clear();

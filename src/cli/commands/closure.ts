@@ -18,9 +18,9 @@ Example:
   laminix closure ./result --sizes`;
 
 export function closure(io: Io): Command {
-  return command("closure", "store paths with all that they reference, dependencies first")
+  return command("closure", "list the closure of store paths, dependencies first")
     .argument("[PATH...]")
-    .option("--sizes", "print how large each path is, and how much it brings")
+    .option("--sizes", "print the NAR size, closure size and added size of each path")
     .addHelpText("after", help)
     .action(async (paths: string[], options: ClosureOptions) => {
       requireArguments(paths, "PATH");

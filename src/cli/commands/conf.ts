@@ -11,7 +11,7 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 export function conf(io: Io): Command {
-  return withUnpackFlag(command("conf", "the conf.json of an image, from a derivation's attributes"))
+  return withUnpackFlag(command("conf", "write an image's conf.json from a derivation's attributes"))
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .action(async (attributes: string, options: Options) => {

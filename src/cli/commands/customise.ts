@@ -12,10 +12,10 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 export function customise(io: Io): Command {
-  const own = command("customise", "the layer of an image's root alone: DIR/layer.tar and DIR/checksum");
+  const own = command("customise", "write only the layer of an image's root: DIR/layer.tar and DIR/checksum");
   return withUnpackFlag(own)
     .argument("<SPEC>", "a spec in JSON")
-    .requiredOption("-o, --output <DIR>", "a folder that is made")
+    .requiredOption("-o, --output <DIR>", "the folder to create")
     .action(async (file: string, options: Options) => {
       const { writeCustomisation } = await import("../../builders/nixpkgs/writeCustomisation.js");
       if (options.output === STANDARD_OUTPUT) {

@@ -17,7 +17,7 @@ Example:
   laminix diff ./result-before ./result`;
 
 export function diff(io: Io): Command {
-  return command("diff", "what is different between the closures of two store paths")
+  return command("diff", "compare the closures of two store paths")
     .argument("<OLD>")
     .argument("<NEW>")
     .addHelpText("after", help)

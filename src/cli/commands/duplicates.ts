@@ -15,7 +15,7 @@ Example:
   laminix duplicates ./result`;
 
 export function duplicates(io: Io): Command {
-  return command("duplicates", "packages of which a closure has several versions or several builds")
+  return command("duplicates", "list packages that a closure has several versions or builds of")
     .argument("[PATH...]")
     .addHelpText("after", help)
     .action(async (paths: string[], options: CommonOptions) => {

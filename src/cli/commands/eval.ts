@@ -11,7 +11,7 @@ interface EvalOptions extends EvaluatorFlags {
 }
 
 export function evaluation(io: Io): Command {
-  return withEvaluatorFlags(command("eval", "the value of a Nix expression, as JSON"))
+  return withEvaluatorFlags(command("eval", "print the value of a Nix expression as JSON"))
     .argument("[EXPR]")
     .option("--flake <REF>", "evaluate a flake's output, such as nixpkgs#hello.name")
     .option("--read-write-mode", "write derivations to the store, and build what is imported from them")

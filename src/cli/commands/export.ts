@@ -13,10 +13,10 @@ interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
 }
 
 export function exportCommand(io: Io): Command {
-  return withUnpackFlag(withPlatformFlags(command("export", "an image's root file system as a tar")))
+  return withUnpackFlag(withPlatformFlags(command("export", "write an image's root file system as one tar")))
     .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
-    .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
-    .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
+    .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
+    .option("--image <NAME:TAG>", "which image, if there are several (default: the first)")
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);

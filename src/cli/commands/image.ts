@@ -13,7 +13,7 @@ import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 type Options = CommonOptions & ImageFlags & UnpackFlag;
 
 export function stream(io: Io): Command {
-  const own = command("stream", "an image as a docker-archive on standard output, for docker load");
+  const own = command("stream", "write an image to standard output, as a docker-archive for docker load");
   return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: Options) => {
@@ -33,7 +33,7 @@ export function stream(io: Io): Command {
 }
 
 export function build(io: Io): Command {
-  const own = withFormatFlags(command("build", "an image in a file, or as an OCI layout"));
+  const own = withFormatFlags(command("build", "write an image to a file or an OCI layout"));
   return withUnpackFlag(withLayerFlags(withImageFlags(own)))
     .argument("[SPEC|PATH...]", SPEC_OR_PATHS)
     .action(async (args: string[], options: OutputOptions) => {

@@ -25,7 +25,10 @@ interface Options extends CommonOptions, LayerFlags, TrustFlags, UnpackFlag {
 }
 
 export function index(io: Io): Command {
-  const own = command("index", "one name for images of several platforms, as an OCI layout or in a registry")
+  const own = command(
+    "index",
+    "put images for several platforms under one name, in an OCI layout or in a registry",
+  )
     .argument(
       "<IMAGE...>",
       "archives, folders of OCI layouts, names of images in registries, or specs in JSON",
@@ -38,7 +41,7 @@ export function index(io: Io): Command {
     .addOption(
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),
     )
-    .option("--name <NAME:TAG>", "the name; that of the images where they have but one unless given");
+    .option("--name <NAME:TAG>", "the name (default: the images' own, if they have only one)");
   return withUnpackFlag(withTrustFlags(withManifestFlags(own))).action(
     async (args: string[], options: Options) => {
       const { output, push } = options;

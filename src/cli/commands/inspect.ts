@@ -21,7 +21,7 @@ type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 export function inspect(io: Io): Command {
   const own = command(
     "inspect",
-    "what is in a docker-archive, an OCI layout or an image of a registry",
+    "show what is in a docker-archive, an OCI layout or an image in a registry",
   ).argument(
     "<ARCHIVE|REF>",
     "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",

@@ -32,11 +32,11 @@ interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFla
 
 export function layers(io: Io): Command {
   const described = withLayerFlags(
-    withImageFlags(command("layers", "how an image's store paths would be put into layers")),
+    withImageFlags(command("layers", "show which store paths would share a layer")),
   );
   return withUnpackFlag(withTrustFlags(described))
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
-    .option("--compare", "what each strategy would move again when a path changes")
+    .option("--compare", "compare what each strategy would send again when a path changes")
     .option("--explain <PATH>", "which layer a store path would be in, and why")
     .action(async (args: string[], options: LayersOptions) => {
       const { onProgress } = progress(io, options);

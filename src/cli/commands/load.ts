@@ -14,11 +14,13 @@ interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
 }
 
 export function load(io: Io): Command {
-  const own = command("load", "an image in Docker or podman, which is sent what it lacks of it")
-    .addOption(new Option("--engine <ENGINE>", "which one (default: docker)").choices(["docker", "podman"]))
+  const own = command("load", "load an image into Docker or podman, sending only missing layers")
+    .addOption(
+      new Option("--engine <ENGINE>", "which engine (default: docker)").choices(["docker", "podman"]),
+    )
     .option(
       "--host <URL>",
-      "unix:///path/to/socket or tcp://host:port; where the environment says unless given",
+      "where the engine listens: unix:///path/to/socket or tcp://host:port (default: from the environment)",
     );
   return withUnpackFlag(withPlatformFlags(withLayerFlags(withImageFlags(own))))
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)

@@ -12,10 +12,10 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 export function merge(io: Io): Command {
-  return withUnpackFlag(command("merge", "several images in one docker-archive"))
+  return withUnpackFlag(command("merge", "put several images into one docker-archive"))
     .argument("<ARCHIVE...>", "files, or folders of OCI layouts")
     .requiredOption("-o, --output <FILE>", OUTPUT)
-    .option("--compress <HOW>", "none, gz or zstd; unless given, what the file's name ends in")
+    .option("--compress <HOW>", "compression: none, gz or zstd (default: by the file's name)")
     .action(async (paths: string[], options: Options) => {
       const { mergeImages } = await import("../../builders/mergeImages.js");
       const { writeArchive } = await import("../../transports/file.js");

@@ -24,25 +24,25 @@ interface Options extends CommonOptions {
 }
 
 export function nixShell(io: Io): Command {
-  return command("nix-shell", "an image with a shell to build a derivation in, as a docker-archive")
-    .argument("<DRV|ENV.json>", "a derivation, or the environment that a build has written down")
-    .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
-    .option("--compress <HOW>", "of the file: none, gz or zstd; what its name ends in unless given")
-    .option("--name <NAME>", "the repository's name; the derivation's, with -env, unless given")
-    .option("--tag <TAG>", "the tag; a hash of what is in the image unless given")
+  return command("nix-shell", "write an image with a shell in which to build a derivation")
+    .argument("<DRV|ENV.json>", "a derivation, or the captured environment of a build")
+    .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
+    .option("--compress <HOW>", "compression of the file: none, gz or zstd (default: by its name)")
+    .option("--name <NAME>", "the repository's name (default: the derivation's, with -env)")
+    .option("--tag <TAG>", "the tag (default: a hash of what is in the image)")
     .addOption(new Option("--uid <N>", "the user that the shell runs as (default: 1000)").argParser(whole))
     .addOption(new Option("--gid <N>", "its group (default: 1000)").argParser(whole))
     .option("--home <DIR>", "its home (default: /build)")
-    .option("--shell <PATH>", "a bash; the derivation's builder if it is one")
-    .option("--command <BASH>", "what an interactive shell runs before it ends")
-    .option("--run <BASH>", "what a shell runs that is not interactive")
-    .option("--bin-sh <PATH>", "what /bin/sh is; the shell unless given")
-    .option("--usr-bin-env <PATH>", "what /usr/bin/env is: an env, or a package with bin/env")
+    .option("--shell <PATH>", "a bash (default: the derivation's builder if it is one)")
+    .option("--command <BASH>", "commands that an interactive shell runs before it exits")
+    .option("--run <BASH>", "commands for a non-interactive shell")
+    .option("--bin-sh <PATH>", "the target of /bin/sh (default: the shell)")
+    .option("--usr-bin-env <PATH>", "the target of /usr/bin/env: an env, or a package with bin/env")
     .action(async (argument: string, options: Options) => {
       const { output: place = STANDARD_OUTPUT, compress, jobs } = options;
       const { signal } = io;
       if (options.output === undefined && compress !== undefined)
-        throw new LaminixError("ERR_USAGE", "--compress is for a file, which --output names");
+        throw new LaminixError("ERR_USAGE", "--compress needs --output");
       const compression = await compressionAt(place, compress);
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
       const { readCapturedEnvironment, streamNixShellImage } =

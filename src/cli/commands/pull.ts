@@ -15,11 +15,11 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
 }
 
 export function pull(io: Io): Command {
-  const own = command("pull", "an image of a registry in a docker-archive, with the hash to pin it by")
+  const own = command("pull", "pull an image from a registry, and print the hash to pin it by")
     .argument("<REF>", "[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]")
     .requiredOption("-o, --output <FILE>", OUTPUT)
-    .option("--final-image-name <NAME>", "what the archive calls it; as in REF unless given")
-    .option("--final-image-tag <TAG>", "REF's tag, or latest, unless given");
+    .option("--final-image-name <NAME>", "the image's name in the archive (default: as in REF)")
+    .option("--final-image-tag <TAG>", "the image's tag in the archive (default: REF's, or latest)");
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (reference: string, options: Options) => {
       const { pullTo } = await import("../../builders/pullImage.js");

@@ -37,28 +37,30 @@ interface Options
 }
 
 export function push(io: Io): Command {
-  const own = command("push", "an image into a registry, which gets what it lacks")
+  const own = command("push", "push an image to a registry, sending only missing layers")
     .usage("[options] (SPEC | PATH... | ARCHIVE) REF")
     .argument("<IMAGE...>", `${SPEC_OR_PATHS_OR_ARCHIVE}; then REF, [HOST[:PORT]/]REPOSITORY[:TAG]`)
-    .addOption(
-      new Option("--tag <TAG>", "a tag; beside REF's where it has one (repeatable)").argParser(repeated),
-    )
+    .addOption(new Option("--tag <TAG>", "a tag, in addition to REF's (repeatable)").argParser(repeated))
     .option("--digest-file <FILE>", "write the digest there; - for standard output")
-    .option("--dry-run", "tell what would be sent, and send nothing")
+    .option("--dry-run", "print what would be sent, but send nothing")
     .addOption(
-      new Option("--manifest-format <F>", "whose manifests (default: oci)").choices([...MANIFEST_FORMATS]),
+      new Option("--manifest-format <F>", "the format of the manifests (default: oci)").choices([
+        ...MANIFEST_FORMATS,
+      ]),
     )
     .addOption(
-      new Option("--cache-from <REF>", "an image to take layers over from (repeatable)").argParser(repeated),
+      new Option("--cache-from <REF>", "an image in a registry to reuse layers from (repeatable)").argParser(
+        repeated,
+      ),
     )
-    .option("--no-registry-cache", "take no layer over from images that are there")
-    .option("--verify", "make the layers that could be taken over, and compare");
+    .option("--no-registry-cache", "reuse no layers by what existing manifests say")
+    .option("--verify", "make even reusable layers, and compare their digests");
   const described = withLayerFlags(withImageFlags(withManifestFlags(own), { tag: false }));
   return withUnpackFlag(withTrustFlags(withPlatformFlags(described))).action(
     async (args: string[], options: Options) => {
       const reference = args.at(-1) ?? "";
       if (args.length < 2) {
-        throw new LaminixError("ERR_USAGE", "an image and the REF that it is pushed to are needed", {
+        throw new LaminixError("ERR_USAGE", "name an image and the REF to push it to", {
           hint: "laminix push ./result registry.example/app:1",
         });
       }

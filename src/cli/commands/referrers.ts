@@ -15,10 +15,10 @@ Example:
   laminix referrers ./result --closure`;
 
 export function referrers(io: Io): Command {
-  return command("referrers", "the valid store paths that reference any of these")
+  return command("referrers", "list the valid store paths that reference any of these")
     .argument("[PATH...]")
     .addHelpText("after", help)
-    .option("--closure", "those that do so indirectly, too, and the paths themselves")
+    .option("--closure", "include indirect referrers, and the paths themselves")
     .action(async (args: string[], options: Options) => {
       requireArguments(args, "PATH");
       const { signal } = io;

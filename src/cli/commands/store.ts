@@ -4,19 +4,21 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
 
 export function store(io: Io): Command {
-  return command("store", "what the Nix store says of itself").action(async (options: CommonOptions) => {
-    const found = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
-    const info = { ...found, url: redactUrl(found.url) };
-    if (options.json) return io.stdout.write(`${JSON.stringify(info)}\n`);
-    const trusted = info.trusted === null ? "unknown" : info.trusted ? "yes" : "no";
-    const facts = [
-      ["url", info.url],
-      ["store directory", info.storeDir],
-      ["Nix version", info.version ?? "unknown (before 2.7)"],
-      ["protocol", info.protocol],
-      ["trusts you", trusted],
-      ["features", info.features.join(" ") || "none"],
-    ] as const;
-    await io.stdout.write(facts.map(([name, value]) => `${name.padEnd(16)} ${value}\n`).join(""));
-  });
+  return command("store", "show the store's directory and version, and whether it trusts you").action(
+    async (options: CommonOptions) => {
+      const found = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
+      const info = { ...found, url: redactUrl(found.url) };
+      if (options.json) return io.stdout.write(`${JSON.stringify(info)}\n`);
+      const trusted = info.trusted === null ? "unknown" : info.trusted ? "yes" : "no";
+      const facts = [
+        ["url", info.url],
+        ["store directory", info.storeDir],
+        ["Nix version", info.version ?? "unknown (before 2.7)"],
+        ["protocol", info.protocol],
+        ["trusts you", trusted],
+        ["features", info.features.join(" ") || "none"],
+      ] as const;
+      await io.stdout.write(facts.map(([name, value]) => `${name.padEnd(16)} ${value}\n`).join(""));
+    },
+  );
 }

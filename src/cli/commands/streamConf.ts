@@ -16,13 +16,13 @@ interface Options extends CommonOptions, UnpackFlag {
 export function streamConf(io: Io): Command {
   const own = command(
     "stream-conf",
-    "what nixpkgs' streamLayeredImage streams for its conf.json, byte for byte",
+    "stream what nixpkgs' streamLayeredImage streams for a conf.json, byte for byte",
   );
   return withUnpackFlag(own)
     .argument("<CONF>", "a conf.json")
-    .option("-t, --repo_tag <NAME:TAG>", "what the image is called, in place of the name in CONF")
-    .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
-    .option("--compress <HOW>", "none, gz or zstd, for a file; unless given, what its name ends in")
+    .option("-t, --repo_tag <NAME:TAG>", "the image's name and tag, in place of those in CONF")
+    .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
+    .option("--compress <HOW>", "compression of the file: none, gz or zstd (default: by its name)")
     .action(async (conf: string, options: Options) => {
       const { streamConf: pieces } = await import("../../builders/nixpkgs/streamConf.js");
       const { writeArchive } = await import("../../transports/file.js");

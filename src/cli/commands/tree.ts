@@ -14,7 +14,7 @@ Example:
   laminix tree ./result`;
 
 export function tree(io: Io): Command {
-  return command("tree", "what a store path references, and what that references, as a tree")
+  return command("tree", "draw the closure of a store path as a tree")
     .argument("<PATH>")
     .addHelpText("after", help)
     .action(async (path: string, options: CommonOptions) => {

@@ -19,7 +19,7 @@ import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 
 export function validate(io: Io): Command {
-  const own = command("validate", "whether every digest, size and diffID of an image is right")
+  const own = command("validate", "check every digest, size and diffID of an image")
     .argument(
       "<ARCHIVE|REF>",
       "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",

@@ -21,7 +21,7 @@ Example:
   laminix why-depends ./result /nix/store/5abk8f41vsgq3scx57pkbmmhzqcdz5jg-openssl-3.0.14`;
 
 export function whyDepends(io: Io): Command {
-  return command("why-depends", "the shortest chain of references from one store path to another")
+  return command("why-depends", "show the shortest chain of references from one store path to another")
     .argument("<FROM>")
     .argument("<TO>")
     .option("--all", "every reference on any chain, as a tree")

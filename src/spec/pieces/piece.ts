@@ -11,10 +11,10 @@ export interface Piece {
 
 /** Modes are octal. */
 export type PieceFile =
-  /** `0644` unless given. */
+  /** Default: `0644`. */
   | { readonly text: string; readonly mode?: string | undefined }
   | { readonly link: string }
-  /** `0755` unless given. */
+  /** Default: `0755`. */
   | { readonly folder: true; readonly mode?: string | undefined };
 
 /** Linux' PATH_MAX, with its NUL. */

@@ -40,7 +40,7 @@ export const pieceEntrySchema = z.union([
   z.discriminatedUnion("piece", [fakeNssSchema, binShSchema, usrBinEnvSchema, caCertificatesSchema]),
 ]);
 
-/** What callers give for a piece. */
+/** A piece as callers write it. */
 export type PieceEntry = z.input<typeof pieceEntrySchema>;
 
 interface PieceKind {

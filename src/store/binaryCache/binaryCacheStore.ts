@@ -22,13 +22,13 @@ import { type BinaryCacheOptions, checkOptions, filesOf } from "./options.js";
 import { isSigned, parsePublicKeys, type TrustedKeys } from "./signature.js";
 
 /**
- * A binary cache, in a folder or behind HTTP. What it says of a path is believed when it is signed by a trusted key.
+ * A binary cache, in a folder or over HTTP. A path's facts are accepted if a trusted key has signed them.
  * What it said is kept for as long as the store is.
  */
 export class BinaryCacheStore implements AsyncDisposable {
-  /** As it was given, without a password. */
+  /** The URL as given, without a password. */
   readonly url: string;
-  /** A NAR that has not the hash that was told is an error. */
+  /** NARs are checked against the hashes that it names. */
   readonly vouchesForHashes = true;
   readonly #location: CacheLocation;
   readonly #files: CacheFiles;
@@ -73,12 +73,12 @@ export class BinaryCacheStore implements AsyncDisposable {
     return abortable(asking, options.signal);
   }
 
-  /** The directory of the store that the cache's paths are of. */
+  /** The store directory of the cache's paths. */
   async storeDir(options: CallOptions = {}): Promise<string> {
     return (await this.cacheInfo(options)).storeDir;
   }
 
-  /** Whether the cache has a path. Its signatures are not looked at. */
+  /** Whether the cache has a path, whoever signed it. */
   async isValidPath(path: string, options: CallOptions = {}): Promise<boolean> {
     return (await this.#narInfo(await this.#storePath(path, options), options)) !== undefined;
   }
@@ -103,7 +103,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   }
 
   /**
-   * The paths with all that they reference, directly or not. Many narinfos are asked for at once, each of them once.
+   * The closure of the paths. Many narinfos are requested at once, each only once.
    * @param paths store paths, or paths inside them
    * @throws {LaminixError} ERR_PATH_NOT_VALID, also for a reference that the cache does not have; ERR_SIGNATURE,
    *   ERR_BINARY_CACHE, ERR_OUTSIDE_STORE, ERR_STORE_PATH
@@ -141,7 +141,7 @@ export class BinaryCacheStore implements AsyncDisposable {
   }
 
   /**
-   * A path's NAR. Its bytes are what they should be only when it has come to its end without an error.
+   * A path's NAR. It is verified only once it has ended without an error.
    * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_SIGNATURE, ERR_NAR_HASH, ERR_BINARY_CACHE, ERR_COMPRESSION,
    *   ERR_PROGRAM, ERR_UNSUPPORTED, ERR_OUTSIDE_STORE, ERR_STORE_PATH
    */
@@ -152,7 +152,7 @@ export class BinaryCacheStore implements AsyncDisposable {
     yield* this.#nar(this.#trusted(found), options);
   }
 
-  /** Unanswered questions are rejected, and NARs that are being read end. May be called again. */
+  /** Rejects open questions and ends NARs that are being read. Idempotent. */
   async close(): Promise<void> {
     this.#end.abort(new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`));
     await this.#reader.close();

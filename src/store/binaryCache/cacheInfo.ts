@@ -5,9 +5,9 @@ import { checkStoreDir } from "../storePath.js";
 export interface CacheInfo {
   /** The directory of the store that its paths are of. */
   readonly storeDir: string;
-  /** Whether it likes to be asked for many paths at once. */
+  /** Whether it is suited to mass queries. */
   readonly wantMassQuery: boolean;
-  /** Of several caches the one with the lowest is asked first. */
+  /** Caches with lower numbers are asked first. */
   readonly priority: number;
 }
 

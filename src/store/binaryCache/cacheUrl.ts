@@ -6,7 +6,7 @@ import { checkStoreDir } from "../storePath.js";
 import { decoded, flagOf, parametersOf, splitOnce, unknownParameter } from "../urlParameters.js";
 
 export interface CacheLocation {
-  /** As it was given, without a password. */
+  /** The URL as given, without a password. */
   readonly url: string;
   readonly place:
     { readonly folder: string } | { readonly base: URL; readonly authorization: Authorization | undefined };

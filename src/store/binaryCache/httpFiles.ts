@@ -80,7 +80,7 @@ export class HttpReader {
     }
   }
 
-  /** Connections are cut. May be called again. */
+  /** Connections are cut. Idempotent. */
   close(): Promise<void> {
     return this.#http.close();
   }

@@ -18,20 +18,20 @@ import { loginFor } from "./netrc.js";
 export interface BinaryCacheOptions {
   /** Keys to trust, `name:base64`, with those of the URL. */
   readonly trustedPublicKeys?: readonly string[];
-  /** Whether a path has to be signed by a trusted key; `true` unless the URL or this says otherwise. */
+  /** Whether a path must be signed by a trusted key; default: the URL's, else `true`. */
   readonly requireSignatures?: boolean;
-  /** Names and passwords by host; Nix's own, `/etc/nix/netrc`, unless given. */
+  /** A file with user names and passwords by host; default: Nix's, `/etc/nix/netrc`. */
   readonly netrcFile?: string;
   /**
    * Other hosts from which NARs may be fetched where a narinfo names one: `host`, for the default port of the URL's scheme,
    * or `host:port`. They do not get the cache's credentials.
    */
   readonly allowNarHosts?: readonly string[];
-  /** How many narinfos are asked for at once; 25 unless given. */
+  /** The most narinfos requested at once; default: 25. */
   readonly parallel?: number;
-  /** How often a file is asked for at most before its failure is told; 5 unless given. */
+  /** The most attempts at one file; default: 5. */
   readonly attempts?: number;
-  /** Milliseconds that a server may say nothing for; 60,000 unless given. */
+  /** Milliseconds of silence before a connection counts as lost; default: 60,000. */
   readonly silence?: number;
 }
 

@@ -14,7 +14,7 @@ export interface ClosureDiff {
 }
 
 export interface ClosureTotals {
-  /** How many paths. */
+  /** Number of paths. */
   readonly size: number;
   /** Bytes of all NARs together. */
   readonly narSize: number;
@@ -39,7 +39,7 @@ export interface PackageChange {
 
 export interface PackagePath {
   readonly path: StorePath;
-  /** Empty where the name has none. */
+  /** Empty if the name has none. */
   readonly version: string;
   /** Empty for the first output. */
   readonly output: string;

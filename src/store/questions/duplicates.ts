@@ -15,13 +15,13 @@ export interface Duplicate {
 
 export interface Copy {
   readonly path: StorePath;
-  /** Empty where the name has none. */
+  /** Empty if the name has none. */
   readonly version: string;
   /** Bytes of the NAR. */
   readonly narSize: number;
-  /** Bytes that would leave the closure with it. */
+  /** Bytes that the closure would lose without it. */
   readonly addedSize: number;
-  /** What brings it: paths of the closure that reference it, itself left out. */
+  /** The paths of the closure that reference it, except itself. */
   readonly referrers: readonly StorePath[];
 }
 

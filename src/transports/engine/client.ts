@@ -85,7 +85,7 @@ export class EngineClient implements AsyncDisposable {
     });
   }
 
-  /** Connections are cut. May be called again. */
+  /** Connections are cut. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http.close();
   }

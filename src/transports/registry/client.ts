@@ -40,7 +40,7 @@ export interface RegistryOptions {
   readonly attempts?: number | undefined;
   /** Milliseconds before the second attempt, twice as long before each further one; 500 unless given. */
   readonly firstPause?: number | undefined;
-  /** Milliseconds that a server may say nothing for; 60,000 unless given. */
+  /** Milliseconds of silence before a connection counts as lost; default: 60,000. */
   readonly silence?: number | undefined;
   /** Connections to one server at once; 6 unless given. */
   readonly parallel?: number | undefined;
@@ -125,7 +125,7 @@ export class RegistryClient implements AsyncDisposable {
     throw await this.#refusal(request, answer);
   }
 
-  /** Connections are cut; requests that still run reject. May be called again. */
+  /** Connections are cut; requests that still run reject. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#http.close();

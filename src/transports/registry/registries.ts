@@ -5,11 +5,11 @@ import { redactUrl } from "../../redact.js";
 import type { RegistryClient, RegistryOptions } from "./client.js";
 import type { Environment } from "../../files/home.js";
 
-/** How one registry is asked. */
+/** How to connect to one registry. */
 export type RegistryExceptions = Pick<RegistryOptions, "tlsVerify" | "plainHttp" | "attempts">;
 
 export interface RegistriesOptions {
-  /** Where proxies and credentials are told of; this process's environment unless given. */
+  /** The environment that names proxies and credentials; default: this process's. */
   readonly environment?: Environment | undefined;
   /** By the registry's name as it stands in references, with its port: what holds for it and for no other. */
   readonly exceptions?: Readonly<Record<string, RegistryExceptions>> | undefined;
@@ -41,7 +41,7 @@ export class Registries implements AsyncDisposable {
     return client;
   }
 
-  /** Connections are cut. May be called again. */
+  /** Connections are cut. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([...this.#clients.values()].map(async (client) => (await client).close()));
   }

@@ -1,4 +1,4 @@
-/** What a push would do. */
+/** The plan of a push. */
 import { abortScope } from "../../abort.js";
 import { Turns } from "../../threads/turns.js";
 import { type Entry, ImageContents } from "../../manifests/imageContents.js";

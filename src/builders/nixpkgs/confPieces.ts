@@ -1,0 +1,249 @@
+/**
+ * The image that a `conf.json` of nixpkgs' `streamLayeredImage` describes, byte for byte as nixpkgs'
+ * `stream_layered_image.py` streams it, its oddities included.
+ */
+import { lstatSync, readFileSync } from "node:fs";
+import { requireString } from "../../arguments.js";
+import { LaminixError } from "../../errors.js";
+import { withBaseEnvironment } from "../../image/environment.js";
+import { objectIn } from "../../image/fields.js";
+import { describedImage } from "../../image/describedImage.js";
+import { knownConfig } from "../../image/image.js";
+import { isArray, isObject, type Json, JsonNumber, type JsonObject, parseJson } from "../../bytes/json.js";
+import type { Layer } from "../../image/layer.js";
+import type { Digest } from "../../bytes/digest.js";
+import { StorePathLayer } from "../../image/storePathLayer.js";
+import { parseTime } from "../../image/time.js";
+import { type StorePath, toStorePath } from "../../store/storePath.js";
+import { toByteString } from "../../bytes/byteString.js";
+import { readText } from "../../files/readText.js";
+import { HeaderEncoder } from "../../tar/header.js";
+import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
+import { StoredFile, wholeOf } from "../../files/storedFile.js";
+import { archivedLayer } from "../../transports/archivedLayer.js";
+import type { OpenedImages } from "../../transports/openedImages.js";
+import { Unpacking } from "../../transports/plainTar.js";
+import { type LayerTools, layerTools } from "../build/layerTools.js";
+import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
+import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { Progress } from "../../progress.js";
+import { accountName } from "./accountName.js";
+import type { StreamConfOptions } from "./streamConf.js";
+
+/** @throws {LaminixError} as `streamConf` */
+export async function* confPieces(file: string, options: StreamConfOptions): AsyncGenerator<Uint8Array> {
+  requireString(file, "file");
+  checkBuildOptions(options);
+  if (options.repoTag !== undefined) requireString(options.repoTag, "options.repoTag");
+  const { signal, maxUnpacked } = options;
+  const progress = new Progress(options.onProgress);
+  const conf = readConf(file);
+  const base =
+    conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, { signal, maxUnpacked });
+  const top =
+    conf.customisationLayer === undefined
+      ? undefined
+      : openCustomisationLayer(conf.customisationLayer, conf.mtime);
+  const tools = layerTools(options);
+  let hashes: KnownHashes | undefined;
+  try {
+    const known = (hashes = await hashesFrom(options.store, conf, options));
+    const [{ image: baseImage } = { image: undefined }] = base?.images ?? [];
+    const image = describedImage({
+      config: baseImage
+        ? withBaseEnvironment(conf.config, objectIn(knownConfig(baseImage).json, "config"))
+        : conf.config,
+      architecture: conf.architecture,
+      created: conf.created,
+      layers: [...(baseImage?.layers ?? []), ...storeLayers(conf, known, tools), ...(top ? [top.layer] : [])],
+    });
+    const named = { image, references: [options.repoTag ?? conf.repoTag] };
+    yield* writeDockerArchive(named, {
+      signal,
+      mtime: conf.mtime,
+      baseLayers: "verbatim",
+      onLayer: progress.layer,
+      beforeManifest: async () => known?.roots.check({ signal }),
+    });
+  } finally {
+    base?.close();
+    top?.close();
+    await hashes?.roots.close();
+  }
+}
+
+/** The reader is loaded for those who need it: most images have no base. */
+async function openArchive(
+  path: string,
+  options: Pick<BuildOptions, "signal" | "maxUnpacked">,
+): Promise<OpenedImages> {
+  const { openDockerArchive } = await import("../../transports/dockerArchive/read.js");
+  return openDockerArchive(path, options);
+}
+
+interface Conf {
+  readonly architecture: Json;
+  readonly config: JsonObject;
+  readonly storeDir: string;
+  readonly fromImage: string | undefined;
+  readonly storeLayers: readonly (readonly StorePath[])[];
+  readonly customisationLayer: string | undefined;
+  readonly repoTag: string;
+  /** ISO 8601. */
+  readonly created: string;
+  /** Unix seconds. */
+  readonly mtime: number;
+  readonly owner: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly uname: string;
+    readonly gname: string;
+  };
+}
+
+function readConf(file: string): Conf {
+  const conf = parseJson(readText(file), file);
+  if (!isObject(conf)) throw malformed(file, "it is not an object");
+  const fail = (key: string, what: string): never => {
+    throw malformed(file, `${key} is not ${what}`);
+  };
+  const text = (key: string): string => {
+    const value = conf.get(key);
+    return typeof value === "string" ? value : fail(key, "a string");
+  };
+  const optional = (key: string): string | undefined =>
+    (conf.get(key) ?? "") === "" ? undefined : text(key);
+  const id = (key: string): number => {
+    const value = conf.get(key);
+    const digits = value instanceof JsonNumber ? value.text : value;
+    return typeof digits === "string" && /^\d{1,15}$/.test(digits) ? Number(digits) : fail(key, "a number");
+  };
+  const config = conf.get("config");
+  const storeDir = text("store_dir");
+  const layers = conf.get("store_layers");
+  const path = (value: Json): StorePath => {
+    if (typeof value !== "string") return fail("store_layers", "a list of lists of store paths");
+    if (toStorePath(value, storeDir) === value) return value as StorePath;
+    throw malformed(file, `${value} in store_layers is not a store path but something in one`);
+  };
+  return {
+    architecture: conf.get("architecture") ?? null,
+    config: isObject(config) ? config : fail("config", "an object"),
+    storeDir,
+    fromImage: optional("from_image"),
+    storeLayers: isArray(layers)
+      ? layers.map((layer) => (isArray(layer) ? layer.map(path) : fail("store_layers", "a list of lists")))
+      : fail("store_layers", "a list"),
+    customisationLayer: optional("customisation_layer"),
+    repoTag: text("repo_tag"),
+    created: parseTime(text("created"), "created").iso,
+    mtime: parseTime(text("mtime"), "mtime").seconds,
+    owner: { uid: id("uid"), gid: id("gid"), uname: text("uname"), gname: text("gname") },
+  };
+}
+
+function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTools): Layer[] {
+  return conf.storeLayers.map(
+    (paths) =>
+      new StorePathLayer({
+        paths,
+        parents: ["/nix", "/nix/store"], // whatever the store's directory is
+        owner: conf.owner,
+        mtime: conf.mtime,
+        locate: (path) => ({ disk: path }),
+        narHash: (path) => hashes?.narHash(path),
+        narSize: hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0),
+        ...tools,
+      }),
+  );
+}
+
+/** The layer that Nix built: `layer.tar`, and its `checksum`. The archive's member belongs to the file's owner. */
+function openCustomisationLayer(folder: string, mtime: number): { readonly layer: Layer; close(): void } {
+  const tar = `${folder}/layer.tar`;
+  let checksum: string;
+  let stats: ReturnType<typeof lstatSync>;
+  try {
+    checksum = readFileSync(`${folder}/checksum`, "latin1").trim();
+    stats = lstatSync(tar);
+  } catch (cause) {
+    throw new LaminixError("ERR_FILE_READ", `${folder} cannot be read`, { cause, details: { path: folder } });
+  }
+  if (!/^[0-9a-f]{64}$/.test(checksum) || !stats.isFile()) {
+    throw new LaminixError("ERR_CONF", `${folder} has no layer.tar with a checksum`, {
+      details: { path: folder },
+    });
+  }
+  const name = `${checksum}/layer.tar`;
+  const owner = {
+    uid: stats.uid,
+    gid: stats.gid,
+    uname: toByteString(accountName("passwd", stats.uid)),
+    gname: toByteString(accountName("group", stats.gid)),
+  };
+  const { size } = stats;
+  const header = Buffer.from(
+    new HeaderEncoder(owner, mtime).encode({
+      type: "file",
+      name,
+      mode: stats.mode & 0o7777,
+      size,
+      linkname: "",
+    }),
+  );
+  const diffId: Digest = `sha256:${checksum}`;
+  const member = { name, header, size };
+  const file = StoredFile.open(tar);
+  const stored = { ...wholeOf(file), size };
+  return {
+    layer: archivedLayer({
+      ...{ kind: "root", sources: [folder], member, diffId, path: tar },
+      ...{ stored: () => stored, unpacking: new Unpacking() },
+    }),
+    close: () => {
+      file.close();
+    },
+  };
+}
+
+interface KnownHashes {
+  readonly roots: HeldRoots;
+  narHash(path: StorePath): string | undefined;
+  narSize(path: StorePath): number;
+}
+
+/** What the store knows, if there is one and it knows all. */
+async function hashesFrom(
+  store: StoreSource | undefined,
+  { storeDir, storeLayers: layers }: Conf,
+  { signal }: StreamConfOptions,
+): Promise<KnownHashes | undefined> {
+  const paths = layers.flat();
+  if (!store?.vouchesForHashes || !store.tempRoots || paths.length === 0) return undefined;
+  try {
+    if ((await store.storeDir({ signal, near: paths[0] })) !== storeDir) return undefined;
+    const closing = store.closure(paths, { signal });
+    closing.catch(() => undefined);
+    const roots = await store.tempRoots(paths, { signal });
+    try {
+      const closure = await closing;
+      return {
+        roots,
+        narHash: (path) => closure.get(path)?.narHash,
+        narSize: (path) => closure.get(path)?.narSize ?? 0,
+      };
+    } catch (error) {
+      await roots.close();
+      throw error;
+    }
+  } catch (error) {
+    if (signal?.aborted || !(error instanceof LaminixError)) throw error;
+    return undefined;
+  }
+}
+
+function malformed(file: string, why: string): LaminixError {
+  return new LaminixError("ERR_CONF", `${file} is not a conf.json of streamLayeredImage: ${why}`, {
+    details: { path: file },
+  });
+}
