@@ -1,5 +1,5 @@
 /** Blobs of a repository: looked for, fetched, mounted. Sending them is in `upload.ts`. */
-import { type OwnedBytes, ownedBytes } from "../../bytes/bytes.js";
+import type { OwnedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { redactUrl } from "../../redact.js";

@@ -3,13 +3,7 @@
  * When the line breaks the registry is asked how much it has, and only the rest is sent; a registry that has forgotten
  * the upload gets it from its start. A blob comes into being only by the last request, with a digest that was checked.
  */
-import {
-  type BorrowedBytes,
-  collect,
-  type OwnedBytes,
-  ownedPiece,
-  type OwnedPiece,
-} from "../../bytes/bytes.js";
+import type { OwnedBytes, OwnedPiece } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import { type BlobIdentity, type BlobOptions, cancelUpload, hasBlob } from "./blobs.js";
