@@ -154,7 +154,7 @@ describe("fifteen megabytes of empty objects", () => {
   test("in a spec are refused", async () => {
     const spec = written("spec.json", jsonBomb());
     const outcome = await outcomeOf(
-      `const { parseSpec } = await import(${JSON.stringify(moduleUrl("builders/specFile.js"))});
+      `const { parseSpec } = await import(${JSON.stringify(moduleUrl("spec/specFile.js"))});
        const { readText } = await import(${JSON.stringify(moduleUrl("files/readText.js"))});
        parseSpec(readText(${JSON.stringify(spec)}), "spec.json");`,
     );
