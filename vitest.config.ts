@@ -8,7 +8,7 @@ const testTimeout = process.env["LAMINIX_SOAK"] === "true" ? 2 * 3_600_000 : 300
  * of a terminal, a language or the settings of programs that they talk to.
  */
 const KEPT =
-  /^(PATH|HOME|USER|LOGNAME|TMPDIR|CI|NODE_ENV|TEST|VITEST.*|LD_.*|PYENV_.*|LAMINIX_(ADDON|ENTER|SEED|SOAK|TEST_CACHE)|.*CERT.*|.*_proxy|npm_config_.*)$/i;
+  /^(PATH|HOME|USER|LOGNAME|TMPDIR|CI|NODE_ENV|TEST|VITEST.*|LD_.*|PYENV_.*|LAMINIX_(ADDON|ENTER|RECORD|SEED|SOAK|TEST_CACHE)|.*CERT.*|.*_proxy|npm_config_.*)$/i;
 for (const name of Object.keys(process.env)) if (!KEPT.test(name)) Reflect.deleteProperty(process.env, name);
 process.env["LANG"] = "C.UTF-8";
 process.umask(0o022);

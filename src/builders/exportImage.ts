@@ -3,6 +3,7 @@ import { checkGiven, requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
+import { chosenPlatform } from "../manifests/platform.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import type { BuiltImage } from "./build/builtImage.js";
@@ -46,7 +47,8 @@ export async function* exportPieces(
 ): AsyncGenerator<Uint8Array> {
   const { signal, reference, maxUnpacked } = options;
   if (typeof image !== "string") {
-    yield* rootPieces(image.image, signal);
+    const [only] = chosenPlatform([image.image], platformChoice(options), image.reference);
+    yield* rootPieces(only as Image, signal);
     return;
   }
   const { openImages } = await import("../transports/open.js");

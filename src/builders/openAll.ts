@@ -1,6 +1,7 @@
 /** Images of every kind as the one value: those that were built, and those that lie somewhere. */
 import { ArgumentError } from "../errors.js";
 import type { Image, NamedImage } from "../image/image.js";
+import { chosenPlatform } from "../manifests/platform.js";
 import { MANIFEST_FORMATS, type ManifestFormat, MEDIA_TYPES } from "../manifests/mediaTypes.js";
 import type { OpenOptions } from "../transports/open.js";
 import { OpenedImages } from "../transports/openedImages.js";
@@ -16,7 +17,7 @@ export interface OpenAllOptions extends OpenOptions {
 
 /**
  * @param images what `openImages` opens, of which every image is taken, or images that were built here
- * @throws {LaminixError} as `openImages`
+ * @throws {LaminixError} as `openImages`; ERR_ARCHIVE where one was built for another platform than the one that has to be
  */
 export async function openAll(
   images: readonly (string | BuiltImage)[],
@@ -36,6 +37,7 @@ export async function openAll(
       } else {
         const { image, reference } = each;
         const { withContentKeys } = await import("../image/describedImage.js");
+        chosenPlatform([image], options, reference);
         all.push({ image: format === "docker" ? withContentKeys(image) : image, references: [reference] });
       }
     }

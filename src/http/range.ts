@@ -45,7 +45,7 @@ export async function* resuming(options: ResumingOptions): AsyncGenerator<OwnedP
         skip -= skipped;
         if (skipped === piece.length) continue;
         taken += piece.length - skipped;
-        yield piece.subarray(skipped) as OwnedPiece;
+        yield piece.subarray(skipped);
       }
       if (taken >= (size ?? 0)) return;
       throw mayPass(failure(answer, `it ends after ${String(taken)} of ${String(size)} bytes`));

@@ -9,6 +9,7 @@ import { knownDiffId, packedLayer } from "../image/layer.js";
 import { isObject, type JsonObject } from "../bytes/json.js";
 import type { Digest } from "../bytes/digest.js";
 import { baseName } from "../store/storePath.js";
+import { normalPlatform, platformName, UNKNOWN } from "../image/platform.js";
 import { hostArchitecture, platformOf } from "../manifests/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../manifests/reference.js";
 import { type ConfigFile, type Image, knownConfig, type NamedImage } from "../image/image.js";
@@ -18,6 +19,7 @@ import { TarBudget } from "../tar/tarBudget.js";
 import { applyLayer, emptyRoot } from "../tree/apply.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
+import type { Progress } from "../progress.js";
 import type { Below } from "../root/rootLayer.js";
 import type { PreparedSpec, ResolvedSpec } from "../spec/spec.js";
 import type { FetchEvent } from "../transports/registry/remoteLayer.js";
@@ -142,6 +144,19 @@ export function withPlatform(spec: ResolvedSpec, base: Base | undefined): Prepar
     architecture: ofBase,
     variant: variant ?? textIn(base.configFile.json, "variant"),
   };
+}
+
+/** Programs of the base do not run on another architecture, so a name that was mistyped should not pass unseen. */
+export function warnOfOtherPlatform(
+  { image: { platform } }: Base,
+  { architecture }: PreparedSpec,
+  { warn }: Progress,
+): void {
+  const own = normalPlatform({ os: "linux", architecture }).architecture;
+  if (platform.architecture === UNKNOWN || own === normalPlatform(platform).architecture) return;
+  warn(
+    `the base image is for ${platformName(platform)}, and the image on top of it is for linux/${architecture}`,
+  );
 }
 
 /** A tag may lead to another image tomorrow, and the same input makes the same image. */

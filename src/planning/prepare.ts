@@ -9,7 +9,7 @@ import { nixStore } from "../store/defaultStore.js";
 import { hashPart, type StorePath } from "../store/storePath.js";
 import type { HeldRoots, StoreSource } from "../store/storeSource.js";
 import type { Owner } from "../tar/header.js";
-import { Base, withPlatform } from "./base.js";
+import { Base, warnOfOtherPlatform, withPlatform } from "./base.js";
 import type { BuildOptions, OpeningOptions } from "./buildOptions.js";
 import { type Layering, layeringOf, noLayers } from "./layering.js";
 import { Opened } from "./opened.js";
@@ -60,6 +60,7 @@ export async function prepare(given: ResolvedSpec, options: PrepareOptions): Pro
   await using opened = new Opened();
   const base = opened.add(await Base.of(given, options));
   const spec = withPlatform(given, base);
+  if (base) warnOfOtherPlatform(base, spec, progress);
   const baseLayers = base?.image.layers.length ?? 0;
   // What it refuses is refused before the store is asked or a command is run.
   const layering = options.layering === "none" ? noLayers : await layeringOf(spec, baseLayers, options);

@@ -21,6 +21,8 @@ import {
 import { membersOf } from "../support/members.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
+const GRAPH = '[{"path":"/nix/store/00000000000000000000000000000000-a","narSize":120,"references":[]}]';
+
 let folder: TemporaryFolder;
 let amd: ConfigParts;
 let arm: ConfigParts;
@@ -68,15 +70,14 @@ test("an index that leads to more platforms than the manifest.json beside it is 
     });
     const output = folder.join(`${architecture}.tar`);
     await exportImage(file, { architecture, output });
+    const exported = await runMain(["export", file, "--arch", architecture]);
+    expect(exported.stdout.equals(readFileSync(output))).toBe(true);
     const names = (await membersOf(readFileSync(output))).map(({ header }) => header.name);
     expect(names).toContain(architecture === "arm64" ? "./etc/arm" : "./etc/amd");
     await using built = await streamLayeredImage(
       { name: "child", fromImage: file, architecture },
       {
-        store: GraphStore.parse(
-          '[{"path":"/nix/store/00000000000000000000000000000000-a","narSize":120,"references":[]}]',
-          "g",
-        ),
+        store: GraphStore.parse(GRAPH, "g"),
       },
     );
     expect(built.image.platform.architecture).toBe(architecture);
@@ -86,6 +87,34 @@ test("an index that leads to more platforms than the manifest.json beside it is 
   }
   const { platforms } = await buildImageIndex([file], { output: folder.join("index") });
   expect(platforms.map(({ architecture }) => architecture)).toEqual(["amd64", "arm64"]);
+});
+
+test("an image that is built on one for another architecture comes with a warning", async () => {
+  const file = await archive("single", (layout) => [layout.image(amd)]);
+  const warnings: string[] = [];
+  for (const architecture of ["arm64", "amd64"]) {
+    await using _ = await streamLayeredImage(
+      { name: "child", fromImage: file, architecture, includeStorePaths: false },
+      {
+        store: GraphStore.parse(GRAPH, "g"),
+        onProgress: (event) => event.type === "warning" && warnings.push(event.message),
+      },
+    );
+  }
+  expect(warnings).toEqual([
+    "the base image is for linux/amd64, and the image on top of it is for linux/arm64",
+  ]);
+});
+
+test("an image that is built is not loaded as one for another platform", async () => {
+  writeFileSync(folder.join("graph.json"), GRAPH);
+  const spec = folder.join("spec.json");
+  writeFileSync(spec, JSON.stringify({ name: "it", architecture: "amd64", includeStorePaths: false }));
+  const from = [spec, "--graph", folder.join("graph.json"), "--arch", "s390x"];
+  expect(await runMain(["load", ...from, "--host", `unix://${folder.join("no.sock")}`])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("no image for linux/s390x, only for linux/amd64") as string,
+  });
 });
 
 test("names in the index come before those in manifest.json", async () => {

@@ -4,24 +4,26 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { progress } from "../progress.js";
+import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions, UnpackFlag {
+interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
   readonly output?: string;
   readonly image?: string;
 }
 
 export function exportCommand(io: Io): Command {
-  return withUnpackFlag(command("export", "an image's root file system as a tar"))
+  return withUnpackFlag(withPlatformFlags(command("export", "an image's root file system as a tar")))
     .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
     .option("-o, --output <FILE>", "where to write it; standard output (-) unless given")
     .option("--image <NAME:TAG>", "which image, where there are several; the first unless given")
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);
-      const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked } = options;
+      const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked, os, arch, variant } = options;
       await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });
-      const size = await output.write(exportPieces(archive, { signal: io.signal, reference, maxUnpacked }));
+      const how = { signal: io.signal, reference, maxUnpacked, os, architecture: arch, variant };
+      const size = await output.write(exportPieces(archive, how));
       finish(options.output === undefined ? bytes(size) : `${output.path}  ${bytes(size)}`);
     });
 }

@@ -5,9 +5,10 @@ import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.j
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
+import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-interface Options extends CommonOptions, ImageFlags, UnpackFlag {
+interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
   readonly engine?: "docker" | "podman";
   readonly host?: string;
 }
@@ -19,15 +20,16 @@ export function load(io: Io): Command {
       "--host <URL>",
       "unix:///path/to/socket or tcp://host:port; where the environment says unless given",
     );
-  return withUnpackFlag(withLayerFlags(withImageFlags(own)))
+  return withUnpackFlag(withPlatformFlags(withLayerFlags(withImageFlags(own))))
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
     .action(async (args: string[], options: Options) => {
       const { loadImage } = await import("../../builders/load/loadImage.js");
-      const { engine, host, json, maxUnpacked } = options;
+      const { engine, host, json, maxUnpacked, os, arch: architecture, variant } = options;
       const { environment, signal } = io;
       const { onProgress, finish } = progress(io, options);
+      const how = { engine, host, environment, signal, onProgress, maxUnpacked, os, architecture, variant };
       const loaded = await withImage(io, args, options, { onProgress, maxUnpacked }, (image) =>
-        loadImage(image, { engine, host, environment, signal, onProgress, maxUnpacked }),
+        loadImage(image, how),
       );
       const { references, imageIds, sent, layers, layersSent } = loaded;
       finish(`${String(layersSent)} of ${counted(layers, "layer")}  ${bytes(sent)} sent`);
