@@ -2,12 +2,9 @@
 import { type BrotliDecompress, createBrotliDecompress, createGunzip, type Gunzip } from "node:zlib";
 import type { OwnedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
+import type { Compression } from "./compressions.js";
 import { filter, type FilterProgram } from "./program.js";
 import { through } from "./through.js";
-
-/** By the names that binary caches give them. */
-export const COMPRESSIONS = ["none", "gzip", "br", "bzip2", "xz", "zstd"] as const;
-export type Compression = (typeof COMPRESSIONS)[number];
 
 /*
  * Node has gzip and Brotli. It has no xz and no bzip2, and its zstd (from 22.15 on) takes what follows the first frame

@@ -1,6 +1,6 @@
 /** What bytes are, by how they begin. */
 import { LaminixError } from "../errors.js";
-import type { Compression } from "./decompress.js";
+import type { Compression } from "./compressions.js";
 
 /** Bytes that are needed to tell. */
 export const MAGIC_BYTES = 512;

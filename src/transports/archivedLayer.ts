@@ -1,7 +1,6 @@
 /** A layer that lies in an archive or a folder on this disk, as a plain or a compressed tar. */
-import type { Compression } from "../compress/decompress.js";
-import type { BorrowedBytes } from "../bytes/bytes.js";
-import { PIECE } from "../bytes/bytes.js";
+import type { Compression } from "../compress/compressions.js";
+import { type BorrowedBytes, PIECE } from "../bytes/bytes.js";
 import { type Digest, Digester, requireDigest } from "../bytes/digest.js";
 import { type Region, regionPieces } from "../files/storedFile.js";
 import type { Descriptor } from "../image/descriptor.js";

@@ -1,6 +1,7 @@
 /** Compressed files made plain, in temporary files that have no name. */
 import type { OwnedBytes } from "../bytes/bytes.js";
-import { type Compression, decompress } from "../compress/decompress.js";
+import { decompress } from "../compress/decompress.js";
+import type { Compression } from "../compress/compressions.js";
 import { MAGIC_BYTES, sniffed } from "../compress/magic.js";
 import { type Digest, Digester, requireDigest } from "../bytes/digest.js";
 import { LaminixError } from "../errors.js";

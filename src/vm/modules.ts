@@ -2,7 +2,8 @@
 import { createReadStream, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { collect, ownedBytes } from "../bytes/bytes.js";
-import { decompress, type Compression } from "../compress/decompress.js";
+import { decompress } from "../compress/decompress.js";
+import type { Compression } from "../compress/compressions.js";
 import { LaminixError } from "../errors.js";
 import type { Kernel } from "./kernel.js";
 

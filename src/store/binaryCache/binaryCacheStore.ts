@@ -3,7 +3,6 @@ import type { NarSource } from "../../nar/source.js";
 import { verifyNar } from "../../nar/verify.js";
 import { abortable, abortScope } from "../../abort.js";
 import { requireOptions, requireString, requireStrings } from "../../arguments.js";
-import { decompress } from "../../compress/decompress.js";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import { Turns } from "../../threads/turns.js";
@@ -251,6 +250,7 @@ export class BinaryCacheStore implements AsyncDisposable {
       const bytes = checked(this.#nars.read(file, { signal }), {
         ...{ what, path: info.path, sha256: fileHash, size: fileSize },
       });
+      const { decompress } = await import("../../compress/decompress.js");
       yield* verifyNar(decompress(bytes, compression, { signal }), info, { name: info.path });
     } catch (error) {
       throw signal.aborted ? signal.reason : error;

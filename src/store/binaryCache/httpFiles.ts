@@ -1,6 +1,6 @@
 /** A binary cache behind HTTP, and files on other servers that it leads to. */
 import type { OwnedBytes, OwnedPiece } from "../../bytes/bytes.js";
-import { type Compression, decompress } from "../../compress/decompress.js";
+import type { Compression } from "../../compress/compressions.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
 import type { Answer } from "../../http/answer.js";
@@ -74,6 +74,7 @@ export class HttpReader {
       yield* bytes;
     }
     try {
+      const { decompress } = await import("../../compress/decompress.js");
       yield* decompress(all(first.value), compressionBy(coding, url), { signal });
     } finally {
       await bytes.return(undefined);

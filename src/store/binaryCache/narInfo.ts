@@ -1,5 +1,5 @@
 /** `.narinfo` files: what a binary cache knows of a store path (Nix manual, "Binary Cache Store"; nar-info.cc). */
-import { COMPRESSIONS, type Compression } from "../../compress/decompress.js";
+import { type Compression, COMPRESSIONS } from "../../compress/compressions.js";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import type { PathInfo } from "../closure.js";
