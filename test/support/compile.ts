@@ -23,5 +23,5 @@ function isCurrent(): boolean {
 export async function setup(): Promise<void> {
   if (isCurrent()) return;
   rmSync(compiled, { recursive: true, force: true });
-  await mustRun("npm", ["run", "--silent", "build:ts"], { cwd: projectRoot });
+  await mustRun("npm", ["run", "--silent", "build:ts"], { cwd: projectRoot, timeout: 600_000 });
 }
