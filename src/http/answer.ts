@@ -78,6 +78,6 @@ export class Answer {
 /** The caller's error for a line that failed; what is one already stays as it is. */
 export function lineFailure(url: URL, error: unknown, { silence, failure }: AnswerOptions): LaminixError {
   if (error instanceof LaminixError) return error;
-  const told = failure(url, reasonOf(error, silence));
-  return isPassing(error) ? mayPass(told) : told;
+  const refusal = failure(url, reasonOf(error, silence));
+  return isPassing(error) ? mayPass(refusal) : refusal;
 }

@@ -55,8 +55,8 @@ export class HttpClient {
     if (signal) setMaxListeners(0, signal);
     for (let followed = 0; ; followed++) {
       const answer = await this.#send({ ...asked, url });
-      const leads = REDIRECTS.has(answer.status) && (method === "GET" || method === "HEAD");
-      if (!leads || redirects === "leave") return answer;
+      const isRedirect = REDIRECTS.has(answer.status) && (method === "GET" || method === "HEAD");
+      if (!isRedirect || redirects === "leave") return answer;
       await answer.discard();
       if (followed === MAX_REDIRECTS)
         throw this.#options.failure(url, { kind: "misled", why: "there are too many redirects" });

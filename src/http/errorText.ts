@@ -8,12 +8,12 @@ export interface ErrorText {
   readonly text: string;
 }
 
-/** Bytes of a body that are looked at, and characters that are told. */
+/** Bytes of a body that are looked at, and characters that are text. */
 const MOST_BYTES = 1 << 16;
 const MOST_TEXT = 300;
 
 /**
- * Reads an answer's body; what goes wrong meanwhile is not told, since the status is what counts.
+ * Reads an answer's body; what goes wrong meanwhile is not text, since the status is what counts.
  * @param redacted takes secrets out of a text, before it is cut: half a secret is not recognised
  */
 export async function errorTextIn(
@@ -55,8 +55,8 @@ function read(text: string, shown: (text: string) => string): ErrorText {
   );
   const inner = first?.get("detail");
   const detail = isObject(inner) ? field("message", inner) : field("detail");
-  const told = [message, detail].filter(Boolean).join(": ");
-  return { ...(code !== "" && { code }), text: told.slice(0, MOST_TEXT) };
+  const words = [message, detail].filter(Boolean).join(": ");
+  return { ...(code !== "" && { code }), text: words.slice(0, MOST_TEXT) };
 }
 
 /** Nothing that moves a terminal's cursor. */

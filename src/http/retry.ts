@@ -96,8 +96,8 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
  */
 export function pauseOf(headers: Headers, now: number): number | undefined {
   const retryAfter = one(headers["retry-after"]);
-  const told = moment(retryAfter, now) ?? moment(one(headers["x-retry-after"]), now);
-  if (told !== undefined) return told;
+  const announced = moment(retryAfter, now) ?? moment(one(headers["x-retry-after"]), now);
+  if (announced !== undefined) return announced;
   const remaining = one(headers["ratelimit-remaining"]) ?? one(headers["x-ratelimit-remaining"]);
   if (remaining === undefined || Number.parseInt(remaining, 10) !== 0) return undefined;
   return moment(one(headers["ratelimit-reset"]) ?? one(headers["x-ratelimit-reset"]), now);
@@ -105,10 +105,10 @@ export function pauseOf(headers: Headers, now: number): number | undefined {
 
 /** What the answer says of a limit of requests, for the error. */
 export function rateLimitOf(headers: Headers): Readonly<Record<string, string>> | undefined {
-  const told = Object.entries(headers).flatMap(([name, value]) =>
+  const announced = Object.entries(headers).flatMap(([name, value]) =>
     /^(?:x-)?ratelimit-/.test(name) ? [[name, one(value) ?? ""] as const] : [],
   );
-  return told.length === 0 ? undefined : Object.fromEntries(told);
+  return announced.length === 0 ? undefined : Object.fromEntries(announced);
 }
 
 /** Seconds from now, seconds since 1970 (nobody is to wait for years), or a date. */

@@ -37,12 +37,12 @@ export class ArchiveFiles {
     for (const member of tarMembers(regionTar(wholeOf(file)), file.path, budget)) {
       if (pauses.isDue()) await pauses.take();
       if (Math.max(member.name.length, member.linkname.length) >= MAX_PATH)
-        throw leads(file, `its member ${decode(member.name.slice(0, 200))} has a path that is too long`);
+        throw unreadable(file, `its member ${decode(member.name.slice(0, 200))} has a path that is too long`);
       budget.takeText(member.pax.room, file.path);
       const name = inside(member.name);
-      if (name === undefined) throw leads(file, `its member ${decode(member.name)} lies outside of it`);
+      if (name === undefined) throw unreadable(file, `its member ${decode(member.name)} lies outside of it`);
       if (targetOf(member, name) === undefined && isLink(member)) {
-        throw leads(file, `its member ${decode(member.name)} leads out of it`);
+        throw unreadable(file, `its member ${decode(member.name)} leads out of it`);
       }
       members.set(name, member);
     }
@@ -69,10 +69,10 @@ export class ArchiveFiles {
       const member = key === undefined ? undefined : this.#members.get(key);
       if (key === undefined || !member) return undefined;
       if (member.type === "file") return { file: this.file, offset: member.offset, size: member.size };
-      if (!isLink(member)) throw leads(this.file, `its ${name} is not a file`);
+      if (!isLink(member)) throw unreadable(this.file, `its ${name} is not a file`);
       key = targetOf(member, key);
     }
-    throw leads(this.file, `its ${name} is not a file but a circle of links`);
+    throw unreadable(this.file, `its ${name} is not a file but a circle of links`);
   }
 }
 
@@ -92,7 +92,7 @@ function inside(name: string): string | undefined {
   return normal === ".." || normal.startsWith("../") ? undefined : normal;
 }
 
-function leads({ path }: StoredFile, why: string): LaminixError {
+function unreadable({ path }: StoredFile, why: string): LaminixError {
   return new LaminixError("ERR_ARCHIVE", `${path} is not an image archive that can be read: ${why}`, {
     details: { path },
   });
