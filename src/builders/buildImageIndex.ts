@@ -1,15 +1,6 @@
 /** One name for images of several platforms, as an OCI layout. */
-import {
-  checkGiven,
-  requireCount,
-  requireFunction,
-  requireOneOf,
-  requireOptions,
-  requireString,
-} from "../arguments.js";
-import { ArgumentError } from "../errors.js";
+import { checkGiven, requireCount, requireOneOf, requireOptions, requireString } from "../arguments.js";
 import type { Output } from "../files/outputTarget.js";
-import { DigestCache } from "../image/digestCache.js";
 import { imageIndex } from "../manifests/imageIndex.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Digest } from "../bytes/digest.js";
@@ -24,7 +15,7 @@ import { Progress } from "../progress.js";
 import type { BuiltImage } from "./build/builtImage.js";
 import { checkRoots, openAll, requireImages } from "./openAll.js";
 import type { BuildFileOptions, ImageFormat, ImageOutput } from "./build/imageFile.js";
-import { digestCacheOf } from "../planning/buildOptions.js";
+import { checkBuildOptions, digestCacheOf } from "../planning/buildOptions.js";
 import { requireLevel } from "./push/pushOptions.js";
 
 const FORMATS: readonly Exclude<ImageFormat, "docker-archive">[] = ["oci-dir", "oci-archive"];
@@ -149,6 +140,7 @@ function checkArguments(images: readonly (string | BuiltImage)[], options: Image
   requireImages(images);
   requireOptions(options);
   requireString(options.output, "options.output");
+  checkBuildOptions(options);
   checkGiven(options, "options", {
     format: (value, argument) => {
       requireOneOf(value, FORMATS, argument);
@@ -158,11 +150,5 @@ function checkArguments(images: readonly (string | BuiltImage)[], options: Image
       requireOneOf(value, ENCODINGS, argument);
     },
     layerCompressionLevel: requireCount,
-    jobs: requireCount,
-    onProgress: requireFunction,
-    cache: (value, argument) => {
-      if (value !== false && !(value instanceof DigestCache))
-        throw new ArgumentError(argument, "a DigestCache or false", value);
-    },
   });
 }

@@ -5,7 +5,7 @@ import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
 import { chosenPlatform } from "../manifests/platform.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
-import type { UnpackBudget } from "../transports/unpackBudget.js";
+import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import type { BuiltImage } from "./build/builtImage.js";
 
 export interface ExportOptions extends PlatformParts {
@@ -31,7 +31,11 @@ export async function exportImage(
 ): Promise<{ readonly path: string; readonly size: number }> {
   requireOptions(options);
   requireString(options.output, "options.output");
-  checkGiven(options, "options", platformChecks);
+  checkGiven(options, "options", {
+    ...platformChecks,
+    reference: requireString,
+    maxUnpacked: requireUnpackable,
+  });
   const { output: path, signal } = options;
   const { openOutput } = await import("../files/output.js");
   const { writeArchive } = await import("../transports/file.js");
@@ -48,7 +52,8 @@ export async function* exportPieces(
   const { signal, reference, maxUnpacked } = options;
   if (typeof image !== "string") {
     const [only] = chosenPlatform([image.image], platformChoice(options), image.reference);
-    yield* rootPieces(only as Image, signal);
+    const named = { image: only as Image, references: [image.reference] };
+    yield* rootPieces(chosen([named], image.reference, reference), signal);
     return;
   }
   const { openImages } = await import("../transports/open.js");

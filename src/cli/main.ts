@@ -28,9 +28,15 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
     io.stderr.erase();
     if (error instanceof OutputClosed) return CLOSED;
     if (io.signal.aborted) return INTERRUPTED;
-    report(error, io, argv);
-    return error instanceof LaminixError && error.code === "ERR_USAGE" ? USAGE : FAILED;
+    const first = firstFailure(error);
+    report(first, io, argv);
+    return first instanceof LaminixError && first.code === "ERR_USAGE" ? USAGE : FAILED;
   }
+}
+
+/** What went wrong, where cleaning up after it failed too (ECMAScript, SuppressedError). */
+function firstFailure(error: unknown): unknown {
+  return error instanceof Error && "suppressed" in error ? firstFailure(error.suppressed) : error;
 }
 
 function report(error: unknown, io: Io, argv: readonly string[]): void {

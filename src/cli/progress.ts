@@ -30,6 +30,7 @@ export function progress(
   let expected: number | undefined;
   let begun = 0;
   const fetched = new Map<string, number>();
+  let total: number | undefined;
   const pushed = new PushedBytes();
   const layer = (event: LayerEvent): void => {
     // What was fetched has been told of already.
@@ -53,6 +54,8 @@ export function progress(
       expected = event.narSize;
       line(`${counted(event.paths, "store path")}, ${bytes(event.narSize)}`);
     } else if (event.type === "fetch") {
+      if (event.total !== total) fetched.clear(); // another image begins
+      total = event.total;
       fetched.set(event.digest, event.received);
       if (stderr.isTerminal) draw(fetchBar(event, sumOf(fetched)));
       else if (event.received === event.size) line(plainFetch(event));
@@ -125,7 +128,7 @@ function position(index: number, count: number): string {
 
 function drawn(part: number): string {
   const WIDTH = 24;
-  const done = Math.floor(part * WIDTH);
+  const done = Math.min(WIDTH, Math.floor(part * WIDTH));
   return `${"#".repeat(done)}${".".repeat(WIDTH - done)}`;
 }
 

@@ -1,5 +1,8 @@
 /** `laminix/image`: images as values, what they are planned and made from, and where they go. */
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
+export type { BorrowedBytes } from "../bytes/bytes.js";
+export type { StorePath } from "../store/storePath.js";
+export type { HeldRoots, StoreSource } from "../store/storeSource.js";
 export type { LayerPlan } from "../layering/graph.js";
 export type { Strategy } from "../layering/plan.js";
 export { type BlobDigest, type CacheSummary, DigestCache } from "../image/digestCache.js";

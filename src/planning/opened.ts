@@ -15,15 +15,17 @@ export class Opened implements AsyncDisposable {
     return other;
   }
 
-  /** The last first, and all of it, whatever fails. Idempotent. */
+  /** The last first, and all of it: rejects with the first failure. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const last = this.#resources.pop();
-    if (!last) return;
-    try {
-      if (Symbol.asyncDispose in last) await last[Symbol.asyncDispose]();
-      else last[Symbol.dispose]();
-    } finally {
-      await this[Symbol.asyncDispose]();
+    const failures: unknown[] = [];
+    for (let last = this.#resources.pop(); last; last = this.#resources.pop()) {
+      try {
+        if (Symbol.asyncDispose in last) await last[Symbol.asyncDispose]();
+        else last[Symbol.dispose]();
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 }

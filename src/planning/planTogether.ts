@@ -1,4 +1,5 @@
 /** The layers of several images, planned such that what they have in common is in layers that they share. */
+import { requireOptions } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { type Graph, graphOf } from "../layering/graph.js";
 import type { Weights } from "../layering/measure.js";
@@ -59,6 +60,7 @@ export async function planTogether(
 }
 
 async function imageFacts(given: ImageSpec, options: PlanningOptions): Promise<ImageFacts> {
+  requireOptions(given, "spec");
   const balanced = { ...given, strategy: "balanced", layeringPipeline: null, previous: null } as const;
   await using prepared = await prepareToPlan(balanced, options);
   const { spec, baseLayers, closure, inBase } = prepared;

@@ -67,35 +67,21 @@ export async function prepare(given: ResolvedSpec, options: PrepareOptions): Pro
   const paths = await namedPaths(spec, store, { signal });
   const { storeDir, contents, copies, inConfig, inScript } = paths;
   const needed = await neededPaths(paths, spec, store, { signal });
-  const roots = opened.add(new Roots(options.hold ? store : {}, signal));
+  const roots = opened.add(new TemporaryRoots(options.hold ? store : {}, signal));
   await roots.hold([...storePathsOf([...contents, ...copies]), ...inConfig, ...inScript]);
   const rootLayer = opened.add(await rootLayerOf({ spec, base, store, mtime, paths, needed }, options));
   const closure = await wholeClosure(rootLayer, paths, needed, { store, roots, signal });
   const inBase = await pathsInBase(base, spec, closure, storeDir, { signal });
   const all = opened.moved();
   return {
-    ...{
-      spec,
-      progress,
-      store,
-      storeDir,
-      created,
-      mtime,
-      base,
-      baseLayers,
-      paths,
-      closure,
-      inBase,
-      rootLayer,
-      layering,
-    },
+    ...{ spec, progress, store, storeDir, created, mtime },
+    ...{ base, baseLayers, paths, closure, inBase, rootLayer, layering },
     check: (checking) => roots.check(checking),
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };
 }
 
-/** Temporary roots of the garbage collector. */
-class Roots implements AsyncDisposable {
+class TemporaryRoots implements AsyncDisposable {
   readonly #store: Pick<StoreSource, "tempRoots">;
   readonly #signal: AbortSignal | undefined;
   readonly #held: HeldRoots[] = [];
@@ -117,7 +103,8 @@ class Roots implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const each of this.#held) await each.close();
+    const closed = await Promise.allSettled(this.#held.map((each) => each.close()));
+    for (const each of closed) if (each.status === "rejected") throw each.reason;
   }
 }
 
@@ -153,7 +140,7 @@ async function wholeClosure(
     store,
     roots,
     signal,
-  }: Pick<Prepared, "store"> & Pick<PrepareOptions, "signal"> & { readonly roots: Roots },
+  }: Pick<Prepared, "store"> & Pick<PrepareOptions, "signal"> & { readonly roots: TemporaryRoots },
 ): Promise<Closure> {
   if (!rootLayer.mustBeMade) return closure;
   const found = (await rootLayer.references()).filter((path) => !namedOnly.has(hashPart(path)));

@@ -1,4 +1,5 @@
 /** What a spec has as JSON, or in a file of JSON that it names. */
+import { parseJson, toJs } from "../bytes/json.js";
 import { parsePlainJson } from "../bytes/jsonBudget.js";
 import { LaminixError, named } from "../errors.js";
 import { readTextSoon } from "../files/readText.js";
@@ -31,11 +32,11 @@ export async function jsonOrFile(
     if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, ...about });
   }
+  if (otherwise === undefined) return toJs(parseJson(text, file.slice(0, -1)));
   try {
     return parsePlainJson(text, given);
   } catch (cause) {
     if (cause instanceof LaminixError) throw cause;
-    const why = otherwise ?? `: ${(cause as SyntaxError).message}`;
-    throw new LaminixError("ERR_JSON", `${file} is not JSON${why}`, { cause, ...about });
+    throw new LaminixError("ERR_JSON", `${file} is not JSON${otherwise}`, { cause, ...about });
   }
 }

@@ -26,6 +26,7 @@ import { Unpacking } from "../../transports/plainTar.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { Opened } from "../../planning/opened.js";
 import { Progress } from "../../progress.js";
 import { accountName } from "./accountName.js";
 import type { StreamConfOptions } from "./streamConf.js";
@@ -38,12 +39,14 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
   const { signal, maxUnpacked } = options;
   const progress = new Progress(options.onProgress);
   const conf = readConf(file);
+  await using opened = new Opened();
+  const { fromImage, customisationLayer } = conf;
   const base =
-    conf.fromImage === undefined ? undefined : await openArchive(conf.fromImage, { signal, maxUnpacked });
+    fromImage === undefined ? undefined : opened.add(await openArchive(fromImage, { signal, maxUnpacked }));
   const top =
-    conf.customisationLayer === undefined
+    customisationLayer === undefined
       ? undefined
-      : openCustomisationLayer(conf.customisationLayer, conf.mtime);
+      : opened.add(openCustomisationLayer(customisationLayer, conf.mtime));
   const tools = layerTools(options);
   let hashes: KnownHashes | undefined;
   try {
@@ -66,8 +69,6 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
       beforeManifest: async () => known?.roots.check({ signal }),
     });
   } finally {
-    base?.close();
-    top?.close();
     await hashes?.roots.close();
   }
 }
@@ -159,7 +160,7 @@ function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTo
 }
 
 /** The layer that Nix built: `layer.tar`, and its `checksum`. The archive's member belongs to the file's owner. */
-function openCustomisationLayer(folder: string, mtime: number): { readonly layer: Layer; close(): void } {
+function openCustomisationLayer(folder: string, mtime: number): Disposable & { readonly layer: Layer } {
   const tar = `${folder}/layer.tar`;
   let checksum: string;
   let stats: ReturnType<typeof lstatSync>;
@@ -200,7 +201,7 @@ function openCustomisationLayer(folder: string, mtime: number): { readonly layer
       ...{ kind: "root", sources: [folder], member, diffId, path: tar },
       ...{ stored: () => stored, unpacking: new Unpacking() },
     }),
-    close: () => {
+    [Symbol.dispose]: () => {
       file.close();
     },
   };

@@ -48,7 +48,7 @@ export class DockerArchiveCheck {
   }
 
   async #image(entry: Json): Promise<void> {
-    const { findings, platform, onProgress } = this.#options;
+    const { findings, platform, progress } = this.#options;
     if (!isObject(entry)) {
       findings.report("JSON_INVALID", MANIFEST, "an entry is not an object");
       return;
@@ -65,16 +65,8 @@ export class DockerArchiveCheck {
     for (const [index, name] of names.entries()) {
       const plain = await this.#layer(name);
       if (!plain) continue;
-      const { diffId, size } = plain;
-      onProgress?.({
-        type: "layer",
-        index,
-        count: names.length,
-        kind: "base",
-        sources: [name],
-        diffId,
-        size,
-      });
+      const { diffId } = plain;
+      progress.layer({ kind: "base", sources: [name] }, plain, index, names.length);
       const expected = diffIds[index];
       if (expected !== undefined && expected !== diffId)
         findings.report("DIFF_ID", name, `its diffID is ${diffId}, not ${expected} as in the configuration`);

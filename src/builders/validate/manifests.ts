@@ -7,7 +7,7 @@ import { CONFIG, INDEX, isForeign, LAYER, MANIFEST } from "../../manifests/descr
 import type { ImageJson } from "../../manifests/imageJson.js";
 import { type Platform, UNKNOWN } from "../../image/platform.js";
 import { platformOf } from "../../manifests/platform.js";
-import type { OnProgress } from "../../progress.js";
+import type { Progress } from "../../progress.js";
 import { type CheckedDescriptor, checkDescriptor } from "./descriptor.js";
 import { isDamage } from "./findings.js";
 import { checkConfig, checkPlatform, isWanted } from "./imageConfig.js";
@@ -30,7 +30,7 @@ export interface BlobPlace {
 }
 
 export interface ManifestCheckOptions extends LayerCheckOptions {
-  readonly onProgress: OnProgress | undefined;
+  readonly progress: Progress;
   /** Images for other platforms are left alone; all are checked unless given. */
   readonly platform: Platform | undefined;
 }
@@ -149,28 +149,20 @@ export class ManifestCheck {
     diffIds: readonly (Digest | undefined)[],
     path: string,
   ): Promise<void> {
-    const { findings, onProgress } = this.#options;
+    const { findings, progress } = this.#options;
     const count = layers.length;
-    const total = layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0);
+    const blobs = layers.flatMap((layer) => layer ?? []);
     for (const [index, layer] of layers.entries()) {
       if (!layer) continue;
       const { digest, size, mediaType } = layer;
       if (!LAYER.test(mediaType)) findings.report("MEDIA_TYPE", path, `${mediaType} is no type of a layer`);
-      const { plain } = await this.#blob(layer, (received) =>
-        onProgress?.({ type: "fetch", index, count, digest, received, size, total }),
-      );
+      const { plain } = await this.#blob(layer, (received) => {
+        progress.fetch({ digest, received, size }, blobs);
+      });
       if (!plain) continue;
       const { diffId } = plain;
       const layerPath = this.#place.pathOf(digest);
-      onProgress?.({
-        type: "layer",
-        index,
-        count,
-        kind: "base",
-        sources: [layerPath],
-        diffId,
-        size: plain.size,
-      });
+      progress.layer({ kind: "base", sources: [layerPath] }, plain, index, count);
       const expected = diffIds[index];
       if (expected !== undefined && expected !== diffId)
         findings.report(

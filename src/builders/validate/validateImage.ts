@@ -2,7 +2,7 @@
 import { checkGiven, requireFunction, requireOptions, requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
 import { type Platform, platformName } from "../../image/platform.js";
-import type { OnProgress } from "../../progress.js";
+import { type OnProgress, Progress } from "../../progress.js";
 import type { Registries } from "../../transports/registry/registries.js";
 import { requireUnpackable, UnpackBudget } from "../../transports/unpackBudget.js";
 import { Findings, type Problem } from "./findings.js";
@@ -46,7 +46,11 @@ export async function validateImage(image: string, options: ValidateOptions = {}
   const findings = new Findings();
   const budget = UnpackBudget.of(maxUnpacked);
   const { checkAll } = await import("./checkAll.js");
-  const checks = await checkAll(image, { findings, budget, signal, onProgress, platform }, registries);
+  const checks = await checkAll(
+    image,
+    { findings, budget, signal, progress: new Progress(onProgress), platform },
+    registries,
+  );
   const images = Math.max(...checks.map((check) => check.images));
   const blobs = Math.max(...checks.map((check) => check.blobs));
   const { problems } = findings;

@@ -31,13 +31,14 @@ export function validate(io: Io): Command {
     const { validateImage } = await import("../../builders/validate/validateImage.js");
     const { maxUnpacked } = options;
     const place = imagePlace(argument);
-    const { onProgress } = progress(io, options);
+    const { onProgress, finish } = progress(io, options);
     await withRegistries([place], options, io, async (registries) => {
       const how = { registries, platform: platformIn(options), maxUnpacked, onProgress, signal: io.signal };
       const { valid, problems, blobs, images } = await validateImage(place, how);
+      const read = `${counted(blobs, "blob")}, ${counted(images, "image")}`;
+      finish(read);
       if (options.json) await io.stdout.write(`${JSON.stringify({ valid, problems })}\n`);
-      else if (valid)
-        await io.stdout.write(`valid: ${counted(blobs, "blob")}, ${counted(images, "image")}\n`);
+      else if (valid) await io.stdout.write(`valid: ${read}\n`);
       else await writeLines(io, problems.map(line));
       if (valid) return;
       const message = `${argument} is not valid: ${counted(problems.length, "problem")}`;
