@@ -59,9 +59,12 @@ export async function* resuming(options: ResumingOptions): AsyncGenerator<OwnedP
 /** The rest, if it is of what was begun with: a server that has something else there answers with all of that. */
 function rangeFrom(offset: number, first: Answer | undefined): RequestHeaders {
   const tag = first?.header("etag");
-  const isStrong = tag?.startsWith('"') === true;
   if (offset === 0) return {};
-  return { range: `bytes=${String(offset)}-`, ...(isStrong && { "if-range": tag }) };
+  return { range: `bytes=${String(offset)}-`, ...(isStrong(tag) && { "if-range": tag }) };
+}
+
+function isStrong(tag: string | undefined): tag is string {
+  return tag?.startsWith('"') === true;
 }
 
 /** Whether these are the bytes from an offset on, of what the first answer was about. */
@@ -70,8 +73,7 @@ function isRest(answer: Answer, offset: number, first: Answer): boolean {
   const [, start, total = "*"] = /^bytes (\d+)-\d*(?:\/(\d+|\*))?$/.exec(range) ?? [];
   const size = first.header("content-length") ?? total;
   const before = first.header("etag");
-  const tag = answer.header("etag") ?? before;
-  return (
-    start === String(offset) && (total === "*" || total === size) && (tag === before || before === undefined)
-  );
+  // Mirrors give the same file weak tags of their own (RFC 9110, 8.8.3).
+  const isSame = !isStrong(before) || (answer.header("etag") ?? before) === before;
+  return start === String(offset) && (total === "*" || total === size) && isSame;
 }

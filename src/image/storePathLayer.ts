@@ -69,9 +69,12 @@ export class StorePathLayer implements Layer {
     const made = this.#made;
     this.#made = undefined;
     if (made?.kept) {
-      this.#verify(made);
-      yield made.kept.bytes;
-      made.kept.release();
+      try {
+        this.#verify(made);
+        yield made.kept.bytes;
+      } finally {
+        made.kept.release();
+      }
     } else {
       yield* readLayerTar(await this.#tar(), {
         signal,

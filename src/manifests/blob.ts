@@ -225,7 +225,7 @@ class CompressedBlob implements LayerBlob {
   async #remember(actual: BlobDigest): Promise<void> {
     const memory = await this.#memory();
     const expected = this.#found;
-    if (expected && expected.digest !== actual.digest) {
+    if (expected && (expected.digest !== actual.digest || expected.size !== actual.size)) {
       memory?.cache.removeCompressed(memory.key, memory.encoder);
       this.#found = undefined;
       throw new LaminixError("ERR_DIGEST", "a compressed layer is not what it was remembered to be", {

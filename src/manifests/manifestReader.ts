@@ -85,13 +85,15 @@ export class ManifestReader {
   async images(roots: readonly NamedDescriptor[]): Promise<NamedImage[]> {
     const all = await this.manifests(roots);
     // Images of one name, or of none, may be the same for several platforms.
-    const nameOf = ({ references }: NamedDescriptor): string => references.join(" ");
-    const chosen = [...new Set(all.map(nameOf))].flatMap((name) =>
-      chosenPlatform(
-        all.filter((each) => nameOf(each) === name),
-        this.#choice,
-        this.#place.name,
-      ),
+    const byName = new Map<string, PlatformManifest[]>();
+    for (const each of all) {
+      const name = each.references.join(" ");
+      const group = byName.get(name);
+      if (group) group.push(each);
+      else byName.set(name, [each]);
+    }
+    const chosen = [...byName.values()].flatMap((group) =>
+      chosenPlatform(group, this.#choice, this.#place.name),
     );
     const images: NamedImage[] = [];
     for (const manifest of chosen) {

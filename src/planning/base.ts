@@ -74,7 +74,7 @@ export class Base implements Below, Disposable {
     return new Base(images, named, isShallow);
   }
 
-  /** What the layers are told by. */
+  /** The diffIDs of its layers. */
   get diffIds(): readonly string[] {
     return this.image.layers.flatMap((layer) => knownDiffId(layer) ?? []);
   }
@@ -162,7 +162,7 @@ export function warnOfOtherPlatform(
 /** A tag may lead to another image tomorrow, and the same input makes the same image. */
 function requirePinned(fromImage: string, digest: Digest | undefined): void {
   if (fromImage.includes("@")) return;
-  throw new LaminixError("ERR_REFERENCE", `${fromImage} does not say which image it is for good`, {
+  throw new LaminixError("ERR_REFERENCE", `${fromImage} must be pinned by a digest`, {
     details: { reference: fromImage, digest },
     ...(digest !== undefined && { hint: `pin it by its digest: ${fromImage}@${digest}` }),
   });

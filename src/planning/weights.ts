@@ -73,7 +73,7 @@ export function weightsFrom(evidence: Evidence, graph: Graph, warn: (message: st
   }
   const sum = weights.reduce((total, weight) => total + weight, 0);
   if (sum > 0 || graph.pathCount === 0) return weights.map((weight) => weight / (sum || 1));
-  throw new LaminixError("ERR_SPEC", "by the hints, no store path of the image ever changes", {
+  throw new LaminixError("ERR_SPEC", "the hints say that no store path of the image ever changes", {
     hint: "give some of them a volatility above 0",
   });
 }

@@ -206,7 +206,7 @@ export class RootLayer implements Disposable {
     if (uid + gid > 0 && spec.fakeRootCommands === "") applyPerms(root, [{ uid, gid }]);
     for (const { path, regex } of applyPerms(root, permsRules(spec.perms))) {
       const rule = JSON.stringify({ path, regex: regex?.source });
-      this.#options.progress.warn(`a rule of perms is for nothing in the image's root: ${rule}`);
+      this.#options.progress.warn(`a perms rule matches nothing in the image's root: ${rule}`);
     }
   }
 

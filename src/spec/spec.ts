@@ -46,7 +46,7 @@ export const specSchema = z.strictObject({
     )
     .nullable()
     .default(null)
-    .describe("The tag; unless given, a hash of all that decides the image's bytes."),
+    .describe("The tag. Default: a hash of everything that decides the image's bytes."),
   contents: entries
     .default([])
     .describe(
@@ -54,7 +54,7 @@ export const specSchema = z.strictObject({
     ),
   copyToRoot: entries
     .default([])
-    .describe("What is copied into the image's root: store paths, plain folders and pieces."),
+    .describe("Store paths, plain folders and pieces that are copied into the image's root."),
   keepContentsDirlinks: z
     .boolean()
     .default(false)
@@ -62,40 +62,42 @@ export const specSchema = z.strictObject({
   config: z
     .record(z.string(), z.unknown())
     .default({})
-    .describe("What a container runs, by Docker's names. Store paths named anywhere in it are in the image."),
+    .describe(
+      "The image's configuration, by Docker's names: Cmd, Env, and so on. Store paths named in it are in the image.",
+    ),
   fromImage: text
     .nullable()
     .default(null)
     .describe(
-      "An image whose layers come below and whose configuration is inherited: a docker-archive or an OCI layout.",
+      "The base image, whose configuration is inherited: a docker-archive, an OCI layout, or docker://NAME@DIGEST.",
     ),
   maxLayers: z
     .int()
     .default(100)
-    .describe("How many layers at the most, those of the base image and the one for contents among them."),
+    .describe("The most layers, including those of the base image and that of the image's root."),
   strategy: z
     .enum(Object.keys(STRATEGIES) as [Strategy, ...Strategy[]])
     .default("auto")
-    .describe("How store paths are put into layers."),
+    .describe("How store paths are grouped into layers."),
   layeringPipeline: z
     .union([text, z.array(z.unknown())], "must be a list of steps, or the name of a file of JSON that has it")
     .nullable()
     .default(null)
     .describe(
-      "Steps that put store paths into layers, in place of strategy and maxLayers: a list, or the name of a file of JSON.",
+      "Steps that group store paths into layers, in place of strategy and maxLayers: a list, or the name of a JSON file.",
     ),
   previous: z
     .union([text, planSchema], PLAN)
     .nullable()
     .default(null)
     .describe(
-      "For strategy balanced: a previous image, whose layers are kept where little is lost by it: the name of one, its plan as layers --json prints it, or the name of a file of that.",
+      "For strategy balanced: a previous image or plan, whose layers are kept where that costs little: an image's name, a plan as layers --json prints it, or the name of a file with one.",
     ),
   history: z
     .array(z.union([text, planSchema], PLAN))
     .default([])
     .describe(
-      "For strategy balanced: previous images or their plans, the oldest first, which tell what changes often.",
+      "For strategy balanced: previous images or plans, oldest first, which show what changes often.",
     ),
   volatility: z
     .union([text, volatilitySchema], "must be a list of hints, or the name of a file of JSON that has it")
@@ -105,26 +107,28 @@ export const specSchema = z.strictObject({
     ),
   created: text
     .default("1970-01-01T00:00:01Z")
-    .describe("When the image was made, as its configuration tells it: ISO 8601, or now."),
-  mtime: text.default("1970-01-01T00:00:01Z").describe("When its files were changed: ISO 8601, or now."),
+    .describe("The image's creation time: ISO 8601, @SECONDS or now."),
+  mtime: text
+    .default("1970-01-01T00:00:01Z")
+    .describe("The modification time of its files: ISO 8601, @SECONDS or now."),
   uid: id.default(0).describe("Owner of the store paths in the image."),
   gid: id.default(0).describe("Group of the store paths in the image."),
   uname: z.string().default("root").describe("Owner's name."),
   gname: z.string().default("root").describe("Group's name."),
   architecture: text
     .optional()
-    .describe("By Go's names: amd64, arm64. The base image's, or this machine's, unless given."),
-  variant: text.optional().describe("Of the architecture, such as v7 of arm."),
+    .describe("Go's name, such as amd64 or arm64. Default: the base image's, or this machine's."),
+  variant: text
+    .optional()
+    .describe("The variant of the architecture, such as v7 for arm. Default: the base image's."),
   extraCommands: z
     .string()
     .default("")
-    .describe(
-      "A bash script that runs in the folder that becomes the image's root, before it becomes a layer.",
-    ),
+    .describe("A bash script that runs in the folder that becomes the image's root."),
   fakeRootCommands: z
     .string()
     .default("")
-    .describe("The same, after it, under fakeroot: it can change owners."),
+    .describe("A bash script that runs after extraCommands, under fakeroot, so that it can change owners."),
   enableFakechroot: z
     .boolean()
     .default(false)
@@ -132,37 +136,34 @@ export const specSchema = z.strictObject({
   perms: permsSchema
     .default([])
     .describe("Modes and owners of what is in the image's root, by path and pattern."),
-  includeNixDB: z
-    .boolean()
-    .default(false)
-    .describe("Whether the image has a Nix database that knows the closures of contents and copyToRoot."),
+  includeNixDB: z.boolean().default(false).describe("Whether to include a Nix database of the store paths."),
   includeStorePaths: z
     .boolean()
     .default(true)
-    .describe("Whether the store paths are in the image; without them, bind-mount the host's store."),
+    .describe("Whether to include the store paths. Without them, bind-mount the host's store."),
   namedOnly: z
     .array(text)
     .default([])
     .describe(
-      "Store paths that the image names and does not have, such as those that are built in a container.",
+      "Store paths that the image names but does not include, such as those that are built in a container.",
     ),
   compressor: z
     .enum(COMPRESSORS, { error: unknownCompressor })
     .default("gz")
-    .describe("How an archive in a file is compressed."),
+    .describe("Compression of an archive in a file."),
   layerCompression: z
     .enum(COMPRESSORS, { error: unknownCompressor })
     .default("gz")
-    .describe("How layers are compressed where they are blobs of their own: in OCI layouts and registries."),
+    .describe("Compression of layers in OCI layouts and registries."),
   layerCompressionLevel: z
     .int()
     .nullable()
     .default(null)
-    .describe("Of layerCompression: 0 to 9 for gz, 6 unless given; 1 to 19 for zstd, 3 unless given."),
+    .describe("The level of layerCompression: 0 to 9 for gz (default: 6), 1 to 19 for zstd (default: 3)."),
   annotations: z
     .record(z.string().min(1), z.string())
     .default({})
-    .describe("Of the image's manifest, which OCI layouts and registries have, by key."),
+    .describe("Annotations of the manifest, in OCI layouts and registries."),
   passthru: z.record(z.string(), z.unknown()).default({}).describe("Kept on the result; has no effect."),
 });
 

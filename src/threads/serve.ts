@@ -14,6 +14,10 @@ export function serve(work: (task: never, id: number) => unknown, onNotice?: (no
         .then(() => answer(message.id, message.task))
         .then((reply) => {
           port.postMessage(reply);
+        })
+        .catch((error: unknown) => {
+          // What cannot be cloned is told in words; the next task has its turn.
+          port.postMessage({ id: message.id, error: sent(new Error(String(error))) });
         });
   });
 

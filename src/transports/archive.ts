@@ -5,6 +5,7 @@
 import { LaminixError } from "../errors.js";
 import type { Digest } from "../bytes/digest.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
+import { type Platform, UNKNOWN } from "../image/platform.js";
 import { isForeign } from "../manifests/descriptor.js";
 import { ManifestReader, type NamedDescriptor } from "../manifests/manifestReader.js";
 import { chosenPlatform, type PlatformChoice } from "../manifests/platform.js";
@@ -31,14 +32,18 @@ export async function openArchive(files: ArchiveFiles, options: ArchiveOptions):
   const own = readDockerArchive(files, unpacking);
   const place = new LayoutPlace(new ArchivedFiles(files), unpacking);
   const reader = new ManifestReader(place, options);
-  const listed = files.has("index.json") ? await listedImages(place, reader, own) : [];
-  const configs = new Set(listed.map(({ config }) => config));
-  const isOwn = (config: Digest): boolean => own.some(({ image }) => knownConfig(image).digest === config);
-  if (listed.every(({ config }) => isOwn(config)))
+  const ownByConfig = new Map<Digest, NamedImage[]>();
+  for (const named of own) {
+    const { digest } = knownConfig(named.image);
+    ownByConfig.set(digest, [...(ownByConfig.get(digest) ?? []), named]);
+  }
+  const listed = files.has("index.json") ? await listedImages(place, reader, ownByConfig) : [];
+  if (listed.every(({ config }) => ownByConfig.has(config)))
     return new OpenedImages(ofPlatform(own, options, file.path), [file, unpacking]);
-  const others = own.filter(({ image }) => !configs.has(knownConfig(image).digest));
-  const images = [...(await reader.images(listed)), ...others];
-  return new OpenedImages(images, [file, unpacking]);
+  const images = await reader.images(listed);
+  for (const { config } of listed) ownByConfig.delete(config);
+  const others = ofPlatform([...ownByConfig.values()].flat(), options, file.path);
+  return new OpenedImages([...images, ...others], [file, unpacking]);
 }
 
 interface ListedImage extends NamedDescriptor {
@@ -53,7 +58,7 @@ interface ListedImage extends NamedDescriptor {
 async function listedImages(
   place: LayoutPlace,
   reader: ManifestReader,
-  own: readonly NamedImage[],
+  ownByConfig: ReadonlyMap<Digest, readonly NamedImage[]>,
 ): Promise<ListedImage[]> {
   const all: ListedImage[] = [];
   for (const root of await orNone(() => place.roots())) {
@@ -63,15 +68,21 @@ async function listedImages(
       const blobs = place.has(descriptor) ? await orNone(() => reader.blobs(manifest)) : [];
       const [config] = blobs;
       if (config && blobs.every((blob) => isForeign(blob) || place.has(blob)))
-        found.push({ ...root, descriptor: { ...descriptor, platform }, config: config.digest });
+        found.push({ ...root, descriptor: { ...descriptor, ...known(platform) }, config: config.digest });
     }
-    const names = own.flatMap(({ image, references }) =>
-      found.some(({ config }) => config === knownConfig(image).digest) ? references : [],
+    const configs = [...new Set(found.map(({ config }) => config))];
+    const names = configs.flatMap((config) =>
+      (ownByConfig.get(config) ?? []).flatMap(({ references }) => references),
     );
     const references = root.references.length > 0 ? root.references : names;
     all.push(...found.map((each) => ({ ...each, references })));
   }
   return all;
+}
+
+/** A configuration that says no architecture is still that of an image; a descriptor that says so is not. */
+function known(platform: Platform): { readonly platform?: Platform } {
+  return platform.architecture === UNKNOWN ? {} : { platform };
 }
 
 async function orNone<T>(read: () => readonly T[] | Promise<readonly T[]>): Promise<readonly T[]> {
@@ -89,7 +100,7 @@ function ofPlatform(
   choice: PlatformChoice,
   path: string,
 ): readonly NamedImage[] {
-  if (choice.strict !== true) return images;
+  if (choice.strict !== true || images.length === 0) return images;
   const all = images.map((named) => ({ named, platform: named.image.platform }));
   return chosenPlatform(all, choice, path).map(({ named }) => named);
 }

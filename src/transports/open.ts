@@ -80,7 +80,7 @@ async function closedOnFailure<R extends Disposable>(
   }
 }
 
-function isFolder(path: string): boolean {
+export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {
@@ -88,7 +88,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-function neither(path: string): LaminixError {
+export function neither(path: string): LaminixError {
   return new LaminixError(
     "ERR_ARCHIVE",
     `${path} holds no image: it has neither manifest.json nor index.json`,

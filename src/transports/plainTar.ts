@@ -64,19 +64,19 @@ export class PlainTar implements Disposable {
   /** @throws {LaminixError} ERR_DIGEST at the end, when the bytes are not those of the diffID; ERR_ARCHIVE, ERR_CLOSED */
   async *open({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
     const { name, diffId } = this.#options;
-    const region = await this.#region(signal);
-    // Nobody else can change what has been unpacked; an archive may have changed since it was read.
-    const digester = this.#unpacked ? undefined : new Digester();
-    this.#readers++;
+    this.#readers++; // before the first wait, so that nobody releases what is about to be read
     try {
+      const region = await this.#region(signal);
+      // Nobody else can change what has been unpacked; an archive may have changed since it was read.
+      const digester = this.#unpacked ? undefined : new Digester();
       for await (const piece of regionPieces(region, { signal, buffer: Buffer.allocUnsafeSlow(PIECE) })) {
         digester?.update(piece);
         yield piece;
       }
+      if (digester) requireDigest(name, diffId, digester.digest());
     } finally {
       this.#readers--;
     }
-    if (digester) requireDigest(name, diffId, digester.digest());
   }
 
   /**
@@ -108,13 +108,14 @@ export class PlainTar implements Disposable {
 
   async #region(signal: AbortSignal | undefined): Promise<Region> {
     const { plain, unpack, name } = this.#options;
-    const lying = plain();
-    if (lying) return lying;
+    const stored = plain();
+    if (stored) return stored;
+    if (this.#unpacked && !this.#isClosed) return wholeOf(this.#unpacked);
     return this.#turns.take(async () => {
       signal?.throwIfAborted();
-      this.#unpacked ??= await unpack(signal);
-      if (!this.#isClosed) return wholeOf(this.#unpacked);
-      this.#unpacked.close();
+      if (!this.#isClosed) this.#unpacked ??= await unpack(signal);
+      if (this.#unpacked && !this.#isClosed) return wholeOf(this.#unpacked);
+      this.#unpacked?.close();
       throw new LaminixError("ERR_CLOSED", `${name} has been closed`);
     });
   }

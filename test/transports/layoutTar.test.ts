@@ -21,7 +21,7 @@ async function* members(...all: Member[]): AsyncGenerator<Member> {
 
 async function written(...all: Member[]): Promise<Buffer> {
   const copies: Buffer[] = [];
-  for await (const piece of layoutTar(members(...all), 1)) copies.push(Buffer.from(piece));
+  for await (const piece of layoutTar(() => members(...all), 1)) copies.push(Buffer.from(piece));
   return Buffer.concat(copies);
 }
 
@@ -77,6 +77,26 @@ test("a reader that stops early ends what it read from", async () => {
       ended = true;
     }
   }
-  for await (const piece of layoutTar(endless(), 1)) if (piece.length > 1000) break;
+  for await (const piece of layoutTar(endless, 1)) if (piece.length > 1000) break;
   expect(ended).toBe(true);
+});
+
+test("a reader that stops early, or a signal, does not wait for the member that is being made", async () => {
+  const slow = (signal: AbortSignal): AsyncIterable<Member> =>
+    (async function* () {
+      yield file("one", 3, "abc");
+      // As long as nobody aborts it.
+      await new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          reject(signal.reason as Error);
+        });
+      });
+    })();
+  for await (const _ of layoutTar(slow, 1)) break;
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const reading = (async () => {
+    for await (const _ of layoutTar(slow, 1, { signal: controller.signal })) controller.abort(reason);
+  })();
+  await expect(reading).rejects.toBe(reason);
 });

@@ -1,11 +1,12 @@
 /** All that an archive, a layout or a reference to a registry holds. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
 import { DOCKER, parseReference } from "../../manifests/reference.js";
 import { ArchiveFiles } from "../../transports/archiveFiles.js";
 import { ArchivedFiles, FolderFiles } from "../../transports/ociLayout/blobs.js";
 import type { Registries } from "../../transports/registry/registries.js";
+import { isFolder, neither } from "../../transports/open.js";
 import { openPlain } from "../../transports/unpack.js";
 import { DockerArchiveCheck } from "./dockerArchive.js";
 import { checkLayout } from "./layout.js";
@@ -23,7 +24,7 @@ export async function checkAll(
   registries: Registries | undefined,
 ): Promise<Checked[]> {
   if (image.startsWith(DOCKER)) return [await checkIn(image.slice(DOCKER.length), options, registries)];
-  if (statSync(image, { throwIfNoEntry: false })?.isDirectory()) {
+  if (isFolder(image)) {
     if (!["index.json", "oci-layout"].some((name) => existsSync(join(image, name)))) throw neither(image);
     using folder = new FolderFiles(image);
     return [await checkLayout(folder, options)];
@@ -50,12 +51,4 @@ async function checkIn(
   await using own = new Registries();
   const client = await (given ?? own).client(reference.registry);
   return await checkRemote(client, reference, options);
-}
-
-function neither(path: string): LaminixError {
-  return new LaminixError(
-    "ERR_ARCHIVE",
-    `${path} holds no image: it has neither manifest.json nor index.json`,
-    { details: { path } },
-  );
 }

@@ -140,7 +140,7 @@ export class DockerArchiveCheck {
 
 /** The digest that a member is named by. */
 function digestIn(name: string): Digest | undefined {
-  const [, hex = ""] = /^(?:blobs\/sha256\/)?([0-9a-f]{64})(?:\.json)?$/.exec(name) ?? [];
+  const [, hex = ""] = /^(?:blobs\/sha256\/|sha256:)?([0-9a-f]{64})(?:\.json)?$/.exec(name) ?? [];
   const digest = `sha256:${hex}`;
   return isDigest(digest) ? digest : undefined;
 }

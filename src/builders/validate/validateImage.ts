@@ -54,9 +54,10 @@ export async function validateImage(image: string, options: ValidateOptions = {}
   const images = Math.max(...checks.map((check) => check.images));
   const blobs = Math.max(...checks.map((check) => check.blobs));
   const { problems } = findings;
-  if (platform && images === 0 && problems.length === 0) {
-    throw new LaminixError("ERR_ARCHIVE", `${image} has no image for ${platformName(platform)}`, {
-      details: { path: image, wanted: platformName(platform) },
+  if (images === 0 && problems.length === 0 && (platform || blobs === 0)) {
+    const wanted = platform && platformName(platform);
+    throw new LaminixError("ERR_ARCHIVE", `${image} has no image${wanted ? ` for ${wanted}` : ""}`, {
+      details: { path: image, wanted },
     });
   }
   return { valid: problems.length === 0, problems, images, blobs };

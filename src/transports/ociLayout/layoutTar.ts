@@ -1,6 +1,7 @@
 /** A tar whose bytes are ours to define: members of root's, written by tar-stream. */
 import { once } from "node:events";
 import type { Pack } from "tar-stream";
+import { abortScope } from "../../abort.js";
 import { type BorrowedBytes, copied } from "../../bytes/bytes.js";
 
 export type Member =
@@ -17,19 +18,25 @@ export type Member =
  * The archive in pieces. A member that fails, or is not of its size, ends it without an end-of-archive mark.
  * @param mtime Unix seconds, of every member
  */
-export async function* layoutTar(members: AsyncIterable<Member>, mtime: number): AsyncGenerator<Uint8Array> {
+export async function* layoutTar(
+  members: (signal: AbortSignal) => AsyncIterable<Member>,
+  mtime: number,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<Uint8Array> {
   const { pack } = await import("tar-stream");
   const archive = pack();
-  const stopped = new AbortController();
-  const filled = fill(archive, members, { mtime: new Date(mtime * 1000), signal: stopped.signal }).catch(
+  // A reader that stops early also stops the member that is being made.
+  const scope = abortScope(options.signal);
+  const { signal } = scope;
+  const filled = fill(archive, members(signal), { mtime: new Date(mtime * 1000), signal }).catch(
     (error: unknown) => {
-      archive.destroy(error as Error);
+      archive.destroy((options.signal?.aborted ? options.signal.reason : error) as Error);
     },
   );
   try {
     for await (const piece of archive as AsyncIterable<Uint8Array>) yield piece;
   } finally {
-    stopped.abort();
+    scope[Symbol.dispose]();
     archive.destroy();
     await filled;
   }

@@ -24,7 +24,6 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
 }
 
 /**
-/**
  * The archive. A member's size comes before its bytes, so that compressed layers wait in temporary files, unless their
  * sizes are known.
  * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
@@ -34,7 +33,7 @@ export function writeOciArchive(
   entries: readonly Entry[],
   options: ArchiveWriteOptions,
 ): AsyncGenerator<Uint8Array> {
-  return layoutTar(members(entries, options), options.mtime);
+  return layoutTar((signal) => members(entries, { ...options, signal }), options.mtime, options);
 }
 
 async function* members(entries: readonly Entry[], options: ArchiveWriteOptions): AsyncGenerator<Member> {

@@ -67,6 +67,7 @@ class Upload {
           this.#location = undefined;
           return done;
         } catch (error) {
+          this.#what.rethrow();
           if (this.#offset > this.#most) patience.progressed();
           this.#most = Math.max(this.#most, this.#offset);
           await patience.afterFailure(error);

@@ -20,6 +20,7 @@ export class SourceReader {
   readonly #digester = new Digester();
   #hashed = 0;
   #identity: BlobIdentity | undefined;
+  #failure: { readonly error: unknown } | undefined;
   /** Bytes read so far, of the last reading. */
   position = 0;
 
@@ -31,13 +32,24 @@ export class SourceReader {
   /** Copies, for a connection holds on to them. */
   async *from(offset: number): OwnedBytes {
     this.position = 0;
-    for await (const piece of this.#source.open({ signal: this.#signal })) {
-      const start = this.position;
-      this.position += piece.length;
-      this.#take(piece, start);
-      if (this.position > offset) yield ownedPiece(Buffer.from(piece.subarray(Math.max(0, offset - start))));
+    try {
+      for await (const piece of this.#source.open({ signal: this.#signal })) {
+        const start = this.position;
+        this.position += piece.length;
+        this.#take(piece, start);
+        if (this.position > offset)
+          yield ownedPiece(Buffer.from(piece.subarray(Math.max(0, offset - start))));
+      }
+      this.#end();
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
     }
-    this.#end();
+  }
+
+  /** Throws what the source threw: no fault of the line, so sending again does not help. */
+  rethrow(): void {
+    if (this.#failure) throw this.#failure.error;
   }
 
   bytes(): Promise<Buffer> {
