@@ -1,5 +1,5 @@
 /**
- * Credentials for a registry: Basic (RFC 7617), or a token of its authorization server: Basic (RFC 7617), or a token of its authorization server
+ * Credentials for a registry: Basic (RFC 7617), or a token of its authorization server
  * (distribution's "Token Authentication Specification", and its variant by OAuth 2 for identity tokens).
  */
 import { abortable } from "../../abort.js";
