@@ -4,9 +4,7 @@ import type { Compression } from "../../compress/compressions.js";
 import { LaminixError } from "../../errors.js";
 import type { Authorization } from "../../http/authorization.js";
 import type { Answer } from "../../http/answer.js";
-import { HttpClient, type RequestHeaders } from "../../http/client.js";
-import { resuming } from "../../http/range.js";
-import { isPassingStatus, mayPass, pauseOf } from "../../http/retry.js";
+import type { HttpClient, RequestHeaders } from "../../http/client.js";
 import { redactUrl } from "../../redact.js";
 import type { CallOptions } from "../connection.js";
 import { absent, type CacheFiles } from "./files.js";
@@ -41,21 +39,18 @@ export class HttpFiles implements CacheFiles {
   }
 }
 
-/** Reads files, with patience. */
+/** Reads files, with patience. What speaks HTTP is loaded for the first one: most stores are not asked so. */
 export class HttpReader {
   readonly #options: HttpOptions;
-  readonly #http: HttpClient;
+  #http: Promise<HttpClient> | undefined;
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    this.#http = new HttpClient({
-      ...{ environment: process.env, silence: options.silence },
-      failure: (url, { why, cause, hint }) => failed(url, why, { cause, hint }),
-    });
   }
 
   /** A body that is cut off is asked for again from where it was cut. */
   async *read(url: URL, { signal }: CallOptions = {}): OwnedBytes {
+    const { resuming } = await import("../../http/range.js");
     let coding: string | undefined;
     const bytes = resuming({
       ask: async (headers) => {
@@ -82,13 +77,27 @@ export class HttpReader {
   }
 
   /** Connections are cut. Idempotent. */
-  close(): Promise<void> {
-    return this.#http.close();
+  async close(): Promise<void> {
+    await (await this.#http)?.close();
+  }
+
+  #client(): Promise<HttpClient> {
+    const { silence } = this.#options;
+    this.#http ??= import("../../http/client.js").then(
+      ({ HttpClient }) =>
+        new HttpClient({
+          ...{ environment: process.env, silence },
+          failure: (url, { why, cause, hint }) => failed(url, why, { cause, hint }),
+        }),
+    );
+    return this.#http;
   }
 
   async #ask(url: URL, headers: RequestHeaders, signal: AbortSignal | undefined): Promise<Answer> {
     const { authorization } = this.#options;
-    const answer = await this.#http.exchange({ method: "GET", url, headers, authorization, signal });
+    const answer = await (
+      await this.#client()
+    ).exchange({ method: "GET", url, headers, authorization, signal });
     const { status } = answer;
     if (status === 200 || (status === 206 && headers.range !== undefined)) return answer;
     await answer.discard();
@@ -99,6 +108,7 @@ export class HttpReader {
         hint: "put name and password into the URL, or into the netrc file",
       });
     }
+    const { isPassingStatus, mayPass, pauseOf } = await import("../../http/retry.js");
     const failure = failed(url, `the server answers ${String(status)}`);
     throw isPassingStatus(status) ? mayPass(failure, pauseOf(answer.headers, Date.now())) : failure;
   }
