@@ -1,5 +1,6 @@
 /** One request over HTTP and its answer, redirects followed. */
 import { setMaxListeners } from "node:events";
+import type { OwnedBytes } from "../bytes/bytes.js";
 import { Answer, lineFailure } from "./answer.js";
 import type { Authorization } from "./authorization.js";
 import type { ConnectionOptions, Connections } from "./connections.js";
@@ -17,7 +18,7 @@ export interface Exchange {
   /** Only its own origin gets it. */
   readonly authorization?: Authorization | undefined;
   /** A connection holds on to its pieces. */
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  readonly body?: Uint8Array | OwnedBytes | undefined;
   /** Milliseconds that the server may say nothing for, 0 for as long as it likes; the client's unless given. */
   readonly silence?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -104,10 +105,10 @@ export class HttpClient {
 
 /** What is sent. Whoever sends it may not tell why it ended. */
 class Source {
-  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  readonly body: Uint8Array | OwnedBytes;
   #failed: { readonly error: unknown } | undefined;
 
-  constructor(body: Uint8Array | AsyncIterable<Uint8Array>) {
+  constructor(body: Uint8Array | OwnedBytes) {
     this.body = body instanceof Uint8Array ? body : this.#watched(body);
   }
 
@@ -115,7 +116,7 @@ class Source {
     if (this.#failed) throw this.#failed.error;
   }
 
-  async *#watched(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *#watched(pieces: OwnedBytes): OwnedBytes {
     try {
       yield* pieces;
     } catch (error) {

@@ -29,10 +29,14 @@ export async function planLayers(spec: ImageSpec, options: PlanningOptions = {})
  * What layers are planned from. Nothing is held: no file is going to be read.
  * @throws {LaminixError} as `streamLayeredImage` does
  */
-export async function prepareToPlan(spec: ImageSpec, options: PlanningOptions): Promise<Prepared> {
+export async function prepareToPlan(
+  spec: ImageSpec,
+  options: PlanningOptions,
+  layering?: "none",
+): Promise<Prepared> {
   checkBuildOptions(options);
   const progress = new Progress(options.onProgress);
   const { resolveSpec } = await import("../spec/spec.js");
   const { prepare } = await import("./prepare.js");
-  return prepare(resolveSpec(spec), { ...options, progress, hold: false });
+  return prepare(resolveSpec(spec), { ...options, progress, layering, hold: false });
 }

@@ -5,7 +5,6 @@ import { type Graph, graphOf } from "../layering/graph.js";
 import type { Weights } from "../layering/measure.js";
 import { together } from "../layering/balanced/together.js";
 import { layerBudget } from "../layering/plan.js";
-import { Progress } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { nixStore } from "../store/defaultStore.js";
 import type { StorePath } from "../store/storePath.js";
@@ -62,13 +61,13 @@ export async function planTogether(
 async function imageFacts(given: ImageSpec, options: PlanningOptions): Promise<ImageFacts> {
   requireOptions(given, "spec");
   const balanced = { ...given, strategy: "balanced", layeringPipeline: null, previous: null } as const;
-  await using prepared = await prepareToPlan(balanced, options);
-  const { spec, baseLayers, closure, inBase } = prepared;
+  await using prepared = await prepareToPlan(balanced, options, "none");
+  const { spec, baseLayers, closure, inBase, progress } = prepared;
   return {
     name: spec.name,
     limit: layerBudget(spec.maxLayers, baseLayers),
     paths: spec.includeStorePaths ? closure.paths.filter((path) => !inBase.has(path)) : [],
-    weights: await readWeights(spec, { ...options, progress: new Progress(options.onProgress) }),
+    weights: await readWeights(spec, { ...options, progress }),
   };
 }
 

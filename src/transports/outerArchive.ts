@@ -11,12 +11,6 @@ export class OuterArchive {
     this.#headers = new HeaderEncoder({ uid: 0, gid: 0, uname: "", gname: "" }, mtime);
   }
 
-  /** @param name without the slash that folders end in */
-  folder(name: string): Uint8Array {
-    const entry = { type: "directory", name: `${name}/`, mode: 0o755, size: 0, linkname: "" } as const;
-    return this.#counted(this.#headers.encode(entry));
-  }
-
   file(name: string, body: Uint8Array): Uint8Array {
     const header = this.#header(name, body.length);
     return this.#counted(Buffer.concat([header, body, Buffer.alloc(padded(body.length) - body.length)]));

@@ -2,8 +2,9 @@
 import { abortScope } from "../../abort.js";
 import { Turns } from "../../threads/turns.js";
 import { type Entry, ImageContents } from "../../manifests/imageContents.js";
-import type { Layer } from "../../image/layer.js";
+import { type Layer, releaseLayer } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
+import { isUnpacked } from "../layersAtOnce.js";
 import { type PushOptions, requireDistributable } from "./push.js";
 import { LayerSender } from "./sendLayer.js";
 import type { LayerFate } from "../../progress.js";
@@ -45,6 +46,7 @@ export async function wouldPush(
       const plain = await blob.plain({ signal });
       const fate = (await sender.look()) ?? "sent";
       const known = await blob.known({ signal });
+      if (isUnpacked(blob)) releaseLayer(blob.layer);
       const { diffId } = plain;
       const { digest, size } = known ?? { digest: undefined, size: plain.size };
       return { layer: blob.layer, diffId, size, fate, ...(digest && { digest }) };
