@@ -71,7 +71,10 @@ export class BuiltImage implements AsyncDisposable {
     this.#options = made.options;
   }
 
-  /** Whether a caller's value is one. */
+  /**
+   * Whether a caller's value is one.
+   * @internal
+   */
   static is(value: unknown): value is BuiltImage {
     return typeof value === "object" && value !== null && #prepared in value;
   }
