@@ -32,7 +32,7 @@ export async function jsonOrFile(
     if (cause instanceof LaminixError) throw cause;
     throw new LaminixError("ERR_FILE_READ", `${file} cannot be read`, { cause, ...about });
   }
-  if (otherwise === undefined) return toJs(parseJson(text, file.slice(0, -1)));
+  if (otherwise === undefined) return toJs(parseJson(text, file));
   try {
     return parsePlainJson(text, given);
   } catch (cause) {

@@ -455,6 +455,9 @@ describe("validating", () => {
     writeFileSync(folder.join("it.tar"), await layerOf({ one: "1" }));
     for (const place of [folder.path, folder.join("it.tar")])
       await expect(validateImage(place)).rejects.toMatchObject({ code: "ERR_ARCHIVE" });
+    const empty = new Layout(folder.join("empty"));
+    empty.index([]);
+    await expect(validateImage(empty.folder)).rejects.toMatchObject({ code: "ERR_ARCHIVE" });
     await expect(validateImage(folder.join("none"))).rejects.toMatchObject({ code: "ERR_FILE_READ" });
   });
 });

@@ -591,7 +591,7 @@ describe("laminix build in OCI formats", () => {
     const output = folder.join("refused");
     for (const [flags, code, message] of [
       [["--layer-compression", "gz"], 2, /--layer-compression has no effect in a docker-archive/],
-      [["--annotation", "a=b"], 2, /--annotation is of no use/],
+      [["--annotation", "a=b"], 2, /--annotation has no effect/],
       [["--format", "oci-dir", "--annotation", "a"], 2, /not of the form KEY=VALUE/],
       [["--format", "oci-dir", "--compress", "gz"], 2, /oci-dir is a folder/],
       [["--format", "oci"], 2, /docker-archive, oci-archive, oci-dir/],

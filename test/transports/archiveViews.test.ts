@@ -117,6 +117,29 @@ test("an image that is built is not loaded as one for another platform", async (
   });
 });
 
+test("what only manifest.json has is there for its own platform alone, too", async () => {
+  const layout = new Layout(folder.join("mixed"));
+  layout.index([named(both(layout), "it:1")]);
+  const tool = { layers: [await layerOf({ tool: "3" })], architecture: "amd64", tags: ["tool:1"] };
+  const file = folder.join("mixed.tar");
+  writeFileSync(
+    file,
+    await tarOf([...archiveItems([{ ...amd, tags: ["it:1"] }, tool]), ...filesIn(layout.folder)]),
+  );
+  expect(await inspected(file)).toMatchObject({ images: [{ tags: ["it:1"] }, { tags: ["tool:1"] }] });
+  expect((await runMain(["inspect", file, "--arch", "arm64"])).stderr).toContain("no image for linux/arm64");
+});
+
+test("a name that a built image does not have is not exported", async () => {
+  await using built = await streamLayeredImage(
+    { name: "it", tag: "1", includeStorePaths: false },
+    { store: GraphStore.parse(GRAPH, "g") },
+  );
+  expect(
+    await failureOf(exportImage(built, { output: folder.join("named.tar"), reference: "other:9" })),
+  ).toMatchObject({ code: "ERR_ARCHIVE", hint: "it has it:1" });
+});
+
 test("names in the index come before those in manifest.json", async () => {
   const file = await archive("named", (layout) => [named(both(layout), "other:2")]);
   expect(await inspected(file, "--arch", "arm64")).toMatchObject({ images: [{ tags: ["other:2"] }] });

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, beforeEach, expect, test } from "vitest";
+import { LaminixError } from "../../../dist/errors.js";
 import { fetchBlob, hasBlob, mountBlob } from "../../../dist/transports/registry/blobs.js";
 import { RegistryClient, type RegistryOptions } from "../../../dist/transports/registry/client.js";
 import { getManifest, headManifest, putManifest } from "../../../dist/transports/registry/manifests.js";
@@ -52,6 +53,20 @@ describeWith(["docker-registry", "openssl", "linux"], "a registry's client", () 
     const answer = await fetch(`http://${registry.host}/v2/${repository}/blobs/${digest(bytes)}`);
     return answer.ok && Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(bytes));
   };
+
+  test("a blob whose source fails is not sent again, though the failure looks like a registry's", async () => {
+    const gone = new LaminixError("ERR_REGISTRY", "it is not there", { details: { status: 404 } });
+    let opened = 0;
+    const failing = {
+      open: async function* () {
+        opened++;
+        yield large.subarray(0, 1 << 20);
+        throw gone;
+      },
+    };
+    expect(await failureOf(uploadBlob(client, repository, failing))).toBe(gone);
+    expect(opened).toBe(1);
+  });
 
   test.each([
     ["as a stream of unknown digest and size", source(large), {}],
