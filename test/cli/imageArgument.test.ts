@@ -119,7 +119,7 @@ describe("the image that arguments name", () => {
     ] as const) {
       expect(await failureOf(named([archive], given))).toMatchObject({
         code: "ERR_USAGE",
-        message: expect.stringContaining(`${flag} is of no use`),
+        message: expect.stringContaining(`${flag} has no effect`),
       });
     }
   });
