@@ -42,5 +42,5 @@ export function streamConf(io: Io): Command {
 /** @throws {LaminixError} ERR_USAGE: what reads standard output may want it as it is */
 function refuseCompression(compress: string | undefined): void {
   if (compress === undefined) return;
-  throw new LaminixError("ERR_USAGE", "--compress is for a file: give --output, or pipe into a compressor");
+  throw new LaminixError("ERR_USAGE", "--compress needs --output", { hint: "or pipe into a compressor" });
 }
