@@ -1,7 +1,6 @@
 /** All that an archive, a layout or a reference to a registry holds. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { LaminixError } from "../../errors.js";
 import { DOCKER, parseReference } from "../../manifests/reference.js";
 import { ArchiveFiles } from "../../transports/archiveFiles.js";
 import { ArchivedFiles, FolderFiles } from "../../transports/ociLayout/blobs.js";
