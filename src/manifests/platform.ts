@@ -64,7 +64,7 @@ export function chosenPlatform<T extends { readonly platform: Platform }>(
     `${path} has no image for ${platformName(wanted)}, only for ${platforms.join(", ")}`,
     {
       details: { path, wanted: platformName(wanted), platforms },
-      hint: `use --os, --arch and --variant (in a spec: architecture and variant): ${platforms.join(", ")}`,
+      hint: `use --os, --arch and --variant (in a spec: architecture and variant) with one of: ${platforms.join(", ")}`,
     },
   );
 }

@@ -44,7 +44,7 @@ describe("the image for a platform", () => {
     expect(await failureOf(openImages(layout.folder, { platform: wanted }))).toMatchObject({
       code: "ERR_ARCHIVE",
       message: expect.stringContaining("has no image for linux/riscv64"),
-      hint: expect.stringMatching(/to one of: linux\/arm, linux\/amd64$/),
+      hint: expect.stringMatching(/with one of: linux\/arm, linux\/amd64$/),
     });
   });
 });
