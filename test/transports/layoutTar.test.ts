@@ -85,6 +85,7 @@ test("a reader that stops early, or a signal, does not wait for the member that 
   const slow = (signal: AbortSignal): AsyncIterable<Member> =>
     (async function* () {
       yield file("one", 3, "abc");
+      signal.throwIfAborted();
       // As long as nobody aborts it.
       await new Promise((_, reject) => {
         signal.addEventListener("abort", () => {
