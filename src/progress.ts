@@ -124,3 +124,6 @@ export class Progress {
     this.#tell({ type: "push", index, count, kind, sources, ...event });
   };
 }
+
+/** For work whose events have been told already. */
+export const SILENT = new Progress(undefined);

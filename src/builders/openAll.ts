@@ -36,9 +36,8 @@ export async function openAll(
           all.push({ image: keepingManifest(image, kept), references });
       } else {
         const { image, reference } = each;
-        const { withContentKeys } = await import("../image/describedImage.js");
         chosenPlatform([image], options, reference);
-        all.push({ image: format === "docker" ? withContentKeys(image) : image, references: [reference] });
+        all.push({ image: await described(image, format), references: [reference] });
       }
     }
     return new OpenedImages(all, opened);
@@ -46,6 +45,12 @@ export async function openAll(
     for (const each of opened) each.close();
     throw error;
   }
+}
+
+/** Docker's manifests have no annotations, so the configuration has the layers' content keys. */
+async function described(image: Image, format: ManifestFormat | undefined): Promise<Image> {
+  if (format !== "docker") return image;
+  return (await import("../image/describedImage.js")).withContentKeys(image);
 }
 
 /**

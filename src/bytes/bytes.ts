@@ -34,6 +34,19 @@ export async function* copied(pieces: BorrowedBytes): OwnedBytes {
   for await (const piece of pieces) yield ownedPiece(Buffer.from(piece));
 }
 
+/** The same pieces. @param onCount called after each with how many bytes have come so far */
+export async function* counted<Piece extends Uint8Array>(
+  pieces: AsyncIterable<Piece>,
+  onCount: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Piece> {
+  let bytes = 0;
+  for await (const piece of pieces) {
+    yield piece;
+    bytes += piece.length;
+    onCount?.(bytes);
+  }
+}
+
 /** All of it as one piece. */
 export async function* once(bytes: Uint8Array): OwnedBytes {
   yield await Promise.resolve(ownedPiece(bytes));

@@ -1,6 +1,7 @@
 /** Digests, as they stand in manifests and as they are computed. */
 import { createHash } from "node:crypto";
 import { LaminixError } from "../errors.js";
+import type { BorrowedBytes } from "./bytes.js";
 
 /** `sha256:` and 64 characters of base 16. */
 export type Digest = `sha256:${string}`;
@@ -11,6 +12,12 @@ export function isDigest(text: string): text is Digest {
 
 export function digestOf(bytes: Uint8Array): Digest {
   return new Digester().update(bytes).digest();
+}
+
+export async function digestOfPieces(pieces: BorrowedBytes): Promise<Digest> {
+  const digester = new Digester();
+  for await (const piece of pieces) digester.update(piece);
+  return digester.digest();
 }
 
 /** Computes a digest as bytes pass. */

@@ -279,6 +279,10 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
+export function jsonObject(entries: Readonly<Record<string, Json>>): JsonObject {
+  return new Map(Object.entries(entries));
+}
+
 /** The plain JavaScript value, for what is only looked at: big integers lose digits here. */
 export function toJs(value: Json): unknown {
   if (value instanceof JsonNumber) return value.value;

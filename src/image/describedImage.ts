@@ -1,5 +1,5 @@
 /** An image out of a description: what a spec says, and the layers that are made for it. */
-import { type Json, type JsonObject, formatJson } from "../bytes/json.js";
+import { type Json, type JsonObject, formatJson, jsonObject } from "../bytes/json.js";
 import type { Digest } from "../bytes/digest.js";
 import { CONTENT_KEY } from "./annotations.js";
 import type { Annotations } from "./descriptor.js";
@@ -67,22 +67,18 @@ function configJson(
 ): JsonObject {
   const own = layers
     .slice(inherited?.layers ?? 0)
-    .map((layer) => object({ created, comment: `store paths: ${reprList(layer.sources)}` }));
-  return object({
+    .map((layer) => jsonObject({ created, comment: `store paths: ${reprList(layer.sources)}` }));
+  return jsonObject({
     created,
     architecture,
     ...(variant !== undefined && { variant }),
     os: "linux",
     config,
-    rootfs: object({ diff_ids: diffIds, type: "layers" }),
+    rootfs: jsonObject({ diff_ids: diffIds, type: "layers" }),
     history: [...(inherited?.history ?? []), ...own],
   });
 }
 
 function written(json: JsonObject): ConfigFile {
   return configFile(json, Buffer.from(formatJson(json, 4)));
-}
-
-function object(entries: Readonly<Record<string, Json>>): JsonObject {
-  return new Map(Object.entries(entries));
 }

@@ -51,9 +51,9 @@ export interface PlatformManifest extends NamedDescriptor {
 }
 
 /** Indexes in one another, at the most. */
-const MAX_DEPTH = 8;
+export const MAX_DEPTH = 8;
 /** Descriptors that are looked at, at the most. */
-const MAX_ENTRIES = 10_000;
+export const MAX_ENTRIES = 10_000;
 
 interface ManifestParts {
   readonly bytes: Buffer;

@@ -9,7 +9,7 @@ import type { Encoding } from "../image/layer.js";
 export const MANIFEST_FORMATS = ["oci", "docker"] as const;
 export type ManifestFormat = (typeof MANIFEST_FORMATS)[number];
 
-const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
+export const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 
 export const MEDIA_TYPES = {
   oci: {

@@ -4,8 +4,6 @@ import { textIn } from "../image/fields.js";
 import type { JsonObject } from "../bytes/json.js";
 import { normalPlatform, type Platform, platformName, UNKNOWN } from "../image/platform.js";
 
-export { type Platform, platformName } from "../image/platform.js";
-
 /** The one that a configuration or a descriptor tells of. An image that does not say is for Linux, as with Docker. */
 export function platformOf(object: JsonObject): Platform {
   return {

@@ -109,3 +109,13 @@ export function repositoryName(name: string): string {
     .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
   return words || "image";
 }
+
+export function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch (error) {
+    if (error instanceof LaminixError) return false;
+    throw error;
+  }
+}

@@ -2,7 +2,7 @@
 import { graphOf } from "../layering/graph.js";
 import { type Measure, measure } from "../layering/measure.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
-import { Progress } from "../progress.js";
+import { SILENT } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
 import type { PlanningOptions } from "./buildOptions.js";
 import { layeringOf } from "./layering.js";
@@ -31,7 +31,7 @@ export async function compareLayers(
   await using prepared = await prepareToPlan(spec, options);
   const { baseLayers, closure, inBase } = prepared;
   // What there is to tell of previous images has been told.
-  const silently = { ...options, progress: new Progress(undefined) };
+  const silently = { ...options, progress: SILENT };
   const graph = graphOf(closure, [], inBase);
   const weights = (await readWeights(prepared.spec, silently))(graph);
   const rows: (StrategyMeasure & Measure)[] = [];

@@ -3,7 +3,7 @@ import { requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { explain, type Explanation } from "../layering/explain.js";
 import { graphOf } from "../layering/graph.js";
-import { Progress } from "../progress.js";
+import { SILENT } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import type { PlanningOptions } from "./buildOptions.js";
@@ -38,7 +38,7 @@ export async function explainLayer(
   if (found) {
     const graph = graphOf(closure, [], inBase);
     // What there is to tell of previous images has been told.
-    const weights = await readWeights(prepared.spec, { ...options, progress: new Progress(undefined) });
+    const weights = await readWeights(prepared.spec, { ...options, progress: SILENT });
     const explanation = explain(graph, plan, found.path, weights(graph));
     const content = explanation && plannedLayers(plan, closure)[explanation.layer - 1];
     if (content) {

@@ -1,11 +1,12 @@
 /** A layer that lies in an archive or a folder on this disk, as a plain or a compressed tar. */
 import type { Compression } from "../compress/compressions.js";
 import { type BorrowedBytes, PIECE } from "../bytes/bytes.js";
-import { type Digest, Digester, requireDigest } from "../bytes/digest.js";
+import { type Digest, digestOfPieces, Digester, requireDigest } from "../bytes/digest.js";
 import { type Region, regionPieces } from "../files/storedFile.js";
 import type { Descriptor } from "../image/descriptor.js";
 import type { ArchiveMember, Encoding, Layer, LayerOptions, PackedLayer } from "../image/layer.js";
 import { isForeign } from "../manifests/descriptor.js";
+import { DOCKER_LAYER } from "../manifests/mediaTypes.js";
 import type { LayerKind } from "../progress.js";
 import type { Unpacking } from "./plainTar.js";
 import { compressionOf, encodings, unpackedLayer } from "./unpack.js";
@@ -24,7 +25,6 @@ export interface ArchivedLayerOptions {
   readonly unpacking: Unpacking;
 }
 
-const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 const suffixes: Readonly<Record<Compression, string>> = {
   none: "",
   gzip: ".gzip",
@@ -96,10 +96,4 @@ async function* verified(pieces: BorrowedBytes, name: string, digest: Digest): A
     yield piece;
   }
   requireDigest(name, digest, digester.digest());
-}
-
-async function digestOfPieces(pieces: BorrowedBytes): Promise<Digest> {
-  const digester = new Digester();
-  for await (const piece of pieces) digester.update(piece);
-  return digester.digest();
 }

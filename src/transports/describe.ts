@@ -1,6 +1,6 @@
 /** Images in facts, as `laminix inspect --json` prints them. */
 import { textIn } from "../image/fields.js";
-import { type Json, JsonNumber, type JsonObject } from "../bytes/json.js";
+import { type Json, JsonNumber, jsonObject, type JsonObject } from "../bytes/json.js";
 import type { Descriptor } from "../image/descriptor.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { knownDiffId, type Layer, type LayerOptions } from "../image/layer.js";
@@ -11,7 +11,7 @@ export async function describeImages(
 ): Promise<JsonObject> {
   const described: Json[] = [];
   for (const image of images) described.push(await describe(image, options));
-  return object({ images: described });
+  return jsonObject({ images: described });
 }
 
 /** What a manifest says of each layer, or would, and where else those lie that may not be passed on. */
@@ -31,7 +31,7 @@ async function describe({ image, references }: NamedImage, options: LayerOptions
   const { layers, manifest } = image;
   const { json, digest: configDigest } = knownConfig(image);
   const descriptors = await layerDescriptors(layers, options);
-  return object({
+  return jsonObject({
     tags: references,
     ...(manifest && { digest: manifest.digest }),
     configDigest,
@@ -44,15 +44,11 @@ async function describe({ image, references }: NamedImage, options: LayerOptions
 
 function described(layer: Layer, { digest, size, mediaType }: Descriptor): Json {
   const { source } = layer;
-  return object({
+  return jsonObject({
     digest,
     diffId: knownDiffId(layer) ?? null,
     size: new JsonNumber(String(size)),
     mediaType,
     ...(source.kind === "foreign" && { urls: source.urls }),
   });
-}
-
-function object(entries: Readonly<Record<string, Json>>): JsonObject {
-  return new Map(Object.entries(entries));
 }

@@ -450,6 +450,21 @@ describe("validating", () => {
     expect(events).toMatchObject([{ type: "layer", index: 0, count: 2, diffId: `sha256:${sha256(one)}` }]);
   });
 
+  test("unpacks a layer once, though both documents of an archive lead to it", async () => {
+    await using folder = await temporaryFolder("validate");
+    const large = await layerOf({ large: "x".repeat(1 << 20) });
+    const image = { layers: [large] };
+    const layout = new Layout(folder.join("layout"));
+    layout.index([layout.image(image, gz, "+gzip")]);
+    const [Config, layer] = [configOf(image), gz(large)].map((blob) => `${blobs}${sha256(blob)}`);
+    const manifest = [{ Config, RepoTags: null, Layers: [layer] }];
+    writeFileSync(path.join(layout.folder, "manifest.json"), JSON.stringify(manifest));
+    await mustRun("tar", ["-C", layout.folder, "-cf", folder.join("both.tar"), "."]);
+    const maxUnpacked = large.length * 1.5;
+    const checked = await validateImage(folder.join("both.tar"), { maxUnpacked: Math.floor(maxUnpacked) });
+    expect(checked).toEqual({ valid: true, problems: [], images: 1, blobs: 3 });
+  });
+
   test("refuses what holds no image", async () => {
     await using folder = await temporaryFolder("validate");
     writeFileSync(folder.join("it.tar"), await layerOf({ one: "1" }));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { openImages } from "../../dist/transports/open.js";
-import { forPlatform, type Platform, platformName } from "../../dist/manifests/platform.js";
+import { forPlatform } from "../../dist/manifests/platform.js";
+import { platformName, type Platform } from "../../dist/image/platform.js";
 import { failureOf } from "../support/failure.js";
 import { layerOf, Layout, onPlatform } from "../support/images.js";
 import { temporaryFolder } from "../support/temporary.js";

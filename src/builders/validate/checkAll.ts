@@ -33,9 +33,10 @@ export async function checkAll(
   const files = await ArchiveFiles.index(file, { signal });
   const isLayout = files.has("index.json") || files.has("oci-layout");
   if (!isLayout && !files.has("manifest.json")) throw neither(image);
+  const shared = { ...options, layers: new Map() };
   return [
-    ...(files.has("manifest.json") ? [await new DockerArchiveCheck(files, options).check()] : []),
-    ...(isLayout ? [await checkLayout(new ArchivedFiles(files), options)] : []),
+    ...(files.has("manifest.json") ? [await new DockerArchiveCheck(files, shared).check()] : []),
+    ...(isLayout ? [await checkLayout(new ArchivedFiles(files), shared)] : []),
   ];
 }
 

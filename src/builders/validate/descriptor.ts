@@ -2,7 +2,8 @@
 import { type Digest, isDigest } from "../../bytes/digest.js";
 import { isObject, type Json, JsonNumber, type JsonObject } from "../../bytes/json.js";
 import { objectIn, textIn } from "../../image/fields.js";
-import { type Platform, platformOf } from "../../manifests/platform.js";
+import { platformOf } from "../../manifests/platform.js";
+import type { Platform } from "../../image/platform.js";
 import type { Findings } from "./findings.js";
 
 export interface CheckedDescriptor {

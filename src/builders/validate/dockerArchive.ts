@@ -11,7 +11,7 @@ import { jsonIn, regionOf } from "./files.js";
 import type { ManifestCheckOptions } from "./manifests.js";
 import { checkConfig, isWanted } from "./imageConfig.js";
 import { checkLayer, type PlainLayer } from "./layers.js";
-import { isReference } from "./references.js";
+import { isReference } from "../../manifests/reference.js";
 
 const MANIFEST = "manifest.json";
 const REPOSITORIES = "repositories";
@@ -22,7 +22,6 @@ export class DockerArchiveCheck {
   readonly #json: ImageJson;
   readonly #options: ManifestCheckOptions;
   /** By where they lie, since several names may lead there. */
-  readonly #layers = new Map<number, PlainLayer | undefined>();
   readonly #read = new Set<number>();
   readonly #tags = new Set<string>();
 
@@ -92,13 +91,8 @@ export class DockerArchiveCheck {
   async #layer(name: string): Promise<PlainLayer | undefined> {
     const region = this.#find(name, MANIFEST);
     if (!region) return undefined;
-    const isKnown = this.#layers.has(region.offset);
-    const plain = isKnown
-      ? this.#layers.get(region.offset)
-      : await checkLayer(region, { path: name }, this.#options);
     this.#read.add(region.offset);
-    this.#layers.set(region.offset, plain);
-    return plain;
+    return checkLayer(region, { path: name }, this.#options);
   }
 
   #checkTag(tag: string): void {

@@ -1,5 +1,5 @@
 /** Layers: what their bytes are, and whether they are what is said of them. */
-import { type Digest, Digester } from "../../bytes/digest.js";
+import { type Digest, digestOfPieces } from "../../bytes/digest.js";
 import { Pauses } from "../../files/pauses.js";
 import { type Region, regionPieces, regionTar, wholeOf } from "../../files/storedFile.js";
 import { encodingOf } from "../../manifests/mediaTypes.js";
@@ -12,6 +12,8 @@ export interface LayerCheckOptions {
   readonly findings: Findings;
   readonly budget: UnpackBudget;
   readonly signal: AbortSignal | undefined;
+  /** What the layers of an archive were found to be, by their offset: both its documents may lead to the same. */
+  readonly layers?: Map<number, PlainLayer | undefined> | undefined;
 }
 
 export interface LayerFacts {
@@ -28,13 +30,6 @@ export interface PlainLayer {
   readonly size: number;
 }
 
-/** The digest of bytes as they lie. */
-export async function digestOfRegion(region: Region, signal: AbortSignal | undefined): Promise<Digest> {
-  const digester = new Digester();
-  for await (const piece of regionPieces(region, { signal })) digester.update(piece);
-  return digester.digest();
-}
-
 /**
  * Unpacks a layer and reads its tar; the plain bytes are in a temporary file meanwhile.
  * @returns `undefined` for one that cannot be unpacked
@@ -45,7 +40,7 @@ export async function checkLayer(
   options: LayerCheckOptions,
 ): Promise<PlainLayer | undefined> {
   const { path, mediaType } = facts;
-  const { findings, budget, signal } = options;
+  const { findings, budget, signal, layers } = options;
   try {
     const compression = compressionOf(stored, { name: path, mediaType });
     const encoding = mediaType === undefined ? undefined : encodingOf(mediaType);
@@ -55,9 +50,16 @@ export async function checkLayer(
         path,
         `it is ${compression === "none" ? "a plain tar" : compression}, but its media type is ${mediaType ?? ""}`,
       );
-    if (compression === "none") return await checkTar(stored, facts, options);
-    using plain = await spooled(path, unpackedPieces(stored, compression, { signal }), budget);
-    return await checkTar(wholeOf(plain), { path }, options);
+    if (layers?.has(stored.offset)) return layers.get(stored.offset);
+    layers?.set(stored.offset, undefined);
+    let found: PlainLayer;
+    if (compression === "none") found = await checkTar(stored, facts, options);
+    else {
+      using plain = await spooled(path, unpackedPieces(stored, compression, { signal }), budget);
+      found = await checkTar(wholeOf(plain), { path }, options);
+    }
+    layers?.set(stored.offset, found);
+    return found;
   } catch (error) {
     if (!isDamage(error)) throw error;
     findings.report("COMPRESSION", path, error.cause instanceof Error ? error.cause.message : error.message);
@@ -78,5 +80,5 @@ async function checkTar(
     if (!isDamage(error)) throw error;
     findings.report("TAR_INVALID", path, error.message);
   }
-  return { diffId: digest ?? (await digestOfRegion(plain, signal)), size: plain.size };
+  return { diffId: digest ?? (await digestOfPieces(regionPieces(plain, { signal }))), size: plain.size };
 }

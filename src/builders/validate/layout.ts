@@ -4,14 +4,15 @@ import { type Json, isObject } from "../../bytes/json.js";
 import type { Region } from "../../files/storedFile.js";
 import { listIn, objectIn, textIn } from "../../image/fields.js";
 import { ImageJson } from "../../manifests/imageJson.js";
-import { platformName, platformOf } from "../../manifests/platform.js";
+import { platformOf } from "../../manifests/platform.js";
+import { platformName } from "../../image/platform.js";
 import { blobName, type LayoutFiles } from "../../transports/ociLayout/blobs.js";
 import { IMAGE_NAME, REF_NAME } from "../../transports/ociLayout/documents.js";
 import type { CheckedDescriptor } from "./descriptor.js";
 import { jsonIn, regionOf } from "./files.js";
 import type { Findings } from "./findings.js";
 import { type BlobPlace, ManifestCheck, type ManifestCheckOptions } from "./manifests.js";
-import { isReference } from "./references.js";
+import { isReference } from "../../manifests/reference.js";
 
 export async function checkLayout(files: LayoutFiles, options: ManifestCheckOptions): Promise<ManifestCheck> {
   const { findings } = options;

@@ -1,17 +1,18 @@
 /** What manifests lead to: indexes, manifests, configurations and layers, each descriptor compared with its blob. */
-import { type Digest, digestOf } from "../../bytes/digest.js";
+import { type Digest, digestOf, digestOfPieces } from "../../bytes/digest.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject } from "../../bytes/json.js";
-import type { Region } from "../../files/storedFile.js";
+import { type Region, regionPieces } from "../../files/storedFile.js";
 import { listIn, textIn } from "../../image/fields.js";
 import { CONFIG, INDEX, isForeign, LAYER, MANIFEST } from "../../manifests/descriptor.js";
 import type { ImageJson } from "../../manifests/imageJson.js";
 import { type Platform, UNKNOWN } from "../../image/platform.js";
+import { MAX_DEPTH, MAX_ENTRIES } from "../../manifests/manifestReader.js";
 import { platformOf } from "../../manifests/platform.js";
 import type { Progress } from "../../progress.js";
 import { type CheckedDescriptor, checkDescriptor } from "./descriptor.js";
 import { isDamage } from "./findings.js";
 import { checkConfig, checkPlatform, isWanted } from "./imageConfig.js";
-import { checkLayer, digestOfRegion, type LayerCheckOptions, type PlainLayer } from "./layers.js";
+import { checkLayer, type LayerCheckOptions, type PlainLayer } from "./layers.js";
 
 /** Where blobs lie. What it answers is not checked. */
 export interface BlobPlace {
@@ -34,11 +35,6 @@ export interface ManifestCheckOptions extends LayerCheckOptions {
   /** Images for other platforms are left alone; all are checked unless given. */
   readonly platform: Platform | undefined;
 }
-
-/** Indexes in one another, at the most. */
-const MAX_DEPTH = 8;
-/** Descriptors of manifests, at the most. */
-const MAX_ENTRIES = 10_000;
 
 interface Found {
   /** Of its bytes as they lie; `undefined` where it is not there, or was told of already. */
@@ -190,7 +186,7 @@ export class ManifestCheck {
     const { digest, mediaType } = descriptor;
     const path = this.#place.pathOf(digest);
     const examine = async (region: Region): Promise<FoundBlob> => {
-      const actual = { size: region.size, digest: await digestOfRegion(region, signal) };
+      const actual = { size: region.size, digest: await digestOfPieces(regionPieces(region, { signal })) };
       const isLayer = actual.digest === digest && LAYER.test(mediaType);
       const plain = isLayer
         ? await checkLayer(region, { path, mediaType, digest }, this.#options)

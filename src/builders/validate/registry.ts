@@ -1,4 +1,5 @@
 /** Images in registries. */
+import { counted } from "../../bytes/bytes.js";
 import type { Digest } from "../../bytes/digest.js";
 import { LaminixError } from "../../errors.js";
 import { type Region, regionBytes, wholeOf } from "../../files/storedFile.js";
@@ -66,18 +67,6 @@ class RemotePlace implements BlobPlace {
     if (!file) return undefined;
     using open = file;
     return await use(wholeOf(open));
-  }
-}
-
-async function* counted(
-  pieces: AsyncIterable<Uint8Array>,
-  onFetch: ((received: number) => void) | undefined,
-): AsyncGenerator<Uint8Array> {
-  let received = 0;
-  for await (const piece of pieces) {
-    yield piece;
-    received += piece.length;
-    onFetch?.(received);
   }
 }
 

@@ -1,4 +1,5 @@
 /** A layer that lies in a registry. */
+import { counted } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { Digest } from "../../bytes/digest.js";
 import { requireDigest } from "../../bytes/digest.js";
@@ -48,16 +49,9 @@ export function remoteLayer(options: RemoteLayerOptions): Layer {
       throw missingLayer(descriptor, where, error);
     }
   }
-  async function* counted(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    let received = 0;
-    for await (const piece of open({ signal })) {
-      yield piece;
-      received += piece.length;
-      onFetch?.({ digest, received, size });
-    }
-  }
+  const onCount = (received: number): void => onFetch?.({ digest, received, size });
   const unpack = async (signal: AbortSignal | undefined): Promise<StoredFile> => {
-    const fetched = await spooled(where, counted(signal), budget);
+    const fetched = await spooled(where, counted(open({ signal }), onCount), budget);
     let isPlain = false;
     try {
       const whole = wholeOf(fetched);
