@@ -67,7 +67,7 @@ async function* rootPieces(image: Image, signal: AbortSignal | undefined): Async
     resources.push(resource);
   };
   try {
-    const { imageRoot } = await import("./imageRoot.js");
+    const { imageRoot } = await import("../root/imageRoot.js");
     const { treePieces } = await import("../tree/tar.js");
     const { Fingerprint } = await import("../tar/fingerprint.js");
     const root = await imageRoot(image, { signal, adopt });

@@ -9,7 +9,7 @@ import { STORE_TIME } from "../image/time.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
-import { packedLayer } from "../image/layer.js";
+import { FetchProgress } from "../image/fetchProgress.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { type OnProgress, Progress } from "../progress.js";
 
@@ -98,17 +98,15 @@ export async function pullTo(
   // Layers that are still being fetched when something fails are to stop.
   using scope = abortScope(options.signal);
   const { signal } = scope;
-  let blobs: Parameters<typeof progress.fetch>[1] = [];
+  const fetching = new FetchProgress(progress);
   const images = await readRemoteImages(client, wanted, {
     ...{ signal, ...platformChoice(options), maxUnpacked },
-    onFetch: (event) => {
-      progress.fetch(event, blobs);
-    },
+    onFetch: fetching.onFetch,
   });
   const { digest, isIndex } = images;
   using _ = images.unpacking;
   const [{ image }] = images.images as readonly [NamedImage];
-  blobs = [...new Set(image.layers)].flatMap((layer) => packedLayer(layer) ?? []);
+  fetching.expect(image.layers);
   try {
     const hash = createHash("sha256");
     const archive = writeDockerArchives([{ image, references: [finalReference] }], {

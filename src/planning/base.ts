@@ -5,7 +5,8 @@
 import { LaminixError } from "../errors.js";
 import { storePathsInHistory } from "../image/history.js";
 import { textIn } from "../image/fields.js";
-import { knownDiffId, packedLayer } from "../image/layer.js";
+import { FetchProgress } from "../image/fetchProgress.js";
+import { knownDiffId } from "../image/layer.js";
 import { isObject, type JsonObject } from "../bytes/json.js";
 import type { Digest } from "../bytes/digest.js";
 import { baseName } from "../store/storePath.js";
@@ -14,15 +15,12 @@ import { hostArchitecture, platformOf } from "../manifests/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../manifests/reference.js";
 import { type ConfigFile, type Image, knownConfig, type NamedImage } from "../image/image.js";
 import type { OpenedImages } from "../transports/openedImages.js";
-import { layerBytes } from "../transports/layerBytes.js";
-import { TarBudget } from "../tar/tarBudget.js";
-import { applyLayer, emptyRoot } from "../tree/apply.js";
+import { imageRoot } from "../root/imageRoot.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
 import type { Progress } from "../progress.js";
 import type { Below } from "../root/rootLayer.js";
 import type { PreparedSpec, ResolvedSpec } from "../spec/spec.js";
-import type { FetchEvent } from "../transports/registry/remoteLayer.js";
 import type { OpeningOptions } from "./buildOptions.js";
 
 export class Base implements Below, Disposable {
@@ -55,10 +53,8 @@ export class Base implements Below, Disposable {
   ): Promise<Base | undefined> {
     if (fromImage === null) return undefined;
     const { openImages } = await import("../transports/open.js");
-    let blobs: Parameters<typeof progress.fetch>[1] = [];
-    const onFetch = (event: FetchEvent): void => {
-      progress.fetch(event, blobs);
-    };
+    const fetching = new FetchProgress(progress);
+    const { onFetch } = fetching;
     const platform = { os: "linux", architecture, variant };
     const images = await openImages(fromImage, { signal, platform, registries, onFetch, maxUnpacked });
     const [named] = images.images as readonly [NamedImage];
@@ -70,7 +66,7 @@ export class Base implements Below, Disposable {
       images.close();
       throw error;
     }
-    blobs = [...new Set(named.image.layers)].flatMap((layer) => packedLayer(layer) ?? []);
+    fetching.expect(named.image.layers);
     return new Base(images, named, isShallow);
   }
 
@@ -120,16 +116,12 @@ export class Base implements Below, Disposable {
   }
 
   async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
-    const root = emptyRoot();
-    const budget = new TarBudget();
-    for (const layer of this.image.layers) {
-      signal?.throwIfAborted();
-      // Its bytes are checked when they are passed on.
-      const adopt = (resource: Disposable): unknown => this.#resources.push(resource);
-      const tar = await layerBytes(layer, { signal, trusted: true, adopt });
-      await applyLayer(root, tar, layer.sources.join(" "), { budget, signal });
-    }
-    return root;
+    return imageRoot(this.image, {
+      signal,
+      trusted: true, // its bytes are checked when they are passed on
+      nameOf: ({ sources }) => sources.join(" "),
+      adopt: (resource) => this.#resources.push(resource),
+    });
   }
 }
 

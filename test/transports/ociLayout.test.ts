@@ -9,7 +9,17 @@ import { openImages } from "../../dist/transports/open.js";
 import type { Platform } from "../../dist/image/platform.js";
 import { knownConfig } from "../../dist/image/image.js";
 import type { OpenedImages } from "../../dist/transports/openedImages.js";
-import { configOf, type Descriptor, layerOf, Layout, named, OCI, onPlatform, sha256, archiveOf } from "../support/images.js";
+import {
+  configOf,
+  type Descriptor,
+  layerOf,
+  Layout,
+  named,
+  OCI,
+  onPlatform,
+  sha256,
+  archiveOf,
+} from "../support/images.js";
 import { imageTools } from "../support/imageTools.js";
 import { bytesOf } from "../support/members.js";
 import { describeWith, testWith } from "../support/requirements.js";
