@@ -96,7 +96,12 @@ export class Base implements Below, Disposable {
    * @throws {LaminixError} ERR_ARCHIVE, ERR_UNSUPPORTED
    */
   root(signal: AbortSignal | undefined): Promise<FolderNode> {
-    this.#root ??= this.#read(signal);
+    this.#root ??= imageRoot(this.image, {
+      signal,
+      trusted: true, // its bytes are checked when they are passed on
+      nameOf: ({ sources }) => sources.join(" "),
+      adopt: (resource) => this.#resources.push(resource),
+    });
     return this.#root;
   }
 
@@ -113,15 +118,6 @@ export class Base implements Below, Disposable {
   /** Idempotent. */
   [Symbol.dispose](): void {
     for (const resource of this.#resources) resource[Symbol.dispose]();
-  }
-
-  async #read(signal: AbortSignal | undefined): Promise<FolderNode> {
-    return imageRoot(this.image, {
-      signal,
-      trusted: true, // its bytes are checked when they are passed on
-      nameOf: ({ sources }) => sources.join(" "),
-      adopt: (resource) => this.#resources.push(resource),
-    });
   }
 }
 
