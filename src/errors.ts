@@ -132,6 +132,13 @@ export type ErrorCode =
   // programs
   | "ERR_PROGRAM"
   | "ERR_EVALUATION"
+  | "ERR_EVALUATION_BUILDS"
+  | "ERR_EVALUATION_TIME"
+  | "ERR_VALUE_TOO_LARGE"
+  | "ERR_EVALUATOR_BUSY"
+  | "ERR_EVALUATOR_MEMORY"
+  | "ERR_EVALUATOR_READ_ONLY"
+  | "ERR_EVALUATOR_STALE"
   | "ERR_BUILD"
   | "ERR_SCRIPT"
   // scripts that run as root

@@ -1,6 +1,6 @@
 /** Nix expressions evaluated to JavaScript values. */
 import { requireOneOf } from "../arguments.js";
-import { evaluationFailure } from "./failure.js";
+import { afterColumns, evaluationFailure } from "./failure.js";
 import { type NixValue, parseNixJson } from "./json.js";
 import { checkOptions, runNix } from "./program.js";
 import { flakeInstallable, instantiation, isFlake, type Subject, type SubjectOptions } from "./subject.js";
@@ -30,7 +30,7 @@ export async function evaluate(subject: Subject, options: EvaluateOptions = {}):
     const command = ["eval", "--json", ...(mode === "read-only" ? ["--read-only"] : [])];
     const operands = [...(options.impure ? ["--impure"] : []), "--", installable];
     const stdout = await runNix({ program: "nix", command, operands }, options, (transcript, cause) =>
-      evaluationFailure(transcript, cause, 0),
+      evaluationFailure(transcript, cause, afterColumns(0)),
     );
     return parseNixJson(stdout);
   }
@@ -40,7 +40,7 @@ export async function evaluate(subject: Subject, options: EvaluateOptions = {}):
   const stdout = await runNix(
     { program: "nix-instantiate", command, ...rest },
     options,
-    (transcript, cause) => evaluationFailure(transcript, cause, columnsBefore),
+    (transcript, cause) => evaluationFailure(transcript, cause, afterColumns(columnsBefore)),
   );
   return parseNixJson(stdout);
 }

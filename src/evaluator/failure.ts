@@ -1,6 +1,6 @@
 /** The errors of evaluations and builds, made of what Nix said. */
 import { LaminixError } from "../errors.js";
-import type { NixError, Position } from "./log.js";
+import { formatNixError, type NixError, type Position } from "./nixError.js";
 import type { FailedBuild, Transcript } from "./transcript.js";
 
 /** `details` of ERR_EVALUATION. */
@@ -16,23 +16,40 @@ export interface BuildDetails {
   readonly log: readonly string[];
 }
 
-/** @param columnsBefore characters that stood before the expression, and count in no position */
+/** What Nix says where an import from a derivation is not allowed. */
+const NEEDS_BUILD = /cannot build .* during evaluation because the option 'allow-import-from-derivation'/;
+
+/** What a place in what Nix was given is in what the caller gave; `undefined` where it is neither's. */
+export type Place = (position: Position) => Position | undefined;
+
 export function evaluationFailure(
   { error, lines }: Transcript,
   cause: LaminixError,
-  columnsBefore: number,
+  place: Place,
 ): LaminixError {
   const { message, position, trace, text } = error ?? unknown(cause);
+  const shown = trace.flatMap((item) => {
+    const found = placed(item.position, place);
+    return item.position && !found.position ? [] : [{ message: item.message, ...found }];
+  });
   const details: EvaluationDetails = {
     message,
-    ...moved(position, columnsBefore),
-    trace: trace.map((item) => ({ message: item.message, ...moved(item.position, columnsBefore) })),
-    text,
+    ...placed(position, place),
+    trace: shown,
+    // What Nix printed shows all that it was given.
+    text: shown.length === trace.length ? text : formatNixError(message, placed(position, place), shown),
     log: lines,
   };
-  const place = details.position;
-  const at = place ? ` at ${place.file}:${String(place.line)}:${String(place.column)}` : "";
+  const where = details.position;
+  const at = where ? ` at ${where.file}:${String(where.line)}:${String(where.column)}` : "";
   const [, hint] = /(Did you mean [^?]*\?)/.exec(text) ?? [];
+  if (NEEDS_BUILD.test(message)) {
+    return new LaminixError("ERR_EVALUATION_BUILDS", `${message}${at}`, {
+      cause,
+      details: { ...details },
+      hint: 'evaluate with mode: "read-write" (--read-write-mode), where it may be built',
+    });
+  }
   return new LaminixError("ERR_EVALUATION", `${message}${at}`, {
     cause,
     details: { ...details },
@@ -63,8 +80,15 @@ function unknown({ message }: LaminixError): NixError {
   return { message, trace: [], text: message };
 }
 
-function moved(position: Position | undefined, columns: number): { readonly position?: Position } {
-  if (!position) return {};
-  const isMoved = position.file === "«stdin»" && position.line === 1;
-  return { position: isMoved ? { ...position, column: Math.max(1, position.column - columns) } : position };
+/** @param columnsBefore characters that stood before an expression, on its first line */
+export function afterColumns(columnsBefore: number): Place {
+  return (position) => {
+    const isMoved = position.file === "«stdin»" && position.line === 1;
+    return isMoved ? { ...position, column: Math.max(1, position.column - columnsBefore) } : position;
+  };
+}
+
+function placed(position: Position | undefined, place: Place): { readonly position?: Position } {
+  const found = position && place(position);
+  return found ? { position: found } : {};
 }

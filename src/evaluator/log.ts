@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import { redactText } from "../redact.js";
 import { eventsTo, type StoreEvent } from "../store/events.js";
 import type { NativeMessage } from "../store/native.js";
+import { type NixError, parseErrorText, type Position } from "./nixError.js";
 
 export type LogLevel = "error" | "warning" | "notice" | "info" | "debug";
 
@@ -15,29 +16,6 @@ export type LogEvent =
   | { readonly type: "message"; readonly level: LogLevel; readonly text: string }
   /** Of `builtins.trace`. */
   | { readonly type: "trace"; readonly text: string };
-
-/** A place in a Nix file; lines and columns count from 1. */
-export interface Position {
-  /** A path, `«stdin»` in what was given as text. */
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
-
-export interface TraceItem {
-  readonly message: string;
-  readonly position?: Position;
-}
-
-/** An error as Nix describes it. */
-export interface NixError {
-  readonly message: string;
-  readonly position?: Position;
-  /** What was being evaluated, innermost first. */
-  readonly trace: readonly TraceItem[];
-  /** The same as Nix prints it for people. */
-  readonly text: string;
-}
 
 export interface LogLine {
   readonly event?: LogEvent;
@@ -62,6 +40,12 @@ export function logReader(): (line: string) => LogLine {
     // A daemon's own log comes as messages, above.
     return event && event.type !== "log" ? { event } : {};
   };
+}
+
+/** A file that is about to be read as source, which Nix tells from `-v` on. */
+export function importedFile(event: LogEvent): string | undefined {
+  if (event.type !== "message" || event.level !== "debug") return undefined;
+  return /^evaluating file '(\/.*)'$/.exec(event.text)?.[1];
 }
 
 /** As a daemon says the same. */
@@ -125,17 +109,11 @@ function logLine(text: string, level: unknown): LogLine {
   if (word === "trace") return { event: { type: "trace", text: rest } };
   if (word === "warning") return { event: { type: "message", level: "warning", text: rest } };
   if (word === "error") {
-    return { event: { type: "message", level: "error", text: rest }, error: errorFromText(rest, text) };
+    const error = parseErrorText(text);
+    return { event: { type: "message", level: "error", text: error.message }, error };
   }
   const known = typeof level === "number" ? (levels[level] ?? "debug") : "info";
   return { event: { type: "message", level: known, text } };
-}
-
-function errorFromText(rest: string, text: string): NixError {
-  const [message = ""] = rest.split(/\n\s*\n/, 1);
-  const at = /\bat (\S.*):(\d+):(\d+):?$/m.exec(rest);
-  const position = at && { file: at[1] ?? "", line: Number(at[2]), column: Number(at[3]) };
-  return { message, ...(position && { position }), trace: [], text };
 }
 
 function positionOf({ file, line, column }: Fields): { readonly position?: Position } {

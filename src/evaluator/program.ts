@@ -92,7 +92,11 @@ export async function runNix(
   }
 }
 
-function commonFlags(program: Invocation["program"], options: NixProgramOptions): string[] {
+/** What all of Nix's programs are told. */
+export function commonFlags(
+  program: Invocation["program"],
+  options: Pick<NixProgramOptions, "store" | "include" | "settings">,
+): string[] {
   const url = typeof options.store === "object" ? options.store.url : options.store;
   return [
     "--log-format",

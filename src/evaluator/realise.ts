@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import type { NixExpression } from "./expression.js";
-import { buildFailure, evaluationFailure } from "./failure.js";
+import { afterColumns, buildFailure, evaluationFailure } from "./failure.js";
 import { checkOptions, requireText, runNix } from "./program.js";
 import {
   type FlakeOutput,
@@ -55,7 +55,7 @@ async function instantiate(
   const stdout = await runNix(
     { program: "nix-instantiate", command: ["--no-gc-warning"], ...rest },
     options,
-    (transcript, cause) => evaluationFailure(transcript, cause, columnsBefore),
+    (transcript, cause) => evaluationFailure(transcript, cause, afterColumns(columnsBefore)),
   );
   return linesOf(stdout);
 }
@@ -79,7 +79,7 @@ async function buildFlake(flake: FlakeOutput, options: SubjectOptions): Promise<
     (transcript, cause) =>
       transcript.failedBuilds().length > 0
         ? buildFailure(transcript, cause)
-        : evaluationFailure(transcript, cause, 0),
+        : evaluationFailure(transcript, cause, afterColumns(0)),
   );
   return outputsOf(stdout);
 }

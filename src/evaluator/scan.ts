@@ -41,8 +41,13 @@ const closedBy: Readonly<Record<string, readonly Opener[]>> = {
 /**
  * Reads on in a text.
  * @param open what is open before it, innermost last; changed to what is open after it
+ * @param onPath called with each path or URI, and where it begins
  */
-export function scan(text: string, open: Opener[]): Place {
+export function scan(
+  text: string,
+  open: Opener[],
+  onPath: (path: string, at: number) => void = () => undefined,
+): Place {
   let place: Place = "code";
   for (let at = 0; at < text.length;) {
     const inside = open.at(-1);
@@ -50,6 +55,7 @@ export function scan(text: string, open: Opener[]): Place {
     pattern.lastIndex = at;
     const token = pattern.exec(text);
     const groups = token?.groups ?? {};
+    if (groups.path !== undefined) onPath(groups.path, at);
     at = pattern.lastIndex;
 
     if (groups.unclosed !== undefined) return "comment";

@@ -1,5 +1,6 @@
 /** What a Nix program has said, as far as an error will want to tell it. */
-import { type LogEvent, logReader, type NixError } from "./log.js";
+import { type LogEvent, logReader } from "./log.js";
+import type { NixError } from "./nixError.js";
 
 /** A derivation that could not be built. */
 export interface FailedBuild {

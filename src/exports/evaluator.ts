@@ -1,10 +1,22 @@
 /** `laminix/evaluator`: Nix expressions, evaluated and built. */
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
 export { evaluate, type EvaluateOptions } from "../evaluator/evaluate.js";
+export { Evaluator, type LoadSubjectOptions } from "../evaluator/live/evaluator.js";
+export {
+  EvaluatorValue,
+  type KeysOptions,
+  type NixType,
+  type StringContext,
+  type ValueDescription,
+} from "../evaluator/live/evaluatorValue.js";
+export { type NixData, type NixDerivation, NixFunction } from "../evaluator/live/data.js";
+export { openEvaluator } from "../evaluator/live/openEvaluator.js";
+export type { EvaluatorOptions, QuestionOptions, ToJsOptions } from "../evaluator/live/options.js";
 export { NixExpression } from "../evaluator/expression.js";
 export type { BuildDetails, EvaluationDetails } from "../evaluator/failure.js";
 export type { NixValue } from "../evaluator/json.js";
-export type { LogEvent, LogLevel, NixError, Position, TraceItem } from "../evaluator/log.js";
+export type { LogEvent, LogLevel } from "../evaluator/log.js";
+export type { NixError, Position, TraceItem } from "../evaluator/nixError.js";
 export type { NixProgramOptions } from "../evaluator/program.js";
 export { type Installable, realise } from "../evaluator/realise.js";
 export type { FlakeOutput, NixFile, Subject, SubjectOptions } from "../evaluator/subject.js";
