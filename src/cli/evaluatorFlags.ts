@@ -10,7 +10,7 @@ import { type Pair, withPairs } from "./pairs.js";
 
 export interface EvaluatorFlags extends CommonOptions {
   readonly file?: string;
-  readonly attr?: string;
+  readonly attr?: readonly string[];
   readonly arg?: readonly Pair[];
   readonly argstr?: readonly Pair[];
   readonly include?: readonly string[];
@@ -20,7 +20,7 @@ export interface EvaluatorFlags extends CommonOptions {
 export function withEvaluatorFlags(command: Command): Command {
   command
     .option("-f, --file <FILE>", "evaluate a file, or a folder's default.nix")
-    .option("-A, --attr <ATTR>", "an attribute of it, such as a.b")
+    .option("-A, --attr <ATTR>", "an attribute of it, such as a.b (repeatable)", repeated)
     .option(
       "-I, --include <PLACE>",
       "where to look up <…> paths: FOLDER or NAME=FOLDER (repeatable)",
@@ -33,8 +33,9 @@ export function withEvaluatorFlags(command: Command): Command {
   });
 }
 
-export function fileOf({ file = "", attr }: EvaluatorFlags): NixFile {
-  return { file, ...(attr !== undefined && { attribute: attr }) };
+/** The file, or each of the attributes of it that are asked for. */
+export function filesOf({ file = "", attr }: EvaluatorFlags): NixFile[] {
+  return attr ? attr.map((attribute) => ({ file, attribute })) : [{ file }];
 }
 
 /** @throws {LaminixError} ERR_USAGE */

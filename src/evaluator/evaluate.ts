@@ -3,7 +3,14 @@ import { requireOneOf } from "../arguments.js";
 import { afterColumns, evaluationFailure } from "./failure.js";
 import { type NixValue, parseNixJson } from "./json.js";
 import { checkOptions, runNix } from "./program.js";
-import { flakeInstallable, instantiation, isFlake, type Subject, type SubjectOptions } from "./subject.js";
+import {
+  type FlakeOutput,
+  flakeInstallable,
+  instantiation,
+  isFlake,
+  type Subject,
+  type SubjectOptions,
+} from "./subject.js";
 
 export interface EvaluateOptions extends SubjectOptions {
   /**
@@ -25,15 +32,7 @@ export async function evaluate(subject: Subject, options: EvaluateOptions = {}):
   const { mode } = options;
   if (mode !== undefined) requireOneOf(mode, ["read-only", "read-write"], "options.mode");
 
-  if (isFlake(subject)) {
-    const installable = flakeInstallable(subject, options);
-    const command = ["eval", "--json", ...(mode === "read-only" ? ["--read-only"] : [])];
-    const operands = [...(options.impure ? ["--impure"] : []), "--", installable];
-    const stdout = await runNix({ program: "nix", command, operands }, options, (transcript, cause) =>
-      evaluationFailure(transcript, cause, afterColumns(0)),
-    );
-    return parseNixJson(stdout);
-  }
+  if (isFlake(subject)) return evaluateFlake(subject, options, undefined);
 
   const { columnsBefore, ...rest } = instantiation(subject, options);
   const command = ["--eval", "--strict", "--json", ...(mode === "read-write" ? ["--read-write-mode"] : [])];
@@ -41,6 +40,22 @@ export async function evaluate(subject: Subject, options: EvaluateOptions = {}):
     { program: "nix-instantiate", command, ...rest },
     options,
     (transcript, cause) => evaluationFailure(transcript, cause, afterColumns(columnsBefore)),
+  );
+  return parseNixJson(stdout);
+}
+
+/** @param apply Nix source of a function that the value is given to */
+export async function evaluateFlake(
+  subject: FlakeOutput,
+  options: EvaluateOptions,
+  apply: string | undefined,
+): Promise<NixValue> {
+  const installable = flakeInstallable(subject, options);
+  const readOnly = options.mode === "read-only" ? ["--read-only"] : [];
+  const command = ["eval", "--json", ...readOnly, ...(apply === undefined ? [] : ["--apply", apply])];
+  const operands = [...(options.impure ? ["--impure"] : []), "--", installable];
+  const stdout = await runNix({ program: "nix", command, operands }, options, (transcript, cause) =>
+    evaluationFailure(transcript, cause, afterColumns(0)),
   );
   return parseNixJson(stdout);
 }

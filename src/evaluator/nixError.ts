@@ -41,7 +41,7 @@ export function parseErrorText(text: string): NixError {
   for (const line of text.split("\n")) {
     const [, error] = /^(?: {7})?error:(?: (.*))?$/.exec(line) ?? (parts.length === 0 ? ["", line] : []);
     const [, doing] = /^ {7}… (.*)$/.exec(line) ?? [];
-    const at = /^ +at (\S.*):(\d+):(\d+):?$/.exec(line);
+    const at = /^ +at (\S.*?):(\d+):(\d+):?(?:Did you mean.*)?$/.exec(line);
     const current = parts.at(-1);
     if (doing !== undefined || error !== undefined || /^(?: {7})?error:$/.test(line)) {
       isExcerpt = false;

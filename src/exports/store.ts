@@ -14,6 +14,7 @@ export type { BuildOptions as StoreBuildOptions, BuildResult, BuildStatus } from
 export type { BuildRun } from "../store/buildRun.js";
 export { Closure, type PathInfo, type ReferenceEdge, type TreeNode } from "../store/closure.js";
 export type { CallOptions } from "../store/connection.js";
+export type { Derivation } from "../store/derivationValue.js";
 export type { Activity, ActivityKind, OnStoreEvent, StoreEvent } from "../store/events.js";
 export type { Garbage, GarbageOptions, Root } from "../store/garbage.js";
 export { GraphStore } from "../store/graphStore.js";

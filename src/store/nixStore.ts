@@ -17,6 +17,7 @@ import { Closure, type PathInfo } from "./closure.js";
 import { fromNative } from "./columns.js";
 import type { CallOptions } from "./connection.js";
 import { Connections } from "./connections.js";
+import type { Derivation } from "./derivationValue.js";
 import type { Garbage, GarbageOptions, Root } from "./garbage.js";
 import { parseStoreUrl, type StoreLocation } from "./location.js";
 import type { PathFiles } from "../nar/source.js";
@@ -191,6 +192,16 @@ export class NixStore implements AsyncDisposable {
     const request = { path: await this.#path(derivation, options) };
     const outputs = await this.#connections.ask("derivationOutputs", request, options);
     return new Map(outputs.map(({ name, path }) => [name, path ?? undefined]));
+  }
+
+  /**
+   * What a derivation says: its outputs, inputs, builder and environment.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_DERIVATION; ERR_UNSUPPORTED for dynamic derivations; ERR_FILE_READ
+   */
+  async derivation(path: string, options: CallOptions = {}): Promise<Derivation> {
+    const storePath = await this.#path(path, options);
+    const { readDerivationValue } = await import("./readDerivation.js");
+    return readDerivationValue(this, storePath, options);
   }
 
   /** What would be built and fetched to make these valid. @param targets as of `build` */

@@ -8,6 +8,7 @@ import { notValid } from "./pathInfo.js";
 import type { StorePath } from "./storePath.js";
 import type { StoreSource } from "./storeSource.js";
 import { type Derivation, MAX_DERIVATION, parseDerivation } from "./derivation.js";
+import { type Derivation as DerivationValue, derivationValue } from "./derivationValue.js";
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
@@ -20,6 +21,27 @@ export async function readDerivation(
   options: Options = {},
 ): Promise<Derivation> {
   return parseDerivation(await derivationBytes(store, path, options), path);
+}
+
+/** See `NixStore.derivation`. */
+export async function readDerivationValue(
+  store: Pick<StoreSource, "open">,
+  path: StorePath,
+  options: Options,
+): Promise<DerivationValue> {
+  const derivation = await readDerivation(store, path, options);
+  try {
+    return derivationValue(derivation);
+  } catch (cause) {
+    throw new LaminixError(
+      "ERR_DERIVATION",
+      `${path} is not a derivation: its structured attributes are not JSON`,
+      {
+        cause,
+        details: { path },
+      },
+    );
+  }
 }
 
 /**

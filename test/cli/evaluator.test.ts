@@ -47,6 +47,67 @@ describeWith(["nix-instantiate", "nix-store", "nix", "nix-daemon"], "on the comm
       expect(await laminix("eval", ...argv)).toEqual({ code: 0, stdout, stderr: "" });
     });
 
+    test("takes several attributes in one start, and prints each as it would alone", async () => {
+      const file = folder.join("default.nix");
+      const attributes = ["it.text", "drv", "it"];
+      const alone = await Promise.all(
+        attributes.map(async (name) => {
+          const { stdout } = await laminix("eval", "--file", file, "-A", name, "--argstr", "text", "told");
+          return [name, JSON.parse(stdout)] as const;
+        }),
+      );
+      const flags = attributes.flatMap((name) => ["-A", name]);
+      const { code, stdout } = await laminix("eval", "--file", file, ...flags, "--argstr", "text", "told");
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^{"it.text": "told", "drv": "/)]);
+      expect(JSON.parse(stdout)).toEqual(Object.fromEntries(alone));
+    });
+
+    test("gives the value to a function", async () => {
+      const file = folder.join("default.nix");
+      const names = ["-A", "it", "-A", "drv"];
+      expect(await laminix("eval", "{ a }: a", "--argstr", "a", "b", "--apply", 'x: x + "!"')).toEqual({
+        code: 0,
+        stdout: '"b!"\n',
+        stderr: "",
+      });
+      expect(await laminix("eval", "--file", file, ...names, "--apply", "builtins.attrNames")).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^{"it": \["text"\], "drv": \["all", "args", /),
+      });
+      expect(
+        await laminix("eval", "--flake", `path:${folder.path}#it`, "--apply", "builtins.length"),
+      ).toMatchObject({ code: 0, stdout: "2\n" });
+      expect(await laminix("eval", "1", "--apply", "x: x.a")).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^laminix: .* set was expected/),
+      });
+      expect(await laminix("eval", "1", "--apply", "{ x: ")).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/brackets are closed/),
+      });
+    });
+
+    test("lists the names of a set", async () => {
+      const file = folder.join("default.nix");
+      const set = '{ b1 = throw "never"; a = 1; b0 = 2; "b \\n2" = 3; }';
+      expect(await laminix("eval", "--file", file, "--keys")).toEqual({
+        code: 0,
+        stdout: "drv\nit\n",
+        stderr: "",
+      });
+      expect((await laminix("eval", set, "--keys", "--prefix", "b", "--json")).stdout).toBe(
+        '["b \\n2", "b0", "b1"]\n',
+      );
+      expect((await laminix("eval", set, "--keys", "--limit", "2")).stdout).toBe("a\nb \n2\n");
+      const flake = ["eval", "--flake", `path:${folder.path}#set`, "--keys"];
+      await writeFile(
+        folder.join("flake.nix"),
+        `{ outputs = { self }: { it = [ 1 2.5 ]; set = { x = 1; xy = 2; z = 3; }; }; }`,
+      );
+      expect((await laminix(...flake)).stdout).toBe("x\nxy\nz\n");
+      expect((await laminix(...flake, "--prefix", "x", "--limit", "1", "--json")).stdout).toBe('["x"]\n');
+    });
+
     test("takes a file, and a flake", async () => {
       const file = folder.join("default.nix");
       expect(await laminix("eval", "--file", file, "-A", "it", "--argstr", "text", "told")).toEqual({

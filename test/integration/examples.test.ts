@@ -1,5 +1,5 @@
 /** The examples of the documentation run, as a reader would run them. */
-import { cpSync, mkdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import nodePath from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
@@ -7,7 +7,15 @@ import { describeWith } from "../support/requirements.js";
 import { mustRun, projectRoot, run, type RunResult } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-describeWith(["nix-daemon", "nix-store"], "the example", () => {
+const packages = `{
+  hello = { version = "2.12"; meta.license.spdxId = "GPL-3.0-or-later"; };
+  curl = { version = "8.0"; meta.license = "MIT"; };
+  none = { };
+  broken = throw "broken";
+  wrong = { version = 1 + "a"; };
+}`;
+
+describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
   let daemon: TestStore;
   let folder: TemporaryFolder;
   let library: string;
@@ -69,8 +77,33 @@ describeWith(["nix-daemon", "nix-store"], "the example", () => {
     expect(replies.filter(({ cancelled }) => cancelled).length).toBeGreaterThan(0);
   });
 
+  test("package-report lists versions and licences, and counts what cannot be evaluated", async () => {
+    writeFileSync(folder.join("set.nix"), packages);
+    const { stdout, stderr } = await mustRun("node", [
+      folder.join("package-report.mjs"),
+      folder.join("set.nix"),
+    ]);
+    expect(stdout.toString()).toBe("curl\t8.0\tMIT\nhello\t2.12\tGPL-3.0-or-later\nnone\t\t\n");
+    expect(stderr.toString()).toBe("2 of 5 cannot be evaluated\n");
+  });
+
+  test("complete-attributes answers the last line, whatever came before", async () => {
+    writeFileSync(folder.join("set.nix"), packages);
+    const { stdout } = await mustRun(
+      "node",
+      [folder.join("complete-attributes.mjs"), folder.join("set.nix")],
+      { input: "h\nhe\nhello.meta.\nhello.v\n" },
+    );
+    expect(stdout.toString().trimEnd().split("\n").at(-1)).toBe("hello.v: version");
+  });
+
   test("each says how it is used when it is not", async () => {
-    for (const name of ["closure-report.mjs", "closure-mounts.mjs"]) {
+    for (const name of [
+      "closure-report.mjs",
+      "closure-mounts.mjs",
+      "package-report.mjs",
+      "complete-attributes.mjs",
+    ]) {
       const { code, stderr } = await run("node", [folder.join(name)]);
       expect([code, stderr.startsWith("usage: node ")]).toEqual([2, true]);
     }

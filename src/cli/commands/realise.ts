@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
 import type { Installable } from "../../evaluator/realise.js";
 import { storeDirOf, type StorePath } from "../../store/storePath.js";
-import { evaluatorOptions, type EvaluatorFlags, fileOf, withEvaluatorFlags } from "../evaluatorFlags.js";
+import { evaluatorOptions, type EvaluatorFlags, filesOf, withEvaluatorFlags } from "../evaluatorFlags.js";
 import type { Io } from "../io.js";
 import { command } from "../options.js";
 import { followed } from "../paths.js";
@@ -38,7 +38,7 @@ function installablesOf(args: readonly string[], options: EvaluatorFlags): Insta
   if ((options.file === undefined) === (args.length === 0)) {
     throw new LaminixError("ERR_USAGE", "either INSTALLABLEs or --file are needed");
   }
-  if (options.file !== undefined) return [fileOf(options)];
+  if (options.file !== undefined) return filesOf(options);
   if (options.attr !== undefined) throw new LaminixError("ERR_USAGE", "--attr goes with --file");
   return args.map(installableOf);
 }

@@ -188,7 +188,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
       if (!(arg instanceof EvaluatorValue)) return this.#loader.argument(arg, `args[${String(i)}]`);
       const path = this.#transfer.json(JSON.stringify(arg.path));
       return {
-        text: `(L.at ${arg.root.name} ${path.text})`,
+        text: `(L.shown ${arg.root.name} ${path.text})`,
         bindings: [...arg.root.bindings, ...path.bindings],
       };
     });

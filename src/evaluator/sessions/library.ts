@@ -135,7 +135,7 @@ const SOURCE = String.raw`
       one = item: tryEval (toJSON (value bounds (shown (elemAt roots (elemAt item 0)) (elemAt item 1))));
       text = item: let it = one item; in if it.success then it.value else "null";
     in key + "[" + concatStringsSep "," (map text items) + "]";
-  in { inherit root at apply ask all; }`;
+  in { inherit root shown apply ask all; }`;
 
 /** The library on one line of ASCII, as it can be typed; a function of the key that answers begin with. */
 export const LIBRARY = `(${SOURCE.split("\n")
