@@ -1,6 +1,7 @@
 /** An evaluator that stays alive. */
 import { EventEmitter } from "node:events";
 import { resolve } from "node:path";
+import { onAbort } from "../../abort.js";
 import { ArgumentError, LaminixError } from "../../errors.js";
 import { TemporaryFolder } from "../../files/temporary.js";
 import { evaluationFailure } from "../failure.js";
@@ -51,7 +52,10 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   readonly #pool: Pool;
   readonly #questions: Questions;
   readonly #watcher: ImportWatcher | undefined;
+  readonly #stopListening: () => void;
+  /** Changed files that no one has been told of. */
   readonly #changed = new Set<string>();
+  #isOutdated = false;
   readonly #lock: ((flake: string) => Promise<string>) | undefined;
   /** Those that something may still be asked of. */
   #roots: WeakRef<Root>[] = [];
@@ -61,15 +65,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   /** @internal */
   constructor(options: EvaluatorOptions) {
     super();
-    const {
-      mode = "read-only",
-      pure = false,
-      workers = 1,
-      spare = true,
-      signal: _,
-      onLog,
-      ...rest
-    } = options;
+    const { mode = "read-only", pure = false, workers = 1, spare = true, signal, onLog, ...rest } = options;
     const { memoryLimit = 4 * 2 ** 30, maxQueued = 65_536, watch = false, ...programOptions } = rest;
     this.mode = mode;
     this.programOptions = programOptions;
@@ -94,6 +90,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
       ...{ onLog, onImport },
       unfinished: (error) => this.#unfinished(error),
     });
+    this.#stopListening = onAbort(signal, () => void this.#close(signal?.reason));
     this.#lock = pure ? (flake) => lockedFlake(flake, programOptions) : undefined;
   }
 
@@ -127,7 +124,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
    */
   async reload(options: QuestionOptions = {}): Promise<void> {
     checkQuestion(options);
-    this.#changed.clear();
+    this.#isOutdated = false;
     this.#pool.renew();
     await this.ready(options);
   }
@@ -156,11 +153,6 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** @internal */
-  abort(reason: unknown): void {
-    void this.#close(reason);
   }
 
   /** @internal */
@@ -262,15 +254,17 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
       // One event for what changes together, and none while somebody's question is being put together.
       setImmediate(() => {
         const files = [...this.#changed];
-        if (files.length > 0) this.emit("change", { files });
+        this.#changed.clear();
+        this.emit("change", { files });
       });
     }
     this.#changed.add(file);
+    this.#isOutdated = true;
   }
 
   #reloadChanged(): void {
-    if (this.#changed.size === 0) return;
-    this.#changed.clear();
+    if (!this.#isOutdated) return;
+    this.#isOutdated = false;
     this.#pool.renew();
   }
 
@@ -291,6 +285,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
 
   #close(reason: unknown): Promise<void> {
     this.#closing ??= (async () => {
+      this.#stopListening();
       this.#watcher?.close();
       await this.#pool.close(reason);
       this.#folder[Symbol.dispose]();

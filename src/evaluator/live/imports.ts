@@ -32,9 +32,9 @@ export class ImportWatcher {
     }
     if (names.has(name)) return;
     names.add(name);
-    // It may have changed between its reading and now.
-    const { mtimeMs = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
-    if (mtimeMs > since) this.#onChange(file);
+    // It may have changed between its reading and now; one that was moved there has kept its time of modification.
+    const { ctimeMs = Infinity } = statSync(file, { throwIfNoEntry: false }) ?? {};
+    if (ctimeMs > since) this.#onChange(file);
   }
 
   close(): void {

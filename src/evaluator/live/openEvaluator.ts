@@ -1,4 +1,3 @@
-import { onAbort } from "../../abort.js";
 import { Evaluator } from "./evaluator.js";
 import { checkEvaluatorOptions, type EvaluatorOptions } from "./options.js";
 
@@ -10,17 +9,12 @@ import { checkEvaluatorOptions, type EvaluatorOptions } from "./options.js";
  */
 export async function openEvaluator(options: EvaluatorOptions = {}): Promise<Evaluator> {
   checkEvaluatorOptions(options);
-  const { signal } = options;
-  signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
   const evaluator = new Evaluator(options);
-  const stopListening = onAbort(signal, () => {
-    evaluator.abort(signal?.reason);
-  });
   try {
     await evaluator.ready({});
     return evaluator;
   } catch (error) {
-    stopListening();
     await evaluator.close();
     throw error;
   }

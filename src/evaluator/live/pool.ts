@@ -15,7 +15,8 @@ export interface PoolOptions {
   readonly memoryLimit: number;
   /** Questions that may wait. */
   readonly maxQueued: number;
-  start(): Promise<Session>;
+  /** @param signal gives it up */
+  start(signal: AbortSignal): Promise<Session>;
   /** What a session should have evaluated before it is needed. */
   warmUp(): readonly Question[];
 }
@@ -25,29 +26,31 @@ const DELAY = 100;
 
 export class Pool {
   readonly #options: PoolOptions;
+  /** Those that questions are given to. */
   #slots: Slot[] = [];
   #starting = 0;
   #queue: Job[] = [];
   #spare: Slot | undefined;
-  #isSpareWarm = false;
-  #makingSpare: Promise<void> | undefined;
+  /** Whether there is anything that a spare session would know and the one at hand, if any, does not. */
+  #isSpareDue = true;
+  #isMakingSpare = false;
   #spareTimer: NodeJS.Timeout | undefined;
   /** Counts what reload has done away with. */
   #generation = 0;
+  /** All that live: also those that are warming up, and those that reload has replaced and that still answer. */
+  readonly #all = new Set<Slot>();
+  readonly #opening = new Set<Promise<Session>>();
   readonly #ending = new Set<Promise<void>>();
-  #closed: { readonly reason: unknown } | undefined;
+  readonly #closed = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
   }
 
   submit(job: Job): void {
-    if (this.#closed) {
-      job.reject(this.#closed.reason);
-      return;
-    }
-    if (job.signal?.aborted) {
-      job.reject(job.signal.reason);
+    const stopped = [this.#closed.signal, job.signal].find((signal) => signal?.aborted);
+    if (stopped) {
+      job.reject(stopped.reason);
       return;
     }
     if (this.#queue.length >= this.#options.maxQueued) {
@@ -61,41 +64,41 @@ export class Pool {
   /** New sessions for all questions from now on; what is being asked is still answered by the old ones. */
   renew(): void {
     this.#generation++;
-    const old = this.#slots;
     this.#slots = [];
-    for (const slot of old) if (slot.isFree) this.#end(slot);
-    if (this.#spare) this.#end(this.#spare);
     this.#spare = undefined;
-    this.#makingSpare = undefined;
+    this.#isSpareDue = true;
+    for (const slot of this.#all) if (!slot.job) this.#end(slot);
     this.#dispatch();
   }
 
   /** What the free sessions have is what they need: to be told after a root has been loaded. */
   settle(): void {
     for (const slot of this.#slots) if (slot.isFree) slot.settle();
-    this.#isSpareWarm = false;
+    this.#isSpareDue = true;
     this.#makeSpareSoon();
   }
 
   /** @param reason what waits is rejected with */
   async close(reason: unknown): Promise<void> {
-    this.#closed ??= { reason };
+    this.#closed.abort(reason);
     clearTimeout(this.#spareTimer);
-    for (const job of this.#queue.splice(0)) job.reject(this.#closed.reason);
-    const slots = [...this.#slots, ...(this.#spare ? [this.#spare] : [])];
-    this.#slots = [];
-    this.#spare = undefined;
-    for (const slot of slots) {
-      slot.job?.reject(this.#closed.reason);
+    for (const job of this.#queue.splice(0)) job.reject(reason);
+    for (const slot of this.#all) {
+      slot.job?.reject(reason);
       this.#end(slot);
     }
+    await Promise.allSettled(this.#opening);
     await Promise.all(this.#ending);
+  }
+
+  get #isClosed(): boolean {
+    return this.#closed.signal.aborted;
   }
 
   /** The same job, which ends when its signal aborts, and then stops listening. */
   #stoppable(job: Job): Job {
     const stopListening = onAbort(job.signal, () => {
-      this.#stop(mine, job.signal?.reason);
+      this.#giveUp(mine, job.signal?.reason);
     });
     const mine: Job = {
       ...job,
@@ -112,132 +115,145 @@ export class Pool {
   }
 
   /** Gives up a question, whether it waits or is being asked. */
-  #stop(job: Job, reason: unknown): void {
+  #giveUp(job: Job, reason: unknown): void {
     job.reject(reason);
     this.#queue = this.#queue.filter((each) => each !== job);
-    const slot = this.#slots.find((each) => each.job === job);
-    if (!slot) return;
-    this.#remove(slot);
-    this.#replace();
+    for (const slot of this.#all) if (slot.job === job) this.#replace(slot);
   }
 
   #dispatch(): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
+    // They may have ended while they had nothing to do.
+    for (const slot of this.#slots) if (!slot.session.isAlive) this.#end(slot);
+    if (this.#spare?.session.isAlive === false) this.#end(this.#spare);
     const waiting: Job[] = [];
     for (const job of this.#queue.splice(0)) {
-      if (job.session && !this.#slots.some(({ session }) => session === job.session && session.isAlive)) {
+      if (job.session && !this.#slots.some(({ session }) => session === job.session)) {
         job.reject(stale());
         continue;
       }
-      const slot = this.#slots.find((each) => each.isFree && (!job.session || each.session === job.session));
+      const slot =
+        this.#slots.find((each) => each.isFree && (!job.session || each.session === job.session)) ??
+        (job.session ? undefined : this.#takeSpare());
       if (slot) this.#run(slot, job);
       else waiting.push(job);
     }
     this.#queue.push(...waiting);
     const unbound = waiting.filter(({ session }) => !session).length;
-    while (
-      this.#slots.length + this.#starting < this.#options.workers &&
-      this.#starting + this.#slots.filter((slot) => slot.isFree).length < unbound
-    ) {
-      this.#replace();
-    }
+    while (this.#hasPlace && this.#starting < unbound) this.#add();
+  }
+
+  get #hasPlace(): boolean {
+    return this.#slots.length + this.#starting < this.#options.workers;
   }
 
   #run(slot: Slot, job: Job): void {
-    const generation = this.#generation;
     void slot
       .run(job, (error) => {
-        job.reject(error);
-        this.#remove(slot);
-        this.#replace();
+        this.#giveUp(job, error);
       })
       .then(() => {
-        if (generation !== this.#generation || !slot.session.isAlive) this.#remove(slot);
+        if (!this.#slots.includes(slot) || !slot.session.isAlive) this.#end(slot);
         else if (slot.isWorn) this.#retire(slot);
         this.#dispatch();
         this.#makeSpareSoon();
       });
   }
 
-  /** A session in the place of one that is gone: the spare one, or a new one. */
-  #replace(): void {
-    if (this.#closed) return;
-    if (this.#spare?.session.isAlive) {
-      this.#slots.push(this.#spare);
-      this.#spare = undefined;
-      this.#dispatch();
-      this.#makeSpareSoon();
-      return;
-    }
+  /** Ends a session, and has another one in its place. */
+  #replace(slot: Slot): void {
+    this.#end(slot);
+    // What it alone could have answered is told so.
+    this.#dispatch();
+    if (this.#hasPlace && !this.#spare) this.#add();
+  }
+
+  #takeSpare(): Slot | undefined {
+    const spare = this.#spare;
+    if (!spare || !this.#hasPlace) return undefined;
+    this.#spare = undefined;
+    this.#isSpareDue = true;
+    this.#slots.push(spare);
+    return spare;
+  }
+
+  #add(): void {
+    if (this.#isClosed) return;
     this.#starting++;
-    const generation = this.#generation;
-    // One that is being made will be there before another one could be.
-    (this.#makingSpare ?? Promise.resolve())
-      .then(async () => {
-        const spare = this.#spare;
-        this.#spare = undefined;
-        if (spare?.session.isAlive) return spare;
-        return new Slot(await this.#options.start(), this.#options.memoryLimit);
-      })
-      .then(
-        (slot) => {
-          this.#starting--;
-          if (this.#closed || generation !== this.#generation) this.#end(slot);
-          else this.#slots.push(slot);
-          this.#dispatch();
-        },
-        (error: unknown) => {
-          this.#starting--;
-          // Nothing else would answer those that wait.
-          if (this.#slots.length === 0) for (const job of this.#queue.splice(0)) job.reject(error);
-        },
-      );
+    this.#open().then(
+      (slot) => {
+        this.#starting--;
+        this.#slots.push(slot);
+        this.#dispatch();
+      },
+      (error: unknown) => {
+        this.#starting--;
+        // Nothing else would answer those that wait.
+        if (this.#slots.length + this.#starting === 0) {
+          for (const job of this.#queue.splice(0)) job.reject(error);
+        }
+      },
+    );
+  }
+
+  async #open(): Promise<Slot> {
+    const opening = this.#options.start(this.#closed.signal);
+    this.#opening.add(opening);
+    try {
+      const slot = new Slot(await opening, this.#options.memoryLimit);
+      this.#all.add(slot);
+      if (!this.#isClosed) return slot;
+      this.#end(slot);
+      throw this.#closed.signal.reason;
+    } finally {
+      this.#opening.delete(opening);
+    }
   }
 
   /** In the place of one that still works, so without haste. */
   #retire(slot: Slot): void {
-    if (!this.#spare && this.#options.hasSpare) return; // until there is one
-    this.#remove(slot);
-    this.#replace();
+    if (this.#options.hasSpare && !this.#spare && !slot.isFull) {
+      this.#isSpareDue = true;
+      return; // until there is one
+    }
+    this.#replace(slot);
   }
 
   #makeSpareSoon(): void {
-    const isThere = this.#spare && this.#isSpareWarm;
-    if (!this.#options.hasSpare || this.#closed || this.#spareTimer || isThere) return;
+    if (!this.#options.hasSpare || this.#isClosed || this.#spareTimer || !this.#isSpareDue) return;
     this.#spareTimer = setTimeout(() => {
       this.#spareTimer = undefined;
-      this.#makeSpare();
+      // The next question will be told why none starts.
+      void this.#makeSpare().catch(() => undefined);
     }, DELAY).unref();
   }
 
-  #makeSpare(): void {
-    if (this.#makingSpare || this.#closed) return;
-    const generation = this.#generation;
-    const made = (async () => {
-      const slot = this.#spare ?? new Slot(await this.#options.start(), this.#options.memoryLimit);
+  async #makeSpare(): Promise<void> {
+    if (this.#isMakingSpare) return;
+    this.#isMakingSpare = true;
+    this.#isSpareDue = false;
+    try {
+      const slot = this.#spare ?? (await this.#open());
       this.#spare = undefined;
-      this.#isSpareWarm = true;
+      const generation = this.#generation;
       await slot.warm(this.#options.warmUp());
-      if (this.#closed || generation !== this.#generation || !slot.session.isAlive) this.#end(slot);
+      if (this.#isClosed || generation !== this.#generation || !slot.session.isAlive) this.#end(slot);
       else this.#spare = slot;
-    })()
-      // The next question will be told why none starts.
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.#makingSpare !== made) return;
-        this.#makingSpare = undefined;
-        // A root may have been loaded since.
-        this.#makeSpareSoon();
-      });
-    this.#makingSpare = made;
+    } finally {
+      this.#isMakingSpare = false;
+      // A root may have been loaded since.
+      this.#makeSpareSoon();
+    }
   }
 
-  #remove(slot: Slot): void {
-    this.#slots = this.#slots.filter((each) => each !== slot);
-    this.#end(slot);
-  }
-
+  /** Ends a session, once, wherever it is. */
   #end(slot: Slot): void {
+    this.#slots = this.#slots.filter((each) => each !== slot);
+    if (this.#spare === slot) {
+      this.#spare = undefined;
+      this.#isSpareDue = true;
+    }
+    if (!this.#all.delete(slot)) return;
     const ending = slot.session.end().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }

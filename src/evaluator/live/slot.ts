@@ -6,8 +6,11 @@ import type { Job } from "./job.js";
 
 /** Milliseconds between two looks at the memory. */
 const LOOK = 50;
-/** Names that a question may need. */
+/** Names that there had better be room for, and those that a question may need. */
 const ROOM = 1000;
+const LEAST_ROOM = 200;
+/** Milliseconds that a spare session may take to be ready: what takes longer is evaluated when it is asked for. */
+const WARM_TIME = 60_000;
 
 export class Slot {
   readonly session: Session;
@@ -31,6 +34,11 @@ export class Slot {
   get isWorn(): boolean {
     const memory = this.session.memory() ?? 0;
     return this.session.room < ROOM || memory > Math.max(this.#memoryLimit / 2, 2 * this.#baseline);
+  }
+
+  /** Whether it cannot wait for another one. */
+  get isFull(): boolean {
+    return this.session.room < LEAST_ROOM;
   }
 
   /**
@@ -62,11 +70,14 @@ export class Slot {
   /** Has it evaluate what will be needed; what fails will be told to whoever asks for it. */
   async warm(questions: readonly Question[]): Promise<void> {
     this.#isBusy = true;
-    const watch = this.#watchMemory(() => void this.session.end());
+    const stop = () => void this.session.end();
+    const watch = this.#watchMemory(stop);
+    const timer = setTimeout(stop, WARM_TIME).unref();
     try {
       for (const question of questions) await this.session.ask(question, unheard).catch(() => undefined);
       this.#baseline = this.session.memory() ?? 0;
     } finally {
+      clearTimeout(timer);
       clearInterval(watch);
       this.#isBusy = false;
     }

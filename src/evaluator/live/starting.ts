@@ -18,13 +18,17 @@ export interface StartOptions extends Omit<NixProgramOptions, "signal" | "onLog"
 const MAX_ANSWER = 500 << 20;
 
 /** @param folder a folder of the evaluator's own */
-export function sessionStarter(folder: string, options: StartOptions): () => Promise<Session> {
+export function sessionStarter(
+  folder: string,
+  options: StartOptions,
+): (signal: AbortSignal) => Promise<Session> {
   let isFallback = false;
-  return async () => {
+  return async (signal) => {
     if (isFallback) return startProgram(folder, options);
     try {
-      return await startRepl(folder, options);
+      return await startRepl(folder, options, signal);
     } catch (error) {
+      signal.throwIfAborted();
       if (!(error instanceof LaminixError) || error.code !== "ERR_PROGRAM") throw error;
       // Where this does not start either, there is no Nix.
       const session = await startProgram(folder, options);
@@ -39,7 +43,7 @@ export function sessionStarter(folder: string, options: StartOptions): () => Pro
   };
 }
 
-async function startRepl(folder: string, options: StartOptions): Promise<Session> {
+async function startRepl(folder: string, options: StartOptions, signal: AbortSignal): Promise<Session> {
   const { env, cwd, mode, pure } = options;
   const isReadOnly = mode === "read-only";
   const session = await ReplSession.start({
@@ -52,7 +56,7 @@ async function startRepl(folder: string, options: StartOptions): Promise<Session
     ],
     env: { ...process.env, ...privateFolders(folder), ...(await storeFolder(options)), ...env },
     cwd,
-    maxAnswer: MAX_ANSWER,
+    ...{ maxAnswer: MAX_ANSWER, signal },
   });
   if (!pure || session.isPure) return session;
   await session.end();

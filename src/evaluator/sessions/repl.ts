@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onAbort } from "../../abort.js";
 import { LaminixError } from "../../errors.js";
 import { endGroup, signalGroup, startGroup } from "../../process/group.js";
 import { LineSplitter } from "../../process/lines.js";
@@ -23,6 +24,8 @@ export interface ReplCommand {
   readonly cwd: string | undefined;
   /** Bytes of an answer, as they are printed, at the most. */
   readonly maxAnswer: number;
+  /** Ends it while it starts. */
+  readonly signal: AbortSignal;
 }
 
 /** Nix's environment of names ends at 32,768; its builtins are in it too. */
@@ -67,9 +70,11 @@ export class ReplSession implements Session {
 
   /** @throws {LaminixError} ERR_PROGRAM where it does not start, or is not a Nix that can be driven */
   static async start(command: ReplCommand): Promise<ReplSession> {
+    command.signal.throwIfAborted();
     const session = new ReplSession(command);
     const late = setTimeout(() => void session.end(), START_TIME);
     late.unref();
+    const stopListening = onAbort(command.signal, () => void session.end());
     try {
       await session.#introduce();
       return session;
@@ -78,6 +83,7 @@ export class ReplSession implements Session {
       throw error;
     } finally {
       clearTimeout(late);
+      stopListening();
     }
   }
 
@@ -141,7 +147,7 @@ export class ReplSession implements Session {
       this.#child.stdin?.end();
       // A build or a fetch that it has begun is given up in order.
       signalGroup(pid, "SIGINT");
-      await Promise.race([this.#ended, sleep(GRACE)]);
+      await Promise.race([this.#ended, sleep(GRACE, undefined, { ref: false })]);
     }
     endGroup(this.#child);
     this.#child.stdout?.destroy();
