@@ -15,7 +15,7 @@ export type { BuildRun } from "../store/buildRun.js";
 export { Closure, type PathInfo, type ReferenceEdge, type TreeNode } from "../store/closure.js";
 export type { CallOptions } from "../store/connection.js";
 export type { Activity, ActivityKind, OnStoreEvent, StoreEvent } from "../store/events.js";
-export type { Garbage, GarbageOptions, Root } from "../store/garbage.js";
+export type { Garbage, GarbageOptions, KeepingRoot, Root } from "../store/garbage.js";
 export { GraphStore } from "../store/graphStore.js";
 export { nixStore } from "../store/defaultStore.js";
 export { NixStore, type StoreInfo } from "../store/nixStore.js";

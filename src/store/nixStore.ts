@@ -17,7 +17,7 @@ import { Closure, type PathInfo } from "./closure.js";
 import { fromNative } from "./columns.js";
 import type { CallOptions } from "./connection.js";
 import { Connections } from "./connections.js";
-import type { Garbage, GarbageOptions, Root } from "./garbage.js";
+import type { Garbage, GarbageOptions, KeepingRoot, Root } from "./garbage.js";
 import { parseStoreUrl, type StoreLocation } from "./location.js";
 import type { PathFiles } from "../nar/source.js";
 import { notValid, toPathInfo } from "./pathInfo.js";
@@ -71,6 +71,11 @@ export class NixStore implements AsyncDisposable {
 
   get #location(): StoreLocation {
     return (this.#parsed ??= parseStoreUrl(this.url));
+  }
+
+  get #daemon(): { readonly connections: Connections; readonly isRemote: boolean } {
+    const isRemote = this.#location.targets.some((target) => !("socket" in target));
+    return { connections: this.#connections, isRemote };
   }
 
   get #connections(): Connections {
@@ -345,17 +350,47 @@ export class NixStore implements AsyncDisposable {
     return TempRoots.take(this.#location.targets, await this.#paths(paths, options), options);
   }
 
-  /** Makes a link on this disk, to a store path, a root for as long as it is there. @param link its absolute path */
+  /**
+   * Makes a link to a path, and a root of it: the path and its closure are kept for as long as the link is there. A link
+   * into the store that is there already is replaced; nothing else is.
+   * @param link on the daemon's own disk; folders on the way are made
+   * @returns the link's absolute path
+   * @throws {LaminixError} ERR_PATH_NOT_VALID, ERR_GC_ROOT, ERR_FILE_WRITE; ERR_UNSUPPORTED for a store behind SSH
+   */
+  async addRoot(path: string, link: string, options: CallOptions = {}): Promise<string> {
+    requireString(link, "link");
+    const storePath = await this.#path(path, options);
+    const { addRoot } = await import("./gcRoots.js");
+    return addRoot(this, this.#daemon, storePath, link, options);
+  }
+
+  /**
+   * Makes a link that leads to a store path a root for as long as it is there.
+   * @param link its absolute path on the daemon's own disk
+   * @throws {LaminixError} ERR_GC_ROOT where it is none that the daemon would take for a root
+   */
   async addIndirectRoot(link: string, options: CallOptions = {}): Promise<void> {
     requireString(link, "link");
     requireOptions(options);
-    await work(this.#connections, "addIndirectRoot", { link }, options);
+    const { addIndirectRoot } = await import("./gcRoots.js");
+    await addIndirectRoot(this, this.#daemon, link, options);
   }
 
   /** All roots. A daemon hides from untrusted users where those of others are. */
   async roots(options: WorkOptions = {}): Promise<Root[]> {
     checkWorkOptions(options);
     return await work(this.#connections, "roots", {}, options);
+  }
+
+  /**
+   * The roots that keep a path alive, each with the shortest chain of references from it to the path. Nix may keep
+   * derivers and outputs besides, by its settings `keep-derivations` and `keep-outputs`.
+   * @throws {LaminixError} ERR_PATH_NOT_VALID
+   */
+  async rootsOf(path: string, options: WorkOptions = {}): Promise<KeepingRoot[]> {
+    const storePath = await this.#path(path, options);
+    const { rootsOf } = await import("./gcRoots.js");
+    return rootsOf(this, storePath, options);
   }
 
   /** Deletes what no root keeps alive, or lists it. */
