@@ -26,7 +26,7 @@ function declared(symbol) {
   return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
 }
 
-/** The declaration as code, without private and internal members; what is derived from a constant is written out. */
+/** The declaration as code, without private, protected and internal members; what is derived from a constant is written out. */
 function code(declaration) {
   const file = declaration.getSourceFile();
   if (ts.isTypeAliasDeclaration(declaration) && declaration.type.getText(file).includes("typeof ")) {
@@ -40,7 +40,7 @@ function code(declaration) {
   for (const member of members) {
     const isPrivate =
       ts.isPrivateIdentifier(member.name ?? member) ||
-      (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Private) !== 0 ||
+      (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) !== 0 ||
       ts.getJSDocTags(member).some(({ tagName }) => tagName.text === "internal");
     if (isPrivate) text = text.replace(`${member.getFullText(file)}`, "");
   }

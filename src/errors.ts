@@ -123,6 +123,7 @@ export type ErrorCode =
   | "ERR_GRAPH"
   | "ERR_DERIVATION"
   | "ERR_NO_DEPENDENCY"
+  | "ERR_GC_ROOT"
   // NARs and binary caches
   | "ERR_NAR"
   | "ERR_NAR_HASH"

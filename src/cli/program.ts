@@ -37,6 +37,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     "why-depends": async () => (await import("./commands/whyDepends.js")).whyDepends,
     diff: async () => (await import("./commands/diff.js")).diff,
     duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
+    roots: async () => (await import("./commands/roots.js")).roots,
     store: async () => (await import("./commands/store.js")).store,
     eval: async () => (await import("./commands/eval.js")).evaluation,
     realise: async () => (await import("./commands/realise.js")).realisation,

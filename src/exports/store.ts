@@ -16,10 +16,11 @@ export { Closure, type PathInfo, type ReferenceEdge, type TreeNode } from "../st
 export type { CallOptions } from "../store/connection.js";
 export type { Derivation } from "../store/derivationValue.js";
 export type { Activity, ActivityKind, OnStoreEvent, StoreEvent } from "../store/events.js";
-export type { Garbage, GarbageOptions, Root } from "../store/garbage.js";
+export type { Garbage, GarbageOptions, KeepingRoot, Root } from "../store/garbage.js";
 export { GraphStore } from "../store/graphStore.js";
 export { nixStore } from "../store/defaultStore.js";
-export { NixStore, type StoreInfo } from "../store/nixStore.js";
+export type { DaemonStore, StoreInfo } from "../store/daemonStore.js";
+export { NixStore } from "../store/nixStore.js";
 export { openStore } from "../store/openStore.js";
 export {
   type ClosureDiff,

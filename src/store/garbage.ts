@@ -26,6 +26,12 @@ export interface Root {
   readonly path: StorePath;
 }
 
+/** A root, and how it keeps a path alive. */
+export interface KeepingRoot extends Root {
+  /** From the root's own path to the path: each references the next. */
+  readonly chain: readonly StorePath[];
+}
+
 const NO_LIMIT = 0xffff_ffff_ffff_ffffn;
 
 export async function collectGarbage(connections: Connections, options: GarbageOptions): Promise<Garbage> {
