@@ -37,12 +37,14 @@ async function measureNix({ release, name }: Nix, file: string): Promise<string>
   for (let round = 0; round < ROUNDS; round++) {
     const command = ["nix-instantiate", "--eval", "--json", "-A", path, file];
     programs.push((await measure(command, { env })).seconds);
+    let first: Evaluator | undefined;
     firsts.push(
       await timed(async () => {
-        await using opened = await open();
-        await (await opened.load({ file })).get(packageName(777), "version").toJS();
+        first = await open();
+        await (await first.load({ file })).get(packageName(777), "version").toJS();
       }),
     );
+    await first?.close();
   }
 
   await using opened = await open();

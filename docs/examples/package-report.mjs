@@ -1,7 +1,8 @@
 // Lists every package of a set with its version and licence.
 //
 //   node package-report.mjs FILE [ATTRIBUTE]
-import { openEvaluator } from "laminix";
+import { resolve } from "node:path";
+import { nix, openEvaluator } from "laminix";
 
 const [file, attribute] = process.argv.slice(2);
 if (file === undefined) {
@@ -10,17 +11,18 @@ if (file === undefined) {
 }
 
 const evaluator = await openEvaluator();
-const set = await evaluator.load(attribute === undefined ? { file } : { file, attribute });
-// One function for all that is wanted of a package, so that each is asked about once.
-const report = await evaluator.load(`
-  set: builtins.mapAttrs (_: p: {
+// One expression for all that is wanted of a package, so that each is asked about once.
+const path = (attribute ?? "").split(".").filter(Boolean);
+const set = nix`
+  let value = import (/. + ${resolve(file)});
+  in builtins.foldl' (set: name: set.\${name}) (if builtins.isFunction value then value { } else value) ${path}`;
+const reports = await evaluator.load(nix`
+  builtins.mapAttrs (_: p: {
     version = p.version or "";
     licence = let l = p.meta.license or ""; in
       if builtins.isAttrs l then l.spdxId or l.fullName or "" else toString l;
-  }) set`);
-const reports = await report.call(set);
-
-const names = await set.keys();
+  }) (${set})`);
+const names = await reports.keys();
 const results = await evaluator.allSettled(names.map((name) => reports.get(name)));
 let failed = 0;
 for (const [i, result] of results.entries()) {

@@ -22,23 +22,39 @@ const NEEDS_BUILD = /cannot build .* during evaluation because the option 'allow
 /** What a place in what Nix was given is in what the caller gave; `undefined` where it is neither's. */
 export type Place = (position: Position) => Position | undefined;
 
+/** How what Nix says of its work is shown to the caller. */
+export interface TextOfNix {
+  /** Whether it was the caller's work at all. */
+  readonly isHidden: (message: string) => boolean;
+  /** The same text with the caller's names. */
+  readonly renamed: (text: string) => string;
+}
+
 export function evaluationFailure(
   { error, lines }: Transcript,
   cause: LaminixError,
   place: Place,
+  { isHidden, renamed }: TextOfNix = { isHidden: () => false, renamed: (text) => text },
 ): LaminixError {
-  const { message, position, trace, text } = error ?? unknown(cause);
+  const { position, trace, ...texts } = error ?? unknown(cause);
+  const message = renamed(texts.message);
+  const text = renamed(texts.text);
   const shown = trace.flatMap((item) => {
     const found = placed(item.position, place);
-    return item.position && !found.position ? [] : [{ message: item.message, ...found }];
+    const isShown = item.position ? found.position : !isHidden(item.message);
+    return isShown ? [{ message: renamed(item.message), ...found }] : [];
   });
+  const isAsPrinted =
+    placed(position, place).position === position &&
+    shown.length === trace.length &&
+    shown.every((item, i) => item.position === trace[i]?.position);
   const details: EvaluationDetails = {
     message,
     ...placed(position, place),
     trace: shown,
     // What Nix printed shows all that it was given.
-    text: shown.length === trace.length ? text : formatNixError(message, placed(position, place), shown),
-    log: lines,
+    text: isAsPrinted ? text : formatNixError(message, placed(position, place), shown),
+    log: lines.map(renamed),
   };
   const where = details.position;
   const at = where ? ` at ${where.file}:${String(where.line)}:${String(where.column)}` : "";
@@ -83,7 +99,7 @@ function unknown({ message }: LaminixError): NixError {
 /** @param columnsBefore characters that stood before an expression, on its first line */
 export function afterColumns(columnsBefore: number): Place {
   return (position) => {
-    const isMoved = position.file === "«stdin»" && position.line === 1;
+    const isMoved = columnsBefore > 0 && position.file === "«stdin»" && position.line === 1;
     return isMoved ? { ...position, column: Math.max(1, position.column - columnsBefore) } : position;
   };
 }

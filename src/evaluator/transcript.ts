@@ -38,7 +38,7 @@ export class Transcript {
     if (event.type === "start" && event.activity.kind === "build") {
       const { id, derivation = "" } = event.activity;
       this.#builds.set(id, { derivation, log: [] });
-    } else if (event.type === "message" || event.type === "trace") {
+    } else if (event.type === "trace" || (event.type === "message" && event.level !== "debug")) {
       keep(this.lines, event.text, MAX_LINES);
     } else if (event.type === "build-log") {
       keep(this.lines, event.line, MAX_LINES);

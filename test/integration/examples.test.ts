@@ -84,7 +84,7 @@ describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
       folder.join("set.nix"),
     ]);
     expect(stdout.toString()).toBe("curl\t8.0\tMIT\nhello\t2.12\tGPL-3.0-or-later\nnone\t\t\n");
-    expect(stderr.toString()).toBe("2 of 5 cannot be evaluated\n");
+    expect(stderr).toBe("2 of 5 cannot be evaluated\n");
   });
 
   test("complete-attributes answers the last line, whatever came before", async () => {

@@ -26,6 +26,7 @@ import {
 } from "./options.js";
 import { Pool, stale } from "./pool.js";
 import { about, Questions, type Want } from "./questions.js";
+import { removeAtExit, removeNow } from "./remains.js";
 import type { Root } from "./root.js";
 import { Sources } from "./sources.js";
 import { sessionStarter } from "./starting.js";
@@ -60,6 +61,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   /** Those that something may still be asked of. */
   #roots: WeakRef<Root>[] = [];
   #count = 0;
+  #closed: { readonly reason: unknown } | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -68,6 +70,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
     const { mode = "read-only", pure = false, workers = 1, spare = true, signal, onLog, ...rest } = options;
     const { memoryLimit = 4 * 2 ** 30, maxQueued = 65_536, watch = false, ...programOptions } = rest;
     this.mode = mode;
+    removeAtExit(this.#folder);
     this.programOptions = programOptions;
     const folder = this.#folder.path;
     const cwd = resolve(options.cwd ?? ".");
@@ -108,7 +111,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
    */
   async load(subject: Subject, options: LoadSubjectOptions = {}): Promise<EvaluatorValue> {
     checkQuestion(options);
-    this.#reloadChanged();
+    this.#refresh();
     const loading = await this.#loader.text(subject, options, this.#lock);
     const name = `r${String(++this.#count)}`;
     const root: Root = { name, bindings: bindingsOf(loading, name) };
@@ -124,6 +127,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
    */
   async reload(options: QuestionOptions = {}): Promise<void> {
     checkQuestion(options);
+    this.#refresh();
     this.#isOutdated = false;
     this.#pool.renew();
     await this.ready(options);
@@ -156,8 +160,8 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   }
 
   /** @internal */
-  ask<T>(value: EvaluatorValue, want: Want, options: QuestionOptions): Promise<T> {
-    this.#reloadChanged();
+  async ask<T>(value: EvaluatorValue, want: Want, options: QuestionOptions): Promise<T> {
+    this.#refresh();
     return this.#questions.ask<T>(value.root, value.path, want, options);
   }
 
@@ -172,7 +176,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
     args: readonly (NixInput | EvaluatorValue)[],
     options: QuestionOptions,
   ): Promise<EvaluatorValue> {
-    this.#reloadChanged();
+    this.#refresh();
     const others = args.filter((arg) => arg instanceof EvaluatorValue);
     const sessions = new Set([value, ...others].flatMap(({ root }) => root.session ?? []));
     if (sessions.size > 1) throw stale();
@@ -229,7 +233,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
       throw new ArgumentError("values", "an array of EvaluatorValue", values);
     }
     const bounds = boundsOf(options);
-    this.#reloadChanged();
+    this.#refresh();
     return askAll(values, {
       questions: this.#questions,
       bounds,
@@ -262,7 +266,9 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
     this.#isOutdated = true;
   }
 
-  #reloadChanged(): void {
+  /** Before anything is asked: a closed evaluator has no folder to write to. */
+  #refresh(): void {
+    if (this.#closed) throw this.#closed.reason;
     if (!this.#isOutdated) return;
     this.#isOutdated = false;
     this.#pool.renew();
@@ -271,7 +277,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   /** Nix's parser alone tells where a file ends too early. */
   async #unfinished({ file = "", message }: UnfinishedFile): Promise<LaminixError> {
     const failure = (transcript: Transcript, cause: LaminixError): LaminixError =>
-      evaluationFailure(transcript, cause, this.#sources.place);
+      evaluationFailure(transcript, cause, this.#sources.place, this.#sources);
     const invocation = { program: "nix-instantiate", command: ["--parse"], operands: ["--", file] } as const;
     try {
       await runNix(invocation, this.programOptions, failure);
@@ -284,11 +290,12 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   }
 
   #close(reason: unknown): Promise<void> {
+    this.#closed ??= { reason };
     this.#closing ??= (async () => {
       this.#stopListening();
       this.#watcher?.close();
       await this.#pool.close(reason);
-      this.#folder[Symbol.dispose]();
+      removeNow(this.#folder);
     })();
     return this.#closing;
   }

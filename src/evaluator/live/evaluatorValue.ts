@@ -155,7 +155,8 @@ export class EvaluatorValue {
 
   /**
    * What the function returns, called with one argument after the other. It lives in one of Nix's processes, and is lost
-   * with it: by `reload`, and where a question is given up.
+   * with it: by `reload`, where a question is given up, and where the process has grown too large. `load` makes values that
+   * last.
    */
   async call(...args: readonly (NixInput | EvaluatorValue)[]): Promise<EvaluatorValue> {
     return this.#evaluator.apply(this, args, {});
@@ -186,7 +187,7 @@ export class EvaluatorValue {
     }
     const type = await this.type(options);
     if (type !== "derivation") {
-      throw new LaminixError("ERR_DERIVATION", `the value is no derivation: its type is ${type}`, {
+      throw new LaminixError("ERR_DERIVATION", `the value is not a derivation; its type is ${type}`, {
         details: { type, path: this.path },
       });
     }
@@ -207,6 +208,5 @@ export class EvaluatorValue {
 
 function requireName(name: unknown, argument: string): void {
   requireString(name, argument);
-  if (name.includes("\0"))
-    throw new ArgumentError(argument, "without NUL characters, which Nix has not", name);
+  if (name.includes("\0")) throw new ArgumentError(argument, "a string without NUL characters", name);
 }

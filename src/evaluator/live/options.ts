@@ -40,7 +40,7 @@ export interface QuestionOptions {
 export interface ToJsOptions extends QuestionOptions {
   /** How deep the value may be nested; 1000 unless given. */
   readonly depth?: number;
-  /** How large it may be: a character of a string or of a name counts 1, and so does every value; 64 Mi unless given. */
+  /** How large it may be: a character counts 1, and a value in a list or a set 16; 64 Mi unless given. */
   readonly size?: number;
   /** Whether derivations are instantiated, to give their `drvPath`; they are not unless given. */
   readonly drvPath?: boolean;
@@ -79,5 +79,5 @@ export function boundsOf(options: ToJsOptions): Bounds {
 
 function requirePositive(value: unknown, argument: string): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw new ArgumentError(argument, "a whole number from 1 up", value);
+    throw new ArgumentError(argument, "a positive integer", value);
 }

@@ -260,8 +260,8 @@ export class Pool {
 }
 
 export function stale(): LaminixError {
-  return new LaminixError("ERR_EVALUATOR_STALE", "the value was made by a Nix that has ended", {
-    hint: "call the function again: results of calls are lost when a question is given up, and by reload",
+  return new LaminixError("ERR_EVALUATOR_STALE", "the process that held this value has ended", {
+    hint: "call the function again: results of calls are lost when a question is given up, when a process has grown, and by reload",
   });
 }
 

@@ -75,7 +75,7 @@ export class Questions {
   }
 
   readonly #failure = (transcript: Transcript, cause: LaminixError): LaminixError =>
-    evaluationFailure(transcript, cause, this.#asking.sources.place);
+    evaluationFailure(transcript, cause, this.#asking.sources.place, this.#asking.sources);
 
   #logger({ onLog }: QuestionOptions): ((event: LogEvent) => void) | undefined {
     const { onLog: onAll, onImport } = this.#asking;

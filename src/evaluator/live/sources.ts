@@ -6,9 +6,14 @@ import type { Place } from "../failure.js";
 import type { Sent, Transfer } from "../sessions/transfer.js";
 import { type Insertion, isPlainPath, originalColumn, withAbsolutePaths } from "./relativePaths.js";
 
+/** Attributes of the library's answers (see library.ts). */
+const OWN =
+  /^while evaluating (?:the )?attribute '(?:load|warm|choose|type|value|keys|length|arguments|position|context)'$/;
+
 export class Sources {
   readonly #transfer: Transfer;
   readonly #cwd: string;
+  readonly #file: RegExp;
   readonly #link: string;
   #folder: string | undefined;
   readonly #insertions = new Map<string, readonly Insertion[]>();
@@ -20,6 +25,7 @@ export class Sources {
   constructor(transfer: Transfer, cwd: string, workspace: string) {
     this.#transfer = transfer;
     this.#cwd = cwd;
+    this.#file = new RegExp(`${workspace.replace(/[^\\w/-]/g, "\\$&")}/\\d+\\.nix`, "g");
     this.#link = join(workspace, "cwd");
   }
 
@@ -41,6 +47,13 @@ export class Sources {
     if (!insertions) return position;
     return { file: "«stdin»", line, column: originalColumn(insertions, line, column) };
   };
+
+  /** Whether what Nix was doing, at no place that it names, was the library's. */
+  readonly isHidden = (message: string): boolean =>
+    /^from call site$|^while calling anonymous lambda$/.test(message) || OWN.test(message);
+
+  /** A text of Nix without the names that the evaluator has given to files. */
+  readonly renamed = (text: string): string => text.replaceAll(this.#file, "«stdin»");
 
   #plainFolder(): string {
     if (this.#folder !== undefined) return this.#folder;

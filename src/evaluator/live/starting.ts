@@ -23,13 +23,17 @@ export function sessionStarter(
   options: StartOptions,
 ): (signal: AbortSignal) => Promise<Session> {
   let isFallback = false;
+  let hasStarted = false;
   return async (signal) => {
     if (isFallback) return startProgram(folder, options);
     try {
-      return await startRepl(folder, options, signal);
+      const session = await startRepl(folder, options, signal);
+      hasStarted = true;
+      return session;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof LaminixError) || error.code !== "ERR_PROGRAM") throw error;
+      // One that has started before was ended by somebody.
+      if (hasStarted || !(error instanceof LaminixError) || error.code !== "ERR_PROGRAM") throw error;
       // Where this does not start either, there is no Nix.
       const session = await startProgram(folder, options);
       isFallback = true;

@@ -41,11 +41,11 @@ const SOURCE = String.raw`
 
     children = v: if isList v then v else if isAttrs v && !isDerivation v then attrValues v else [ ];
     weight = v: let t = typeOf v; in
-      if t == "string" then 1 + stringLength v
-      else if t == "list" then 1 + length v
-      else if t == "set" && !isDerivation v then foldl' (n: name: n + 1 + stringLength name) 1 (attrNames v)
-      else 1;
-    # By levels, so that a value that goes on for ever is found out before much of it is made.
+      if t == "string" then stringLength v
+      else if t == "list" then 16 * length v
+      else if t == "set" && !isDerivation v then foldl' (n: name: n + 16 + stringLength name) 0 (attrNames v)
+      else 0;
+    # Characters, and 16 for each value in it. By levels, so that a value that goes on for ever is found out before much of it is made.
     excess = { depth, size }: let
       go = level: used: values: let total = foldl' (n: v: n + weight v) used values; in
         if values == [ ] then null

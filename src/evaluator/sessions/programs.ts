@@ -59,7 +59,8 @@ async function nixInstantiate(
   const stdout = await runNix(
     invocation,
     { ...options, ...(onLog && { onLog }), ...(signal && { signal }) },
-    (transcript, cause): LaminixError => failure?.(transcript, cause) ?? cause,
+    // A program that was killed says nothing.
+    (transcript, cause): LaminixError => (transcript.error && failure?.(transcript, cause)) ?? cause,
   );
   return stdout.toString();
 }

@@ -332,7 +332,7 @@ function gone(why?: unknown): LaminixError {
   return new LaminixError("ERR_PROGRAM", `nix repl ${how || "cannot be asked"}`, {
     ...(cause && { cause }),
     details: { program: "nix" },
-    hint: "install Nix (https://nixos.org/download), or add its programs' folder to PATH",
+    ...(cause && { hint: "install Nix (https://nixos.org/download), or add its programs' folder to PATH" }),
   });
 }
 

@@ -1,3 +1,4 @@
+/* eslint @typescript-eslint/no-unsafe-class-instance-assignment: "off" -- it does not end with types that contain themselves */
 import assert from "node:assert/strict";
 import { type NixData, toNix } from "laminix/evaluator";
 import { expect, test } from "vitest";

@@ -43,7 +43,7 @@ describeEvaluators("what is loaded", (get, { release }) => {
     const file = folder.join("functions.nix");
     await writeFile(file, '{ n ? 1 }: { a = { m ? 2 }: { "b.c" = n + m; d = 0; }; }');
     const env = { PATH: searchPath(release) };
-    const cases: readonly (readonly [Subject, LoadSubjectOptions])[] = [
+    const cases: readonly (readonly [Subject, Pick<LoadSubjectOptions, "args" | "autoArgs">])[] = [
       ["{ a, b ? 2 }: [ a b ]", { args: { a: 1, b: undefined } }],
       ["all: all", { args: { a: 1 } }],
       ["{ a }: a", { autoArgs: { a: 1, b: 2, c: undefined } }],
