@@ -275,7 +275,8 @@ export class ReplSession implements Session {
     this.#pending = undefined;
     this.#printed = [];
     this.#size = 0;
-    this.#keepWaiting(false);
+    // While it ends, who waits for that must not find this process over before.
+    if (this.isAlive) this.#keepWaiting(false);
     how(pending);
   }
 }
