@@ -25,7 +25,7 @@ export class Sources {
   constructor(transfer: Transfer, cwd: string, workspace: string) {
     this.#transfer = transfer;
     this.#cwd = cwd;
-    this.#file = new RegExp(`${workspace.replace(/[^\\w/-]/g, "\\$&")}/\\d+\\.nix`, "g");
+    this.#file = new RegExp(`${workspace.replace(/[^\w/-]/g, "\\$&")}/\\d+\\.nix`, "g");
     this.#link = join(workspace, "cwd");
   }
 
