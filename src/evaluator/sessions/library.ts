@@ -2,7 +2,7 @@
  * The Nix functions that every session has under the name `L`: the way from a root to a value, and values as JSON. JSON
  * alone cannot carry a Nix value unharmed: `toJSON` takes sets with `outPath` or `__toString` for strings, derivations for
  * their output, copies paths into the store, has no functions, and Nix 2.8 gives floats six digits. So what is special is
- * written as a set with one attribute, whose name is `TAG` (see answer.ts).
+ * written as a set with one attribute, whose name is `TAG` (see data.ts).
  */
 export const TAG = "__laminix";
 
