@@ -1,13 +1,13 @@
 /** `laminix/evaluator`: Nix expressions, evaluated and built. */
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
 export { evaluate, type EvaluateOptions } from "../evaluator/evaluate.js";
-export { Evaluator, type LoadSubjectOptions } from "../evaluator/live/evaluator.js";
-export {
+export type { Evaluator, LoadSubjectOptions } from "../evaluator/live/evaluator.js";
+export type {
   EvaluatorValue,
-  type KeysOptions,
-  type NixType,
-  type StringContext,
-  type ValueDescription,
+  KeysOptions,
+  NixType,
+  StringContext,
+  ValueDescription,
 } from "../evaluator/live/evaluatorValue.js";
 export { type NixData, type NixDerivation, NixFunction } from "../evaluator/live/data.js";
 export { openEvaluator } from "../evaluator/live/openEvaluator.js";
