@@ -4,7 +4,7 @@ import type { NixExpression } from "../../evaluator/expression.js";
 import type { NixValue } from "../../evaluator/json.js";
 import type { Evaluator } from "../../evaluator/live/evaluator.js";
 import type { EvaluatorValue } from "../../evaluator/live/evaluatorValue.js";
-import type { FlakeOutput, Subject } from "../../evaluator/subject.js";
+import type { Subject } from "../../evaluator/subject.js";
 import { evaluatorOptions, type EvaluatorFlags, filesOf, withEvaluatorFlags } from "../evaluatorFlags.js";
 import type { Io } from "../io.js";
 import { command } from "../options.js";
@@ -79,6 +79,7 @@ function checkFlags({ keys, apply, prefix, limit }: EvalOptions, subjects: reado
 
 async function valuesOf(subjects: readonly Subject[], options: EvalOptions, io: Io): Promise<NixValue[]> {
   const { evaluate, evaluateFlake } = await import("../../evaluator/evaluate.js");
+  const { isFlake } = await import("../../evaluator/subject.js");
   const given = {
     ...evaluatorOptions(options, io),
     ...(options.readWriteMode && { mode: "read-write" as const }),
@@ -133,8 +134,4 @@ async function keysOf({ prefix = "", limit }: EvalOptions): Promise<NixExpressio
 
 function named(names: readonly string[], values: readonly unknown[]): [string, unknown][] {
   return names.map((name, i) => [name, values[i]]);
-}
-
-function isFlake(subject: Subject): subject is FlakeOutput {
-  return typeof subject === "object" && "flake" in subject;
 }

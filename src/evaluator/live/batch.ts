@@ -3,8 +3,8 @@ import { LaminixError } from "../../errors.js";
 import { type Bounds, dataIn, type NixData, parseAnswer } from "./data.js";
 import type { EvaluatorValue } from "./evaluatorValue.js";
 import type { QuestionOptions } from "./options.js";
-import { stale } from "./pool.js";
 import type { Questions } from "./questions.js";
+import { sessionOf } from "./root.js";
 
 /** A value, or why there is none. */
 export type Settled = PromiseSettledResult<NixData>;
@@ -46,16 +46,13 @@ export async function askAll(values: readonly EvaluatorValue[], batch: Batch): P
 async function round(values: readonly EvaluatorValue[], batch: Batch): Promise<readonly unknown[]> {
   const { questions, bounds, options } = batch;
   const roots = [...new Set(values.map(({ root }) => root))];
-  const sessions = new Set(roots.flatMap(({ session }) => session ?? []));
-  // Results of calls in two processes: the one has ended, or will never see the other's.
-  if (sessions.size > 1) throw stale();
   const places = new Map(roots.map((root, i) => [root, i]));
   const { json } = await questions.send(
     {
       about: `L.all [ ${roots.map(({ name }) => name).join(" ")} ]`,
       bindings: roots.flatMap(({ bindings }) => bindings),
       data: { items: values.map(({ root, path }) => [places.get(root), path]), bounds },
-      session: [...sessions][0],
+      session: sessionOf(roots),
     },
     options,
   );

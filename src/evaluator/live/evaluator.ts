@@ -10,7 +10,6 @@ import { type NixProgramOptions, runNix } from "../program.js";
 import type { Question, UnfinishedFile } from "../sessions/session.js";
 import { Transfer } from "../sessions/transfer.js";
 import type { Subject } from "../subject.js";
-import type { Transcript } from "../transcript.js";
 import type { NixInput } from "../value.js";
 import { askAll, type Settled } from "./batch.js";
 import type { NixData } from "./data.js";
@@ -24,10 +23,10 @@ import {
   type QuestionOptions,
   type ToJsOptions,
 } from "./options.js";
-import { Pool, stale } from "./pool.js";
+import { Pool } from "./pool.js";
 import { about, Questions, type Want } from "./questions.js";
 import { removeAtExit, removeNow } from "./remains.js";
-import type { Root } from "./root.js";
+import { type Root, sessionOf } from "./root.js";
 import { Sources } from "./sources.js";
 import { sessionStarter } from "./starting.js";
 
@@ -178,8 +177,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
   ): Promise<EvaluatorValue> {
     this.#refresh();
     const others = args.filter((arg) => arg instanceof EvaluatorValue);
-    const sessions = new Set([value, ...others].flatMap(({ root }) => root.session ?? []));
-    if (sessions.size > 1) throw stale();
+    const only = sessionOf([value, ...others].map(({ root }) => root));
     const given = args.map((arg, i) => {
       if (!(arg instanceof EvaluatorValue)) return this.#loader.argument(arg, `args[${String(i)}]`);
       const path = this.#transfer.json(JSON.stringify(arg.path));
@@ -196,7 +194,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
       { name, text: `L.apply ${value.root.name} ${path.text} [ ${texts} ]` },
     ];
     const unbound = { name, bindings };
-    const draft = { ...about(unbound, [], { load: null }), session: [...sessions][0] };
+    const draft = { ...about(unbound, [], { load: null }), session: only };
     const { session } = await this.#questions.send(draft, options);
     return new EvaluatorValue(this, { ...unbound, session }, []);
   }
@@ -276,11 +274,9 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
 
   /** Nix's parser alone tells where a file ends too early. */
   async #unfinished({ file = "", message }: UnfinishedFile): Promise<LaminixError> {
-    const failure = (transcript: Transcript, cause: LaminixError): LaminixError =>
-      evaluationFailure(transcript, cause, this.#sources.place, this.#sources);
     const invocation = { program: "nix-instantiate", command: ["--parse"], operands: ["--", file] } as const;
     try {
-      await runNix(invocation, this.programOptions, failure);
+      await runNix(invocation, this.programOptions, this.#sources.failure);
     } catch (error) {
       if (error instanceof LaminixError) return error;
     }

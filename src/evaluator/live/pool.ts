@@ -35,8 +35,6 @@ export class Pool {
   #isSpareDue = true;
   #isMakingSpare = false;
   #spareTimer: NodeJS.Timeout | undefined;
-  /** Counts what reload has done away with. */
-  #generation = 0;
   /** All that live: also those that are warming up, and those that reload has replaced and that still answer. */
   readonly #all = new Set<Slot>();
   readonly #opening = new Set<Promise<Session>>();
@@ -63,7 +61,6 @@ export class Pool {
 
   /** New sessions for all questions from now on; what is being asked is still answered by the old ones. */
   renew(): void {
-    this.#generation++;
     this.#slots = [];
     this.#spare = undefined;
     this.#isSpareDue = true;
@@ -235,10 +232,10 @@ export class Pool {
     try {
       const slot = this.#spare ?? (await this.#open());
       this.#spare = undefined;
-      const generation = this.#generation;
       await slot.warm(this.#options.warmUp());
-      if (this.#isClosed || generation !== this.#generation || !slot.session.isAlive) this.#end(slot);
-      else this.#spare = slot;
+      // What reload or close has done away with has ended.
+      if (slot.session.isAlive) this.#spare = slot;
+      else this.#end(slot);
     } finally {
       this.#isMakingSpare = false;
       // A root may have been loaded since.

@@ -1,10 +1,8 @@
 /** Questions about values, and the sessions that answer them. */
 import type { LaminixError } from "../../errors.js";
-import { evaluationFailure } from "../failure.js";
 import { importedFile, type LogEvent } from "../log.js";
 import { type Binding, type Question, type Session, UnfinishedFile } from "../sessions/session.js";
 import type { Transfer } from "../sessions/transfer.js";
-import type { Transcript } from "../transcript.js";
 import { parseAnswer } from "./data.js";
 import type { QuestionOptions } from "./options.js";
 import type { Pool } from "./pool.js";
@@ -61,7 +59,7 @@ export class Questions {
       return await new Promise<Answered>((resolve, reject) => {
         pool.submit({
           ...{ question, session, signal, timeout, reject },
-          listener: { onLog: this.#logger(options), failure: this.#failure },
+          listener: { onLog: this.#logger(options), failure: this.#asking.sources.failure },
           resolve: (json, answeredBy) => {
             resolve({ json, session: answeredBy });
           },
@@ -73,9 +71,6 @@ export class Questions {
       transfer.forget(sent);
     }
   }
-
-  readonly #failure = (transcript: Transcript, cause: LaminixError): LaminixError =>
-    evaluationFailure(transcript, cause, this.#asking.sources.place, this.#asking.sources);
 
   #logger({ onLog }: QuestionOptions): ((event: LogEvent) => void) | undefined {
     const { onLog: onAll, onImport } = this.#asking;

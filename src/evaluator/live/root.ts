@@ -1,5 +1,6 @@
 /** What values start from: something that was loaded, or what a function returned. */
 import type { Binding, Session } from "../sessions/session.js";
+import { stale } from "./pool.js";
 
 export interface Root {
   /** Its name in sessions. */
@@ -8,6 +9,16 @@ export interface Root {
   readonly bindings: readonly Binding[];
   /** The only session that has it: results of calls live in one. */
   readonly session?: Session;
+}
+
+/**
+ * The session that has what only one has of these; `undefined` where any will do.
+ * @throws {LaminixError} ERR_EVALUATOR_STALE for results of calls in two sessions: one has ended, or will never see the other's
+ */
+export function sessionOf(roots: readonly Root[]): Session | undefined {
+  const [session, ...others] = new Set(roots.flatMap((root) => root.session ?? []));
+  if (others.length > 0) throw stale();
+  return session;
 }
 
 /** From a root to a value: attributes by name, items of lists by number. */

@@ -2,8 +2,9 @@
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { LaminixError } from "../../errors.js";
-import type { Place } from "../failure.js";
+import { evaluationFailure, type Place } from "../failure.js";
 import type { Sent, Transfer } from "../sessions/transfer.js";
+import type { Transcript } from "../transcript.js";
 import { type Insertion, isPlainPath, originalColumn, withAbsolutePaths } from "./relativePaths.js";
 
 /** Attributes of the library's answers (see library.ts). */
@@ -54,6 +55,10 @@ export class Sources {
 
   /** A text of Nix without the names that the evaluator has given to files. */
   readonly renamed = (text: string): string => text.replaceAll(this.#file, "«stdin»");
+
+  /** The error of what has failed, in the caller's words. */
+  readonly failure = (transcript: Transcript, cause: LaminixError): LaminixError =>
+    evaluationFailure(transcript, cause, this.place, this);
 
   #plainFolder(): string {
     if (this.#folder !== undefined) return this.#folder;

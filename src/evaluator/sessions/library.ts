@@ -8,7 +8,7 @@ export const TAG = "__laminix";
 
 const SOURCE = String.raw`
   key: let
-    inherit (builtins) attrNames attrValues concatMap concatStringsSep elemAt filter foldl' fromJSON functionArgs genList
+    inherit (builtins) attrNames attrValues concatMap concatStringsSep elemAt foldl' fromJSON functionArgs genList
       getContext intersectAttrs isAttrs isFunction isInt isList length mapAttrs match seq stringLength
       substring toJSON toString toXML tryEval typeOf unsafeGetAttrPos;
 
