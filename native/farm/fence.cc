@@ -1,6 +1,5 @@
 #include "farm/fence.h"
 
-#include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -42,7 +41,8 @@ constexpr std::array kept{
     CAP_SETFCAP, CAP_SETGID,       CAP_SETPCAP, CAP_SETUID, CAP_SYS_CHROOT,
 };
 
-void dropCapabilities(bool hasNetwork) {
+/** What no program that is started may have. @returns what may be kept */
+std::uint64_t limitCapabilities(bool hasNetwork) {
   std::uint64_t mask = 0;
   for (int capability : kept) mask |= std::uint64_t{1} << capability;
   // Of a network of its own.
@@ -53,6 +53,10 @@ void dropCapabilities(bool hasNetwork) {
   }
   // Linux 4.3 and later.
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  return mask;
+}
+
+void keepCapabilities(std::uint64_t mask) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> data{};
   must(syscall(SYS_capget, &header, data.data()), "capabilities cannot be read");
@@ -168,16 +172,14 @@ class Filter {
 
 }  // namespace
 
-void raiseFence(bool hasNetwork) {
+void raiseFence(bool hasNetwork, const User& user) {
   if (LAMINIX_ARCH == 0) throw Failure("system calls of this processor cannot be filtered");
-  // Denied in a user namespace with a single group; the groups are the user's own then.
-  setgroups(0, nullptr);
-  must(setresgid(0, 0, 0), "the group cannot be set");
-  must(setresuid(0, 0, 0), "the user cannot be set");
+  const std::uint64_t allowed = limitCapabilities(hasNetwork);
+  become(user);
   // The caller's session keyring has its keys. Not every kernel has keyrings.
   syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   Filter filter;
-  dropCapabilities(hasNetwork);
+  keepCapabilities(user.id == 0 ? allowed : 0);
   must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
   filter.install();
 }

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "farm/user.h"
+
 namespace laminix::farm {
 
 /**
- * Gives up, for this process and all that it starts, what a build does not need: capabilities, programs that
- * change whose they run as, system calls that reach past the namespaces. There is no way back.
+ * Becomes a user, and gives up, for this process and all that it starts, what neither a build nor a container
+ * needs: capabilities, programs that change whose they run as, system calls that reach past the namespaces.
+ * There is no way back.
  */
-void raiseFence(bool hasNetwork);
+void raiseFence(bool hasNetwork, const User& user = {});
 
 }  // namespace laminix::farm

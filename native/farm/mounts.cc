@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
 
+#include "farm/attach.h"
 #include "farm/failure.h"
+#include "farm/farm.h"
+#include "farm/resolver.h"
 #include "farm/within.h"
 
 namespace laminix::farm {
@@ -22,42 +22,6 @@ constexpr unsigned long plain = MS_NOSUID | MS_NODEV;
 constexpr unsigned long inert = plain | MS_NOEXEC;
 /** Options of a tmpfs that hides something. */
 constexpr const char* empty = "mode=555";
-
-/** `struct mount_attr`; headers of the C library and of the kernel that have it do not go together
- * everywhere. */
-struct MountAttributes {
-  std::uint64_t set, clear, propagation, userNamespace;
-};
-constexpr std::uint64_t attributeReadOnly = 1, attributeNoSetuid = 2, attributeNoDevices = 4;
-
-int mountAttributes(const char* path, std::uint64_t attributes) {
-  const MountAttributes wanted{attributes, 0, 0, 0};
-  return static_cast<int>(syscall(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &wanted, sizeof wanted));
-}
-
-/** Since Linux 5.12. */
-bool hasMountAttributes() {
-  static const bool result = mountAttributes("", 0) == 0 || errno != ENOSYS;
-  return result;
-}
-
-enum class Devices { none, usable };
-
-/** Mounts what is at a path of this system, for reading only. A device can be opened with `Devices::usable`.
- */
-void bindReadOnly(const std::string& source, const Place& target, Devices devices = Devices::none) {
-  const char* name = target.name.c_str();
-  const bool all = hasMountAttributes();
-  must(fchdir(target.folder.get()), source);
-  must(mount(source.c_str(), name, nullptr, MS_BIND | (all ? MS_REC : 0), nullptr),
-       source + " cannot be mounted");
-  const bool none = devices == Devices::none;
-  const int result =
-      all ? mountAttributes(name, attributeReadOnly | attributeNoSetuid | (none ? attributeNoDevices : 0))
-          : mount(nullptr, name, nullptr,
-                  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | (none ? MS_NODEV : 0), nullptr);
-  must(result, source + " cannot be made read-only");
-}
 
 /** Without following a link. */
 mode_t modeOf(const Place& place) {
@@ -82,7 +46,7 @@ void bindAll(int root, const std::string& source, const std::string& target) {
   const Place place = placeIn(root, target);
   if ((modeOf(place) & S_IFMT) != (found.st_mode & S_IFMT))
     throw Problem("the image has no place for " + target);
-  bindReadOnly(source, place);
+  attach(source, place, Access::readOnly);
 }
 
 void makeDevices(int root) {
@@ -94,7 +58,7 @@ void makeDevices(int root) {
     struct stat found;
     if (stat(source.c_str(), &found) != 0 || !S_ISCHR(found.st_mode)) continue;
     Fd(must(openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666), source));
-    bindReadOnly(source, placeIn(dev, name), Devices::usable);
+    attach(source, placeIn(dev, name), Access::readOnly, Devices::usable);
   }
   using Link = std::array<const char*, 2>;
   for (const auto& [name, target] :
@@ -130,7 +94,7 @@ void mountProcesses(int root) {
       mountNew("tmpfs", proc, name, inert | MS_RDONLY, empty);
     } else {
       must(fchdir(proc), "/proc");
-      bindReadOnly(isHidden ? "/dev/null" : name, place);
+      attach(isHidden ? "/dev/null" : name, place, Access::readOnly);
     }
   }
 }
@@ -156,6 +120,44 @@ void detachOldRoot(int root) {
   must(chdir("/"), "the root cannot be entered");
 }
 
+void makePrivate() {
+  must(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "mounts cannot be made private");
+}
+
+Fd openRoot(const Description& description) {
+  return Fd(must(open(description.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "the root"));
+}
+
+void mountSystemFolders(int root) {
+  makeDevices(root);
+  mountProcesses(root);
+  mountSystem(root);
+}
+
+Place placeAt(const std::string& folder, const std::string& name) {
+  return {Fd(must(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), folder)), name};
+}
+
+void mountVolume(int root, const Volume& volume) {
+  struct stat found;
+  if (stat(volume.source.c_str(), &found) != 0)
+    throw Problem(volume.source + " cannot be mounted: " + std::strerror(errno));
+  const std::size_t slash = volume.target.rfind('/');
+  const bool isFolder = S_ISDIR(found.st_mode);
+  const std::string whole =
+      makeFolderThroughLinks(root, isFolder ? volume.target : volume.target.substr(0, slash), 0755);
+  const std::size_t last = whole.rfind('/');
+  const Place place = isFolder ? placeAt(whole.substr(0, last), whole.substr(last + 1))
+                               : placeAt(whole, volume.target.substr(slash + 1));
+  if (!isFolder && modeOf(place) == 0) {
+    constexpr int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
+    const Fd inside(openat(place.folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd(must(openat(inside.get(), place.name.c_str(), flags, 0644), volume.target));
+  }
+  if (S_ISLNK(modeOf(place))) throw Problem("the image has a link in the place of " + volume.target);
+  attach(volume.source, place, volume.isReadOnly ? Access::readOnly : Access::readWrite);
+}
+
 }  // namespace
 
 void mountOverlay(const Description& description) {
@@ -164,15 +166,44 @@ void mountOverlay(const Description& description) {
 }
 
 void enterRoot(const Description& description, const std::string& resolver) {
-  must(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "mounts cannot be made private");
-  const Fd folder(must(open(description.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "the root"));
+  makePrivate();
+  const Fd folder = openRoot(description);
   const int root = folder.get();
   if (!resolver.empty()) bindAll(root, description.resolver, resolver);
-  makeDevices(root);
-  mountProcesses(root);
-  mountSystem(root);
+  mountSystemFolders(root);
   for (const Bind& bind : description.binds) bindAll(root, bind.source, bind.target);
   detachOldRoot(root);
+}
+
+void enterContainer(const Description& description) {
+  const Container& container = description.container.value();
+  makePrivate();
+  if (description.overlay.empty()) {
+    const char* root = description.root.c_str();
+    must(mount(root, root, nullptr, MS_BIND, nullptr), "the root cannot be mounted");
+  } else {
+    mountOverlay(description);
+  }
+  const Fd folder = openRoot(description);
+  const int root = folder.get();
+  std::vector<std::string> made;
+  for (const Folder& each : description.folders) makeFolder(root, each.path, each.mode, made);
+  if (!description.resolver.empty()) {
+    const ResolverPlace place = makeResolverPlace(root);
+    if (!place.path.empty()) bindAll(root, description.resolver, place.path);
+  }
+  mountSystemFolders(root);
+  const std::string temporary = makeFolderThroughLinks(root, "/tmp", 01777);
+  must(mount("tmpfs", temporary.c_str(), "tmpfs", plain, "mode=1777"), "/tmp cannot be mounted");
+  if (description.store)
+    assembleFarm(makeFolderThroughLinks(root, description.store->folder, 0755), *description.store);
+  for (const Volume& volume : container.volumes) mountVolume(root, volume);
+  makeFolderThroughLinks(root, container.workingFolder, 0755);
+  if (container.isReadOnly) makeReadOnly(description.root);
+  detachOldRoot(root);
+  if (chdir(container.workingFolder.c_str()) != 0)
+    throw Problem("the working folder " + container.workingFolder +
+                  " cannot be entered: " + std::strerror(errno));
 }
 
 }  // namespace laminix::farm

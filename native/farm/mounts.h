@@ -11,6 +11,9 @@ namespace laminix::farm {
  */
 void enterRoot(const Description& description, const std::string& resolver);
 
+/** As above, for a container: with its overlay, its store, its volumes and its working folder. */
+void enterContainer(const Description& description);
+
 /** Mounts the overlay, without devices and setuid programs. */
 void mountOverlay(const Description& description);
 

@@ -19,7 +19,7 @@ Root::Root(const Description& description) : description_(description) {
     hadSomething_ = hasSomething();
     for (const Folder& folder : description.folders)
       makeFolder(folder_.get(), folder.path, folder.mode, made_);
-    if (!description.resolver.empty()) makeResolver();
+    if (!description.resolver.empty()) resolver_ = makeResolverPlace(folder_.get());
   } catch (...) {
     umount2(description.root.c_str(), MNT_DETACH);
     throw;
@@ -27,29 +27,10 @@ Root::Root(const Description& description) : description_(description) {
 }
 
 Root::~Root() {
-  if (resolverIsMade_) removeResolver();
+  if (resolver_.isMade) removeResolver();
   for (const std::string& folder : made_) remove(folder);
   folder_.close();
   if (umount2(description_.root.c_str(), 0) != 0) umount2(description_.root.c_str(), MNT_DETACH);
-}
-
-/** None if the image has no /etc, or a link of that name. */
-void Root::makeResolver() {
-  const std::string etc = folderWithoutLinks(folder_.get(), "/etc");
-  if (etc.empty()) return;
-  const std::string path = etc + "/resolv.conf";
-  const Place place = placeIn(folder_.get(), path);
-  struct stat found;
-  if (fstatat(place.folder.get(), place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (S_ISREG(found.st_mode)) resolver_ = path;
-    return;
-  }
-  const Fd folder(openat(place.folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  constexpr int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
-  const Fd file(openat(folder.get(), place.name.c_str(), flags, 0644));
-  if (file.get() < 0) fail("the image's resolv.conf cannot be made");
-  resolver_ = path;
-  resolverIsMade_ = true;
 }
 
 /** The folders that are mounted upon do not count. */
@@ -73,7 +54,7 @@ void Root::remove(const std::string& folder) const {
 
 void Root::removeResolver() const {
   try {
-    const Place place = placeIn(folder_.get(), resolver_);
+    const Place place = placeIn(folder_.get(), resolver_.path);
     struct stat found;
     if (fstatat(place.folder.get(), place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return;
     if (S_ISREG(found.st_mode) && found.st_size == 0) unlinkat(place.folder.get(), place.name.c_str(), 0);

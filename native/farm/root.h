@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "farm/description.h"
+#include "farm/resolver.h"
 #include "posix/fd.h"
 
 namespace laminix::farm {
@@ -15,12 +16,11 @@ class Root {
   ~Root();
 
   /** Where the resolver is to be mounted; empty if nowhere. */
-  const std::string& resolver() const { return resolver_; }
+  const std::string& resolver() const { return resolver_.path; }
   /** Whether there was something in it, and nothing is left. */
   bool isEmptied() const { return hadSomething_ && !hasSomething(); }
 
  private:
-  void makeResolver();
   bool hasSomething() const;
   void remove(const std::string& folder) const;
   void removeResolver() const;
@@ -28,8 +28,7 @@ class Root {
   const Description& description_;
   Fd folder_;
   std::vector<std::string> made_;
-  std::string resolver_;
-  bool resolverIsMade_ = false;
+  ResolverPlace resolver_;
   bool hadSomething_ = false;
 };
 

@@ -38,6 +38,16 @@ std::string pathOf(int fd) {
   return size < 0 ? std::string() : std::string(target, static_cast<std::size_t>(size));
 }
 
+/** Links are followed as in a chroot. */
+Fd openFolderInRoot(int root, const std::string& below) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const int folder = static_cast<int>(syscall(SYS_openat2, root, below.c_str(), &how, sizeof how));
+  // Before Linux 5.6 a folder that is a link counts as missing.
+  return Fd(folder < 0 && errno == ENOSYS ? openat(root, below.c_str(), folderFlags) : folder);
+}
+
 }  // namespace
 
 std::vector<std::string> partsOf(std::string_view path) {
@@ -78,24 +88,39 @@ void makeFolder(int root, const std::string& path, mode_t mode, std::vector<std:
   }
 }
 
+std::string makeFolderThroughLinks(int root, const std::string& path, mode_t mode) {
+  Fd at = same(root);
+  std::string here;
+  const std::vector<std::string> parts = partsOf(path);
+  for (const std::string& part : parts) {
+    here += here.empty() ? part : "/" + part;
+    Fd next = openFolderInRoot(root, here);
+    if (next.get() < 0 && errno == ENOENT) {
+      if (mkdirat(at.get(), part.c_str(), &part == &parts.back() ? mode : 0755) != 0 && errno == EEXIST)
+        throw Problem("the image has a link that leads nowhere on the way to " + path);
+      next = openFolderInRoot(root, here);
+    }
+    if (next.get() < 0 && errno == ENOTDIR) throw Problem("the image has a file on the way to " + path);
+    if (next.get() < 0 && errno == ELOOP)
+      throw Problem("the image has links that lead in circles on the way to " + path);
+    must(next.get(), path);
+    at = std::move(next);
+  }
+  return pathOf(at.get());
+}
+
 std::string folderWithoutLinks(int root, const std::string& path) {
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const std::string below = path.substr(path.find_first_not_of('/'));
-  Fd folder(static_cast<int>(syscall(SYS_openat2, root, below.c_str(), &how, sizeof how)));
-  // Before Linux 5.6 a folder that is a link counts as missing.
-  if (folder.get() < 0 && errno == ENOSYS) folder = Fd(openat(root, below.c_str(), folderFlags));
+  const Fd folder = openFolderInRoot(root, path.substr(path.find_first_not_of('/')));
   const std::string above = pathOf(root), found = pathOf(folder.get());
   return found.starts_with(above + "/") ? found.substr(above.size()) : std::string();
 }
 
-std::vector<std::string> namesIn(int root) {
-  const int fd = must(openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "the root cannot be read");
-  std::unique_ptr<DIR, int (*)(DIR*)> folder(fdopendir(fd), closedir);
-  if (!folder) fail("the root cannot be read");
+std::vector<std::string> namesIn(int folder) {
+  const int fd = must(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "a folder cannot be read");
+  std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(fd), closedir);
+  if (!entries) fail("a folder cannot be read");
   std::vector<std::string> names;
-  while (const dirent* entry = readdir(folder.get())) {
+  while (const dirent* entry = readdir(entries.get())) {
     const std::string name = entry->d_name;
     if (name != "." && name != "..") names.push_back(name);
   }

@@ -18,6 +18,7 @@ const status = await main(process.argv.slice(2), {
   },
   environment: process.env,
   signal: interruption.signal,
+  signals: interruption,
 });
 // Not waiting for what is still open: a reader that has stalled would keep the process for ever.
 process.exit(interruption.code ?? status);

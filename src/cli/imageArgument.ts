@@ -58,7 +58,7 @@ export async function withImage<T>(
 }
 
 /** The one argument that names an image and not what it is made of, links followed. */
-function finishedImage(args: readonly string[]): string | undefined {
+export function finishedImage(args: readonly string[]): string | undefined {
   const [only = ""] = args;
   if (args.length !== 1 || isSpec(args)) return undefined;
   if (only.startsWith(DOCKER)) return only;

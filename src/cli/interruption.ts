@@ -12,7 +12,12 @@ export interface Interruption {
   readonly signal: AbortSignal;
   /** The exit code that it asks for, once there was one. */
   readonly code: number | undefined;
+  /** Hands over what this process is sent, until that is disposed of: it asks for no end then. */
+  passTo(receiver: (signal: NodeJS.Signals) => void): Disposable;
 }
+
+/** What a program that is run is told too. */
+const PASSED = ["SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGALRM", "SIGCONT"] as const;
 
 /**
  * Listens from now on. What the first signal aborts cleans up; the second one, which may be a person's impatience or
@@ -20,13 +25,28 @@ export interface Interruption {
  */
 export function listenForInterruption(): Interruption {
   const controller = new AbortController();
-  const interruption: { signal: AbortSignal; code: number | undefined } = {
+  let receiver: ((signal: NodeJS.Signals) => void) | undefined;
+  const interruption = {
     signal: controller.signal,
-    code: undefined,
+    code: undefined as number | undefined,
+    passTo: (to: (signal: NodeJS.Signals) => void): Disposable => {
+      receiver = to;
+      for (const name of PASSED) process.on(name, to);
+      return {
+        [Symbol.dispose]: () => {
+          receiver = undefined;
+          for (const name of PASSED) process.off(name, to);
+        },
+      };
+    },
   };
   let count = 0;
   for (const [name, code] of Object.entries(CODES)) {
     process.on(name, () => {
+      if (receiver) {
+        receiver(name as keyof typeof CODES);
+        return;
+      }
       interruption.code ??= code;
       count++;
       if (count === 1) controller.abort(new DOMException(`interrupted by ${name}`, "AbortError"));

@@ -10,6 +10,8 @@ export interface Streams {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Signals that this process gets. */
+  readonly signals?: { passTo(receiver: (signal: NodeJS.Signals) => void): Disposable };
 }
 
 /** What commands write to. */
@@ -66,6 +68,16 @@ export interface TextOutput {
 
 /** Nobody reads standard output any more: not an error, but the end. */
 export class OutputClosed extends Error {}
+
+/** A program that was run has ended, and its exit code is that of the command. */
+export class ProgramEnded extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`ended with ${String(code)}`);
+    this.code = code;
+  }
+}
 
 /** Standard output of this process. */
 export function standardOutput(signal: AbortSignal): DataOutput {

@@ -14,7 +14,11 @@ export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[
   });
 }
 
-export function layersSummary({ layers, strategy }: LayersPlan): string {
+export function layersSummary({ layers, strategy, closure }: LayersPlan): string {
+  if (layers.length === 0 && closure.paths.length > 0) {
+    const closureOf = `${counted(closure.paths.length, "store path")}, ${bytes(closure.narSize)}`;
+    return `no layers of store paths; what the image refers to is ${closureOf}\n`;
+  }
   const total = layers.reduce((sum, { narSize }) => sum + narSize, 0);
   const how = strategy === "pipeline" ? "layeringPipeline" : `strategy ${strategy}`;
   return `${counted(layers.length, "layer")} by ${how}, ${bytes(total)}\n`;

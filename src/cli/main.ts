@@ -1,7 +1,7 @@
 /** One run of the command line: its exit code, and what its errors look like. */
 import { LaminixError } from "../errors.js";
 import { redactValue } from "../redact.js";
-import { filtered, type Io, OutputClosed, type Streams } from "./io.js";
+import { filtered, type Io, OutputClosed, ProgramEnded, type Streams } from "./io.js";
 import { version } from "./version.js";
 
 /** Exit codes. */
@@ -27,6 +27,7 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
   } catch (error) {
     io.stderr.erase();
     if (error instanceof OutputClosed) return CLOSED;
+    if (error instanceof ProgramEnded) return error.code;
     if (io.signal.aborted) return INTERRUPTED;
     const first = firstFailure(error);
     report(first, io, argv);

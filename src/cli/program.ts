@@ -7,7 +7,8 @@ import type { Io } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { version } from "./version.js";
 
-type MakeCommand = (io: Io) => Command;
+/** @param rest arguments after `--` */
+type MakeCommand = (io: Io, rest: readonly string[]) => Command;
 
 const STORE = "The Nix store:";
 
@@ -30,6 +31,10 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     push: async () => (await import("./commands/push.js")).push,
     pull: async () => (await import("./commands/pull.js")).pull,
   },
+  "Containers over this system's store:": {
+    run: async () => (await import("./commands/run.js")).run,
+    mounts: async () => (await import("./commands/mounts.js")).mounts,
+  },
   [STORE]: {
     closure: async () => (await import("./commands/closure.js")).closure,
     referrers: async () => (await import("./commands/referrers.js")).referrers,
@@ -51,13 +56,17 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
 };
 
 /** The one that is meant, if it is clear which; loading them all takes as long as a short command. */
-async function commandsFor([first = ""]: readonly string[], io: Io): Promise<Command[]> {
+async function commandsFor(argv: readonly string[], io: Io): Promise<Command[]> {
+  const [first = ""] = argv;
+  const rest = argv.includes("--") ? argv.slice(argv.indexOf("--") + 1) : [];
   const all = Object.entries(groups).flatMap(([heading, commands]) =>
     Object.entries(commands).map(([name, load]) => ({ heading, name, load })),
   );
   const meant = all.filter(({ name }) => name === first);
   return Promise.all(
-    (meant.length > 0 ? meant : all).map(async ({ heading, load }) => (await load())(io).helpGroup(heading)),
+    (meant.length > 0 ? meant : all).map(async ({ heading, load }) =>
+      (await load())(io, rest).helpGroup(heading),
+    ),
   );
 }
 
@@ -108,6 +117,7 @@ Examples:
   laminix closure ./result --sizes
   laminix why-depends ./result /nix/store/…-openssl-3.0.14
   laminix layers ./result --max-layers 20
+  laminix run ./result -- sh
 
 A PATH is a store path, a path inside one, or a link to one such as ./result; for an image it can also be any folder.
 A SPEC is a JSON file, such as

@@ -63,3 +63,6 @@ export type { NixShellOptions } from "../builders/nixShell/options.js";
 export type { ShellDerivation } from "../builders/nixShell/shellDerivation.js";
 export type { Problem, ProblemCode } from "../builders/validate/findings.js";
 export { validateImage, type ValidateOptions, type Validation } from "../builders/validate/validateImage.js";
+export { assembleFarm } from "../mounts/farm.js";
+export { type FormatOptions, formatMounts, MOUNT_FORMATS, type MountFormat } from "../mounts/formatMounts.js";
+export { type Mount, mountPlan, type MountPlan, type PlannedLink } from "../mounts/mountPlan.js";

@@ -11,6 +11,11 @@ export interface LayersPlan {
   readonly strategy: Strategy | "pipeline";
   /** Bottom first; those of a base image and the one for contents are not among them. */
   readonly layers: readonly PlannedLayer[];
+  /**
+   * Every store path that the image refers to, dependencies first, and bytes of their NARs together; those of a base
+   * image, and those that a container is to mount, are among them.
+   */
+  readonly closure: PlannedLayer;
 }
 
 /** @throws {LaminixError} as `streamLayeredImage` does */
@@ -19,9 +24,11 @@ export async function planLayers(spec: ImageSpec, options: PlanningOptions = {})
   const { plannedLayers, planOf } = await import("./plan.js");
   const { strategy, layeringPipeline } = prepared.spec;
   const layers = await planOf(prepared, prepared.layering);
+  const { closure } = prepared;
   return {
     strategy: layeringPipeline === null ? strategy : "pipeline",
-    layers: plannedLayers(layers, prepared.closure),
+    layers: plannedLayers(layers, closure),
+    closure: { paths: closure.paths, narSize: closure.narSize },
   };
 }
 

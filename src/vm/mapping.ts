@@ -28,6 +28,21 @@ export function mappingOf(): Mapping {
     : { kind: "alone", arguments: map, overlayOptions };
 }
 
+export interface Overlay {
+  /** The uppermost first. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  /** A mapping's. */
+  readonly options: string;
+}
+
+/** Options as overlayfs reads them: a colon separates folders, a comma options, and a backslash takes that away. */
+export function overlayOf({ lower, upper, work, options }: Overlay): string {
+  const folder = (path: string): string => path.replace(/[\\,:]/g, String.raw`\$&`);
+  return `${options},lowerdir=${lower.map(folder).join(":")},upperdir=${folder(upper)},workdir=${folder(work)}`;
+}
+
 /** One that no passwd file knows has no name. */
 function user(): { readonly username: string | undefined; readonly uid: number } {
   try {

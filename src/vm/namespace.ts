@@ -10,13 +10,14 @@ import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
 import { COMMAND_FAILED, encodeDescription, enterProgram } from "./enter.js";
-import { mappingOf, requireMapped } from "./mapping.js";
+import { mappingOf, overlayOf, requireMapped } from "./mapping.js";
 import { failureOf, parseReport } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
 import { SCRIPT_PATH, shellFor } from "./shell.js";
 import { TOOLS } from "./stage.js";
 import { type Bind, treesTar } from "./treesTar.js";
+import { ATTRIBUTES } from "./unpackTar.js";
 
 /**
  * Unpacks the trees, runs the script over them, and packs the upper one, all in namespaces of their own.
@@ -80,12 +81,13 @@ function prepare(
 ): void {
   const { storeDir } = script;
   const hasStore = script.store.size > 0;
-  // As overlayfs reads options: a colon separates folders, a comma options, and a backslash takes that away.
-  const folder = (name: string): string => place(name).replace(/[\\,:]/g, String.raw`\$&`);
-  const layers = `lowerdir=${folder("trees/lower")},upperdir=${folder("trees/upper")},workdir=${folder("trees/work")}`;
+  const overlay = overlayOf({
+    ...{ lower: [place("trees/lower")], upper: place("trees/upper"), work: place("trees/work") },
+    options: overlayOptions,
+  });
   const description = encodeDescription({
     root: place("trees/root"),
-    overlay: `${overlayOptions},${layers}`,
+    overlay,
     status: place("status"),
     folders: [
       ...(["/dev", "/proc", "/sys"] as const).map((path) => [path, 0o755] as const),
@@ -99,7 +101,7 @@ function prepare(
     ],
     resolver: network ? place("resolv.conf") : undefined,
     network,
-    environment: { PATH: SCRIPT_PATH, HOME: "/root", TERM: "dumb" },
+    environment: [`PATH=${SCRIPT_PATH}`, "HOME=/root", "TERM=dumb"],
     command: [...shellFor(script.text, [script.upper, script.lower]), `${TOOLS}/runAsRoot`],
   });
   mkdirSync(place("tools/bin"), { recursive: true });
@@ -122,7 +124,7 @@ umask 022
 # Takes effect when the program that runs has ended; it gets the signal, too.
 trap 'exit 1' TERM
 mkdir "$place/trees" "$place/trees/work" "$place/trees/root"
-attributes="--xattrs --xattrs-include=user.* --xattrs-include=security.capability --xattrs-include=trusted.overlay.opaque"
+attributes="${ATTRIBUTES.join(" ")}"
 set -f
 tar --force-local --extract --numeric-owner --same-owner --preserve-permissions $attributes --file="$place/trees.tar" \
   --directory="$place/trees" || exit 1

@@ -1,11 +1,10 @@
 /** The trees that a script runs over, as one archive, and what of the store is mounted in place of being copied. */
-import { closeSync, lstatSync, openSync, readlinkSync, writeSync } from "node:fs";
+import { lstatSync, readlinkSync } from "node:fs";
 import { fsPath, toByteString } from "../bytes/byteString.js";
 import { reading } from "../files/walk.js";
-import { Fingerprint } from "../tar/fingerprint.js";
 import { FOLDER, type FolderNode, folderNode, linkNode, rootOwned, type TreeNode } from "../tree/node.js";
 import { plainNode } from "../tree/storeFiles.js";
-import { treePieces } from "../tree/tar.js";
+import { writeTreeTar } from "../tree/tarFile.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 
 /** A store path that is on this disk. */
@@ -35,19 +34,7 @@ export async function treesTar(
     children: new Map(children),
   });
   const root = folder(Object.entries({ lower, upper, store: folder(paths) }));
-  const fd = openSync(file, "wx", 0o600);
-  try {
-    const { signal } = options;
-    for await (const piece of treePieces(root, {
-      mtime,
-      signal,
-      hardLinks: "keep",
-      fingerprint: new Fingerprint(),
-    }))
-      for (let at = 0; at < piece.length;) at += writeSync(fd, piece, at);
-  } finally {
-    closeSync(fd);
-  }
+  await writeTreeTar(file, root, { mtime, signal: options.signal });
   return binds;
 }
 

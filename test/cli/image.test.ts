@@ -353,6 +353,7 @@ describe("laminix layers", () => {
         { paths: [library.replace(folder.path, "/nowhere")], narSize: 2_000_000 },
         { paths: [path], narSize: 1000 },
       ],
+      closure: { paths: [library.replace(folder.path, "/nowhere"), path], narSize: 2_001_000 },
     });
     const plain = await runMain([
       "layers",
@@ -377,7 +378,7 @@ describe("laminix layers, of the strategy balanced", () => {
 
   test("takes a previous plan, history and hints from files", async () => {
     const plan = await json([program, "--strategy", "balanced", "--max-layers", "2"]);
-    expect(plan).toEqual({
+    expect(plan).toMatchObject({
       strategy: "balanced",
       layers: [{ paths: [library, program].toSorted(), narSize: 2_001_000 }].map((layer) => ({
         ...layer,
@@ -498,7 +499,7 @@ describe("a layering pipeline", () => {
     );
     const flags = ["--pipeline", pipelineFile([["split_every", 1], ["reverse"]]), ...graph];
     const layers = await runMain(["layers", spec, ...flags, "--json"]);
-    expect(JSON.parse(layers.stdout.toString())).toEqual({
+    expect(JSON.parse(layers.stdout.toString())).toMatchObject({
       strategy: "pipeline",
       layers: [
         { paths: [library], narSize: 2_000_000 },

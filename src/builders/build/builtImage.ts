@@ -13,6 +13,7 @@ import { type BuildOptions, digestCacheOf } from "../../planning/buildOptions.js
 import type { PlannedLayer } from "../../planning/plan.js";
 import type { Prepared } from "../../planning/prepare.js";
 import { Progress } from "../../progress.js";
+import type { Closure } from "../../store/closure.js";
 
 /** `docker load` takes the first; skopeo, podman and what else knows OCI layouts take the second. */
 export type ArchiveFormat = "docker-archive" | "oci-archive";
@@ -41,6 +42,8 @@ export class BuiltImage implements AsyncDisposable {
   readonly imageTag: string;
   /** The layers of store paths, bottom first; none where the image has one layer of everything. */
   readonly layers: readonly PlannedLayer[];
+  /** Every store path that the image refers to, whether it has them or a container is to mount them. */
+  readonly closure: Closure;
   readonly passthru: Readonly<Record<string, unknown>>;
   /** How a file with its archive is to be compressed, as the spec says. */
   readonly compressor: Compressor;
@@ -58,11 +61,12 @@ export class BuiltImage implements AsyncDisposable {
     readonly layers: readonly PlannedLayer[];
     readonly options: BuildOptions;
   }) {
-    const { spec } = made.prepared;
+    const { spec, closure } = made.prepared;
     this.image = made.image;
     this.imageName = spec.name.toLowerCase();
     this.imageTag = made.imageTag;
     this.layers = made.layers;
+    this.closure = closure;
     this.passthru = spec.passthru;
     this.compressor = spec.compressor;
     this.layerCompression = spec.layerCompression;

@@ -1,0 +1,101 @@
+import { type Command, Option } from "commander";
+import { LaminixError } from "../../errors.js";
+import type { MountPlan } from "../../mounts/mountPlan.js";
+import { type MountFormat, MOUNT_FORMATS } from "../../mounts/formatMounts.js";
+import { bytes, counted } from "../format.js";
+import { specFrom } from "../imageFlags.js";
+import type { Io } from "../io.js";
+import { writeLines } from "../lines.js";
+import { command, type CommonOptions, withStore } from "../options.js";
+import { isSpec, requireArguments, storePaths } from "../paths.js";
+import { progress } from "../progress.js";
+import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { refuseTerminal } from "../terminal.js";
+import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
+import type { StoreSource } from "../../store/storeSource.js";
+
+interface Options extends CommonOptions, TrustFlags, UnpackFlag {
+  readonly for?: MountFormat;
+  readonly wholeStore?: boolean;
+  readonly farm?: string;
+  readonly service?: string;
+}
+
+const help = `
+Formats:
+  docker, podman, nspawn   arguments, one a line
+  bwrap                    arguments for bwrap --args FD
+  engine-api, oci, devcontainer, json   JSON; json is the plan itself
+  compose                  a file for a second -f
+  quadlet, systemd         a drop-in
+
+Examples:
+  docker run $(laminix mounts ./result --for docker) IMAGE
+  laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev /bin/hello 3<args
+  laminix mounts spec.json --for compose --service web >mounts.yaml && docker compose -f compose.yaml -f mounts.yaml up`;
+
+export function mounts(io: Io): Command {
+  const own = command("mounts", "show what to mount for a container over this system's store")
+    .addOption(new Option("--for <FORMAT>", "in the words of what mounts it").choices(MOUNT_FORMATS))
+    .option("--whole-store", "mount all of the store, for reading only, in place of the closure")
+    .option("--farm <DIR>", "mount the closure below DIR first (as root), and from there at once")
+    .option("--service <NAME>", "of a compose file (default: app)");
+  return withUnpackFlag(withTrustFlags(own))
+    .argument("[SPEC|PATH...]", "a spec in JSON, or store paths")
+    .addHelpText("after", help)
+    .action(async (args: string[], options: Options) => {
+      requireArguments(args, "a SPEC or a PATH");
+      const { onProgress } = progress(io, options);
+      const { farm, wholeStore, service, json } = options;
+      if (farm !== undefined && wholeStore)
+        throw new LaminixError("ERR_USAGE", "--farm and --whole-store are two ways of which one is enough");
+      const format = options.for ?? (json ? "json" : undefined);
+      if (format === "bwrap") refuseTerminal(io, "bwrap --args");
+      await withStore(options, async (store) => {
+        const plan = await planned(args, options, store, io);
+        const { assembleFarm } = await import("../../mounts/farm.js");
+        const place = farm === undefined ? undefined : await assembleFarm(plan, farm, { signal: io.signal });
+        if (format === undefined) {
+          await writeLines(io, linesOf(plan));
+          if (!options.quiet) io.stderr.write(summaryOf(plan));
+          return;
+        }
+        const { formatMounts } = await import("../../mounts/formatMounts.js");
+        await io.stdout.write(formatMounts(plan, format, { wholeStore, farm: place, service, onProgress }));
+      });
+    });
+}
+
+async function planned(
+  args: readonly string[],
+  options: Options,
+  store: StoreSource,
+  io: Io,
+): Promise<MountPlan> {
+  const { signal } = io;
+  const { onProgress } = progress(io, options);
+  const { mountPlan } = await import("../../mounts/mountPlan.js");
+  if (!isSpec(args)) return mountPlan(await storePaths(args, store, signal), { store, signal });
+  const spec = await specFrom(args, {}, store, io);
+  const { maxUnpacked } = options;
+  return withRegistries(imagesIn(spec), options, io, (registries) =>
+    mountPlan(spec, { store, signal, onProgress, registries, maxUnpacked }),
+  );
+}
+
+function linesOf({ mounts, links }: MountPlan): string[] {
+  return [
+    ...mounts.map(({ source, target }) => (source === target ? `${target}\n` : `${source} -> ${target}\n`)),
+    ...links.map(({ path, text }) => `${path} (a link to ${text})\n`),
+  ];
+}
+
+function summaryOf({ mounts, links, narSize }: MountPlan): string {
+  const files = mounts.filter(({ kind }) => kind === "file").length;
+  const counts = [
+    counted(mounts.length - files, "folder"),
+    ...(files > 0 ? [counted(files, "file")] : []),
+    ...(links.length > 0 ? [`${counted(links.length, "link")} to make`] : []),
+  ];
+  return `${counts.join(", ")}, ${bytes(narSize)}\n`;
+}
