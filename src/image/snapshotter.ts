@@ -30,6 +30,15 @@ export function mountAnnotationsOf(layer: Layer): Annotations {
   return new Map([...all].filter(([key]) => key.startsWith(PREFIX)));
 }
 
+/** Values of the annotations, as somebody has written them: store paths, where all is well. */
+export function pathsMountedBy(layers: readonly Layer[]): string[] {
+  return layers.flatMap((layer) =>
+    Array.from(mountAnnotationsOf(layer)).flatMap(([key, path]) =>
+      key.startsWith(STORE_PATH) ? [path] : [],
+    ),
+  );
+}
+
 /** Whether containers of it lack files unless somebody mounts them. */
 export function needsSnapshotter({ layers }: Image): boolean {
   return layers.some((layer) => mountAnnotationsOf(layer).size > 0);

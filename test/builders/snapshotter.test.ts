@@ -17,6 +17,7 @@ import {
   type BuildFileOptions,
   DigestCache,
   type ImageSpec,
+  loadImage,
   mergeImages,
   openStore,
   planLayers,
@@ -28,10 +29,12 @@ import {
   streamLayeredImage,
 } from "../../dist/index.js";
 import { runMain } from "../cli/commandLine.js";
+import { answering, FaultyProxy } from "../support/faultyProxy.js";
 import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
 import { imageTools, type ImageTools } from "../support/imageTools.js";
 import { bytesOf } from "../support/members.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
+import { startPodmanEngine } from "../support/podmanEngine.js";
 import { type ReadDescriptor, readLayout, type ReadManifest } from "../support/readLayout.js";
 import { describeWith, testWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
@@ -296,9 +299,10 @@ describeWith(["nix-daemon", "nix-store", "skopeo"], "an image for nix-snapshotte
     for (const layerCompression of ["gz", "none"] as const) {
       const child = await layoutOf(layerCompression, {
         ...{ fromImage: base, snapshotter: false, layerCompression },
-        contents: [{ files: { "/etc/hello": { text: "hello" } } }],
+        contents: [program, { files: { "/etc/hello": { text: "hello" } } }],
       });
       const { layers } = await manifestOf(`oci:${child}:1`);
+      // Not in a layer again: it could not be unpacked over what is mounted.
       expect(layers.map(mountsOf)).toEqual([await expectedMounts(), {}]);
     }
   });
@@ -324,6 +328,18 @@ describeWith(["nix-daemon", "nix-store", "skopeo"], "an image for nix-snapshotte
     await using merged = await mergeImages([layout], { onProgress });
     await bytesOf(merged.pieces());
     expect(warningsOf(events)).toEqual([expect.stringMatching(LOST)]);
+  });
+
+  testWith(["podman"], "is loaded into an engine that mounts nothing with a warning", async () => {
+    await using engine = await startPodmanEngine();
+    const events: ProgressEvent[] = [];
+    const onProgress = (event: ProgressEvent): unknown => events.push(event);
+    await loadImage(await layoutOf("layout"), { engine: "podman", host: engine.host, onProgress });
+    expect(warningsOf(events)).toEqual([expect.stringMatching(/podman does not mount store paths/)]);
+    events.length = 0;
+    const plain = await layoutOf("plain", { snapshotter: false });
+    await loadImage(plain, { engine: "podman", host: engine.host, onProgress });
+    expect(warningsOf(events)).toEqual([]);
   });
 
   test("is made by a flag of the command line, which warns as well", async () => {
@@ -414,6 +430,18 @@ describeWith(["nix-daemon", "nix-store", "skopeo"], "an image for nix-snapshotte
       expect(mountsOf(layers[0])).toEqual(await expectedMounts());
     });
 
+    test("may stay there as the base of another, which has the store paths from it", async () => {
+      const name = repository();
+      const digest = await push(name);
+      const more = { fromImage: `docker://${name}@${digest}`, snapshotter: false };
+      const child = await layoutOf("child", { ...more, contents: [program] }, { registries });
+      const { layers } = await manifestOf(`oci:${child}:1`);
+      expect(mountsOf(layers[0])).toEqual(await expectedMounts());
+      // The link is not mounted, so it is not known to be there.
+      const planned = await planLayers({ ...spec(more), contents: [program] }, { store, registries });
+      expect(planned.layers.map(({ paths }) => paths)).toEqual([[link]]);
+    });
+
     test("copied back by skopeo has the layer that was made", async () => {
       const name = repository();
       await push(name);
@@ -441,6 +469,23 @@ describeWith(["nix-daemon", "nix-store", "skopeo"], "an image for nix-snapshotte
         });
       });
       expect(requests.filter(({ method }) => !["GET", "HEAD"].includes(method))).toEqual([]);
+    });
+
+    test("is not given Docker's manifests where the registry takes no others", async () => {
+      await using proxy = await FaultyProxy.start(registry.host);
+      const refusal = JSON.stringify({ errors: [{ code: "UNSUPPORTED", message: "unknown media type" }] });
+      const refuse = answering(415, { "content-type": "application/json" }, refusal);
+      proxy.misbehave = (request, response, it) =>
+        request.method === "PUT" && request.url?.includes("/manifests/")
+          ? refuse(request, response, it)
+          : false;
+      const asked = push(`${proxy.host}/snapshotter/${String(count++)}`);
+      await expect(asked).rejects.toMatchObject({ code: "ERR_REGISTRY", details: { status: 415 } });
+      const manifests = proxy.seen.filter(
+        ({ method, url }) => method === "PUT" && url.includes("/manifests/"),
+      );
+      const types = manifests.map(({ headers }) => headers["content-type"]);
+      expect(types).toEqual(["application/vnd.oci.image.manifest.v1+json"]);
     });
 
     test("is warned of when it is pulled into a docker-archive", async () => {
