@@ -8,6 +8,7 @@ import type { OpenedImages } from "../transports/openedImages.js";
 import { isTagged, wholeReference } from "../manifests/reference.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { knownDiffId, type Layer } from "../image/layer.js";
+import { warnOfLostMounts } from "./lostMounts.js";
 import { openAll } from "./openAll.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { type OnProgress, Progress } from "../progress.js";
@@ -58,11 +59,13 @@ export class MergedImages implements AsyncDisposable {
    */
   async *pieces(options: MergeOptions = {}): AsyncGenerator<Uint8Array> {
     const { signal = this.#options.signal, onProgress = this.#options.onProgress } = options;
+    const progress = new Progress(onProgress);
+    warnOfLostMounts(this.#all, progress);
     const { writeDockerArchives } = await import("../transports/dockerArchive/write.js");
     yield* writeDockerArchives(this.#all, {
       signal,
       mtime: STORE_TIME,
-      onLayer: new Progress(onProgress).layer,
+      onLayer: progress.layer,
     });
   }
 

@@ -11,6 +11,7 @@ import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
 import { FetchProgress } from "../image/fetchProgress.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
+import { warnOfLostMounts } from "./lostMounts.js";
 import { type OnProgress, Progress } from "../progress.js";
 
 export interface PullOptions extends PlatformParts {
@@ -107,6 +108,7 @@ export async function pullTo(
   using _ = images.unpacking;
   const [{ image }] = images.images as readonly [NamedImage];
   fetching.expect(image.layers);
+  warnOfLostMounts([{ image }], progress);
   try {
     const hash = createHash("sha256");
     const archive = writeDockerArchives([{ image, references: [finalReference] }], {

@@ -38,6 +38,7 @@ export interface ImageFlags {
   readonly uname?: string;
   readonly gname?: string;
   readonly includeStorePaths?: boolean;
+  readonly snapshotter?: boolean;
   readonly includeNixDb?: boolean;
 }
 
@@ -73,6 +74,8 @@ export function withImageFlags(command: Command, { tag = true } = {}): Command {
       "--no-include-store-paths",
       "leave out the store paths, for containers that mount the host's store",
     )
+    .option("--snapshotter", "leave them out, for containerd's nix-snapshotter to mount")
+    .option("--no-snapshotter", "make an image for everyone (the default)")
     .option("--include-nix-db", "include a Nix database of the store paths")
     .option("--no-include-nix-db", "leave out the Nix database (the default)");
 }
@@ -167,7 +170,7 @@ function entriesOf(config: ImageSpec["config"]): [string, unknown][] {
 function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
   const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
     flags;
-  const { includeStorePaths, includeNixDb: includeNixDB, pipeline: layeringPipeline } = flags;
+  const { includeStorePaths, snapshotter, includeNixDb: includeNixDB, pipeline: layeringPipeline } = flags;
   const { previous, history, hints: volatility } = flags;
   const keys = {
     name,
@@ -187,6 +190,7 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
     uname,
     gname,
     includeStorePaths,
+    snapshotter,
     includeNixDB,
   };
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import type { Digest } from "../bytes/digest.js";
 import type { BorrowedBytes, RandomAccess } from "../bytes/bytes.js";
-import type { Descriptor } from "./descriptor.js";
+import type { Annotations, Descriptor } from "./descriptor.js";
 import type { LayerKind } from "../progress.js";
 
 export interface LayerDigest {
@@ -76,6 +76,8 @@ export interface MadeSource {
   readonly kind: "made";
   /** Same key, same bytes: known without reading a file, for layers made of store paths with known hashes. */
   readonly contentKey: string | undefined;
+  /** What a descriptor of it says beside its content key. */
+  readonly annotations?: Annotations | undefined;
 }
 
 /** Lies in a file. */

@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { LaminixError } from "../errors.js";
 import { Fingerprint } from "../tar/fingerprint.js";
 import type { FolderNode } from "../tree/node.js";
+import type { Annotations } from "./descriptor.js";
 import { type HardLinks, treePieces } from "../tree/tar.js";
 import type { Layer, LayerDigest, LayerOptions, MadeSource } from "./layer.js";
 import type { LayerKind } from "../progress.js";
@@ -12,6 +13,8 @@ export interface TreeLayerOptions {
   readonly kind: LayerKind;
   readonly sources: readonly string[];
   readonly contentKey?: string | undefined;
+  /** Of its descriptor. */
+  readonly annotations?: Annotations | undefined;
   /** Unix seconds. */
   readonly mtime: number;
   readonly hardLinks?: HardLinks | undefined;
@@ -31,10 +34,10 @@ export class TreeLayer implements Layer {
   readonly #tree: TreeLayerOptions["tree"];
   #hashed: (LayerDigest & { readonly fingerprint: number }) | undefined;
 
-  constructor({ kind, sources, contentKey, mtime, hardLinks, signal, tree }: TreeLayerOptions) {
+  constructor({ kind, sources, contentKey, annotations, mtime, hardLinks, signal, tree }: TreeLayerOptions) {
     this.kind = kind;
     this.sources = sources;
-    this.source = { kind: "made", contentKey };
+    this.source = { kind: "made", contentKey, annotations };
     this.#mtime = mtime;
     this.#hardLinks = hardLinks;
     this.#signal = signal;

@@ -8,6 +8,7 @@ import { Spool } from "../files/spool.js";
 import type { BlobDigest, DigestCache } from "../image/digestCache.js";
 import { CONTENT_KEY, LAYER_KIND } from "../image/annotations.js";
 import type { Annotations, Descriptor } from "../image/descriptor.js";
+import { mountAnnotationsOf } from "../image/snapshotter.js";
 import {
   contentKeyOf,
   type DigestOptions,
@@ -249,12 +250,13 @@ class CompressedBlob implements LayerBlob {
   }
 }
 
-/** What a manifest says of a layer that was made here. */
+/** What a manifest says of a layer that was made or packed here. */
 export function annotationsOf(layer: Layer): Annotations | undefined {
   const contentKey = contentKeyOf(layer);
   const annotations = new Map([
     ...(contentKey === undefined ? [] : [[CONTENT_KEY, contentKey] as const]),
     ...(layer.kind === "store" ? [[LAYER_KIND, layer.kind] as const] : []),
+    ...mountAnnotationsOf(layer),
   ]);
   return annotations.size === 0 ? undefined : annotations;
 }

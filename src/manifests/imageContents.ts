@@ -10,7 +10,9 @@ import {
   type PackedLayer,
   packedLayer,
 } from "../image/layer.js";
+import { needsSnapshotter } from "../image/snapshotter.js";
 import { type Digest, digestOf } from "../bytes/digest.js";
+import { LaminixError } from "../errors.js";
 import type { ImageIndex } from "./imageIndex.js";
 import { layerMediaType, type ManifestFormat, MEDIA_TYPES } from "./mediaTypes.js";
 import { type Document, indexDocument, manifestDocument } from "./manifestDocuments.js";
@@ -56,9 +58,11 @@ export class ImageContents implements Disposable {
   readonly #format: ManifestFormat;
   readonly #places = new Map<unknown, number>();
 
+  /** @throws {LaminixError} ERR_UNSUPPORTED for what the format cannot say */
   constructor(entries: readonly Entry[], options: ContentsOptions) {
     this.#entries = entries;
     this.#format = options.format ?? "oci";
+    if (this.#format === "docker") requireNoMounts(entries.flatMap(imagesOf));
     const blobs: LayerBlob[] = [];
     for (const image of entries.flatMap(imagesOf)) {
       for (const layer of image.layers) {
@@ -103,6 +107,16 @@ export class ImageContents implements Disposable {
   [Symbol.dispose](): void {
     for (const blob of this.blobs) blob[Symbol.dispose]();
   }
+}
+
+/** @throws {LaminixError} ERR_UNSUPPORTED */
+function requireNoMounts(images: readonly Image[]): void {
+  if (!images.some((image) => !image.manifest && needsSnapshotter(image))) return;
+  throw new LaminixError(
+    "ERR_UNSUPPORTED",
+    "Docker's manifests have no annotations, which tell nix-snapshotter what to mount",
+    { hint: "use OCI's manifests: leave --manifest-format (manifestFormat) out" },
+  );
 }
 
 function blobOf({ manifest }: Image, layer: Layer, options: ContentsOptions): LayerBlob {

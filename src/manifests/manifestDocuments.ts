@@ -8,6 +8,9 @@ import { type ManifestFormat, MEDIA_TYPES } from "./mediaTypes.js";
 import { digestOf } from "../bytes/digest.js";
 import { type Platform, UNKNOWN } from "../image/platform.js";
 
+/** Bytes; what every registry takes (OCI distribution-spec, "Pushing Manifests"). */
+export const MAX_MANIFEST = 4 << 20;
+
 /** JSON that is a blob, and its descriptor. */
 export interface Document {
   readonly descriptor: Descriptor;

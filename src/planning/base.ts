@@ -9,7 +9,8 @@ import { FetchProgress } from "../image/fetchProgress.js";
 import { knownDiffId } from "../image/layer.js";
 import { isObject, type JsonObject } from "../bytes/json.js";
 import type { Digest } from "../bytes/digest.js";
-import { baseName } from "../store/storePath.js";
+import { pathsMountedBy } from "../image/snapshotter.js";
+import { baseName, storePathsIn } from "../store/storePath.js";
 import { normalPlatform, platformName, UNKNOWN } from "../image/platform.js";
 import { hostArchitecture, platformOf } from "../manifests/platform.js";
 import { DOCKER, isTagged, wholeReference } from "../manifests/reference.js";
@@ -108,8 +109,10 @@ export class Base implements Below, Disposable {
   /** Names in the store's directory: what the image has there already. */
   async storeNames(storeDir: string, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
     if (this.isShallow) {
-      const paths = storePathsInHistory(this.configFile.json, this.image.layers, storeDir);
-      return new Set(paths.map(baseName));
+      const { layers } = this.image;
+      const mounted = storePathsIn(pathsMountedBy(layers).join("\n"), storeDir);
+      const paths = storePathsInHistory(this.configFile.json, layers, storeDir);
+      return new Set([...paths, ...mounted].map(baseName));
     }
     const folder = folderAt(await this.root(signal), storeDir)?.folder;
     return new Set(folder?.children.keys());

@@ -141,6 +141,12 @@ export const specSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether to include the store paths. Without them, bind-mount the host's store."),
+  snapshotter: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether the image is for containerd's nix-snapshotter, which mounts the host's store paths: it has empty places for them, and its manifest names them.",
+    ),
   namedOnly: z
     .array(text)
     .default([])
@@ -239,7 +245,15 @@ function resolved(spec: ImageSpec): ResolvedSpec {
     return invalid(key, isMissing ? `${key} is missing` : `${key}: ${message}`);
   });
   checkLevel(data);
-  return { ...data, contents: contents ?? [], copyToRoot: copyToRoot ?? [], config: json };
+  if (data.snapshotter && spec.includeStorePaths === true)
+    throw invalid("snapshotter", "snapshotter leaves the store paths out, and includeStorePaths is true");
+  return {
+    ...data,
+    includeStorePaths: data.includeStorePaths && !data.snapshotter,
+    contents: contents ?? [],
+    copyToRoot: copyToRoot ?? [],
+    config: json,
+  };
 }
 
 function checkLevel({

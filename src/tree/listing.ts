@@ -56,6 +56,33 @@ export function listDisk(disk: string): Listed {
   return stats.isSymbolicLink() ? { type: "symlink", target: targetOf(disk) } : fileOnDisk(disk);
 }
 
+/** What the top of a path's tree is, and no more of it. */
+export type Top = ListedLink | { readonly type: "file" | "directory" };
+
+/**
+ * Of a NAR no more is read than tells it; where that is a link, which is all that is read of the path, the NAR is checked.
+ * @throws {LaminixError} as `list`
+ */
+export async function topOf(
+  path: string,
+  files: PathFiles,
+  { signal }: Pick<ListOptions, "signal"> = {},
+): Promise<Top> {
+  if ("disk" in files) {
+    const top = listDisk(toByteString(files.disk));
+    return top.type === "symlink" ? top : { type: top.type };
+  }
+  let top: Top = { type: "directory" };
+  const stream = verifyNar(files.nar({ signal }), files, { signal, name: path });
+  for await (const events of narBatches(stream, { name: path })) {
+    for (const event of events) {
+      if (event.type !== "symlink") return { type: event.type === "directory" ? "directory" : "file" };
+      top = { type: "symlink", target: event.target };
+    }
+  }
+  return top;
+}
+
 function folderOnDisk(disk: string): ListedFolder {
   return {
     type: "directory",

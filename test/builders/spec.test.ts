@@ -49,6 +49,7 @@ describe("an image's spec", () => {
       layerCompression: "gz",
       layerCompressionLevel: null,
       annotations: {},
+      snapshotter: false,
       namedOnly: [],
       passthru: {},
       previous: null,

@@ -46,7 +46,8 @@ describe("the command line's help", () => {
       const { stdout } = await runMain([command, "--help"]);
       const flags =
         "--name --tag --cmd --entrypoint --env --user --workdir --label --expose --volume --from-image --max-layers " +
-        "--strategy --pipeline --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths";
+        "--strategy --pipeline --created --mtime --architecture --uid --gid --uname --gname --no-include-store-paths " +
+        "--snapshotter";
       for (const flag of flags.split(" "))
         expect(stdout.toString()).toMatch(new RegExp(`^ +${flag}\\b`, "m"));
     },

@@ -13,7 +13,7 @@ import { tagOf } from "./imageTag.js";
 export interface OwnLayers {
   /** On top of the base's, bottom first. */
   readonly layers: readonly Layer[];
-  /** The store paths in them. */
+  /** The store paths in them, or mounted over them. */
   readonly plan: LayerPlan;
   /** The layers that are of store paths and nothing else. */
   readonly planned: readonly PlannedLayer[];

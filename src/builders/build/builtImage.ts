@@ -14,6 +14,7 @@ import type { PlannedLayer } from "../../planning/plan.js";
 import type { Prepared } from "../../planning/prepare.js";
 import { Progress } from "../../progress.js";
 import type { Closure } from "../../store/closure.js";
+import { warnOfLostMounts } from "../lostMounts.js";
 
 /** `docker load` takes the first; skopeo, podman and what else knows OCI layouts take the second. */
 export type ArchiveFormat = "docker-archive" | "oci-archive";
@@ -107,12 +108,14 @@ export class BuiltImage implements AsyncDisposable {
       return;
     }
     const { signal = this.#options.signal } = options;
+    const progress = this.#progress(options);
+    warnOfLostMounts([this], progress);
     const { writeDockerArchive } = await import("../../transports/dockerArchive/write.js");
     yield* writeDockerArchive(this.#named, {
       signal,
       mtime: this.#prepared.mtime,
       baseLayers: "normal",
-      onLayer: this.#progress(options).layer,
+      onLayer: progress.layer,
       beforeManifest: () => this.check(signal),
     });
   }

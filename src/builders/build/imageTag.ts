@@ -14,6 +14,8 @@ const SILENT: ReadonlySet<string> = new Set([
   ...["contents", "copyToRoot", "runAsRoot"],
   // These have no say in a docker-archive; annotations do where there are some.
   ...["layerCompression", "layerCompressionLevel", "annotations"],
+  // Said by the paths that are mounted.
+  "snapshotter",
 ]);
 
 /** 32 characters of Nix's base 32, from all that decides the image's bytes. */

@@ -9,6 +9,7 @@ import { type ImageSpec, resolveSpec } from "../../spec/spec.js";
 import { assemble, type OwnLayers } from "./assemble.js";
 import type { BuiltImage } from "./builtImage.js";
 import { layerTools } from "./layerTools.js";
+import { mountLayer } from "./mountLayer.js";
 
 /**
  * Plans the image and runs its commands; the bytes of the store paths are read when the image is.
@@ -18,7 +19,8 @@ export async function layeredImage(spec: ImageSpec, options: BuildOptions): Prom
   checkBuildOptions(options);
   const progress = new Progress(options.onProgress);
   const prepared = await prepare(resolveSpec(spec), { ...options, progress, hold: true });
-  return assemble(prepared, options, () => manyLayers(prepared, options));
+  const make = prepared.spec.snapshotter ? mountLayer : manyLayers;
+  return assemble(prepared, options, () => make(prepared, options));
 }
 
 async function manyLayers(prepared: Prepared, options: BuildOptions): Promise<OwnLayers> {

@@ -1,14 +1,16 @@
 /** An image with everything in one layer on top of its base: dockerTools' `buildImage`. */
 import { TreeLayer } from "../../image/treeLayer.js";
 import { toByteString } from "../../bytes/byteString.js";
-import type { StorePath } from "../../store/storePath.js";
-import { FOLDER, type FolderNode, folderNode, partsOf } from "../../tree/node.js";
+import { baseName, type StorePath } from "../../store/storePath.js";
+import type { FolderNode, TreeNode } from "../../tree/node.js";
+import { withNodes } from "../../tree/withNodes.js";
 import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 import { prepare, type Prepared } from "../../planning/prepare.js";
 import { Progress } from "../../progress.js";
 import { resolveSingleLayerSpec, type SingleLayerSpec } from "../../spec/singleLayerSpec.js";
 import { assemble, type OwnLayers } from "./assemble.js";
 import type { BuiltImage } from "./builtImage.js";
+import { mountLayer } from "./mountLayer.js";
 
 /**
  * Copies what goes to the root and runs the commands; the bytes of the store paths are read when the image is.
@@ -22,7 +24,8 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
   // A script that runs as root says itself whose the files are.
   const owner = resolved.runAsRoot ? undefined : { uid, gid, uname: "", gname: "" };
   const prepared = await prepare(resolved, { ...options, progress, owner, layering: "none", hold: true });
-  return assemble(prepared, options, () => oneLayer(prepared, options));
+  const make = resolved.snapshotter ? mountLayer : oneLayer;
+  return assemble(prepared, options, () => make(prepared, options));
 }
 
 function oneLayer(prepared: Prepared, { signal }: BuildOptions): OwnLayers {
@@ -45,20 +48,7 @@ async function withStore(
   paths: readonly StorePath[],
   { storeDir, store }: Prepared,
 ): Promise<FolderNode> {
-  if (paths.length === 0) return root;
-  const result: FolderNode = { ...root, children: new Map(root.children) };
-  let folder = result;
-  for (const part of partsOf(toByteString(storeDir))) {
-    const there = folder.children.get(part);
-    const inner: FolderNode =
-      there?.type === "directory" ? { ...there, children: new Map(there.children) } : folderNode(FOLDER);
-    folder.children.set(part, inner);
-    folder = inner;
-  }
-  for (const path of paths) {
-    const name = path.slice(storeDir.length + 1);
-    if (!folder.children.has(name))
-      folder.children.set(name, { type: "store", files: await store.open(path) });
-  }
-  return result;
+  const nodes = new Map<string, TreeNode>();
+  for (const path of paths) nodes.set(baseName(path), { type: "store", files: await store.open(path) });
+  return withNodes(root, toByteString(storeDir), nodes);
 }

@@ -3,6 +3,7 @@ import { checkGiven, requireFunction, requireOneOf, requireOptions, requireStrin
 import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
 import type { SentImage } from "../../transports/engine/sendImage.js";
 import type { NamedImage } from "../../image/image.js";
+import { needsSnapshotter } from "../../image/snapshotter.js";
 import { isTagged } from "../../manifests/reference.js";
 import { requireUnpackable, type UnpackBudget } from "../../transports/unpackBudget.js";
 import type { BuiltImage } from "../build/builtImage.js";
@@ -64,6 +65,10 @@ export async function loadImage(
   const { loadStrategy } = await import("../../transports/engine/loadStrategy.js");
   const { sendImage } = await import("../../transports/engine/sendImage.js");
   const strategy = await loadStrategy(client, { signal });
+  if (strategy.id !== "manifest" && opened.images.some((each) => needsSnapshotter(each.image)))
+    progress.warn(
+      `${strategy.name} does not mount store paths for an image, as containerd's nix-snapshotter does: its containers will lack them`,
+    );
   const all: SentImage[] = [];
   // One after the other: what one has brought need not be sent for the next.
   for (const each of opened.images) {

@@ -1,5 +1,6 @@
 /** The pushing itself, in the format of manifests that the registry takes. */
 import type { NamedImage } from "../../image/image.js";
+import { needsSnapshotter } from "../../image/snapshotter.js";
 import { type Entry, imagesOf } from "../../manifests/imageContents.js";
 import { formatReference } from "../../manifests/reference.js";
 import { takesNoOci } from "../../transports/registry/manifestRefusal.js";
@@ -82,9 +83,11 @@ function canUseDockerManifests(
   { manifestFormat }: PushImageOptions,
 ): boolean {
   const images = imagesOf(entry);
-  // Docker's manifests have no zstd.
+  // Docker's manifests have no zstd, and do not say what to mount.
   return (
-    manifestFormat === undefined && options.encoding !== "zstd" && images.every((image) => !image.manifest)
+    manifestFormat === undefined &&
+    options.encoding !== "zstd" &&
+    images.every((image) => !image.manifest && !needsSnapshotter(image))
   );
 }
 

@@ -1,6 +1,7 @@
 /** Manifests of a repository, by tag or digest. */
 import { LaminixError } from "../../errors.js";
 import { type Digest, digestOf, isDigest, requireDigest } from "../../bytes/digest.js";
+import { MAX_MANIFEST } from "../../manifests/manifestDocuments.js";
 import { redactUrl } from "../../redact.js";
 import type { BlobOptions } from "./blobs.js";
 import type { RegistryClient } from "./client.js";
@@ -22,9 +23,6 @@ const ACCEPTED = [
   "application/vnd.docker.distribution.manifest.list.v2+json",
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
-
-/** Bytes; what every registry takes (OCI distribution-spec, "Pushing Manifests"). */
-const MAX_MANIFEST = 4 << 20;
 
 /**
  * @param reference a tag or a digest
