@@ -7,7 +7,7 @@ import path from "node:path";
 const rooms = [
   ...["redact", "errors", "abort", "arguments", "bytes", "progress", "threads", "process", "files", "http"],
   ...["nar", "compress", "tar", "tree", "store", "evaluator", "layering", "image", "manifests", "transports"],
-  ...["vm", "spec", "root", "planning", "builders", "cli"],
+  ...["vm", "spec", "root", "planning", "builders", "mounts", "cli"],
 ];
 
 /** What users import: src/index.ts and the smaller entry points. They take from every room, and are rooms for nobody. */

@@ -181,4 +181,5 @@ export type ErrorCode =
   | "ERR_ENGINE"
   | "ERR_ENGINE_HOST"
   | "ERR_ENGINE_UNREACHABLE"
+  | "ERR_NO_CONTAINER"
   | "ERR_INTERNAL";
