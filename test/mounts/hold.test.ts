@@ -64,6 +64,9 @@ async function afterCollecting(): Promise<string[]> {
 
 const rootsOf = (engine: string, id: string): string => folder.join("roots", engine, id);
 
+/** What another engine says of itself. */
+const ANOTHER = '{"ID":"another","DockerRootDir":"/var/lib/docker"}';
+
 const missing = "f".repeat(64);
 
 describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Docker", () => {
@@ -101,6 +104,7 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
     expect(JSON.parse(readFileSync(`${rootsOf("docker", id)}/plan.json`, "utf8"))).toEqual({
       engine: "docker",
       host: engine.host,
+      engineId: expect.stringMatching(/^\S+ \/\S+$/),
       container: id,
       name: "web",
       paths: [app],
@@ -159,6 +163,20 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
     expect(existsSync(rootsOf("docker", two))).toBe(true);
     await remove(two);
     await second.released;
+  });
+
+  test("stay where another engine answers in place of theirs, and the watch says so", async () => {
+    const id = await create();
+    await using held = await hold(id, throughLine());
+    line.misbehave = (request, response, proxy) => {
+      const isInfo = request.url?.endsWith("/info") === true;
+      const [status, body] = isInfo ? [200, ANOTHER] : [404, `{"message":"No such container: ${id}"}`];
+      return answering(status, {}, body)(request, response, proxy);
+    };
+    line.cut();
+    expect((await failureOf(held.released)).code).toBe("ERR_ENGINE");
+    expect(existsSync(`${rootsOf("docker", id)}/0`)).toBe(true);
+    await remove(id);
   });
 
   test("of several holds are released together; the newest link to a path is the one that is left", async () => {
@@ -281,6 +299,14 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
 
     test("of another host's containers", async () => {
       const { released, kept } = await sweepHeld(where());
+      expect([released, kept.map(({ container }) => container)]).toEqual([[], [id]]);
+      expectHeld();
+    });
+
+    test("of an engine that another one answers in place of", async () => {
+      line.misbehave = (request, response, proxy) =>
+        request.url?.endsWith("/info") ? answering(200, {}, ANOTHER)(request, response, proxy) : false;
+      const { released, kept } = await sweep();
       expect([released, kept.map(({ container }) => container)]).toEqual([[], [id]]);
       expectHeld();
     });

@@ -19,7 +19,7 @@ with --watch at once, otherwise by the next hold or --sweep. A container that ha
 With --json: {"container":ID,"name","paths":[PATH,…],"links":[LINK,…]}.
 
 --sweep releases the roots of all containers that the engine does not have any more, and prints their IDs.
-With --json: {"released":[{"engine","host","container","name","paths":[PATH,…],"created"},…],"kept":[…]}.
+With --json: {"released":[{"engine","host","engineId","container","name","paths":[PATH,…],"created"},…],"kept":[…]}.
 
 Examples:
   laminix hold my-container ./result

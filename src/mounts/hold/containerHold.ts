@@ -33,7 +33,7 @@ export class ContainerHold implements AsyncDisposable {
     this.paths = held.paths;
     this.links = links;
     this.#scope = abortScope(signal);
-    this.released = this.#watch(client, folder);
+    this.released = this.#watch(client, folder, held);
     // Not everybody waits for it.
     this.released.catch(() => undefined);
   }
@@ -48,10 +48,10 @@ export class ContainerHold implements AsyncDisposable {
     await this.close();
   }
 
-  async #watch(client: EngineClient, folder: string): Promise<void> {
+  async #watch(client: EngineClient, folder: string, held: HeldContainer): Promise<void> {
     using scope = this.#scope;
     await using _client = client;
-    await untilRemoved(client, this.container, scope.signal);
+    await untilRemoved(client, held, scope.signal);
     releaseFolder(folder);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { debuglog } from "node:util";
 import { type Json, parseJson } from "../../bytes/json.js";
 import { LaminixError } from "../../errors.js";
 import { cannotWriteUnlessCoded } from "../../files/cannotWrite.js";
@@ -23,6 +24,8 @@ export interface HeldContainer {
   readonly engine: Engine;
   /** Where the engine listens, as it was reached. */
   readonly host: string;
+  /** Which engine that is: the same address may lead to others. */
+  readonly engineId: string;
   /** Its ID. */
   readonly container: string;
   readonly name: string;
@@ -31,6 +34,8 @@ export interface HeldContainer {
   /** When it was first held, ISO 8601. */
   readonly created: string;
 }
+
+const debug = debuglog("laminix");
 
 const PLAN = "plan.json";
 /** Bytes of it. */
@@ -98,10 +103,14 @@ export function rewritePlan(roots: string, held: HeldContainer): void {
   }
 }
 
-/** Takes links away again; the folder goes with the last one. @throws {LaminixError} ERR_FILE_READ, ERR_FILE_WRITE */
+/** Takes links away again; the folder goes with the last one. An error here would hide the one that led here. */
 export function takeBack(folder: string, made: readonly HeldLink[]): void {
   for (const { link } of made) tryToRemove(link);
-  if (linksIn(folder).length === 0) releaseFolder(folder);
+  try {
+    if (linksIn(folder).length === 0) releaseFolder(folder);
+  } catch (error) {
+    debug("%s was not removed: %s", folder, error);
+  }
 }
 
 /**
@@ -151,10 +160,11 @@ function readHeldFolder(folder: string): HeldContainer | undefined {
   const text = readOwnFile(join(folder, PLAN), MAX_PLAN)?.toString("utf8");
   const plan = text === undefined ? undefined : parsed(text);
   const engine = ENGINES.find((each) => each === textIn(plan, "engine"));
-  const [host, container] = [textIn(plan, "host"), textIn(plan, "container")];
-  if (engine === undefined || host === undefined || container === undefined) return undefined;
+  const [host, engineId, container] = ["host", "engineId", "container"].map((key) => textIn(plan, key));
+  if (engine === undefined || host === undefined || engineId === undefined || container === undefined)
+    return undefined;
   const [name, created] = [textIn(plan, "name") ?? "", textIn(plan, "created") ?? ""];
-  return { engine, host, container, name, paths: pathsIn(folder), created };
+  return { engine, host, engineId, container, name, paths: pathsIn(folder), created };
 }
 
 function parsed(text: string): Json | undefined {
@@ -182,6 +192,6 @@ function requireFolder(path: string): void {
   });
 }
 
-function planText({ engine, host, container, name, paths, created }: HeldContainer): string {
-  return `${JSON.stringify({ engine, host, container, name, paths, created }, null, 2)}\n`;
+function planText({ engine, host, engineId, container, name, paths, created }: HeldContainer): string {
+  return `${JSON.stringify({ engine, host, engineId, container, name, paths, created }, null, 2)}\n`;
 }

@@ -16,6 +16,7 @@ import {
   rootsFolder,
   takeBack,
 } from "./heldFolder.js";
+import { engineIdentity } from "./identity.js";
 import { type HeldLink, makeLinks, removeOlder } from "./links.js";
 import { checkSweepOptions, sweep, type SweepOptions } from "./sweepHeld.js";
 
@@ -57,7 +58,12 @@ export async function holdWhile(paths: readonly string[], options: HoldOptions):
     const found = await findContainer(client, name, { signal });
     if (!found) throw noContainer(client, name, `has no container ${name}`);
     const held: HeldContainer = {
-      ...{ engine: client.host.engine, host: client.host.name, container: found.id, name: found.name },
+      ...{
+        engine: client.host.engine,
+        host: client.host.name,
+        engineId: await engineIdentity(client, signal),
+      },
+      ...{ container: found.id, name: found.name },
       paths: await storePathsOf(store, paths, signal),
       created: new Date().toISOString(),
     };

@@ -10,6 +10,7 @@ import {
   releaseFolder,
   rootsFolder,
 } from "./heldFolder.js";
+import { engineIdentity } from "./identity.js";
 
 export interface SweepOptions {
   /** Decides where to look for the engine; default: Docker. */
@@ -70,11 +71,13 @@ export async function sweep(
   // Before the question: what is held meanwhile is of a container that the answer may not have yet.
   const held = heldContainers(roots);
   const { engine, name } = client.host;
-  const own = held.filter((each) => each.engine === engine && each.host === name);
-  const there = own.length === 0 ? undefined : await listContainers(client, { signal });
+  const reached = held.filter((each) => each.engine === engine && each.host === name);
+  if (reached.length === 0) return { released: [], kept: held };
+  const engineId = await engineIdentity(client, signal);
+  const there = await listContainers(client, { signal });
   const released = new Set<HeldContainer>();
-  for (const each of own) {
-    if (there?.has(each.container)) continue;
+  for (const each of reached) {
+    if (each.engineId !== engineId || there.has(each.container)) continue;
     // A list may lack what is just changing.
     if (await findContainer(client, each.container, { signal })) continue;
     releaseFolder(heldFolderOf(roots, each));

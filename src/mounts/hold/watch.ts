@@ -4,6 +4,8 @@ import { LaminixError } from "../../errors.js";
 import { isPassingStatus, mayPass, Patience } from "../../http/retry.js";
 import type { EngineClient } from "../../transports/engine/client.js";
 import { awaitRemoval, findContainer } from "./containers.js";
+import type { HeldContainer } from "./heldFolder.js";
+import { engineIdentity } from "./identity.js";
 
 /** An engine may be stopped for as long as its owner likes. */
 const PATIENCE = { attempts: Infinity, firstPause: 250 };
@@ -19,12 +21,16 @@ const LASTING = 10_000;
  * Resolves when the engine does not have the container any more, whether it said so at the time or not.
  * @throws {LaminixError} ERR_ENGINE where it refuses to tell, and the signal's reason
  */
-export async function untilRemoved(client: EngineClient, id: string, signal: AbortSignal): Promise<void> {
+export async function untilRemoved(
+  client: EngineClient,
+  held: HeldContainer,
+  signal: AbortSignal,
+): Promise<void> {
   const patience = new Patience(PATIENCE, signal);
   for (;;) {
     const started = performance.now();
     try {
-      await seeRemoved(client, id, signal);
+      await seeRemoved(client, held, signal);
       return;
     } catch (error) {
       if (performance.now() - started > LASTING) patience.progressed();
@@ -34,12 +40,16 @@ export async function untilRemoved(client: EngineClient, id: string, signal: Abo
 }
 
 /** Asks, and then listens from the moment of the answer on, so that nothing happens in between. */
-async function seeRemoved(client: EngineClient, id: string, outer: AbortSignal): Promise<void> {
+async function seeRemoved(client: EngineClient, held: HeldContainer, outer: AbortSignal): Promise<void> {
   // Cuts a stream that is given up.
   using scope = abortScope(outer);
   const { signal } = scope;
+  const { container: id, engineId } = held;
   const found = await findContainer(client, id, { signal });
-  if (found?.id !== id) return;
+  if (!found) {
+    if ((await engineIdentity(client, signal)) === engineId) return;
+    throw client.refusal(`it is not the engine any more that had the container ${held.name}`);
+  }
   const moment = Date.parse(found.date ?? "");
   const since = Number.isNaN(moment) ? undefined : Math.floor(moment / 1000);
   if (!(await awaitRemoval(client, id, { since, silence: SILENCE, signal }))) throw ended(client);
