@@ -26,37 +26,53 @@ import { type OwnDockerEngine, startDockerEngine } from "../support/dockerEngine
 import { shellLayer } from "../support/engineImages.js";
 import { failureOf } from "../support/failure.js";
 import { answering, drop, FaultyProxy } from "../support/faultyProxy.js";
+import { startNewerDocker } from "../support/newerDocker.js";
 import { type NixStore as Daemon, startNixStore } from "../support/nixStore.js";
 import { type PodmanEngine, startPodmanEngine } from "../support/podmanEngine.js";
-import { describeWith } from "../support/requirements.js";
+import { describeWith, testWith } from "../support/requirements.js";
 import { startLaminix } from "../support/started.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
+interface Paths {
+  readonly library: StorePath;
+  /** Refers to the library. */
+  readonly app: StorePath;
+}
+
 let daemon: Daemon;
 let store: NixStore;
+let folder: TemporaryFolder;
+let permanent: TemporaryFolder;
+/** Paths that other roots keep, for tests that collect no garbage of theirs. */
+let app: StorePath;
 let library: StorePath;
+let paths = 0;
 beforeAll(async () => {
   daemon = await startNixStore();
   store = new NixStore(daemon.uri);
+  permanent = await temporaryFolder("kept");
+  ({ app, library } = await newPaths());
+  await store.addRoot(app, permanent.join("app"));
 });
 afterAll(async () => {
   await store.close();
   await daemon[Symbol.asyncDispose]();
+  await permanent[Symbol.asyncDispose]();
 });
-
-let folder: TemporaryFolder;
-let app: StorePath;
-let paths = 0;
 beforeEach(async () => {
   folder = await temporaryFolder("hold");
-  const number = paths++;
-  library = toStorePath(await daemon.addTextFile(`library-${number}`, "library"));
-  app = toStorePath(await daemon.addTextFile(`app-${number}`, library, [library]));
 });
 afterEach(() => folder[Symbol.asyncDispose]());
 
+async function newPaths(): Promise<Paths> {
+  const number = paths++;
+  const one = await daemon.addTextFile(`library-${number}`, "library");
+  const other = await daemon.addTextFile(`app-${number}`, one, [one]);
+  return { library: toStorePath(one), app: toStorePath(other) };
+}
+
 /** Which of the paths a collection leaves. */
-async function afterCollecting(): Promise<string[]> {
+async function afterCollecting({ app, library }: Paths): Promise<string[]> {
   await store.collectGarbage();
   const valid = await store.validPaths([app, library]);
   return [app, library].filter((path) => valid.includes(path));
@@ -98,7 +114,9 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
 
   test("keep the closure while the container runs and when it has stopped, and no longer than it exists", async () => {
     const id = await create("--name", "web");
-    await using held = await hold("web");
+    const fresh = await newPaths();
+    const { app, library } = fresh;
+    await using held = await holdWhile([app], { ...where(), container: "web", store });
     expect(held).toMatchObject({ container: id, name: "web", paths: [app] });
     expect(held.links.map((link) => readlinkSync(link))).toEqual([app]);
     expect(JSON.parse(readFileSync(`${rootsOf("docker", id)}/plan.json`, "utf8"))).toEqual({
@@ -110,31 +128,40 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
       paths: [app],
       created: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     });
-    expect(await afterCollecting()).toEqual([app, library]);
+    expect(await afterCollecting(fresh)).toEqual([app, library]);
     await engine.docker(["start", "--attach", "web"]);
-    expect(await afterCollecting()).toEqual([app, library]);
+    expect(await afterCollecting(fresh)).toEqual([app, library]);
     await engine.docker(["rm", "web"]);
     await held.released;
     expect(existsSync(rootsOf("docker", id))).toBe(false);
-    expect(await afterCollecting()).toEqual([]);
+    expect(await afterCollecting(fresh)).toEqual([]);
   });
 
   test("stay when they are held no more, and when nobody watches the removal: the next sweep releases them", async () => {
     const [gone, there] = [await create(), await create()];
-    for (const id of [gone, there]) await (await hold(id)).close();
+    const fresh = await newPaths();
+    const { app, library } = fresh;
+    const holdFresh = (container: string) => holdWhile([app], { ...where(), container, store });
+    for (const id of [gone, there]) await (await holdFresh(id)).close();
     await remove(gone);
     expect(existsSync(rootsOf("docker", gone))).toBe(true);
     const { released, kept } = await sweepHeld(where());
     expect(released).toMatchObject([{ engine: "docker", host: engine.host, container: gone, paths: [app] }]);
     expect(kept.map(({ container }) => container)).toEqual([there]);
     expect(existsSync(rootsOf("docker", gone))).toBe(false);
-    expect(await afterCollecting()).toEqual([app, library]);
+    expect(await afterCollecting(fresh)).toEqual([app, library]);
     await remove(there);
-    // Who holds sweeps first.
-    const next = await create();
-    await (await hold(next)).close();
-    expect(readdirSync(folder.join("roots/docker"))).toEqual([next]);
-    await remove(next);
+    expect((await sweepHeld(where())).kept).toEqual([]);
+    expect(await afterCollecting(fresh)).toEqual([]);
+  });
+
+  test("of one container are released when another one is held", async () => {
+    const [gone, there] = [await create(), await create()];
+    await (await hold(gone)).close();
+    await remove(gone);
+    await (await hold(there)).close();
+    expect(readdirSync(folder.join("roots/docker"))).toEqual([there]);
+    await remove(there);
   });
 
   test("are released after the line broke, even where the removal was missed", async () => {
@@ -232,7 +259,7 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
       await held.released;
     });
 
-    test("where the daemon or the engine fails while they are made", async () => {
+    test("where the engine fails while they are made", async () => {
       const id = await create();
       let asked = 0;
       line.misbehave = (request, response, proxy) =>
@@ -454,6 +481,22 @@ describeWith(["dockerd", "busybox", "nix-daemon"], "roots for a container of Doc
   });
 });
 
+testWith(
+  ["dockerTrixie", "busybox", "nix-daemon"],
+  "roots for a container of a newer Docker go with it",
+  async () => {
+    await using engine = await startNewerDocker("docker");
+    const { docker, host } = engine;
+    await docker(["import", "-", "shell"], { input: await shellLayer() });
+    const id = (await docker(["create", "--network", "none", "shell", "/bin/sh"])).stdout.toString().trim();
+    await using held = await holdWhile([app], { host, container: id, store, state: folder.path });
+    expect((await sweepHeld({ host, state: folder.path })).kept).toMatchObject([{ container: id }]);
+    await docker(["rm", id]);
+    await held.released;
+    expect(existsSync(rootsOf("docker", id))).toBe(false);
+  },
+);
+
 describeWith(["podman", "busybox", "nix-daemon"], "roots for a container of podman", () => {
   const where = (engine: PodmanEngine) =>
     ({ engine: "podman", host: engine.host, state: folder.path }) as const;
@@ -468,13 +511,15 @@ describeWith(["podman", "busybox", "nix-daemon"], "roots for a container of podm
     async (events) => {
       await using engine = await startPodmanEngine({ events });
       const id = await create(engine);
+      const fresh = await newPaths();
+      const { app, library } = fresh;
       await using held = await holdWhile([app], { ...where(engine), container: id.slice(0, 12), store });
       expect(held.container).toBe(id);
-      expect(await afterCollecting()).toEqual([app, library]);
+      expect(await afterCollecting(fresh)).toEqual([app, library]);
       await engine.podman(["rm", id]);
       await held.released;
       expect(existsSync(rootsOf("podman", id))).toBe(false);
-      expect(await afterCollecting()).toEqual([]);
+      expect(await afterCollecting(fresh)).toEqual([]);
     },
   );
 

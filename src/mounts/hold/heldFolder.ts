@@ -8,7 +8,7 @@ import { debuglog } from "node:util";
 import { type Json, parseJson } from "../../bytes/json.js";
 import { LaminixError } from "../../errors.js";
 import { cannotWriteUnlessCoded } from "../../files/cannotWrite.js";
-import { type Environment, homeFolder } from "../../files/home.js";
+import { absolutePath, type Environment, homeFolder } from "../../files/home.js";
 import { readOwnFile } from "../../files/optionalFile.js";
 import { unfinished } from "../../files/owner.js";
 import { partialPath, removeRemains } from "../../files/partial.js";
@@ -43,7 +43,7 @@ const MAX_PLAN = 64 << 20;
 
 /** In `state`, else in `laminix` in the user's folder for state (XDG Base Directory Specification). */
 export function rootsFolder(state: string | undefined, environment: Environment): string {
-  if (state !== undefined) return join(state, "roots");
+  if (state !== undefined) return join(absolutePath(state), "roots");
   const { XDG_STATE_HOME: states } = environment;
   const all = states?.startsWith("/") ? states : join(homeFolder(environment), ".local/state");
   return join(all, "laminix/roots");

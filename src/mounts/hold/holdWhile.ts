@@ -1,5 +1,5 @@
 /** Garbage collector roots that live as long as a container. */
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, named } from "../../errors.js";
 import { requireMethods, requireString, requireStrings } from "../../arguments.js";
 import { nixStore } from "../../store/defaultStore.js";
 import type { NixStore } from "../../store/nixStore.js";
@@ -40,30 +40,21 @@ export interface HoldOptions extends SweepOptions {
  */
 export async function holdWhile(paths: readonly string[], options: HoldOptions): Promise<ContainerHold> {
   checkArguments(paths, options);
-  const {
-    signal,
-    engine,
-    host,
-    environment = process.env,
-    state,
-    container: name,
-    store = nixStore,
-  } = options;
+  const { signal, engine, host, environment = process.env, state, container, store = nixStore } = options;
   signal?.throwIfAborted();
   const { EngineClient } = await import("../../transports/engine/client.js");
   const client = new EngineClient(engineHost({ engine, host, environment }), { environment });
   const roots = rootsFolder(state, environment);
   try {
     await sweep(client, roots, signal).catch(() => signal?.throwIfAborted());
-    const found = await findContainer(client, name, { signal });
-    if (!found) throw noContainer(client, name, `has no container ${name}`);
+    const found = await findContainer(client, container, { signal });
+    if (!found) throw noContainer(client, container, `has no container ${named(container)}`);
     const held: HeldContainer = {
-      ...{
-        engine: client.host.engine,
-        host: client.host.name,
-        engineId: await engineIdentity(client, signal),
-      },
-      ...{ container: found.id, name: found.name },
+      engine: client.host.engine,
+      host: client.host.name,
+      engineId: await engineIdentity(client, signal),
+      container: found.id,
+      name: found.name,
       paths: await storePathsOf(store, paths, signal),
       created: new Date().toISOString(),
     };
