@@ -181,6 +181,7 @@ export type ErrorCode =
   | "ERR_ENGINE"
   | "ERR_ENGINE_HOST"
   | "ERR_ENGINE_UNREACHABLE"
+  | "ERR_NO_CONTAINER"
   // mounts, and containers over this system's store
   | "ERR_MOUNT"
   | "ERR_MOUNT_LIMIT"

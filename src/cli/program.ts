@@ -43,6 +43,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     diff: async () => (await import("./commands/diff.js")).diff,
     duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
     roots: async () => (await import("./commands/roots.js")).roots,
+    hold: async () => (await import("./commands/hold.js")).hold,
     store: async () => (await import("./commands/store.js")).store,
     eval: async () => (await import("./commands/eval.js")).evaluation,
     realise: async () => (await import("./commands/realise.js")).realisation,

@@ -18,7 +18,7 @@ const images = [
 ];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
 const steps = ["stream-conf", "conf", "customise"];
-const commands = [...images, ...questions, ...steps, "store", "roots", "eval", "realise", "cache"];
+const commands = [...images, ...questions, ...steps, "store", "roots", "hold", "eval", "realise", "cache"];
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(

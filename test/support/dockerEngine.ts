@@ -18,6 +18,13 @@ export interface DockerEngine extends AsyncDisposable {
   docker(args: readonly string[], options?: RunOptions): Promise<RunResult>;
 }
 
+export interface OwnDockerEngine extends DockerEngine {
+  /** Ends the engine. Its images and containers stay; those that run are killed. */
+  stop(): Promise<void>;
+  /** Starts it again after `stop`, on the same socket. */
+  start(): Promise<void>;
+}
+
 /** The `docker` command with this environment. */
 export function dockerCommand(env: DockerEngine["env"]): DockerEngine["docker"] {
   return (args, options = {}) =>
@@ -25,7 +32,7 @@ export function dockerCommand(env: DockerEngine["env"]): DockerEngine["docker"] 
 }
 
 /** Starts a Docker engine of its own, as root, with its data in a temporary place. */
-export async function startDockerEngine(): Promise<DockerEngine> {
+export async function startDockerEngine(): Promise<OwnDockerEngine> {
   const folder = await temporaryFolder("docker");
   const socket = folder.join("docker.sock");
   const host = `unix://${socket}`;
@@ -51,12 +58,17 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   await folder[Symbol.asyncDispose]();
   throw new Error(`no Docker engine could be started\n${failures.join("\n")}`);
 
-  function handle(engine: Background, dataRoot: string): DockerEngine {
+  function handle(started: Background, dataRoot: string): OwnDockerEngine {
+    let engine = started;
     return {
       host,
       socket,
       env,
       docker: dockerCommand(env),
+      stop: () => engine.stop(),
+      start: async () => {
+        engine = await startOn(dataRoot, folder.path, socket, env);
+      },
       [Symbol.asyncDispose]: async () => {
         await engine.stop();
         await removeData(dataRoot);

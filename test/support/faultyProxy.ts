@@ -128,6 +128,11 @@ export class FaultyProxy implements AsyncDisposable {
     return this.seen.filter(({ method, url }) => what.test(`${method} ${url}`)).length;
   }
 
+  /** All lines are dead at once; new ones are taken. */
+  cut(): void {
+    this.#server.closeAllConnections();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();

@@ -15,7 +15,12 @@ export interface ImageTools extends AsyncDisposable {
   umoci(args: readonly string[], options?: RunOptions): Promise<RunResult>;
 }
 
-export async function imageTools(): Promise<ImageTools> {
+export interface ImageToolsOptions {
+  /** Where podman writes down its events: in a file of its own, or nowhere, unless given. */
+  readonly events?: "file" | "none";
+}
+
+export async function imageTools({ events = "none" }: ImageToolsOptions = {}): Promise<ImageTools> {
   const folder = await temporaryFolder("images");
   const temporary = folder.join("tmp");
   await mkdir(temporary);
@@ -23,7 +28,9 @@ export async function imageTools(): Promise<ImageTools> {
   const env = { TMPDIR: temporary, XDG_RUNTIME_DIR: temporary, HOME: folder.path };
   const storage = [
     ...["--root", folder.join("podman"), "--runroot", folder.join("podman-run")],
-    ...["--storage-driver", "vfs", "--events-backend", "none", "--cgroup-manager", "cgroupfs"],
+    ...["--storage-driver", "vfs", "--events-backend", events, "--cgroup-manager", "cgroupfs"],
+    // Its file of events is there.
+    ...(events === "file" ? ["--tmpdir", folder.join("podman-tmp")] : []),
   ];
   const call = (program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     mustRun(program, args, { timeout: 300_000, ...options, env: { ...env, ...options.env } });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { startInBackground } from "./background.js";
-import { imageTools, type ImageTools } from "./imageTools.js";
+import { imageTools, type ImageTools, type ImageToolsOptions } from "./imageTools.js";
 
 export interface PodmanEngine extends AsyncDisposable {
   readonly host: string;
@@ -10,8 +10,8 @@ export interface PodmanEngine extends AsyncDisposable {
 }
 
 /** Starts podman's service with images of its own. It loads and inspects them; running containers takes more than it has. */
-export async function startPodmanEngine(): Promise<PodmanEngine> {
-  const tools = await imageTools();
+export async function startPodmanEngine(options: ImageToolsOptions = {}): Promise<PodmanEngine> {
+  const tools = await imageTools(options);
   const socket = tools.join("podman.sock");
   const host = `unix://${socket}`;
   const service = await startInBackground(
