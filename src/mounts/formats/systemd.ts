@@ -64,7 +64,7 @@ export function requireLines(mounts: readonly Mount[]): void {
     `${JSON.stringify(bad)} has a line break in it, which no list of lines can hold`,
     {
       details: { path: bad },
-      hint: "the formats json, engine-api, oci and bwrap can",
+      hint: "the formats compose, devcontainer, engine-api, oci, bwrap and json can",
     },
   );
 }
