@@ -206,20 +206,14 @@ describeWith(["dockerd", "bwrap", "runc", "mountReaders"], "line breaks in a pat
     mkdirSync(source);
     writeFileSync(`${source}/says`, "both\n");
     const target = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x";
-    const shell: MountPlan["mounts"][number] = {
-      source: "/bin/busybox",
-      target: "/bin/busybox",
-      kind: "file",
-    };
     const plan: MountPlan = {
       storeDir: "/nix/store",
       mounts: [{ source, target, kind: "folder" }],
       ...{ links: [], places: [], roots: [], narSize: 0 },
     };
     const command = ["/bin/busybox", "cat", `${target}/says`];
-    for (const run of [consumers.engineApi, consumers.devContainer, consumers.runc])
+    for (const run of [consumers.engineApi, consumers.devContainer, consumers.runc, consumers.bwrap])
       expect(await run(plan, command)).toBe("both\n");
-    expect(await consumers.bwrap({ ...plan, mounts: [...plan.mounts, shell] }, command)).toBe("both\n");
     const read = await READERS["Docker Compose"]?.read(formatMounts(plan, "compose"), place.path);
     expect(read).toEqual([{ source, target }]);
   });

@@ -15,25 +15,23 @@ type Run = (plan: MountPlan, command: readonly string[], options?: FormatOptions
 export interface Consumer {
   readonly format: MountFormat;
   readonly needs: readonly Requirement[];
-  /** Whether nothing of the store but the plan is there. */
-  readonly hides: boolean;
   readonly run: (consumers: MountConsumers) => Run;
 }
 
-/** Those that run here. Docker's image has a shell and no store. */
+/** Those that run here. Each has /bin/busybox, and no store but what is mounted. */
 export const CONSUMERS: Readonly<Record<string, Consumer>> = {
-  docker: { format: "docker", needs: ["dockerd"], hides: true, run: (all) => all.docker },
-  "Docker's API": { format: "engine-api", needs: ["dockerd"], hides: true, run: (all) => all.engineApi },
+  docker: { format: "docker", needs: ["dockerd"], run: (all) => all.docker },
+  "Docker's API": { format: "engine-api", needs: ["dockerd"], run: (all) => all.engineApi },
   "docker, by a dev container's mounts": {
-    ...{ format: "devcontainer", needs: ["dockerd"], hides: true },
+    ...{ format: "devcontainer", needs: ["dockerd"] },
     run: (all) => all.devContainer,
   },
-  runc: { format: "oci", needs: ["root", "runc"], hides: true, run: (all) => all.runc },
-  bubblewrap: { format: "bwrap", needs: ["bwrap"], hides: true, run: (all) => all.bwrap },
+  runc: { format: "oci", needs: ["root", "runc"], run: (all) => all.runc },
+  bubblewrap: { format: "bwrap", needs: ["bwrap"], run: (all) => all.bwrap },
   "systemd-nspawn": {
     format: "nspawn",
     needs: ["root", "systemd-nspawn"],
-    hides: true,
+
     run: (all) => all.nspawn,
   },
 };
@@ -107,7 +105,7 @@ export class MountConsumers implements AsyncDisposable {
   readonly bwrap: Run = async (plan, command, options) => {
     const args = `${this.#newFolder()}/args`;
     writeFileSync(args, formatMounts(plan, "bwrap", options));
-    const script = 'exec bwrap --args 3 "$@" 3<"$0"';
+    const script = 'exec bwrap --args 3 --ro-bind /bin/busybox /bin/busybox "$@" 3<"$0"';
     return (await mustRun("sh", ["-c", script, args, ...command])).stdout.toString();
   };
 

@@ -127,8 +127,9 @@ export async function quadletFlags(text: string, folder: string): Promise<string
   const [line = ""] = valuesOf(await dumped(folder, "mounts"), "Command Line").filter((each) =>
     each.includes(" run "),
   );
-  // systemd prints it as a shell reads it.
-  const { stdout } = await mustRun("sh", ["-c", `for word in ${line}; do printf '%s\\0' "$word"; done`]);
+  // systemd prints it as a shell reads it; it may be longer than an argument can be.
+  const input = `for word in ${line}; do printf '%s\\0' "$word"; done\n`;
+  const { stdout } = await mustRun("sh", [], { input });
   const words = stdout.toString().replaceAll("$$", "$").split("\0");
   return words.flatMap((word, i) => (word === "--mount" ? [word, words[i + 1] ?? ""] : []));
 }
