@@ -1,4 +1,5 @@
 /** Mount plans in the words of those who mount. */
+import { dirname } from "node:path";
 import {
   checkGiven,
   requireBoolean,
@@ -8,7 +9,7 @@ import {
   requireString,
 } from "../arguments.js";
 import { type OnProgress, Progress } from "../progress.js";
-import { atOnce, type MountPlan, storeFolder } from "./mountPlan.js";
+import type { MountPlan } from "./mountPlan.js";
 import { requireAbsolute, requirePlan } from "./requirePlan.js";
 import { composeFile, devContainer, dockerArguments, engineApi, podmanArguments } from "./formats/engines.js";
 import { NAMESPACE, requireRoom } from "./formats/limits.js";
@@ -72,13 +73,28 @@ export const MOUNT_FORMATS = Object.keys(FORMATS) as MountFormat[];
  */
 export function formatMounts(plan: MountPlan, format: MountFormat, options: FormatOptions = {}): string {
   checkArguments(plan, format, options);
-  const { wholeStore = false, farm, onProgress } = options;
   const { links, isLines = false, write }: Format = FORMATS[format];
-  const asked = farm !== undefined ? atOnce(plan, farm) : wholeStore ? atOnce(plan, storeFolder(plan)) : plan;
+  const asked = atOnce(plan, options);
   requireRoom(NAMESPACE, asked.mounts.length + asked.links.length);
-  const written = links === "made" ? asked : withMountedLinks(asked, new Progress(onProgress));
+  const written = links === "made" ? asked : withMountedLinks(asked, new Progress(options.onProgress));
   if (isLines) requireLines(written.mounts);
   return write(written, options);
+}
+
+/** The plan with one mount in the store's place, or as it is where that is not asked for. */
+export function atOnce(
+  plan: MountPlan,
+  { wholeStore = false, farm }: Pick<FormatOptions, "wholeStore" | "farm">,
+): MountPlan {
+  const source = farm ?? (wholeStore ? storeFolder(plan) : undefined);
+  if (source === undefined) return plan;
+  return { ...plan, mounts: [{ source, target: plan.storeDir, kind: "folder" }], links: [] };
+}
+
+/** The folder on this system that has the store's files. */
+function storeFolder({ storeDir, mounts }: MountPlan): string {
+  const [first] = mounts;
+  return first ? dirname(first.source) : storeDir;
 }
 
 function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan {

@@ -1,6 +1,5 @@
 /** What is to be mounted from this system's store for a container to have a closure, whoever mounts it. */
 import { lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
-import { dirname } from "node:path";
 import { LaminixError } from "../errors.js";
 import { requireOptions, requireStrings } from "../arguments.js";
 import { BuiltImage } from "../builders/build/builtImage.js";
@@ -128,18 +127,4 @@ async function diskOf(path: StorePath, store: StoreSource): Promise<string> {
 /** Paths that nothing but themselves refers to. */
 function rootsOf(closure: Closure): StorePath[] {
   return closure.paths.filter((path) => closure.referrers(path).every((referrer) => referrer === path));
-}
-
-/**
- * The plan with one mount in the store's place.
- * @param source a folder that has the plan's paths by their names
- */
-export function atOnce(plan: MountPlan, source: string): MountPlan {
-  return { ...plan, mounts: [{ source, target: plan.storeDir, kind: "folder" }], links: [] };
-}
-
-/** The folder on this system that has the store's files. */
-export function storeFolder({ storeDir, mounts }: MountPlan): string {
-  const [first] = mounts;
-  return first ? dirname(first.source) : storeDir;
 }

@@ -31,7 +31,7 @@ Formats:
 
 Examples:
   docker run $(laminix mounts ./result --for docker) IMAGE
-  laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev /bin/hello 3<args
+  laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev "$(readlink result)/bin/hello" 3<args
   laminix mounts spec.json --for compose --service web >mounts.yaml && docker compose -f compose.yaml -f mounts.yaml up`;
 
 export function mounts(io: Io): Command {
@@ -50,17 +50,20 @@ export function mounts(io: Io): Command {
       if (farm !== undefined && wholeStore)
         throw new LaminixError("ERR_USAGE", "--farm and --whole-store are two ways of which one is enough");
       const format = options.for ?? (json ? "json" : undefined);
-      if (format === "bwrap") refuseTerminal(io, "bwrap --args");
+      if (service !== undefined && format !== "compose")
+        throw new LaminixError("ERR_USAGE", "--service is for --for compose");
+      if (format === "bwrap") refuseTerminal(io, "bwrap --args 0", "a list with NULs in it");
       await withStore(options, async (store) => {
         const plan = await planned(args, options, store, io);
         const { assembleFarm } = await import("../../mounts/farm.js");
         const place = farm === undefined ? undefined : await assembleFarm(plan, farm, { signal: io.signal });
+        const { atOnce, formatMounts } = await import("../../mounts/formatMounts.js");
         if (format === undefined) {
-          await writeLines(io, linesOf(plan));
-          if (!options.quiet) io.stderr.write(summaryOf(plan));
+          const asked = atOnce(plan, { wholeStore, farm: place });
+          await writeLines(io, linesOf(asked));
+          if (!options.quiet) io.stderr.write(summaryOf(asked));
           return;
         }
-        const { formatMounts } = await import("../../mounts/formatMounts.js");
         await io.stdout.write(formatMounts(plan, format, { wholeStore, farm: place, service, onProgress }));
       });
     });
