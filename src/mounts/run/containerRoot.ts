@@ -114,6 +114,6 @@ async function namedPaths(
 export function requireLinux(): void {
   if (process.platform === "linux") return;
   throw new LaminixError("ERR_UNSUPPORTED", "containers are run on Linux alone", {
-    hint: "--with docker runs one in an engine's virtual machine",
+    hint: "an engine's virtual machine can: laminix load, then docker run",
   });
 }
