@@ -167,6 +167,7 @@ describeWith(["linux", "nix-daemon", "nix-build", "busybox"], "the project host-
 
   test("its image has no store paths, and runs by laminix over those of this system", async () => {
     expect(await laminix("run", "image.json")).toBe("Hello from the store of this system, 1000.\n");
+    await expect(laminix("run", "image.json", "sh")).rejects.toThrow("laminix run image.json -- sh");
     const archive = folder.join("image.tar");
     await laminix("build", "image.json", "--quiet", "--output", archive);
     const { stdout } = await mustRun("sh", [

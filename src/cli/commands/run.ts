@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { absolutePath } from "../../files/home.js";
 import { LaminixError } from "../../errors.js";
@@ -70,6 +71,7 @@ export function run(io: Io, rest: readonly string[]): Command {
     .action(async (args: string[], options: Options) => {
       const named = args.slice(0, args.length - rest.length);
       requireArguments(named, "a SPEC, a PATH, an ARCHIVE or a REF");
+      refuseCommand(named);
       const code = await withStore(options, async (store) => {
         const subject = await subjectOf(named, store, io);
         const images = typeof subject === "string" ? [subject] : imagesIn(subject);
@@ -87,6 +89,16 @@ export function run(io: Io, rest: readonly string[]): Command {
       });
       throw new ProgramEnded(code);
     });
+}
+
+/** As `docker run` has it. */
+function refuseCommand([image = "", ...others]: readonly string[]): void {
+  const word = others.find((other) => !other.includes("/") && !existsSync(other));
+  if (word === undefined) return;
+  const command = others.slice(others.indexOf(word)).join(" ");
+  throw new LaminixError("ERR_USAGE", `there is no ${word} here`, {
+    hint: `a command goes after --: laminix run ${image} -- ${command}`,
+  });
 }
 
 async function subjectOf(args: readonly string[], store: StoreSource, io: Io): Promise<ImageSpec | string> {
