@@ -70,3 +70,7 @@ export { validateImage, type ValidateOptions, type Validation } from "../builder
 export { assembleFarm } from "../mounts/farm.js";
 export { type FormatOptions, formatMounts, MOUNT_FORMATS, type MountFormat } from "../mounts/formatMounts.js";
 export { type Mount, mountPlan, type MountPlan, type PlannedLink } from "../mounts/mountPlan.js";
+export type { Container } from "../mounts/run/container.js";
+export type { ContainerOptions, Network, Volume } from "../mounts/run/runOptions.js";
+export { startContainer } from "../mounts/run/startContainer.js";
+export { type EngineContainerOptions, startInEngine } from "../mounts/run/startInEngine.js";
