@@ -9,6 +9,7 @@ import { run } from "../process/run.js";
 import { encodeFarm, enterProgram, type FarmDescription } from "../vm/enter.js";
 import { parseReport } from "../vm/outcome.js";
 import type { MountPlan } from "./mountPlan.js";
+import { requirePlan } from "./requirePlan.js";
 
 /** The plan's paths and links as the program that mounts them is told of them. */
 export function farmOf({ mounts, links }: MountPlan, folder: string): FarmDescription {
@@ -32,6 +33,7 @@ export async function assembleFarm(
   folder: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
+  requirePlan(plan);
   requireString(folder, "folder");
   const place = emptyFolder(folder);
   const enter = enterProgram();
