@@ -23,15 +23,17 @@ interface Options extends CommonOptions, TrustFlags, UnpackFlag {
 
 const help = `
 Formats:
-  docker, podman, nspawn   arguments, one a line
-  bwrap                    arguments for bwrap --args FD
-  engine-api, oci, devcontainer, json   JSON; json is the plan itself
-  compose                  a file for a second -f
-  quadlet, systemd         a drop-in
+  docker, podman, nspawn          arguments, one a line
+  bwrap                           arguments for bwrap --args FD
+  engine-api, oci, devcontainer   JSON to merge into a request, a config.json, a devcontainer.json
+  json                            the plan itself
+  compose                         a file for a second -f
+  quadlet, systemd                a drop-in
 
 Examples:
   docker run $(laminix mounts ./result --for docker) IMAGE
-  laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev /bin/hello 3<args
+  laminix mounts ./result --for bwrap >args
+  bwrap --args 3 --proc /proc --dev /dev "$(readlink ./result)/bin/hello" 3<args
   laminix mounts spec.json --for compose --service web >mounts.yaml && docker compose -f compose.yaml -f mounts.yaml up`;
 
 export function mounts(io: Io): Command {
@@ -56,7 +58,7 @@ export function mounts(io: Io): Command {
         const { assembleFarm } = await import("../../mounts/farm.js");
         const place = farm === undefined ? undefined : await assembleFarm(plan, farm, { signal: io.signal });
         if (format === undefined) {
-          await writeLines(io, linesOf(plan));
+          await writeLines(io, linesOf(await asMounted(plan, place, wholeStore)));
           if (!options.quiet) io.stderr.write(summaryOf(plan));
           return;
         }
@@ -81,6 +83,13 @@ async function planned(
   return withRegistries(imagesIn(spec), options, io, (registries) =>
     mountPlan(spec, { store, signal, onProgress, registries, maxUnpacked }),
   );
+}
+
+/** With one mount in the store's place, where that was asked for. */
+async function asMounted(plan: MountPlan, farm: string | undefined, wholeStore = false): Promise<MountPlan> {
+  const { atOnce, storeFolder } = await import("../../mounts/mountPlan.js");
+  if (farm !== undefined) return atOnce(plan, farm);
+  return wholeStore ? atOnce(plan, storeFolder(plan)) : plan;
 }
 
 function linesOf({ mounts, links }: MountPlan): string[] {

@@ -34,11 +34,11 @@ const help = `
 The image's files are its own, and go when the command ends; its store paths are mounted from this system's store for
 reading only, and are not garbage while it runs. It needs neither root nor an engine. Nothing else of this system can be
 seen: no files, no processes, and no network unless --network host.
-The exit code is the command's.
+Without COMMAND the image's own is run, or the one program of the first PATH. The exit code is the command's.
 
 Examples:
   laminix run ./result
-  laminix run ./result -- sh -c 'echo $PATH'
+  laminix run ./result /nix/store/…-busybox-1.36.1 -- sh -c 'echo $PATH'
   laminix run spec.json --volume ./data:/data --network host
   laminix run docker://docker.io/library/debian:12 -- cat /etc/os-release`;
 
@@ -74,10 +74,8 @@ export function run(io: Io, rest: readonly string[]): Command {
     .option("--terminal", "a terminal of its own (default: where standard input and output are one)")
     .option("--no-terminal", "no terminal of its own");
   return withUnpackFlag(withTrustFlags(own))
-    .argument(
-      "[SPEC|PATH|ARCHIVE|REF...] [-- COMMAND...]",
-      "a spec, store paths, an archive, or an image in a registry",
-    )
+    .argument("[SPEC|PATH|ARCHIVE|REF...]", "a spec, store paths, an archive, or an image in a registry")
+    .usage("[options] (SPEC | PATH... | ARCHIVE | REF) [-- COMMAND...]")
     .addHelpText("after", help)
     .action(async (args: string[], options: Options) => {
       const named = args.slice(0, args.length - rest.length);

@@ -91,7 +91,7 @@ async function prepareFolder(
     root: base ? place("space/root") : layer,
     overlay,
     status: place("status"),
-    folders: (["/dev", "/proc", "/sys"] as const).map((path) => [path, 0o755]),
+    folders: ["/dev", "/proc", "/sys", ...(network === "host" ? ["/etc"] : [])].map((path) => [path, 0o755]),
     store: plan && farmOf(plan, plan.storeDir),
     resolver: network === "host" ? place("resolv.conf") : undefined,
     network: network === "host",
