@@ -76,5 +76,7 @@ export {
   type MountPlan,
   type PlannedLink,
 } from "../mounts/mountPlan.js";
+export type { Container } from "../mounts/run/container.js";
 export type { ContainerOptions, Network, Volume } from "../mounts/run/runOptions.js";
-export { type Container, startContainer } from "../mounts/run/startContainer.js";
+export { startContainer } from "../mounts/run/startContainer.js";
+export { type EngineContainerOptions, startInEngine } from "../mounts/run/startInEngine.js";

@@ -1,5 +1,5 @@
 /** A farm: the store paths of a plan mounted below one folder, to be mounted at once from there. */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
@@ -9,6 +9,7 @@ import { run } from "../process/run.js";
 import { encodeFarm, enterProgram, type FarmDescription } from "../vm/enter.js";
 import { parseReport } from "../vm/outcome.js";
 import type { MountPlan } from "./mountPlan.js";
+import { requirePlan } from "./requirePlan.js";
 
 /** The plan's paths and links as the program that mounts them is told of them. */
 export function farmOf({ mounts, links }: MountPlan, folder: string): FarmDescription {
@@ -32,6 +33,7 @@ export async function assembleFarm(
   folder: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
+  requirePlan(plan);
   requireString(folder, "folder");
   const place = emptyFolder(folder);
   const enter = enterProgram();
@@ -66,4 +68,10 @@ function emptyFolder(folder: string): string {
     details: { path: place },
     hint: "a farm is mounted on an empty folder; one that is there already is taken away by umount --lazy",
   });
+}
+
+/** Unmounts a farm whole, and removes its folder. */
+export async function removeFarm(folder: string): Promise<void> {
+  await run("umount", ["--lazy", folder]);
+  rmdirSync(folder);
 }

@@ -1,6 +1,6 @@
 /** Where a store path that is a link leads: what is mounted in its place by those who cannot make links. */
-import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { lstatSync, readlinkSync, type Stats } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
 
 /** Links followed before a circle is assumed, as many as Linux follows. */
 const MAX_LINKS = 40;
@@ -12,38 +12,46 @@ export interface Places {
 }
 
 /**
+ * Follows links as they are followed in a container, where the store is in its place: the files of a chroot store are
+ * elsewhere on this system.
  * @param text what the link says
- * @returns a path of this system; `undefined` where the link leads nowhere, or out of the plan
+ * @returns a folder or a file of this system; `undefined` where the link leads nowhere, or out of the plan
  */
-export function followLink(text: string, { storeDir, sources }: Places): string | undefined {
-  // In a chroot store links are meant for the container, where the store is in its place.
-  let at = resolve(storeDir, text);
-  for (let links = 0; links < MAX_LINKS; links++) {
-    if (!at.startsWith(`${storeDir}/`)) return undefined;
-    const [name = "", ...inside] = at.slice(storeDir.length + 1).split("/");
-    const source = sources.get(`${storeDir}/${name}`);
-    if (source === undefined) return undefined;
-    if (!lstatSync(source, { throwIfNoEntry: false })?.isSymbolicLink())
-      return placeIn(join(source, ...inside), dirname(source), { storeDir, sources });
-    at = resolve(storeDir, readlinkSync(source), ...inside);
+export function followLink(text: string, places: Places): string | undefined {
+  let at = isAbsolute(text) ? "/" : places.storeDir;
+  const ahead = text.split("/");
+  for (let links = 1; ahead.length > 0;) {
+    const next = resolve(at, ahead.shift() ?? "");
+    const found = find(next, places);
+    if (found?.stats.isSymbolicLink()) {
+      if (++links > MAX_LINKS) return undefined;
+      const further = readlinkSync(found.source);
+      if (isAbsolute(further)) at = "/";
+      ahead.unshift(...further.split("/"));
+    } else if (found || isAbove(next, places.storeDir)) at = next;
+    else return undefined;
   }
-  return undefined;
+  const end = find(at, places);
+  return end?.stats.isDirectory() || end?.stats.isFile() ? end.source : undefined;
 }
 
-/** The place itself, links inside store paths followed. */
-function placeIn(place: string, folder: string, { storeDir, sources }: Places): string | undefined {
+/** Whether it is the store's folder, or one that the store's is in. */
+function isAbove(path: string, storeDir: string): boolean {
+  return `${storeDir}/`.startsWith(path === "/" ? path : `${path}/`);
+}
+
+function find(
+  path: string,
+  { storeDir, sources }: Places,
+): { readonly source: string; readonly stats: Stats } | undefined {
+  if (!path.startsWith(`${storeDir}/`)) return undefined;
+  const [name = "", ...inside] = path.slice(storeDir.length + 1).split("/");
+  const storePath = sources.get(`${storeDir}/${name}`);
+  if (storePath === undefined) return undefined;
+  const source = join(storePath, ...inside);
   try {
-    const real = realpathSync(place);
-    const store = realpathSync(folder);
-    if (!real.startsWith(`${store}/`) || !isMountable(real)) return undefined;
-    const [name = ""] = real.slice(store.length + 1).split("/");
-    return sources.has(`${storeDir}/${name}`) ? real : undefined;
+    return { source, stats: lstatSync(source) };
   } catch {
-    return undefined; // it leads nowhere
+    return undefined; // nothing is there
   }
-}
-
-function isMountable(place: string): boolean {
-  const stats = statSync(place);
-  return stats.isDirectory() || stats.isFile();
 }

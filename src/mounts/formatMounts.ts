@@ -1,5 +1,4 @@
 /** Mount plans in the words of those who mount. */
-import { isAbsolute } from "node:path";
 import {
   checkGiven,
   requireBoolean,
@@ -8,9 +7,9 @@ import {
   requireOptions,
   requireString,
 } from "../arguments.js";
-import { ArgumentError } from "../errors.js";
 import { type OnProgress, Progress } from "../progress.js";
-import { atOnce, type Mount, type MountPlan, storeFolder } from "./mountPlan.js";
+import { atOnce, type MountPlan, storeFolder } from "./mountPlan.js";
+import { requireAbsolute, requirePlan } from "./requirePlan.js";
 import { composeFile, devContainer, dockerArguments, engineApi, podmanArguments } from "./formats/engines.js";
 import { NAMESPACE, requireRoom } from "./formats/limits.js";
 import { bwrapArguments, ociMounts } from "./formats/sandboxes.js";
@@ -30,7 +29,7 @@ interface Format {
   readonly write: (plan: MountPlan, options: FormatOptions) => string;
   /** Whether it can make links. */
   readonly links: "made" | "mounted";
-  /** Whether a path with a line feed would break it. */
+  /** Whether a path with a line break would break it. */
   readonly isLines?: boolean;
 }
 
@@ -82,7 +81,8 @@ export function formatMounts(plan: MountPlan, format: MountFormat, options: Form
   return write(written, options);
 }
 
-function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan {
+/** The plan with what its links lead to mounted in their places. */
+export function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan {
   const mounted = plan.links.flatMap(({ path, text, mount }) => {
     if (!mount) progress.warn(`${path} is left out: it is a link to ${text}, which is not in the closure`);
     return mount ?? [];
@@ -91,9 +91,7 @@ function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan {
 }
 
 function checkArguments(plan: MountPlan, format: MountFormat, options: FormatOptions): void {
-  requireOptions(plan, "plan");
-  if (!Array.isArray(plan.mounts) || !Array.isArray(plan.links))
-    throw new ArgumentError("plan", "a plan of mounts", plan);
+  requirePlan(plan);
   requireOneOf(format, MOUNT_FORMATS, "format");
   requireOptions(options);
   checkGiven(options, "options", {
@@ -102,17 +100,4 @@ function checkArguments(plan: MountPlan, format: MountFormat, options: FormatOpt
     service: requireString,
     onProgress: requireFunction,
   });
-  requireAbsolute(plan.storeDir, "plan.storeDir");
-  for (const [i, mount] of plan.mounts.entries() as IterableIterator<[number, Mount]>) {
-    const at = `plan.mounts[${String(i)}]`;
-    requireOptions(mount, at);
-    requireAbsolute(mount.source, `${at}.source`);
-    requireAbsolute(mount.target, `${at}.target`);
-  }
-}
-
-function requireAbsolute(value: unknown, argument: string): void {
-  requireString(value, argument);
-  if (!isAbsolute(value) || value.includes("\0"))
-    throw new ArgumentError(argument, "an absolute path", value);
 }

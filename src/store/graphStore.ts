@@ -90,6 +90,7 @@ export class GraphStore {
     if (lstatSync(path, { throwIfNoEntry: false })) return { disk: path };
     throw new LaminixError("ERR_PATH_NOT_ON_DISK", `${path} is in ${this.url} but not on this disk`, {
       details: { path },
+      hint: "a reference graph has no files: they are looked for where the paths say",
     });
   }
 }

@@ -348,7 +348,7 @@ describe("laminix layers", () => {
     const { code, stdout } = await runMain(["layers", path, "--json", ...options]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout.toString())).toEqual({
-      strategy: "auto",
+      strategy: "balanced",
       layers: [
         { paths: [library.replace(folder.path, "/nowhere")], narSize: 2_000_000 },
         { paths: [path], narSize: 1000 },

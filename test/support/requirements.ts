@@ -1,17 +1,27 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestFunction } from "vitest";
+import { unpackedReader } from "./mountReaders.js";
 import { vmKernelPath } from "./vm.js";
 import { otherDockerd } from "./newerDocker.js";
 import { node24Path } from "./node24.js";
 import { nixPrograms } from "./nixes.js";
 
 /**
- * `root`, `linux`, `node24`, the Nix or the Docker of another Debian release, `vm` (QEMU, and a kernel for it), or the name
- * of a program; `dockerd` and `dockerTrixie` include being root, as they run only then.
+ * `root`, `linux`, `node24`, the Nix or the Docker of another Debian release, `mountReaders` (its Docker Compose and
+ * quadlet), `vm` (QEMU, and a kernel for it), or the name of a program; `dockerd` and `dockerTrixie` include being root, as
+ * they run only then.
  */
 export type Requirement =
-  "root" | "linux" | "node24" | "nixTrixie" | "nixSid" | "dockerTrixie" | "vm" | (string & {});
+  | "root"
+  | "linux"
+  | "node24"
+  | "nixTrixie"
+  | "nixSid"
+  | "dockerTrixie"
+  | "mountReaders"
+  | "vm"
+  | (string & {});
 
 const searchPath = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
 
@@ -44,6 +54,8 @@ function isMet(requirement: Requirement): boolean {
       return existsSync(nixPrograms("sid"));
     case "vm":
       return existsSync(vmKernelPath()) && hasProgram(qemu) && hasProgram("busybox");
+    case "mountReaders":
+      return existsSync(unpackedReader("quadlet"));
     case "dockerTrixie":
       return isRoot() && existsSync(otherDockerd) && hasProgram("docker");
     case "dockerd":

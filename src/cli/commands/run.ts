@@ -3,8 +3,10 @@ import { type Command, Option } from "commander";
 import { absolutePath } from "../../files/home.js";
 import { LaminixError } from "../../errors.js";
 import type { ContainerOptions, Network, Volume } from "../../mounts/run/runOptions.js";
-import type { Container } from "../../mounts/run/startContainer.js";
+import type { Container } from "../../mounts/run/container.js";
+import type { OnProgress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
+import type { Engine } from "../../transports/engine/host.js";
 import type { StoreSource } from "../../store/storeSource.js";
 import { specFrom } from "../imageFlags.js";
 import { finishedImage } from "../imageArgument.js";
@@ -25,6 +27,8 @@ interface Options extends CommonOptions, TrustFlags, UnpackFlag {
   readonly network?: Network;
   readonly readOnly?: boolean;
   readonly terminal?: boolean;
+  readonly with: "namespace" | Engine;
+  readonly host?: string;
 }
 
 const help = `
@@ -62,6 +66,12 @@ export function run(io: Io, rest: readonly string[]): Command {
       new Option("--network <N>", "none, or this system's (default: none)").choices(["none", "host"]),
     )
     .option("--read-only", "a root that cannot be written to; /tmp and volumes can")
+    .addOption(
+      new Option("--with <RUNNER>", "what runs it: namespaces of this system, or an engine on it")
+        .choices(["namespace", "docker", "podman"])
+        .default("namespace"),
+    )
+    .option("--host <URL>", "where the engine listens (default: from the environment)")
     .option("--terminal", "a terminal of its own (default: where standard input and output are one)")
     .option("--no-terminal", "no terminal of its own");
   return withUnpackFlag(withTrustFlags(own))
@@ -76,10 +86,9 @@ export function run(io: Io, rest: readonly string[]): Command {
         const subject = await subjectOf(named, store, io);
         const images = typeof subject === "string" ? [subject] : imagesIn(subject);
         return withRegistries(images, options, io, async (registries) => {
-          const { onProgress } = progress(io, options);
-          const { startContainer } = await import("../../mounts/run/startContainer.js");
+          const onProgress = quietly(progress(io, options).onProgress);
           const { signal } = io;
-          await using container = await startContainer(subject, {
+          await using container = await start(subject, options, {
             ...{ store, signal, registries, onProgress, maxUnpacked: options.maxUnpacked },
             ...flagsFor(options, io),
             command: await commandFor(rest, subject, store, options),
@@ -99,6 +108,28 @@ function refuseCommand([image = "", ...others]: readonly string[]): void {
   throw new LaminixError("ERR_USAGE", `there is no ${word} here`, {
     hint: `a command goes after --: laminix run ${image} -- ${command}`,
   });
+}
+
+/** What is said of layers would stand among what the command prints. */
+function quietly(onProgress: OnProgress): OnProgress {
+  return (event) => {
+    if (event.type !== "closure" && event.type !== "layer") onProgress(event);
+  };
+}
+
+async function start(
+  subject: ImageSpec | string,
+  { with: runner, host }: Options,
+  options: ContainerOptions,
+): Promise<Container> {
+  if (runner === "namespace") {
+    if (host !== undefined)
+      throw new LaminixError("ERR_USAGE", "--host is for --with docker and --with podman");
+    const { startContainer } = await import("../../mounts/run/startContainer.js");
+    return startContainer(subject, options);
+  }
+  const { startInEngine } = await import("../../mounts/run/startInEngine.js");
+  return startInEngine(subject, { ...options, engine: runner, host });
 }
 
 async function subjectOf(args: readonly string[], store: StoreSource, io: Io): Promise<ImageSpec | string> {

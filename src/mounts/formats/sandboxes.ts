@@ -2,7 +2,8 @@
 import type { Mount, MountPlan } from "../mountPlan.js";
 import { requireRoom } from "./limits.js";
 
-const TMPFS_OPTIONS = ["nosuid", "nodev", "mode=755"];
+/** Runtimes make a tmpfs read-only once all mounts are in it. */
+const TMPFS_OPTIONS = ["nosuid", "nodev", "ro", "mode=755"];
 const BIND_OPTIONS = ["rbind", "ro", "rprivate", "nosuid", "nodev"];
 
 /**

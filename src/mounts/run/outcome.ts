@@ -32,7 +32,7 @@ export function exitStatus({ code, signal, status, messages }: ContainerEnd): nu
   const lastLine = report.get("failure") ?? messages.trimEnd().split("\n").at(-1) ?? "";
   throw new LaminixError("ERR_NAMESPACE", `no namespaces can be had for a container here: ${lastLine}`, {
     details: { exitCode: code, messages },
-    hint: settingInTheWay() ?? "an engine can run the image: laminix load, then docker run",
+    hint: settingInTheWay() ?? "--with docker, or --with podman, runs it in an engine",
   });
 }
 
@@ -55,5 +55,5 @@ function settingInTheWay(): string | undefined {
   const found = SETTINGS.find(({ file, closed }) => textIfThere(`/proc/sys/${file}`).trim() === closed);
   if (!found) return undefined;
   const name = found.file.replace("/", ".");
-  return `user namespaces are switched off: as root, sysctl -w ${name}=${found.open}; or have an engine run the image: laminix load, then docker run`;
+  return `user namespaces are switched off: as root, sysctl -w ${name}=${found.open}; or use --with docker`;
 }
