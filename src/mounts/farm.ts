@@ -8,6 +8,7 @@ import { TemporaryFolder } from "../files/temporary.js";
 import { run } from "../process/run.js";
 import { encodeFarm, enterProgram, type FarmDescription } from "../vm/enter.js";
 import { parseReport } from "../vm/outcome.js";
+import { NAMESPACE, requireRoom } from "./formats/limits.js";
 import type { MountPlan } from "./mountPlan.js";
 import { requirePlan } from "./requirePlan.js";
 
@@ -26,7 +27,8 @@ export function farmOf({ mounts, links }: MountPlan, folder: string): FarmDescri
  * @param folder is made where it is not there; must be empty
  * @returns the folder in whole
  * @throws {LaminixError} ERR_MOUNT where something cannot be mounted, or the caller may not mount; ERR_FILE_WRITE for a
- *   folder that cannot be made, or has something in it; ERR_ADDON_MISSING
+ *   folder that cannot be made, or has something in it; ERR_MOUNT_LIMIT;
+ *   ERR_ADDON_MISSING
  */
 export async function assembleFarm(
   plan: MountPlan,
@@ -35,6 +37,8 @@ export async function assembleFarm(
 ): Promise<string> {
   requirePlan(plan);
   requireString(folder, "folder");
+  requireRoom(NAMESPACE, plan.mounts.length, "mount the whole store for reading only (--whole-store)");
+  signal?.throwIfAborted();
   const place = emptyFolder(folder);
   const enter = enterProgram();
   using temporary = new TemporaryFolder();

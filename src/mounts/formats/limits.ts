@@ -18,16 +18,16 @@ export const NAMESPACE: Limit = { who: "a mount namespace", what: "mounts", most
  */
 const ARGUMENTS = 0x1c_0000;
 
+const AT_ONCE =
+  "mount the closure at one place (--farm DIR, as root) or the whole store for reading only (--whole-store)";
+
 /** @throws {LaminixError} ERR_MOUNT_LIMIT */
-export function requireRoom({ who, what, most }: Limit, count: number): void {
+export function requireRoom({ who, what, most }: Limit, count: number, hint = AT_ONCE): void {
   if (count <= most) return;
   throw new LaminixError(
     "ERR_MOUNT_LIMIT",
     `${who} has room for ${String(most)} ${what}; these are ${String(count)}`,
-    {
-      details: { limit: most, count },
-      hint: "mount the closure at one place (--farm DIR, as root) or the whole store for reading only (--whole-store)",
-    },
+    { details: { limit: most, count }, hint },
   );
 }
 
