@@ -1,5 +1,6 @@
 // The main job on a machine where nothing is set up: Nix builds a small closure in a store of its own, laminix makes
-// an image of it, and a Docker engine, if there is one, runs it. All of it happens in a temporary folder.
+// an image of it and runs it in namespaces, over the store, and a Docker engine, if there is one, runs it too. All of it
+// happens in a temporary folder.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,10 +8,11 @@ import { createWriteStream, existsSync, openSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
-import { openStore, streamLayeredImage } from "../dist/index.js";
+import { openStore, startContainer, streamLayeredImage } from "../dist/index.js";
 
 const expression = path.resolve(import.meta.dirname, "../nix/demo");
 
@@ -138,6 +140,26 @@ async function findDocker(folder) {
   return { env, engine: "a Docker engine started for this" };
 }
 
+/** Runs an image over the store, as `laminix run` does. */
+async function runHere(spec, store) {
+  heading("Run here by laminix: no engine, and the store paths are mounted, not copied");
+  if (process.platform !== "linux") {
+    console.log("  Linux alone can.");
+    return;
+  }
+  try {
+    const container = await startContainer(spec, { store, signal, stdio: ["ignore", "pipe", "inherit"] });
+    undo.push(() => container.close());
+    const [said, code] = await Promise.all([text(container.stdout), container.ended]);
+    if (code !== 0) throw new Error(`the command ended with ${code}`);
+    console.log(said.trimEnd().replace(/^/gm, "  "));
+  } catch (error) {
+    // Inside some containers, and where an administrator has switched them off.
+    if (error.code !== "ERR_NAMESPACE") throw error;
+    console.log(`  Not on this machine: ${error.message}`);
+  }
+}
+
 async function demo() {
   const folder = await mkdtemp(path.join(tmpdir(), "laminix-demo-"));
   // Store paths are read-only, folders included.
@@ -169,10 +191,8 @@ async function demo() {
     );
   }
 
-  const image = await streamLayeredImage(
-    { name: "laminix-demo", contents: [built], config: { Cmd: ["/bin/hello"] } },
-    { store, signal },
-  );
+  const spec = { name: "laminix-demo", contents: [built], config: { Cmd: ["/bin/hello"] } };
+  const image = await streamLayeredImage(spec, { store, signal });
   undo.push(() => image.close());
   heading("The image's layers, bottom first");
   for (const { paths, narSize } of image.layers)
@@ -184,9 +204,11 @@ async function demo() {
   heading("The image");
   console.log(`  ${reference}, a docker-archive of ${size((await stat(archive)).size)}`);
 
+  await runHere(spec, store);
+
   const docker = await findDocker(folder);
   if (!docker) {
-    console.log("\nNo Docker engine answers here; where one does, this goes on and runs the image.");
+    console.log("\nNo Docker engine answers here; where one does, it runs the image too.");
     return;
   }
   heading(`Loaded and run by ${docker.engine}`);

@@ -85,7 +85,7 @@ export function withLayerFlags(command: Command): Command {
   return command
     .addOption(new Option("--max-layers <N>", "the most layers (default: 100)").argParser(whole))
     .addOption(
-      new Option("--strategy <S>", "how store paths are grouped into layers").choices([
+      new Option("--strategy <S>", "how store paths are grouped into layers (default: balanced)").choices([
         "auto",
         "popularity",
         "balanced",

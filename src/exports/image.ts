@@ -69,4 +69,14 @@ export type { Problem, ProblemCode } from "../builders/validate/findings.js";
 export { validateImage, type ValidateOptions, type Validation } from "../builders/validate/validateImage.js";
 export { assembleFarm } from "../mounts/farm.js";
 export { type FormatOptions, formatMounts, MOUNT_FORMATS, type MountFormat } from "../mounts/formatMounts.js";
-export { type Mount, mountPlan, type MountPlan, type PlannedLink } from "../mounts/mountPlan.js";
+export {
+  type Mount,
+  type MountKind,
+  mountPlan,
+  type MountPlan,
+  type PlannedLink,
+} from "../mounts/mountPlan.js";
+export type { Container } from "../mounts/run/container.js";
+export type { ContainerOptions, Network, Volume } from "../mounts/run/runOptions.js";
+export { startContainer } from "../mounts/run/startContainer.js";
+export { type EngineContainerOptions, startInEngine } from "../mounts/run/startInEngine.js";

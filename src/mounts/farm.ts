@@ -1,5 +1,5 @@
 /** A farm: the store paths of a plan mounted below one folder, to be mounted at once from there. */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
@@ -72,4 +72,10 @@ function emptyFolder(folder: string): string {
     details: { path: place },
     hint: "a farm is mounted on an empty folder; one that is there already is taken away by umount --lazy",
   });
+}
+
+/** Unmounts a farm whole, and removes its folder. */
+export async function removeFarm(folder: string): Promise<void> {
+  await run("umount", ["--lazy", folder]);
+  rmdirSync(folder);
 }

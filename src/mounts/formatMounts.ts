@@ -97,7 +97,8 @@ function storeFolder({ storeDir, mounts }: MountPlan): string {
   return first ? dirname(first.source) : storeDir;
 }
 
-function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan {
+/** The plan with what its links lead to mounted in their places. */
+export function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan {
   const mounted = plan.links.flatMap(({ path, text, mount }) => {
     if (!mount) progress.warn(`${path} is left out: it is a link to ${text}, which is not in the closure`);
     return mount ?? [];

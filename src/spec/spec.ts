@@ -77,7 +77,7 @@ export const specSchema = z.strictObject({
     .describe("The most layers, including those of the base image and that of the image's root."),
   strategy: z
     .enum(Object.keys(STRATEGIES) as [Strategy, ...Strategy[]])
-    .default("auto")
+    .default("balanced")
     .describe("How store paths are grouped into layers."),
   layeringPipeline: z
     .union([text, z.array(z.unknown())], "must be a list of steps, or the name of a file of JSON that has it")

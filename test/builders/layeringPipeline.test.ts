@@ -55,7 +55,7 @@ describe("a spec's layeringPipeline", () => {
   test("that is null leaves things to the strategy", async () => {
     const spec = { layeringPipeline: null, maxLayers: 3 };
     expect(await plan(spec)).toEqual(await plan({ maxLayers: 3 }));
-    expect((await plan(spec)).strategy).toBe("auto");
+    expect((await plan(spec)).strategy).toBe("balanced");
   });
 
   test("of a popularity contest and a limit is the strategy popularity", async () => {

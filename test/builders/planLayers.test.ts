@@ -56,7 +56,14 @@ describe("an image's layers of store paths", () => {
       { name: "contents", narSize: 10_784, references: contents, isVirtual: true },
     ];
     for (let maxLayers = 2; maxLayers < 12; maxLayers++) {
-      const spec = { name: "image", contents, config, maxLayers, architecture: "amd64" };
+      const spec = {
+        name: "image",
+        contents,
+        config,
+        maxLayers,
+        architecture: "amd64",
+        strategy: "auto",
+      } as const;
       const { layers } = await planLayers(spec, { store: application });
       expect([maxLayers, layers.map(({ paths }) => paths)]).toEqual([
         maxLayers,
@@ -82,7 +89,10 @@ describe("an image's layers of store paths", () => {
         { name: "contents", narSize: 10_784, references: contents, isVirtual: true },
       ];
       const maxLayers = 2 + random.below(12);
-      const spec = { name: "image", contents, config: { Cmd: named }, maxLayers, architecture: "amd64" };
+      const spec = {
+        ...{ name: "image", contents, config: { Cmd: named }, maxLayers, architecture: "amd64" },
+        strategy: "auto",
+      } as const;
       const { layers } = await planLayers(spec, { store });
       expect([round, layers.map(({ paths: layer }) => layer)]).toEqual([
         round,

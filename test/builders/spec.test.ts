@@ -21,7 +21,7 @@ function resolveSingleLayer(spec: Readonly<Record<string, unknown>>): object {
 }
 
 describe("an image's spec", () => {
-  test("has dockerTools' defaults", () => {
+  test("has dockerTools' defaults, but for the strategy", () => {
     const { config, ...rest } = resolve({ name: "image" });
     expect(rest).toEqual({
       name: "image",
@@ -36,7 +36,7 @@ describe("an image's spec", () => {
       includeNixDB: false,
       fromImage: null,
       maxLayers: 100,
-      strategy: "auto",
+      strategy: "balanced",
       layeringPipeline: null,
       created: "1970-01-01T00:00:01Z",
       mtime: "1970-01-01T00:00:01Z",

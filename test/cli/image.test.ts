@@ -348,7 +348,7 @@ describe("laminix layers", () => {
     const { code, stdout } = await runMain(["layers", path, "--json", ...options]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout.toString())).toEqual({
-      strategy: "auto",
+      strategy: "balanced",
       layers: [
         { paths: [library.replace(folder.path, "/nowhere")], narSize: 2_000_000 },
         { paths: [path], narSize: 1000 },
@@ -624,11 +624,17 @@ describe("laminix cache", () => {
     // A graph in a file vouches for nothing, so no digest is kept for its hashes.
     const facts = async (...flags: string[]): Promise<unknown> =>
       JSON.parse((await runMain(["cache", "--json", ...flags])).stdout.toString());
-    expect(await facts()).toEqual({ path: cache.path, entries: 0, compressed: 0, size: 0 });
+    const nothing = { path: cache.path, entries: 0, compressed: 0, size: 0, roots: { entries: 0, size: 0 } };
+    expect(await facts()).toEqual(nothing);
     mkdirSync(cache.join("digests/ab"), { recursive: true });
     writeFileSync(cache.join("digests/ab/cd"), "12345");
-    expect(await facts()).toEqual({ path: cache.path, entries: 1, compressed: 0, size: 5 });
+    expect(await facts()).toEqual({ ...nothing, entries: 1, size: 5 });
     expect((await runMain(["cache"])).stdout.toString()).toBe(`${cache.path}: 1 layer, 5 B\n`);
-    expect(await facts("--clear")).toEqual({ path: cache.path, entries: 0, compressed: 0, size: 0 });
+    mkdirSync(cache.join("roots/ef"), { recursive: true });
+    writeFileSync(cache.join("roots/ef/facts.json"), JSON.stringify({ missing: [], size: 7 }));
+    expect((await runMain(["cache"])).stdout.toString()).toBe(
+      `${cache.path}: 1 layer, 5 B; 1 unpacked root, 7 B\n`,
+    );
+    expect(await facts("--clear")).toEqual(nothing);
   });
 });

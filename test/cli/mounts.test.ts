@@ -71,7 +71,8 @@ describeWith(["nix-daemon", "nix-store", "linux"], "laminix mounts", () => {
   test("lists a single mount where one is asked for", async () => {
     const { stdout, stderr } = await mounts([top, "--whole-store"]);
     expect(stdout.toString()).toBe(`${daemon.storeDir}\n`);
-    expect(stderr).toMatch(/^1 folder, /);
+    // Of the closure.
+    expect(stderr).toMatch(/^1 folder, 1 file, /);
   });
 
   test("prints the plan itself in JSON", async () => {

@@ -1,9 +1,18 @@
 /** The examples of the documentation run, as a reader would run them. */
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import nodePath from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { startDockerEngine } from "../support/dockerEngine.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
-import { describeWith } from "../support/requirements.js";
+import { describeWith, testWith } from "../support/requirements.js";
 import { mustRun, projectRoot, run, type RunResult } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
@@ -53,15 +62,6 @@ describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
     expect(lines[0]).toMatch(/^ +3\.0 MiB/);
   });
 
-  test("closure-mounts prints a mount for every path, from where its files are", async () => {
-    const { stdout } = await example("closure-mounts.mjs", [program, url()]);
-    expect(stdout.toString().trimEnd().split("\n")).toEqual(
-      [library, program].map(
-        (path) => `--mount=type=bind,readonly,source=${daemon.realPath(path)},target=${path}`,
-      ),
-    );
-  });
-
   test("editor-service answers the last question and cancels those before it", async () => {
     const questions = [program, library, "/elsewhere", program].map((path, id) =>
       JSON.stringify({ id, path }),
@@ -98,14 +98,110 @@ describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
   });
 
   test("each says how it is used when it is not", async () => {
-    for (const name of [
-      "closure-report.mjs",
-      "closure-mounts.mjs",
-      "package-report.mjs",
-      "complete-attributes.mjs",
-    ]) {
+    for (const name of ["closure-report.mjs", "package-report.mjs", "complete-attributes.mjs"]) {
       const { code, stderr } = await run("node", [folder.join(name)]);
       expect([code, stderr.startsWith("usage: node ")]).toEqual([2, true]);
     }
+  });
+});
+
+/** What the project takes from nixpkgs, made of this machine's busybox. */
+const nixpkgs = `
+let
+  make = name: variables: script: derivation ({
+    inherit name;
+    system = builtins.currentSystem;
+    builder = "/bin/sh";
+    args = [ "-euc" script ];
+    PATH = "/usr/bin:/bin";
+  } // variables);
+  busybox = make "busybox" { } ''
+    mkdir -p "$out/bin"
+    cp /bin/busybox "$out/bin/sh"
+    ln -s sh "$out/bin/id"
+  '';
+in {
+  writeShellScriptBin = name: text: make name {
+    inherit name;
+    text = "#!\${busybox}/bin/sh\nPATH=\${busybox}/bin\n\${text}";
+  } ''
+    mkdir -p "$out/bin"
+    printf %s "$text" >"$out/bin/$name"
+    chmod +x "$out/bin/$name"
+  '';
+}`;
+
+describeWith(["linux", "nix-daemon", "nix-build", "busybox"], "the project host-store", () => {
+  let store: TestStore;
+  let folder: TemporaryFolder;
+  let env: Record<string, string>;
+  const script = (name: string, args: readonly string[] = [], own = {}): Promise<RunResult> =>
+    store.run(folder.join("project", name), args, { env: { ...env, ...own } });
+  const laminix = async (...args: string[]): Promise<string> =>
+    (await store.run("laminix", args, { env, cwd: folder.join("project") })).stdout.toString();
+  beforeAll(async () => {
+    store = await startNixStore();
+    folder = await temporaryFolder("host-store");
+    cpSync(nodePath.join(projectRoot, "docs/examples/host-store"), folder.join("project"), {
+      recursive: true,
+    });
+    mkdirSync(folder.join("bin"));
+    const bin = nodePath.join(projectRoot, "dist/cli/bin.js");
+    writeFileSync(folder.join("bin/laminix"), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`, {
+      mode: 0o755,
+    });
+    env = {
+      PATH: `${folder.join("bin")}:${process.env["PATH"] ?? ""}`,
+      XDG_STATE_HOME: folder.join("state"),
+      LAMINIX_CACHE_DIR: folder.join("cache"),
+    };
+    writeFileSync(folder.join("nixpkgs.nix"), nixpkgs);
+    await script("build.sh", ["--arg", "pkgs", `import ${folder.join("nixpkgs.nix")}`]);
+  });
+  afterAll(async () => {
+    await folder[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+  });
+
+  const greeter = (): string => readlinkSync(folder.join("project/result"));
+
+  test("its image has no store paths, and runs by laminix over those of this system", async () => {
+    expect(await laminix("run", "image.json")).toBe("Hello from the store of this system, 1000.\n");
+    await expect(laminix("run", "image.json", "sh")).rejects.toThrow("laminix run image.json -- sh");
+    const archive = folder.join("image.tar");
+    await laminix("build", "image.json", "--quiet", "--output", archive);
+    const { stdout } = await mustRun("sh", [
+      "-c",
+      'tar -xOf "$1" --wildcards "*/layer.tar" | tar -t',
+      "sh",
+      archive,
+    ]);
+    expect(stdout.toString()).toContain("bin/greeter");
+    expect(stdout.toString()).not.toContain(nodePath.basename(greeter()));
+    expect(await laminix("run", archive)).toBe("Hello from the store of this system, 1000.\n");
+  });
+
+  test("it says what is mounted, and what keeps it", async () => {
+    expect((await laminix("mounts", "image.json", "--quiet")).trimEnd().split("\n")).toEqual([
+      expect.stringMatching(/-busybox$/),
+      greeter(),
+    ]);
+    expect(await laminix("mounts", "image.json", "--whole-store", "--quiet")).toBe(`${store.storeDir}\n`);
+    expect(await laminix("roots", "./result")).toContain(folder.join("project/result"));
+  });
+
+  test("in this system's network it has this system's resolv.conf, though its image has no /etc", async () => {
+    const command = ["--", "/bin/sh", "-c", "test -f /etc/resolv.conf && echo there"];
+    const busybox = (await laminix("mounts", "image.json", "--quiet")).split("\n")[0]!;
+    expect(await laminix("run", greeter(), busybox, "--network", "host", ...command)).toBe("there\n");
+  });
+
+  testWith(["dockerd"], "Docker runs it over mounts, and nothing of that is left", async () => {
+    await using engine = await startDockerEngine();
+    const { stdout } = await script("run-in-docker.sh", ["--network", "none"], engine.env);
+    expect(stdout.toString()).toBe("Hello from the store of this system, 1000.\n");
+    expect((await engine.docker(["ps", "--all", "--quiet"])).stdout.toString()).toBe("");
+    const roots = folder.join("state/laminix/roots/docker");
+    expect(existsSync(roots) ? readdirSync(roots) : []).toEqual([]);
   });
 });

@@ -17,6 +17,7 @@ import type { ShellDerivation } from "./shellDerivation.js";
 export interface NixShellSpec {
   name: string;
   tag: string | null;
+  strategy: "auto";
   architecture?: string;
   contents: Piece[];
   config: Record<string, unknown>;
@@ -59,6 +60,8 @@ export function shellSpec(
   return {
     name: options.name ?? repositoryName(`${name}-env`),
     tag: options.tag ?? null,
+    // nixpkgs' layers, as Nix's functions promise them.
+    strategy: "auto",
     ...(architecture !== undefined && { architecture }),
     contents: [
       binSh(options.binSh ?? shell),

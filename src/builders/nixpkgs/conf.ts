@@ -20,7 +20,7 @@ import { Progress } from "../../progress.js";
 import { checked } from "../../spec/invalid.js";
 import { specSchema } from "../../spec/spec.js";
 
-const imageKeys = specSchema.pick({
+const keys = specSchema.pick({
   ...{ name: true, tag: true, fromImage: true, maxLayers: true, strategy: true, created: true, mtime: true },
   ...{
     layeringPipeline: true,
@@ -33,6 +33,8 @@ const imageKeys = specSchema.pick({
     gname: true,
   },
 });
+/** What nixpkgs plans with unless told otherwise. */
+const imageKeys = keys.extend({ strategy: specSchema.shape.strategy.unwrap().default("auto") });
 
 /** The derivation's attributes. Nix adds more of its own. */
 const attributesSchema = z.looseObject({

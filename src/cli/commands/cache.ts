@@ -9,15 +9,23 @@ interface Options extends CommonOptions {
 }
 
 export function cache(io: Io): Command {
-  return command("cache", "show or clear the cache of layer digests")
-    .option("--clear", "clear the cache first")
+  return command("cache", "show or clear the caches: digests of layers, and roots that containers run over")
+    .option("--clear", "clear them first")
     .action(async (options: Options) => {
+      const { removeUnpackedRoots, unpackedRoots } = await import("../../mounts/run/unpackedRoots.js");
       const digests = new DigestCache();
-      if (options.clear) digests.clear();
+      if (options.clear) {
+        digests.clear();
+        await removeUnpackedRoots(io.signal);
+      }
       const summary = digests.summary();
-      if (options.json) return io.stdout.write(`${JSON.stringify(summary)}\n`);
+      const roots = unpackedRoots();
+      if (options.json) return io.stdout.write(`${JSON.stringify({ ...summary, roots })}\n`);
       const { path, entries, compressed, size } = summary;
       const packed = compressed === 0 ? "" : `, ${counted(compressed, "compressed layer")}`;
-      await io.stdout.write(`${path}: ${counted(entries - compressed, "layer")}${packed}, ${bytes(size)}\n`);
+      const unpacked =
+        roots.entries === 0 ? "" : `; ${counted(roots.entries, "unpacked root")}, ${bytes(roots.size)}`;
+      const layers = counted(entries - compressed, "layer");
+      await io.stdout.write(`${path}: ${layers}${packed}, ${bytes(size)}${unpacked}\n`);
     });
 }

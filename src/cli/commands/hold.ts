@@ -29,7 +29,7 @@ Examples:
 export function hold(io: Io): Command {
   return command("hold", "keep store paths from being collected while a container exists")
     .argument("[CONTAINER]", "its name or ID")
-    .argument("[PATH...]")
+    .argument("[PATH...]", "what it was started for; each keeps its closure")
     .addOption(
       new Option("--engine <ENGINE>", "which engine (default: docker)").choices(["docker", "podman"]),
     )

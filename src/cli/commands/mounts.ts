@@ -23,15 +23,17 @@ interface Options extends CommonOptions, TrustFlags, UnpackFlag {
 
 const help = `
 Formats:
-  docker, podman, nspawn   arguments, one a line
-  bwrap                    arguments for bwrap --args FD
-  engine-api, oci, devcontainer, json   JSON; json is the plan itself
-  compose                  a file for a second -f
-  quadlet, systemd         a drop-in
+  docker, podman, nspawn          arguments, one a line
+  bwrap                           arguments for bwrap --args FD
+  engine-api, oci, devcontainer   JSON to merge into a request, a config.json, a devcontainer.json
+  json                            the plan itself
+  compose                         a file for a second -f
+  quadlet, systemd                a drop-in
 
 Examples:
   docker run $(laminix mounts ./result --for docker) IMAGE
-  laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev "$(readlink result)/bin/hello" 3<args
+  laminix mounts ./result --for bwrap >args
+  bwrap --args 3 --proc /proc --dev /dev "$(readlink ./result)/bin/hello" 3<args
   laminix mounts spec.json --for compose --service web >mounts.yaml && docker compose -f compose.yaml -f mounts.yaml up`;
 
 export function mounts(io: Io): Command {
@@ -59,9 +61,8 @@ export function mounts(io: Io): Command {
         const place = farm === undefined ? undefined : await assembleFarm(plan, farm, { signal: io.signal });
         const { atOnce, formatMounts } = await import("../../mounts/formatMounts.js");
         if (format === undefined) {
-          const asked = atOnce(plan, { wholeStore, farm: place });
-          await writeLines(io, linesOf(asked));
-          if (!options.quiet) io.stderr.write(summaryOf(asked));
+          await writeLines(io, linesOf(atOnce(plan, { wholeStore, farm: place })));
+          if (!options.quiet) io.stderr.write(summaryOf(plan));
           return;
         }
         await io.stdout.write(formatMounts(plan, format, { wholeStore, farm: place, service, onProgress }));

@@ -15,7 +15,7 @@ Example:
 
 export function roots(io: Io): Command {
   return command("roots", "show which garbage collector roots keep store paths alive")
-    .argument("[PATH...]")
+    .argument("[PATH...]", "store paths, or links to them")
     .addHelpText("after", help)
     .action(async (args: string[], options: CommonOptions) => {
       requireArguments(args, "PATH");

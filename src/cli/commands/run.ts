@@ -1,9 +1,12 @@
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { absolutePath } from "../../files/home.js";
 import { LaminixError } from "../../errors.js";
 import type { ContainerOptions, Network, Volume } from "../../mounts/run/runOptions.js";
-import type { Container } from "../../mounts/run/startContainer.js";
+import type { Container } from "../../mounts/run/container.js";
+import type { OnProgress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
+import type { Engine } from "../../transports/engine/host.js";
 import type { StoreSource } from "../../store/storeSource.js";
 import { specFrom } from "../imageFlags.js";
 import { finishedImage } from "../imageArgument.js";
@@ -24,17 +27,19 @@ interface Options extends CommonOptions, TrustFlags, UnpackFlag {
   readonly network?: Network;
   readonly readOnly?: boolean;
   readonly terminal?: boolean;
+  readonly with: "namespace" | Engine;
+  readonly host?: string;
 }
 
 const help = `
 The image's files are its own, and go when the command ends; its store paths are mounted from this system's store for
 reading only, and are not garbage while it runs. It needs neither root nor an engine. Nothing else of this system can be
 seen: no files, no processes, and no network unless --network host.
-The exit code is the command's.
+Without COMMAND the image's own is run, or the one program of the first PATH. The exit code is the command's.
 
 Examples:
   laminix run ./result
-  laminix run ./result -- sh -c 'echo $PATH'
+  laminix run ./result /nix/store/…-busybox-1.36.1 -- sh -c 'echo $PATH'
   laminix run spec.json --volume ./data:/data --network host
   laminix run docker://docker.io/library/debian:12 -- cat /etc/os-release`;
 
@@ -61,25 +66,29 @@ export function run(io: Io, rest: readonly string[]): Command {
       new Option("--network <N>", "none, or this system's (default: none)").choices(["none", "host"]),
     )
     .option("--read-only", "a root that cannot be written to; /tmp and volumes can")
+    .addOption(
+      new Option("--with <RUNNER>", "what runs it: namespaces of this system, or an engine on it")
+        .choices(["namespace", "docker", "podman"])
+        .default("namespace"),
+    )
+    .option("--host <URL>", "where the engine listens (default: from the environment)")
     .option("--terminal", "a terminal of its own (default: where standard input and output are one)")
     .option("--no-terminal", "no terminal of its own");
   return withUnpackFlag(withTrustFlags(own))
-    .argument(
-      "[SPEC|PATH|ARCHIVE|REF...] [-- COMMAND...]",
-      "a spec, store paths, an archive, or an image in a registry",
-    )
+    .argument("[SPEC|PATH|ARCHIVE|REF...]", "a spec, store paths, an archive, or an image in a registry")
+    .usage("[options] (SPEC | PATH... | ARCHIVE | REF) [-- COMMAND...]")
     .addHelpText("after", help)
     .action(async (args: string[], options: Options) => {
       const named = args.slice(0, args.length - rest.length);
       requireArguments(named, "a SPEC, a PATH, an ARCHIVE or a REF");
+      refuseCommand(named);
       const code = await withStore(options, async (store) => {
         const subject = await subjectOf(named, store, io);
         const images = typeof subject === "string" ? [subject] : imagesIn(subject);
         return withRegistries(images, options, io, async (registries) => {
-          const { onProgress } = progress(io, options);
-          const { startContainer } = await import("../../mounts/run/startContainer.js");
+          const onProgress = quietly(progress(io, options).onProgress);
           const { signal } = io;
-          await using container = await startContainer(subject, {
+          await using container = await start(subject, options, {
             ...{ store, signal, registries, onProgress, maxUnpacked: options.maxUnpacked },
             ...flagsFor(options, io),
             command: await commandFor(rest, subject, store, options),
@@ -89,6 +98,38 @@ export function run(io: Io, rest: readonly string[]): Command {
       });
       throw new ProgramEnded(code);
     });
+}
+
+/** As `docker run` has it. */
+function refuseCommand([image = "", ...others]: readonly string[]): void {
+  const word = others.find((other) => !other.includes("/") && !existsSync(other));
+  if (word === undefined) return;
+  const command = others.slice(others.indexOf(word)).join(" ");
+  throw new LaminixError("ERR_USAGE", `there is no ${word} here`, {
+    hint: `a command goes after --: laminix run ${image} -- ${command}`,
+  });
+}
+
+/** What is said of layers would stand among what the command prints. */
+function quietly(onProgress: OnProgress): OnProgress {
+  return (event) => {
+    if (event.type !== "closure" && event.type !== "layer") onProgress(event);
+  };
+}
+
+async function start(
+  subject: ImageSpec | string,
+  { with: runner, host }: Options,
+  options: ContainerOptions,
+): Promise<Container> {
+  if (runner === "namespace") {
+    if (host !== undefined)
+      throw new LaminixError("ERR_USAGE", "--host is for --with docker and --with podman");
+    const { startContainer } = await import("../../mounts/run/startContainer.js");
+    return startContainer(subject, options);
+  }
+  const { startInEngine } = await import("../../mounts/run/startInEngine.js");
+  return startInEngine(subject, { ...options, engine: runner, host });
 }
 
 async function subjectOf(args: readonly string[], store: StoreSource, io: Io): Promise<ImageSpec | string> {

@@ -7,14 +7,18 @@ function field(text: string): string {
   return /[",\s]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+export type Access = "ro" | "rw";
+
 /** `docker run --mount`: `type=bind,…`. A source that is not there is an error, and not a new folder as with `-v`. */
-export function dockerMount({ source, target }: Mount): string {
-  return ["type=bind", field(`source=${source}`), field(`target=${target}`), "readonly"].join(",");
+export function dockerMount({ source, target }: Mount, access: Access = "ro"): string {
+  const fields = ["type=bind", field(`source=${source}`), field(`target=${target}`)];
+  return [...fields, ...(access === "ro" ? ["readonly"] : [])].join(",");
 }
 
 /** `podman run --mount`, and `Mount=` of quadlet. */
-export function podmanMount({ source, target }: Mount): string {
-  return ["type=bind", field(`source=${source}`), field(`destination=${target}`), "ro=true"].join(",");
+export function podmanMount({ source, target }: Mount, access: Access = "ro"): string {
+  const fields = ["type=bind", field(`source=${source}`), field(`destination=${target}`)];
+  return [...fields, ...(access === "ro" ? ["ro=true"] : [])].join(",");
 }
 
 export function dockerArguments(mounts: readonly Mount[]): string[] {
@@ -67,7 +71,7 @@ export function composeFile(mounts: readonly Mount[], service: string): string {
 
 /** `devcontainer.json`: strings, since mounts as objects have no `readonly`. */
 export function devContainer(mounts: readonly Mount[]): object {
-  const strings = mounts.map(dockerMount);
+  const strings = mounts.map((mount) => dockerMount(mount));
   requireArgumentRoom(
     "docker, which the dev container's tools call,",
     strings.map((each) => `--mount=${each}`),

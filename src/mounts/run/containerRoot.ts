@@ -1,6 +1,5 @@
 /** What a container is made of: its configuration, the files of its root, and what it has of this system's store. */
 import { formatJson, isObject, type JsonObject } from "../../bytes/json.js";
-import { LaminixError } from "../../errors.js";
 import { inheritConfig } from "../../image/inherit.js";
 import { type Image, knownConfig, type NamedImage } from "../../image/image.js";
 import { hostArchitecture } from "../../manifests/platform.js";
@@ -12,7 +11,6 @@ import { type ImageSpec, resolveSpec } from "../../spec/spec.js";
 import { nixStore } from "../../store/defaultStore.js";
 import { hashPart, type StorePath, storePathsIn } from "../../store/storePath.js";
 import type { StoreSource } from "../../store/storeSource.js";
-import { openImages } from "../../transports/open.js";
 import type { FolderNode } from "../../tree/node.js";
 import type { Mapping } from "../../vm/mapping.js";
 import { closurePlan, type MountPlan } from "../mountPlan.js";
@@ -64,6 +62,7 @@ async function ofSpec(given: ImageSpec, options: Options): Promise<ContainerRoot
 async function ofImage(place: string, options: Options): Promise<ContainerRoot> {
   const { signal, mapping, progress, registries, maxUnpacked, store = nixStore } = options;
   const platform = { os: "linux", architecture: hostArchitecture(), variant: undefined };
+  const { openImages } = await import("../../transports/open.js");
   await using opened = new Opened();
   const images = opened.add(await openImages(place, { signal, registries, maxUnpacked, platform }));
   const [{ image }] = images.images as readonly [NamedImage];
@@ -108,12 +107,4 @@ async function namedPaths(
     }),
   );
   return found.flat();
-}
-
-/** @throws {LaminixError} ERR_UNSUPPORTED on another system than Linux */
-export function requireLinux(): void {
-  if (process.platform === "linux") return;
-  throw new LaminixError("ERR_UNSUPPORTED", "containers are run on Linux alone", {
-    hint: "--with docker runs one in an engine's virtual machine",
-  });
 }

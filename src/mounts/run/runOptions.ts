@@ -91,16 +91,22 @@ function byName(variables: readonly string[]): string[] {
 /** Outer ones first, so that none hides another. */
 function inOrder(volumes: readonly Volume[]): Volume[] {
   const targets = new Set<string>();
-  for (const { source, target } of volumes) {
+  for (const { target } of volumes) {
     const normal = target.replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
     if (normal === "/" || normal.split("/").some((part) => part === ".." || part === "."))
       throw cannotMount(target, "a volume cannot be there");
     if (targets.has(normal)) throw cannotMount(target, "there are two volumes for it");
     targets.add(normal);
-    if (!statSync(source, { throwIfNoEntry: false })) throw cannotMount(source, "it is not there");
   }
+  requireSources(volumes);
   const depth = ({ target }: Volume): number => target.split("/").length;
   return [...volumes].sort((one, other) => depth(one) - depth(other));
+}
+
+/** @throws {LaminixError} ERR_MOUNT */
+export function requireSources(volumes: readonly Volume[]): void {
+  const missing = volumes.find(({ source }) => !statSync(source, { throwIfNoEntry: false }));
+  if (missing) throw cannotMount(missing.source, "it is not there");
 }
 
 function cannotMount(path: string, why: string): LaminixError {

@@ -1,43 +1,25 @@
 /** Containers in namespaces of this system, over its store: no engine, no root, no copy of what is in the store. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
-import { onAbort } from "../../abort.js";
 import { requireOptions } from "../../arguments.js";
+import { LaminixError } from "../../errors.js";
 import { textIfThere } from "../../files/optionalFile.js";
 import { TemporaryFolder } from "../../files/temporary.js";
 import { checkBuildOptions } from "../../planning/buildOptions.js";
-import { endGroup, signalGroup, startGroup } from "../../process/group.js";
+import { startGroup } from "../../process/group.js";
 import { shellQuoted } from "../../process/shell.js";
 import { Progress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
-import { writeTreeTar } from "../../tree/tarFile.js";
 import { encodeDescription, enterProgram } from "../../vm/enter.js";
 import { type Mapping, mappingOf, overlayOf } from "../../vm/mapping.js";
 import { unpackArguments } from "../../vm/unpackTar.js";
 import { farmOf } from "../farm.js";
-import { type ContainerRoot, containerRoot, requireLinux } from "./containerRoot.js";
+import type { ContainerRoot } from "./containerRoot.js";
+import { type Container, runningContainer } from "./container.js";
 import { withoutDevices } from "./imageTree.js";
 import { exitStatus } from "./outcome.js";
 import { checkContainerOptions, type ContainerOptions, startedBy } from "./runOptions.js";
-
-/** A container that runs. What it has of the store is protected from garbage collection until it has ended. */
-export interface Container extends AsyncDisposable {
-  /** Absent where `stdio` does not make pipes of them. */
-  readonly stdin: Writable | null;
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
-  /**
-   * How its command ended, as a shell reports it: 128 and its number for a signal. Rejects where there was none to run,
-   * with ERR_NAMESPACE or ERR_MOUNT, and with the reason of a signal that aborts.
-   */
-  readonly ended: Promise<number>;
-  /** Sends its command a signal. */
-  kill(signal: NodeJS.Signals): void;
-  /** Ends it at once, with all that it has started, unless it has ended. Idempotent. */
-  close(): Promise<void>;
-}
 
 /**
  * Runs a command of an image in namespaces: over the image's root, which it may change for itself, and the closure of
@@ -57,6 +39,8 @@ export async function startContainer(
   requireLinux();
   const progress = new Progress(options.onProgress);
   const mapping = mappingOf();
+  // Loaded for those who need it: most of a short program's time is loading.
+  const { containerRoot } = await import("./containerRoot.js");
   const root = await containerRoot(subject, { ...options, mapping, progress });
   const temporary = new TemporaryFolder();
   const release = async (): Promise<void> => {
@@ -70,6 +54,14 @@ export async function startContainer(
     await release();
     throw error;
   }
+}
+
+/** @throws {LaminixError} ERR_UNSUPPORTED on another system than Linux */
+function requireLinux(): void {
+  if (process.platform === "linux") return;
+  throw new LaminixError("ERR_UNSUPPORTED", "containers are run on Linux alone", {
+    hint: "--with docker runs one in an engine's virtual machine",
+  });
 }
 
 interface Preparation {
@@ -99,7 +91,7 @@ async function prepareFolder(
     root: base ? place("space/root") : layer,
     overlay,
     status: place("status"),
-    folders: (["/dev", "/proc", "/sys"] as const).map((path) => [path, 0o755]),
+    folders: ["/dev", "/proc", "/sys", ...(network === "host" ? ["/etc"] : [])].map((path) => [path, 0o755]),
     store: plan && farmOf(plan, plan.storeDir),
     resolver: network === "host" ? place("resolv.conf") : undefined,
     network: network === "host",
@@ -122,6 +114,7 @@ async function prepareFolder(
   // A copy: should the container find a way to overwrite it, nothing else will run it.
   copyFileSync(enterProgram(), place("enter"));
   chmodSync(place("enter"), 0o755);
+  const { writeTreeTar } = await import("../../tree/tarFile.js");
   if (tree) await writeTreeTar(place("layer.tar"), withoutDevices(tree, progress), { mtime, signal });
   writeFileSync(place("resolv.conf"), textIfThere("/etc/resolv.conf"), { mode: 0o644 });
   writeFileSync(place("description"), description);
@@ -162,55 +155,15 @@ function running(
     // Descriptor 3 ends with this process, whatever ends that, and the container with it.
     spawn("/bin/sh", ["-c", script], { detached: true, stdio: [...streams, "pipe"] as const }),
   );
-  const end = ending(child, folder);
-  const stopListening = onAbort(signal, () => {
-    stop(child);
+  // The container's end of it may be closed first.
+  const keeper = child.stdio[3]?.on("error", () => undefined);
+  const text = (name: string): string => textIfThere(join(folder, name));
+  return runningContainer({
+    ...{ child, signal, release },
+    statusOf: (code, by) =>
+      exitStatus({ code, signal: by, status: text("status"), messages: text("messages") }),
+    stop: () => keeper?.destroy(),
   });
-  const ended = end.finally(async () => {
-    stopListening();
-    endGroup(child);
-    await release();
-  });
-  const aborted = ended.then(
-    (code) => {
-      signal?.throwIfAborted();
-      return code;
-    },
-    (error: unknown) => {
-      signal?.throwIfAborted();
-      throw error;
-    },
-  );
-  aborted.catch(() => undefined); // whoever waits for it hears of it
-  const close = async (): Promise<void> => {
-    stop(child);
-    await ended.catch(() => undefined);
-  };
-  return {
-    ...{ stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended: aborted, close },
-    kill: (name) => {
-      if (child.pid !== undefined) signalGroup(child.pid, name);
-    },
-    [Symbol.asyncDispose]: close,
-  };
 }
 
 const DEFAULTS = ["inherit", "inherit", "inherit"] as const;
-
-/** The end of descriptor 3 ends the container. */
-function stop(child: ChildProcess): void {
-  (child.stdio[3] as Writable | null)?.destroy();
-}
-
-async function ending(child: ChildProcess, folder: string): Promise<number> {
-  // The container's end of it may be closed first.
-  child.stdio[3]?.on("error", () => undefined);
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (...end) => {
-      resolve(end);
-    });
-  });
-  const text = (name: string): string => textIfThere(join(folder, name));
-  return exitStatus({ code, signal, status: text("status"), messages: text("messages") });
-}
