@@ -189,6 +189,8 @@ void enterContainer(const Description& description) {
   std::vector<std::string> made;
   for (const Folder& each : description.folders) makeFolder(root, each.path, each.mode, made);
   if (!description.resolver.empty()) {
+    // A root of store paths alone has none; whatever else is there is the image's.
+    if (mkdirat(root, "etc", 0755) != 0 && errno != EEXIST) fail("/etc cannot be made");
     const ResolverPlace place = makeResolverPlace(root);
     if (!place.path.empty()) bindAll(root, description.resolver, place.path);
   }

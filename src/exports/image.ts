@@ -69,4 +69,6 @@ export type { Problem, ProblemCode } from "../builders/validate/findings.js";
 export { validateImage, type ValidateOptions, type Validation } from "../builders/validate/validateImage.js";
 export { assembleFarm } from "../mounts/farm.js";
 export { type FormatOptions, formatMounts, MOUNT_FORMATS, type MountFormat } from "../mounts/formatMounts.js";
+export type { ContainerOptions, Network, Volume } from "../mounts/run/runOptions.js";
+export { type Container, startContainer } from "../mounts/run/startContainer.js";
 export { type Mount, mountPlan, type MountPlan, type PlannedLink } from "../mounts/mountPlan.js";

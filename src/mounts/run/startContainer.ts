@@ -140,8 +140,9 @@ umask 022
 mount -t tmpfs -o mode=755,nosuid,nodev laminix ${space} || exit 1
 cd ${space} && mkdir layer root upper work || exit 1
 ${hasLayer ? `${unpack.map(shellQuoted).join(" ")} || exit 1` : ""}
-cd /
-exec ${shellQuoted(place("enter"))} ${shellQuoted(place("description"))} 2>&9 9>&-
+cd ${shellQuoted(place("."))} || exit 1
+# The container sees these words, in /proc/1/cmdline.
+exec ./enter description 2>&9 9>&-
 `;
 }
 
