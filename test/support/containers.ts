@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import type { ContainerOptions, ImageSpec } from "../../dist/index.js";
 import { type NixStore, startNixStore } from "./nixStore.js";
 import { type Process, processes } from "./processes.js";
 import { mustRun, projectRoot, run, type RunOptions, type RunResult } from "./run.js";
@@ -48,6 +49,20 @@ export async function addBusybox(store: NixStore, name = "busybox-1"): Promise<s
   });
 }
 
+/** A spec, without what all have; or an image's place. */
+export type Job = readonly [subject: Partial<ImageSpec> | string, options: ContainerOptions];
+
+/** What a container of a job has printed, and how it ended. */
+export interface ContainerResult {
+  readonly code?: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+  readonly notes?: readonly object[];
+  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
+}
+
+const BIN = path.join(projectRoot, "dist/cli/bin.js");
+
 export class ContainerScene implements AsyncDisposable {
   readonly folder: TemporaryFolder;
   readonly store: NixStore;
@@ -60,9 +75,10 @@ export class ContainerScene implements AsyncDisposable {
     this.busybox = busybox;
   }
 
-  static async open(): Promise<ContainerScene> {
+  /** @param storeDir the store's directory as containers have it, where that is not where the files are */
+  static async open({ storeDir }: { readonly storeDir?: string } = {}): Promise<ContainerScene> {
     const folder = await temporaryFolder("containers");
-    const store = await startNixStore();
+    const store = await startNixStore(storeDir === undefined ? {} : { storeDir });
     const scene = new ContainerScene(folder, store, await addBusybox(store));
     mkdirSync(folder.join("bin"));
     const source = path.join(projectRoot, "test/support/newidmap.c");
@@ -80,6 +96,12 @@ export class ContainerScene implements AsyncDisposable {
     return scene;
   }
 
+  /** The store, and where its files are. */
+  get uri(): string {
+    const { uri, root, storeDir, realStoreDir } = this.store;
+    return storeDir === realStoreDir ? uri : `${uri}?root=${root}`;
+  }
+
   /** The caller's own folder; its temporary files are in `tmp`, its cache in `cache`. */
   homeOf({ name }: Caller): string {
     return this.folder.join(name.replaceAll(" ", "-"));
@@ -95,7 +117,7 @@ export class ContainerScene implements AsyncDisposable {
   /** Runs laminix to its end, as this caller. */
   laminix(caller: Caller, args: readonly string[], options: LaminixOptions = {}): Promise<RunResult> {
     const { through = [], ...rest } = options;
-    const [program, ...more] = this.#command(caller, args, through);
+    const [program, ...more] = this.#command(caller, [BIN, ...args], through);
     return run(program, more, {
       ...{ cwd: this.homeOf(caller), ...rest },
       env: { ...this.#environment(caller), ...options.env },
@@ -112,9 +134,22 @@ export class ContainerScene implements AsyncDisposable {
     return this.laminix(caller, ["run", this.busybox, ...flags, "--", "sh", "-c", script], options);
   }
 
+  /** Runs containers one after another, in one process of this caller's: much sooner than by as many command lines. */
+  async containers(caller: Caller, jobs: readonly Job[]): Promise<ContainerResult[]> {
+    const [program, ...args] = this.#command(caller, [
+      path.join(projectRoot, "test/support/runContainers.js"),
+    ]);
+    const { stdout } = await mustRun(program, args, {
+      ...{ cwd: this.homeOf(caller), env: this.#environment(caller) },
+      input: JSON.stringify(jobs.map(([subject, options]) => [this.#subject(subject), options])),
+    });
+    const lines = stdout.toString().trimEnd().split("\n");
+    return lines.map((line) => JSON.parse(line) as ContainerResult);
+  }
+
   /** Starts laminix, as this caller; its input and output are pipes. */
   start(caller: Caller, args: readonly string[], { through = [], env }: LaminixOptions = {}): ChildProcess {
-    const [program, ...more] = this.#command(caller, args, through);
+    const [program, ...more] = this.#command(caller, [BIN, ...args], through);
     return spawn(program, more, {
       ...{ cwd: this.homeOf(caller), stdio: "pipe" },
       env: { ...process.env, ...this.#environment(caller), ...env },
@@ -143,11 +178,15 @@ export class ContainerScene implements AsyncDisposable {
     await this.folder[Symbol.asyncDispose]();
   }
 
+  #subject(subject: Job[0]): ImageSpec | string {
+    return typeof subject === "string" ? subject : { name: "app", contents: this.busybox, ...subject };
+  }
+
   #environment(caller: Caller): Record<string, string | undefined> {
     const home = this.homeOf(caller);
     return {
       ...{ HOME: home, TMPDIR: path.join(home, "tmp"), LAMINIX_CACHE_DIR: path.join(home, "cache") },
-      NIX_REMOTE: this.store.uri,
+      NIX_REMOTE: this.uri,
       ...(caller.hasSubordinates && { PATH: `${this.folder.join("bin")}:${process.env["PATH"] ?? ""}` }),
     };
   }
@@ -155,9 +194,9 @@ export class ContainerScene implements AsyncDisposable {
   #command(
     { id, hasSubordinates }: Caller,
     args: readonly string[],
-    through: readonly string[],
+    through: readonly string[] = [],
   ): [program: string, ...args: string[]] {
-    const laminix = [...through, process.execPath, path.join(projectRoot, "dist/cli/bin.js"), ...args];
+    const laminix = [...through, process.execPath, ...args];
     const user = ["setpriv", "--reuid", String(id), "--regid", String(id), "--clear-groups"];
     if (!hasSubordinates) return ["setpriv", ...user.slice(1), ...laminix];
     const ids = 'mount --bind "$1" /etc/subuid && mount --bind "$1" /etc/subgid && shift && exec "$@"';

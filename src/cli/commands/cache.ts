@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DigestCache } from "../../image/digestCache.js";
+import { removeUnpackedRoots, unpackedRoots } from "../../mounts/run/unpackedRoots.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
@@ -9,15 +10,25 @@ interface Options extends CommonOptions {
 }
 
 export function cache(io: Io): Command {
-  return command("cache", "show or clear the cache of layer digests")
+  return command(
+    "cache",
+    "show or clear the cache: layer digests, and roots that were unpacked for containers",
+  )
     .option("--clear", "clear the cache first")
     .action(async (options: Options) => {
       const digests = new DigestCache();
-      if (options.clear) digests.clear();
+      if (options.clear) {
+        digests.clear();
+        await removeUnpackedRoots(io.signal);
+      }
       const summary = digests.summary();
-      if (options.json) return io.stdout.write(`${JSON.stringify(summary)}\n`);
+      const roots = unpackedRoots();
+      if (options.json) return io.stdout.write(`${JSON.stringify({ ...summary, unpackedRoots: roots })}\n`);
       const { path, entries, compressed, size } = summary;
       const packed = compressed === 0 ? "" : `, ${counted(compressed, "compressed layer")}`;
-      await io.stdout.write(`${path}: ${counted(entries - compressed, "layer")}${packed}, ${bytes(size)}\n`);
+      const unpacked =
+        roots.entries === 0 ? "" : `; ${counted(roots.entries, "unpacked root")}, ${bytes(roots.size)}`;
+      const layers = counted(entries - compressed, "layer");
+      await io.stdout.write(`${path}: ${layers}${packed}, ${bytes(size)}${unpacked}\n`);
     });
 }
