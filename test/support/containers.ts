@@ -37,6 +37,8 @@ export const callers: readonly Caller[] = [
 export interface LaminixOptions extends RunOptions {
   /** Before the program, in the command line: one that runs it. */
   readonly through?: readonly string[];
+  /** In place of laminix: a program that runs it. */
+  readonly instead?: readonly string[];
 }
 
 /** busybox in a store path: `bin/busybox`, and links to it. */
@@ -61,6 +63,7 @@ export interface ContainerResult {
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
 }
 
+const BATCH = path.join(projectRoot, "test/support/runContainers.js");
 const BIN = path.join(projectRoot, "dist/cli/bin.js");
 
 export class ContainerScene implements AsyncDisposable {
@@ -117,7 +120,7 @@ export class ContainerScene implements AsyncDisposable {
   /** Runs laminix to its end, as this caller. */
   laminix(caller: Caller, args: readonly string[], options: LaminixOptions = {}): Promise<RunResult> {
     const { through = [], ...rest } = options;
-    const [program, ...more] = this.#command(caller, [BIN, ...args], through);
+    const [program, ...more] = this.#as(caller, [...through, process.execPath, BIN, ...args]);
     return run(program, more, {
       ...{ cwd: this.homeOf(caller), ...rest },
       env: { ...this.#environment(caller), ...options.env },
@@ -136,9 +139,7 @@ export class ContainerScene implements AsyncDisposable {
 
   /** Runs containers one after another, in one process of this caller's: much sooner than by as many command lines. */
   async containers(caller: Caller, jobs: readonly Job[]): Promise<ContainerResult[]> {
-    const [program, ...args] = this.#command(caller, [
-      path.join(projectRoot, "test/support/runContainers.js"),
-    ]);
+    const [program, ...args] = this.#as(caller, [process.execPath, BATCH]);
     const { stdout } = await mustRun(program, args, {
       ...{ cwd: this.homeOf(caller), env: this.#environment(caller) },
       input: JSON.stringify(jobs.map(([subject, options]) => [this.#subject(subject), options])),
@@ -148,8 +149,12 @@ export class ContainerScene implements AsyncDisposable {
   }
 
   /** Starts laminix, as this caller; its input and output are pipes. */
-  start(caller: Caller, args: readonly string[], { through = [], env }: LaminixOptions = {}): ChildProcess {
-    const [program, ...more] = this.#command(caller, [BIN, ...args], through);
+  start(
+    caller: Caller,
+    args: readonly string[],
+    { through = [], instead, env }: LaminixOptions = {},
+  ): ChildProcess {
+    const [program, ...more] = this.#as(caller, instead ?? [...through, process.execPath, BIN, ...args]);
     return spawn(program, more, {
       ...{ cwd: this.homeOf(caller), stdio: "pipe" },
       env: { ...process.env, ...this.#environment(caller), ...env },
@@ -191,15 +196,11 @@ export class ContainerScene implements AsyncDisposable {
     };
   }
 
-  #command(
-    { id, hasSubordinates }: Caller,
-    args: readonly string[],
-    through: readonly string[] = [],
-  ): [program: string, ...args: string[]] {
-    const laminix = [...through, process.execPath, ...args];
-    const user = ["setpriv", "--reuid", String(id), "--regid", String(id), "--clear-groups"];
-    if (!hasSubordinates) return ["setpriv", ...user.slice(1), ...laminix];
+  /** A command line, run by this caller. */
+  #as({ id, hasSubordinates }: Caller, command: readonly string[]): [program: string, ...args: string[]] {
+    const user = ["setpriv", "--reuid", String(id), "--regid", String(id), "--clear-groups", ...command];
+    if (!hasSubordinates) return ["setpriv", ...user.slice(1)];
     const ids = 'mount --bind "$1" /etc/subuid && mount --bind "$1" /etc/subgid && shift && exec "$@"';
-    return ["unshare", "--mount", "sh", "-c", ids, "sh", this.folder.join("ids"), ...user, ...laminix];
+    return ["unshare", "--mount", "sh", "-c", ids, "sh", this.folder.join("ids"), ...user];
   }
 }
