@@ -25,6 +25,7 @@ import {
   USER,
 } from "../support/containers.js";
 import { failureOf } from "../support/failure.js";
+import { isAlive, processes } from "../support/processes.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun, projectRoot } from "../support/run.js";
 
@@ -135,6 +136,26 @@ describeWith(CONTAINER_NEEDS, "what a container has of this system", () => {
       "/dev/pts/0\n33 99\nyes\nready\n^Cended with 5\n",
     );
     expect(readFileSync(`${state}.2`, "utf8")).toBe(readFileSync(`${state}.1`, "utf8"));
+  });
+
+  test("is that terminal as it was, though laminix is killed", async () => {
+    const laminix = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), "run", scene.busybox];
+    const state = scene.folder.join("before");
+    const outer = `stty -g >${state}; ${laminix.join(" ")} -- sh -c 'echo ready; sleep 1000'; echo ended with $?; read line; stty -g`;
+    const child = scene.start(ROOT, [], { instead: ["script", "-qec", outer, "/dev/null"] });
+    let output = "";
+    child.stdout?.setEncoding("utf8").on("data", (piece: string) => (output += piece));
+    while (!output.includes("ready")) await sleep(10);
+    const run = processes().find(({ command }) => command.startsWith(laminix.join(" ")));
+    const children = readFileSync(`/proc/${String(run!.pid)}/task/${String(run!.pid)}/children`, "utf8");
+    process.kill(run!.pid, "SIGKILL");
+    for (const pid of children.trim().split(" ").map(Number)) while (isAlive(pid)) await sleep(10);
+    while (!output.includes("ended with 137")) await sleep(10);
+    child.stdin?.write("\n");
+    await once(child, "close");
+    expect(output).toContain(`\n${readFileSync(state, "utf8").trim()}`);
+    // It removes the folder of the one that was killed.
+    await scene.sh(ROOT, "true");
   });
 
   test("is the closure, which is not collected while it runs", async () => {

@@ -8,7 +8,6 @@ import { requireOptions } from "../../arguments.js";
 import { textIfThere } from "../../files/optionalFile.js";
 import { TemporaryFolder } from "../../files/temporary.js";
 import { checkBuildOptions } from "../../planning/buildOptions.js";
-import { endGroup, signalGroup, startGroup } from "../../process/group.js";
 import { shellQuoted } from "../../process/shell.js";
 import { Progress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
@@ -159,17 +158,15 @@ function running(
   const command = [...unshare, "sh", join(folder, "main")].map(shellQuoted).join(" ");
   const script = `exec 9>&2 2>${shellQuoted(join(folder, "messages"))}; exec ${command}`;
   const streams = typeof stdio === "string" ? [stdio, stdio, stdio] : [...stdio, ...DEFAULTS].slice(0, 3);
-  const child = startGroup(() =>
-    // Descriptor 3 ends with this process, whatever ends that, and the container with it.
-    spawn("/bin/sh", ["-c", script], { detached: true, stdio: [...streams, "pipe"] as const }),
-  );
+  // Descriptor 3 ends with this process, whatever ends that, and the container with it. Nobody else kills the group: the
+  // terminal has to be given back first.
+  const child = spawn("/bin/sh", ["-c", script], { detached: true, stdio: [...streams, "pipe"] as const });
   const end = ending(child, folder);
   const stopListening = onAbort(signal, () => {
     stop(child);
   });
   const ended = end.finally(async () => {
     stopListening();
-    endGroup(child);
     await release();
   });
   const aborted = ended.then(
@@ -190,13 +187,23 @@ function running(
   return {
     ...{ stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended: aborted, close },
     kill: (name) => {
-      if (child.pid !== undefined) signalGroup(child.pid, name);
+      signalAll(child, name);
     },
     [Symbol.asyncDispose]: close,
   };
 }
 
 const DEFAULTS = ["inherit", "inherit", "inherit"] as const;
+
+/** Signals the program that has entered namespaces, which passes it on; before, whatever prepares that. */
+function signalAll({ pid, exitCode, signalCode }: ChildProcess, name: NodeJS.Signals): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // It has just ended.
+  }
+}
 
 /** The end of descriptor 3 ends the container. */
 function stop(child: ChildProcess): void {
