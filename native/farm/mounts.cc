@@ -134,6 +134,18 @@ void mountSystemFolders(int root) {
   mountSystem(root);
 }
 
+/** The image's own where it has one. A root that cannot be written to has one in memory. */
+void makeTemporary(int root, bool isInMemory) {
+  const bool isThere = modeOf(placeIn(root, "/tmp")) != 0;
+  const std::string folder = makeFolderThroughLinks(root, "/tmp", 0755);
+  if (isInMemory) {
+    must(mount("tmpfs", folder.c_str(), "tmpfs", plain, "mode=1777"), "/tmp cannot be mounted");
+  } else if (!isThere) {
+    // Whatever the umask.
+    must(chmod(folder.c_str(), 01777), "/tmp cannot be made");
+  }
+}
+
 Place placeAt(const std::string& folder, const std::string& name) {
   return {Fd(must(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), folder)), name};
 }
@@ -189,12 +201,13 @@ void enterContainer(const Description& description) {
   std::vector<std::string> made;
   for (const Folder& each : description.folders) makeFolder(root, each.path, each.mode, made);
   if (!description.resolver.empty()) {
+    // A root of store paths alone has none; whatever else is there is the image's.
+    if (mkdirat(root, "etc", 0755) != 0 && errno != EEXIST) fail("/etc cannot be made");
     const ResolverPlace place = makeResolverPlace(root);
     if (!place.path.empty()) bindAll(root, description.resolver, place.path);
   }
   mountSystemFolders(root);
-  const std::string temporary = makeFolderThroughLinks(root, "/tmp", 01777);
-  must(mount("tmpfs", temporary.c_str(), "tmpfs", plain, "mode=1777"), "/tmp cannot be mounted");
+  makeTemporary(root, container.isReadOnly);
   if (description.store)
     assembleFarm(makeFolderThroughLinks(root, description.store->folder, 0755), *description.store);
   for (const Volume& volume : container.volumes) mountVolume(root, volume);

@@ -25,9 +25,10 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
     else await (await import("./program.js")).runProgram(argv, io);
     return DONE;
   } catch (error) {
+    // The last line on the terminal is the program's.
+    if (error instanceof ProgramEnded) return error.code;
     io.stderr.erase();
     if (error instanceof OutputClosed) return CLOSED;
-    if (error instanceof ProgramEnded) return error.code;
     if (io.signal.aborted) return INTERRUPTED;
     const first = firstFailure(error);
     report(first, io, argv);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DigestCache } from "../../image/digestCache.js";
+import { removeUnpackedRoots, unpackedRoots } from "../../mounts/run/unpackedRoots.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
@@ -20,7 +21,7 @@ export function cache(io: Io): Command {
       }
       const summary = digests.summary();
       const roots = unpackedRoots();
-      if (options.json) return io.stdout.write(`${JSON.stringify({ ...summary, roots })}\n`);
+      if (options.json) return io.stdout.write(`${JSON.stringify({ ...summary, unpackedRoots: roots })}\n`);
       const { path, entries, compressed, size } = summary;
       const packed = compressed === 0 ? "" : `, ${counted(compressed, "compressed layer")}`;
       const unpacked =

@@ -93,6 +93,8 @@ export function run(io: Io, rest: readonly string[]): Command {
             ...flagsFor(options, io),
             command: await commandFor(rest, subject, store, options),
           });
+          // A bar that was drawn; the command has yet to be reached.
+          io.stderr.erase();
           return await endOf(container, io);
         });
       });

@@ -2,7 +2,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { onAbort } from "../../abort.js";
-import { endGroup, signalGroup } from "../../process/group.js";
 
 /** What it has of the store is protected from garbage collection until it has ended. */
 export interface Container extends AsyncDisposable {
@@ -43,7 +42,6 @@ export function runningContainer({ child, signal, statusOf, stop, release }: Run
       return statusOf(code, by);
     } finally {
       stopListening();
-      endGroup(child);
       await release();
     }
   };
@@ -56,10 +54,20 @@ export function runningContainer({ child, signal, statusOf, stop, release }: Run
   return {
     ...{ stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close },
     kill: (name) => {
-      if (child.pid !== undefined) signalGroup(child.pid, name);
+      signalAll(child, name);
     },
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A process group of its own; nothing where it has ended. */
+function signalAll({ pid, exitCode, signalCode }: ChildProcess, name: NodeJS.Signals): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // It has just ended.
+  }
 }
 
 function exitOf(child: ChildProcess): Promise<readonly [number | null, NodeJS.Signals | null]> {

@@ -7,7 +7,6 @@ import { LaminixError } from "../../errors.js";
 import { textIfThere } from "../../files/optionalFile.js";
 import { TemporaryFolder } from "../../files/temporary.js";
 import { checkBuildOptions } from "../../planning/buildOptions.js";
-import { startGroup } from "../../process/group.js";
 import { shellQuoted } from "../../process/shell.js";
 import { Progress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
@@ -133,8 +132,9 @@ umask 022
 mount -t tmpfs -o mode=755,nosuid,nodev laminix ${space} || exit 1
 cd ${space} && mkdir layer root upper work || exit 1
 ${hasLayer ? `${unpack.map(shellQuoted).join(" ")} || exit 1` : ""}
-cd /
-exec ${shellQuoted(place("enter"))} ${shellQuoted(place("description"))} 2>&9 9>&-
+cd ${shellQuoted(place("."))} || exit 1
+# The container sees these words, in /proc/1/cmdline.
+exec ./enter description 2>&9 9>&-
 `;
 }
 
@@ -151,10 +151,9 @@ function running(
   const command = [...unshare, "sh", join(folder, "main")].map(shellQuoted).join(" ");
   const script = `exec 9>&2 2>${shellQuoted(join(folder, "messages"))}; exec ${command}`;
   const streams = typeof stdio === "string" ? [stdio, stdio, stdio] : [...stdio, ...DEFAULTS].slice(0, 3);
-  const child = startGroup(() =>
-    // Descriptor 3 ends with this process, whatever ends that, and the container with it.
-    spawn("/bin/sh", ["-c", script], { detached: true, stdio: [...streams, "pipe"] as const }),
-  );
+  // Descriptor 3 ends with this process, whatever ends that, and the container with it. Nobody else kills the group: the
+  // terminal has to be given back first.
+  const child = spawn("/bin/sh", ["-c", script], { detached: true, stdio: [...streams, "pipe"] as const });
   // The container's end of it may be closed first.
   const keeper = child.stdio[3]?.on("error", () => undefined);
   const text = (name: string): string => textIfThere(join(folder, name));

@@ -11,7 +11,7 @@ import { textIfThere } from "../../files/optionalFile.js";
 import { TemporaryFolder, temporaryPath } from "../../files/temporary.js";
 import { checkBuildOptions } from "../../planning/buildOptions.js";
 import { Opened } from "../../planning/opened.js";
-import { startGroup } from "../../process/group.js";
+import { endGroup, startGroup } from "../../process/group.js";
 import { run } from "../../process/run.js";
 import { Progress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
@@ -160,6 +160,7 @@ function started(
     statusOf: (code, by) => code ?? 128 + (by === null ? 0 : constants.signals[by]),
     release: async () => {
       await using _opened = opened;
+      endGroup(child);
       await removed(idFile, options);
       const hold = await held;
       await hold?.close();

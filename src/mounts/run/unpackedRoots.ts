@@ -67,9 +67,7 @@ export async function unpackedRoot(
     await inMapping(mapping, ["tar", ...unpackArguments(tar, join(staging, "root"), mapping)], signal);
     rmSync(tar);
     writeFileSync(join(staging, "facts.json"), JSON.stringify({ missing: missingStorePaths(root), size }));
-    // Another process may have been faster.
-    if (!existsSync(place)) renameSync(staging, place);
-    const facts = factsIn(place);
+    const facts = await finished(staging, place);
     if (facts) return facts;
     throw cannotWrite(place, { code: "EEXIST" });
   } finally {
@@ -89,6 +87,23 @@ export function unpackedRoots(): UnpackedRoots {
 export async function removeUnpackedRoots(signal?: AbortSignal): Promise<void> {
   const left = placesIn(rootsFolder()).filter((place) => !tryToRemove(place));
   if (left.length > 0) await removeMapped(left, signal);
+}
+
+/** Puts it in its place, unless another process was faster. What is there and is not whole goes. */
+async function finished(staging: string, place: string): Promise<UnpackedRoot | undefined> {
+  const remains = partialPath(place);
+  if (!factsIn(place) && moved(place, remains) && !tryToRemove(remains)) await removeMapped([remains]);
+  moved(staging, place);
+  return factsIn(place);
+}
+
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch {
+    return false; // another process has moved it, or its own
+  }
 }
 
 async function staged(place: string): Promise<string> {
@@ -117,7 +132,8 @@ async function inMapping(
 function factsIn(place: string): UnpackedRoot | undefined {
   try {
     const { missing, size } = JSON.parse(readFileSync(join(place, "facts.json"), "utf8")) as UnpackedRoot;
-    return { folder: join(place, "root"), missing, size };
+    const folder = join(place, "root");
+    return existsSync(folder) ? { folder, missing, size } : undefined;
   } catch {
     return undefined;
   }
