@@ -624,11 +624,18 @@ describe("laminix cache", () => {
     // A graph in a file vouches for nothing, so no digest is kept for its hashes.
     const facts = async (...flags: string[]): Promise<unknown> =>
       JSON.parse((await runMain(["cache", "--json", ...flags])).stdout.toString());
-    expect(await facts()).toEqual({ path: cache.path, entries: 0, compressed: 0, size: 0 });
+    const unpackedRoots = { entries: 0, size: 0 };
+    expect(await facts()).toEqual({ path: cache.path, unpackedRoots, entries: 0, compressed: 0, size: 0 });
     mkdirSync(cache.join("digests/ab"), { recursive: true });
     writeFileSync(cache.join("digests/ab/cd"), "12345");
-    expect(await facts()).toEqual({ path: cache.path, entries: 1, compressed: 0, size: 5 });
+    expect(await facts()).toEqual({ path: cache.path, unpackedRoots, entries: 1, compressed: 0, size: 5 });
     expect((await runMain(["cache"])).stdout.toString()).toBe(`${cache.path}: 1 layer, 5 B\n`);
-    expect(await facts("--clear")).toEqual({ path: cache.path, entries: 0, compressed: 0, size: 0 });
+    expect(await facts("--clear")).toEqual({
+      path: cache.path,
+      unpackedRoots,
+      entries: 0,
+      compressed: 0,
+      size: 0,
+    });
   });
 });

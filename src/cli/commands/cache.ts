@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { DigestCache } from "../../image/digestCache.js";
-import { removeUnpackedRoots, unpackedRoots } from "../../mounts/run/unpackedRoots.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
@@ -16,6 +15,7 @@ export function cache(io: Io): Command {
   )
     .option("--clear", "clear the cache first")
     .action(async (options: Options) => {
+      const { removeUnpackedRoots, unpackedRoots } = await import("../../mounts/run/unpackedRoots.js");
       const digests = new DigestCache();
       if (options.clear) {
         digests.clear();
