@@ -214,13 +214,13 @@ describeWith(CONTAINER_NEEDS, "what a container has of this system", () => {
 
   test.each(callers)("is as protected on an older kernel, run by $name", async (caller) => {
     const busybox = await addBusybox(scene.store, `busybox-old-${caller.name.replaceAll(" ", "-")}`);
-    const program = scene.folder.join("withoutCalls");
+    const program = scene.folder.join("oldKernel");
     await mustRun("cc", [
       "-Wall",
       "-Werror",
       "-o",
       program,
-      path.join(projectRoot, "test/support/withoutCalls.c"),
+      path.join(projectRoot, "test/support/oldKernel.c"),
     ]);
     const source = folderOf(caller, "old");
     const script = `touch ${busybox}/x; touch /volume/x; touch /fixed/x; chmod 777 /dev/null; echo x >/dev/null && cat /volume/file`;

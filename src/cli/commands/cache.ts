@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { DigestCache } from "../../image/digestCache.js";
-import { removeUnpackedRoots, unpackedRoots } from "../../mounts/run/unpackedRoots.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
