@@ -624,7 +624,13 @@ describe("laminix cache", () => {
     // A graph in a file vouches for nothing, so no digest is kept for its hashes.
     const facts = async (...flags: string[]): Promise<unknown> =>
       JSON.parse((await runMain(["cache", "--json", ...flags])).stdout.toString());
-    const nothing = { path: cache.path, entries: 0, compressed: 0, size: 0, roots: { entries: 0, size: 0 } };
+    const nothing = {
+      path: cache.path,
+      entries: 0,
+      compressed: 0,
+      size: 0,
+      unpackedRoots: { entries: 0, size: 0 },
+    };
     expect(await facts()).toEqual(nothing);
     mkdirSync(cache.join("digests/ab"), { recursive: true });
     writeFileSync(cache.join("digests/ab/cd"), "12345");

@@ -159,7 +159,7 @@ describeWith(CONTAINER_NEEDS, "a container of an image", () => {
     const told = await scene.laminix(caller, ["cache"]);
     expect(told.stdout.toString()).toMatch(/: 0 layers, 0 B; 1 unpacked root, [\d.]+ MB\n$/);
     expect(JSON.parse((await clear(caller)).stdout.toString())).toMatchObject({
-      roots: { entries: 0, size: 0 },
+      unpackedRoots: { entries: 0, size: 0 },
     });
     expect(rootsOf(caller)).toEqual([]);
   });
