@@ -4,7 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startInEngine, NixStore } from "../../dist/index.js";
-import { busyboxTree } from "../support/busyboxTree.js";
+import { addBusybox } from "../support/containers.js";
 import { type OwnDockerEngine, startDockerEngine } from "../support/dockerEngine.js";
 import { failureOf } from "../support/failure.js";
 import { type NixStore as Daemon, startNixStore } from "../support/nixStore.js";
@@ -26,7 +26,7 @@ describeWith(["dockerd", "busybox", "nix-daemon", "root"], "laminix run --with d
     [engine, daemon] = await Promise.all([startDockerEngine(), startNixStore()]);
     store = new NixStore(daemon.uri);
     data = await daemon.addTextFile("data", "of the closure\n");
-    busybox = await daemon.addTree("busybox-1", busyboxTree, { references: [data] });
+    busybox = await addBusybox(daemon, "busybox-1", { references: [data] });
   });
   afterAll(async () => {
     await store.close();

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import type { ContainerOptions, ImageSpec } from "../../dist/index.js";
-import { type NixStore, startNixStore } from "./nixStore.js";
+import { type NixStore, startNixStore, type TreeOptions } from "./nixStore.js";
 import { type Process, processes } from "./processes.js";
 import { mustRun, projectRoot, run, type RunOptions, type RunResult } from "./run.js";
 import { type TemporaryFolder, temporaryFolder } from "./temporary.js";
@@ -42,13 +42,22 @@ export interface LaminixOptions extends RunOptions {
 }
 
 /** busybox in a store path: `bin/busybox`, and links to it. */
-export async function addBusybox(store: NixStore, name = "busybox-1"): Promise<string> {
+export async function addBusybox(
+  store: NixStore,
+  name = "busybox-1",
+  options: TreeOptions = {},
+): Promise<string> {
   const applets = (await mustRun("busybox", ["--list"])).stdout.toString().trim().split("\n");
-  return store.addTree(name, (place) => {
-    mkdirSync(`${place}/bin`, { recursive: true });
-    copyFileSync("/bin/busybox", `${place}/bin/busybox`);
-    for (const applet of applets) if (applet !== "busybox") symlinkSync("busybox", `${place}/bin/${applet}`);
-  });
+  return store.addTree(
+    name,
+    (place) => {
+      mkdirSync(`${place}/bin`, { recursive: true });
+      copyFileSync("/bin/busybox", `${place}/bin/busybox`);
+      for (const applet of applets)
+        if (applet !== "busybox") symlinkSync("busybox", `${place}/bin/${applet}`);
+    },
+    options,
+  );
 }
 
 /** A spec, without what all have; or an image's place. */
