@@ -45,5 +45,5 @@ export async function prepareToPlan(
   const progress = new Progress(options.onProgress);
   const { resolveSpec } = await import("../spec/spec.js");
   const { prepare } = await import("./prepare.js");
-  return prepare(resolveSpec(spec), { ...options, progress, layering, hold: false });
+  return prepare(resolveSpec(spec, progress), { ...options, progress, layering, hold: false });
 }
