@@ -8,6 +8,7 @@ import { type ImageFlags, specFrom } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { imageOutputAt } from "./outputs.js";
+import { isSpec, requireFiles } from "./paths.js";
 import { progress } from "./progress.js";
 import type { UnpackFlag } from "./unpackFlag.js";
 
@@ -26,6 +27,7 @@ export async function writeImage(
   const { writeImageFile } = await import("../builders/build/imageFile.js");
   const { format, jobs, maxUnpacked } = options;
   const { signal } = io;
+  if (isSpec(args)) requireFiles(args);
   await using output = await imageOutputAt(options, io);
   const { onProgress, finish } = progress(io, options);
   await withStore(options, async (store) => {
