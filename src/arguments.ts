@@ -1,5 +1,5 @@
 /** What public functions do with their arguments first. */
-import { ArgumentError } from "./errors.js";
+import { ArgumentError, nearestWord } from "./errors.js";
 
 /** @throws {ArgumentError} ERR_ARGUMENT */
 export function requireString(value: unknown, argument: string): asserts value is string {
@@ -51,6 +51,28 @@ export function requireOptions(value: unknown, argument = "options"): asserts va
   const { signal } = value as { readonly signal?: unknown };
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new ArgumentError(`${argument}.signal`, "an AbortSignal", signal);
+}
+
+/** The keys of an options type. One that is left out, or is none of its, does not compile. */
+export function keysOf<T>(keys: Readonly<Record<keyof T, true>>): readonly string[] {
+  return Object.keys(keys);
+}
+
+/**
+ * An options object without others than known keys: `onprogress` would never be heard of.
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function requireKnown(value: unknown, known: readonly string[], argument = "options"): void {
+  requireOptions(value, argument);
+  for (const [key, given] of Object.entries(value)) {
+    if (known.includes(key) || given === undefined) continue;
+    const nearest = JSON.stringify(nearestWord(key, known));
+    throw new ArgumentError(
+      `${argument}.${key}`,
+      `left out: there is no such option; the nearest is ${nearest}`,
+      given,
+    );
+  }
 }
 
 /**

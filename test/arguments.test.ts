@@ -89,3 +89,48 @@ test.each<[string, string, () => unknown]>([
   expect(error).toBeInstanceOf(laminix.LaminixError);
   expect(error).toMatchObject({ code: "ERR_ARGUMENT", details: { argument } });
 });
+
+// A public function, its own options that are there anyhow, and a call with options.
+test.each<[string, object, (options: never) => unknown]>([
+  ["planLayers", {}, (options) => laminix.planLayers({ name: "x" }, options)],
+  ["compareLayers", {}, (options) => laminix.compareLayers({ name: "x" }, options)],
+  ["explainLayer", {}, (options) => laminix.explainLayer({ name: "x" }, "/nix/store/x", options)],
+  ["planTogether", {}, (options) => laminix.planTogether([], options)],
+  ["streamLayeredImage", {}, (options) => laminix.streamLayeredImage({ name: "x" }, options)],
+  ["buildLayeredImage", { output: "x" }, (options) => laminix.buildLayeredImage({ name: "x" }, options)],
+  ["buildImage", { output: "x" }, (options) => laminix.buildImage({ name: "x" }, options)],
+  ["streamNixShellImage", {}, (options) => laminix.streamNixShellImage("/x.drv", options)],
+  ["buildNixShellImage", { output: "x" }, (options) => laminix.buildNixShellImage("/x.drv", options)],
+  ["buildImageIndex", { output: "x" }, (options) => laminix.buildImageIndex([], options)],
+  ["pushImage", {}, (options) => laminix.pushImage("x", "x", options)],
+  ["planPush", {}, (options) => laminix.planPush("x", "x", options)],
+  ["pushImageIndex", {}, (options) => laminix.pushImageIndex(["x"], "x", options)],
+  ["loadImage", {}, (options) => laminix.loadImage("x", options)],
+  ["pullImage", { output: "x" }, (options) => laminix.pullImage("x", options)],
+  ["mergeImages", {}, (options) => laminix.mergeImages([], options)],
+  ["validateImage", {}, (options) => laminix.validateImage("x", options)],
+  ["streamConf", {}, (options) => laminix.streamConf("/conf.json", options).next()],
+])("%s has no option onprogress, and names the nearest that there is", async (_, own, call) => {
+  const failing = Promise.resolve().then(() => call({ ...own, onprogress: () => undefined } as never));
+  await expect(failing).rejects.toMatchObject({
+    code: "ERR_ARGUMENT",
+    message: expect.stringMatching(
+      /^options\.onprogress must be left out: .* the nearest is "onProgress"/,
+    ) as string,
+    details: { argument: "options.onprogress" },
+  });
+});
+
+test("an option of an option, of registries, or of an export that there is not is refused", async () => {
+  await expect(
+    laminix.streamLayeredImage({ name: "x" }, { runAsRoot: { timelimit: 1 } as never }),
+  ).rejects.toThrow(
+    'options.runAsRoot.timelimit must be left out: there is no such option; the nearest is "timeLimit"',
+  );
+  expect(() => new laminix.Registries({ exceptions: { x: { plainHTTP: true } as never } })).toThrow(
+    'the nearest is "plainHttp"',
+  );
+  await expect(laminix.exportImage("x", { output: "y", Reference: "z" } as never)).rejects.toThrow(
+    'the nearest is "reference"',
+  );
+});

@@ -1,5 +1,13 @@
 /** One name for images of several platforms, as an OCI layout. */
-import { checkGiven, requireCount, requireOneOf, requireOptions, requireString } from "../arguments.js";
+import {
+  checkGiven,
+  keysOf,
+  requireCount,
+  requireKnown,
+  requireOneOf,
+  requireOptions,
+  requireString,
+} from "../arguments.js";
 import type { Output } from "../files/outputTarget.js";
 import { imageIndex } from "../manifests/imageIndex.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
@@ -36,6 +44,12 @@ export interface ImageIndexOptions extends Pick<
   /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
   readonly layerCompressionLevel?: number | undefined;
 }
+
+const INDEX_KEYS = keysOf<ImageIndexOptions>({
+  ...{ signal: true, onProgress: true, jobs: true, cache: true, registries: true, maxUnpacked: true },
+  ...{ output: true, format: true, reference: true, annotations: true },
+  ...{ layerCompression: true, layerCompressionLevel: true },
+});
 
 export interface ImageIndexFile {
   readonly path: string;
@@ -139,6 +153,7 @@ function referencesOf(images: readonly NamedImage[], asked: string | undefined):
 function checkArguments(images: readonly (string | BuiltImage)[], options: ImageIndexOptions): void {
   requireImages(images);
   requireOptions(options);
+  requireKnown(options, INDEX_KEYS);
   requireString(options.output, "options.output");
   checkBuildOptions(options);
   checkGiven(options, "options", {

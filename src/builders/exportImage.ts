@@ -1,5 +1,5 @@
 /** dockerTools' `exportImage`: an image's root file system as one tar. */
-import { checkGiven, requireOptions, requireString } from "../arguments.js";
+import { checkGiven, keysOf, requireKnown, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import type { Image, NamedImage } from "../image/image.js";
 import { STORE_TIME } from "../image/time.js";
@@ -16,6 +16,11 @@ export interface ExportOptions extends PlatformParts {
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
 
+const KEYS = keysOf<ExportOptions & { readonly output: string }>({
+  ...{ os: true, architecture: true, variant: true, signal: true, reference: true, maxUnpacked: true },
+  output: true,
+});
+
 /**
  * Writes the root that a container of the image would have, whiteouts applied, as an uncompressed tar: names in order,
  * owners, modes, times and attributes as in the layers; of hard links to one file the first is the file. No root, no
@@ -29,7 +34,7 @@ export async function exportImage(
   image: string | BuiltImage,
   options: ExportOptions & { readonly output: string },
 ): Promise<{ readonly path: string; readonly size: number }> {
-  requireOptions(options);
+  requireKnown(options, KEYS);
   requireString(options.output, "options.output");
   checkGiven(options, "options", {
     ...platformChecks,

@@ -1,6 +1,6 @@
 /** dockerTools' `mergeImages`: several images in one archive. */
 import type { Readable } from "node:stream";
-import { requireStrings, requireFunction, requireOptions, checkGiven } from "../arguments.js";
+import { checkGiven, keysOf, requireFunction, requireKnown, requireStrings } from "../arguments.js";
 import { copied, readable } from "../bytes/bytes.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
@@ -19,6 +19,10 @@ export interface MergeOptions {
   /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
+
+const KEYS = keysOf<MergeOptions>({
+  ...{ signal: true, onProgress: true, maxUnpacked: true },
+});
 
 /** Images that are ready to be read as one archive, until they are closed. */
 export class MergedImages implements AsyncDisposable {
@@ -98,7 +102,7 @@ export async function mergeImages(
   options: MergeOptions = {},
 ): Promise<MergedImages> {
   requireStrings(paths, "paths");
-  requireOptions(options);
+  requireKnown(options, KEYS);
   checkGiven(options, "options", { onProgress: requireFunction, maxUnpacked: requireUnpackable });
   const { signal, maxUnpacked } = options;
   return new MergedImages(await openAll(paths, { signal, maxUnpacked }), options);

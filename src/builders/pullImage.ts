@@ -1,7 +1,14 @@
 /** dockerTools' `pullImage`, and nixpkgs' `nix-prefetch-docker`: an image of a registry in a file whose hash is known. */
 import { createHash } from "node:crypto";
 import { abortScope } from "../abort.js";
-import { checkGiven, requireBoolean, requireFunction, requireOptions, requireString } from "../arguments.js";
+import {
+  checkGiven,
+  keysOf,
+  requireBoolean,
+  requireFunction,
+  requireKnown,
+  requireString,
+} from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import type { Output } from "../files/outputTarget.js";
 import type { Digest } from "../bytes/digest.js";
@@ -35,6 +42,12 @@ export interface PullOptions extends PlatformParts {
   /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
+
+const KEYS = keysOf<PullOptions>({
+  ...{ os: true, architecture: true, variant: true, output: true, finalImageName: true },
+  ...{ finalImageTag: true, tlsVerify: true, plainHttp: true, environment: true, signal: true },
+  ...{ onProgress: true, maxUnpacked: true },
+});
 
 /** An image that has been pulled. */
 export interface PulledImage {
@@ -153,7 +166,7 @@ function nameIn(reference: string): string {
 }
 
 function checkOptions(options: PullOptions): void {
-  requireOptions(options);
+  requireKnown(options, KEYS);
   requireString(options.output, "options.output");
   checkGiven(options, "options", {
     ...platformChecks,

@@ -6,8 +6,12 @@ const interruption = listenForInterruption();
 process.stderr.on("error", () => undefined);
 
 // The rest is loaded only now: until somebody listens, a signal ends the program without an exit code of its own.
-const [{ standardOutput }, { main }] = await Promise.all([import("./io.js"), import("./main.js")]);
+const [{ standardInput, standardOutput }, { main }] = await Promise.all([
+  import("./io.js"),
+  import("./main.js"),
+]);
 const status = await main(process.argv.slice(2), {
+  stdin: standardInput(interruption.signal),
   stdout: standardOutput(interruption.signal),
   stderr: {
     isTerminal: process.stderr.isTTY && !process.env.CI && process.env.TERM !== "dumb",

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { IMAGE_FORMATS, type ImageFormat } from "../builders/build/imageFile.js";
 import type { ImageSpec } from "../spec/spec.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
 import { repeated, whole } from "./options.js";
 import { compressionAt, OUTPUT } from "./outputs.js";
@@ -92,6 +92,31 @@ export function annotationsIn(flags: readonly string[]): Record<string, string> 
   });
   return Object.fromEntries(pairs);
 }
+
+/** What to warn of where the output's name says something else than what is written there. */
+export function misnamedOutput(
+  { output, format = "docker-archive" }: FormatFlags,
+  compression: Encoding | undefined,
+): string | undefined {
+  const ending = /\.(?:tar\.)?[A-Za-z0-9]{1,6}$/.exec(output)?.[0].toLowerCase();
+  if (ending === undefined || output.startsWith("/dev/")) return undefined;
+  if (format === "oci-dir")
+    return /tar|gz|zst|zip/.test(ending) ? `${named(output)} is a folder, whatever its name says` : undefined;
+  if (OTHERS.test(ending))
+    return `${named(output)} is ${format}, a tar, and no file of the kind that its name says`;
+  const said = /gz$/.test(ending)
+    ? "gz"
+    : /zst$/.test(ending)
+      ? "zstd"
+      : /\.tar$/.test(ending)
+        ? "none"
+        : undefined;
+  if (said === undefined || compression === undefined || said === compression) return undefined;
+  return `${named(output)} is compressed with ${compression}, and its name says ${said}`;
+}
+
+/** Endings of other kinds of files. */
+const OTHERS = /^\.(?:zip|7z|rar|iso|img|qcow2|json|sif|squashfs|ext4|xz|bz2|tar\.xz|tar\.bz2)$/;
 
 /**
  * How the archive is compressed; `undefined` where the spec or the format decides.

@@ -9,19 +9,19 @@ import { LaminixError, named } from "../errors.js";
 import { firstBytes } from "../files/optionalFile.js";
 import { storeDirOf } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";
+import type { UnpackBudget } from "../transports/unpackBudget.js";
 import type { LayerFlags } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
-import { followed, isSpec } from "./paths.js";
+import { followed, isSpec, requireFiles } from "./paths.js";
+import { withInput } from "./standardInput.js";
 
 export const SPEC_OR_PATHS_OR_ARCHIVE =
   "a spec in JSON, store paths that become the contents, or an archive or a layout that holds images";
 
-export interface ImageArgumentOptions extends Pick<
-  BuildOptions,
-  "onProgress" | "registries" | "maxUnpacked"
-> {
+export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | "registries"> {
+  readonly maxUnpacked?: UnpackBudget | undefined;
   /** Adds to the spec what more flags say. */
   readonly describe?: (spec: ImageSpec) => ImageSpec;
 }
@@ -37,11 +37,22 @@ export async function withImage<T>(
   io: Io,
   args: readonly string[],
   options: CommonOptions & ImageFlags & Pick<LayerFlags, "annotation">,
+  how: ImageArgumentOptions,
+  use: (image: string | BuiltImage) => Promise<T>,
+): Promise<T> {
+  return withInput(io, args, how, (files) => withFiles(io, files, options, how, use));
+}
+
+async function withFiles<T>(
+  io: Io,
+  args: readonly string[],
+  options: CommonOptions & ImageFlags & Pick<LayerFlags, "annotation">,
   { onProgress, registries, maxUnpacked, describe = (spec) => spec }: ImageArgumentOptions,
   use: (image: string | BuiltImage) => Promise<T>,
 ): Promise<T> {
   const finished = finishedImage(args);
   if (finished !== undefined) {
+    requireFiles([finished]);
     refuseImageFlags(finished, options);
     return use(finished);
   }

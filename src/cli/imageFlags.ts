@@ -10,7 +10,8 @@ import { LaminixError } from "../errors.js";
 import { readText } from "../files/readText.js";
 import type { Io } from "./io.js";
 import { repeated, whole } from "./options.js";
-import { followed, isPlainFolder, isSpec, requireArguments, storePaths } from "./paths.js";
+import { followed, isPlainFolder, isSpec, requireArguments, requireFiles, storePaths } from "./paths.js";
+import { isStandardInput, specInput } from "./standardInput.js";
 
 export interface ImageFlags {
   readonly name?: string;
@@ -122,7 +123,7 @@ export async function specFrom(
 ): Promise<ImageSpec> {
   requireArguments(args, "a SPEC or a PATH");
   const [file = ""] = args;
-  const given = isSpec(args) ? parseSpec(readText(file), file) : await fromPaths(args, store, io.signal);
+  const given = isSpec(args) ? await readSpec(file, io) : await fromPaths(args, store, io.signal);
   const config = configFlags(flags);
   const merged = config.size === 0 ? given.config : new Map([...entriesOf(given.config), ...config]);
   const epoch = io.environment.SOURCE_DATE_EPOCH;
@@ -132,6 +133,15 @@ export async function specFrom(
     ...keyFlags(flags),
     ...(merged && { config: merged as unknown as Record<string, unknown> }),
   };
+}
+
+async function readSpec(file: string, io: Io): Promise<ImageSpec> {
+  if (isStandardInput(file)) {
+    const { text, name } = await specInput(io);
+    return parseSpec(text, name);
+  }
+  requireFiles([file]);
+  return parseSpec(readText(file), file);
 }
 
 /**
@@ -152,6 +162,10 @@ async function fromPaths(
   store: StoreSource,
   signal: AbortSignal,
 ): Promise<ImageSpec> {
+  if (args.some(isStandardInput))
+    throw new LaminixError("ERR_USAGE", "a spec from standard input stands alone, without paths", {
+      hint: "a folder of that name is ./-",
+    });
   const paths = args.filter((arg) => !isPlainFolder(arg));
   const found = paths.length === 0 ? [] : await storePaths(paths, store, signal);
   const inStore = new Map(found.map((path, i) => [paths[i], path]));

@@ -1,13 +1,15 @@
 /** Images that commands write to a place of the user's choice. */
 import type { BuildOptions } from "../planning/buildOptions.js";
 import type { BuiltImage } from "../builders/build/builtImage.js";
+import type { Encoding } from "../image/layer.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { bytes } from "./format.js";
-import { archiveCompression, type FormatFlags, withFormatKeys } from "./formatFlags.js";
+import { archiveCompression, type FormatFlags, misnamedOutput, withFormatKeys } from "./formatFlags.js";
 import { type ImageFlags, specFrom } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { imageOutputAt } from "./outputs.js";
+import { isSpec, requireFiles } from "./paths.js";
 import { progress } from "./progress.js";
 import type { UnpackFlag } from "./unpackFlag.js";
 
@@ -26,13 +28,21 @@ export async function writeImage(
   const { writeImageFile } = await import("../builders/build/imageFile.js");
   const { format, jobs, maxUnpacked } = options;
   const { signal } = io;
+  if (isSpec(args)) requireFiles(args);
   await using output = await imageOutputAt(options, io);
   const { onProgress, finish } = progress(io, options);
   await withStore(options, async (store) => {
     const spec = withFormatKeys(await specFrom(args, options, store, io), options);
     const compression = await archiveCompression(options, spec);
+    const misnamed = misnamedOutput(options, compression ?? compressionOf(spec, format));
+    if (misnamed !== undefined) onProgress({ type: "warning", message: misnamed });
     await using image = await make(spec, { store, signal, jobs, onProgress, maxUnpacked });
     const { size } = await writeImageFile(image, output, { format, signal, jobs }, compression);
     finish(`${image.reference}  ${output.path}  ${bytes(size)}`);
   });
+}
+
+/** Where no flag says it. */
+function compressionOf({ compressor }: ImageSpec, format: FormatFlags["format"]): Encoding | undefined {
+  return format === "oci-archive" ? "none" : compressor;
 }

@@ -1,10 +1,13 @@
 /** What a command line talks to. The program gives its own; tests give theirs. */
 import { fstatSync, writeSync } from "node:fs";
+import { addAbortSignal } from "node:stream";
+import { isatty } from "node:tty";
 import { cannotWrite } from "../files/cannotWrite.js";
 import { visible } from "./visible.js";
 
 /** What the program is given. */
 export interface Streams {
+  readonly stdin: DataInput;
   readonly stdout: DataOutput;
   readonly stderr: TextOutput;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -50,6 +53,12 @@ export function filtered(streams: Streams): Io {
   };
 }
 
+export interface DataInput {
+  readonly isTerminal: boolean;
+  /** To its end; once. */
+  pieces(): AsyncIterable<Uint8Array>;
+}
+
 export interface DataOutput {
   readonly isTerminal: boolean;
   /**
@@ -77,6 +86,14 @@ export class ProgramEnded extends Error {
     super(`ended with ${String(code)}`);
     this.code = code;
   }
+}
+
+/** Standard input of this process; opened when it is read. An interrupt ends the reading. */
+export function standardInput(signal: AbortSignal): DataInput {
+  return {
+    isTerminal: isatty(0),
+    pieces: () => addAbortSignal(signal, process.stdin) as AsyncIterable<Uint8Array>,
+  };
 }
 
 /** Standard output of this process. */

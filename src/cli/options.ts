@@ -26,7 +26,7 @@ export function withCommonOptions(command: Command): Command {
     .optionsGroup("Options of every command:")
     .option(
       "--store <URI>",
-      "the Nix store: auto, daemon, unix:///path/to/socket, ssh-ng://host, or a binary cache",
+      "the Nix store: auto, daemon, unix:///path/to/socket, ssh-ng://host, or a binary cache: https://host, file:///folder",
       "auto",
     )
     .addOption(

@@ -1,9 +1,11 @@
 /** Arguments that name store paths. */
-import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { absolutePath } from "../files/home.js";
 import type { StoreSource } from "../store/storeSource.js";
-import { LaminixError } from "../errors.js";
+import { LaminixError, named } from "../errors.js";
+import { DOCKER } from "../manifests/reference.js";
+import { isStandardInput } from "./standardInput.js";
 import { type StorePath, storeDirOf, toStorePath } from "../store/storePath.js";
 
 /** Links followed before a circle is assumed, as many as Linux follows. */
@@ -45,14 +47,26 @@ export function isPlainFolder(arg: string): boolean {
   return storeDirOf(path) === undefined && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** Whether arguments name a spec rather than store paths: a single file called `….json`. */
+/** Whether arguments name a spec rather than store paths: a single file called `….json`, or standard input. */
 export function isSpec(args: readonly string[]): boolean {
   const [only = ""] = args;
-  return (
-    args.length === 1 &&
-    only.endsWith(".json") &&
-    lstatSync(only, { throwIfNoEntry: false })?.isDirectory() !== true
-  );
+  if (args.length !== 1) return false;
+  if (isStandardInput(only)) return true;
+  return only.endsWith(".json") && lstatSync(only, { throwIfNoEntry: false })?.isDirectory() !== true;
+}
+
+/**
+ * Specs and archives that arguments name are looked for before anything is done.
+ * @throws {LaminixError} ERR_FILE_READ where one is not there
+ */
+export function requireFiles(args: readonly string[]): void {
+  for (const arg of args) {
+    if (isStandardInput(arg) || arg.startsWith(DOCKER)) continue;
+    if (statSync(arg, { throwIfNoEntry: false }) !== undefined) continue;
+    throw new LaminixError("ERR_FILE_READ", `${named(arg)} cannot be read: no such file`, {
+      details: { path: arg },
+    });
+  }
 }
 
 /** @throws {LaminixError} ERR_USAGE */

@@ -115,6 +115,7 @@ Examples:
   laminix stream ./result --cmd /bin/hello | docker load
   laminix build spec.json -o image.tar.gz
   laminix export image.tar.gz | tar -tv
+  docker save debian | laminix inspect -
   laminix closure ./result --sizes
   laminix why-depends ./result /nix/store/…-openssl-3.0.14
   laminix layers ./result --max-layers 20
@@ -123,14 +124,15 @@ Examples:
 A PATH is a store path, a path inside one, or a link to one such as ./result; for an image it can also be any folder.
 A SPEC is a JSON file, such as
   {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
-docs/image-spec.md lists its keys.`;
+docs/image-spec.md lists its keys. For a SPEC or an ARCHIVE, - is standard input.`;
 
 function usageError(error: CommanderError, argv: readonly string[]): LaminixError {
   // As a whole, since a password may have white space in it.
   const text = argv.reduce((before, arg) => before.replaceAll(arg, () => redactUrl(arg)), error.message);
   const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
+  const [, missing] = /^missing required argument '(.*)'$/.exec(message) ?? [];
   const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
-  return new LaminixError("ERR_USAGE", message, {
+  return new LaminixError("ERR_USAGE", missing === undefined ? message : `${missing} is missing`, {
     hint:
       suggestion === ""
         ? "`laminix --help` and `laminix COMMAND --help` list the commands and flags"

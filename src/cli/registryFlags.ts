@@ -6,6 +6,8 @@ import { platformAsked } from "../manifests/platform.js";
 import { DOCKER, parseReference } from "../manifests/reference.js";
 import type { Registries } from "../transports/registry/registries.js";
 import type { Io } from "./io.js";
+import { withInput } from "./standardInput.js";
+import type { UnpackFlag } from "./unpackFlag.js";
 
 export interface TrustFlags {
   readonly tlsVerify: boolean;
@@ -73,6 +75,19 @@ export function imagePlace(argument: string): string {
   const isPath = /^[./~]|\.(?:tar|tgz|gz|zst|xz|bz2|json)$/.test(argument) || existsSync(argument);
   if (isPath || argument.startsWith(DOCKER) || registryOf(argument) === undefined) return argument;
   return `${DOCKER}${argument}`;
+}
+
+/** What one argument names, for `openImages`, as long as `use` runs; standard input may be it. */
+export async function withImagePlace<T>(
+  io: Io,
+  argument: string,
+  options: TrustFlags & UnpackFlag,
+  use: (place: string, registries: Registries) => Promise<T>,
+): Promise<T> {
+  return withInput(io, [argument], options, ([arg = ""]) => {
+    const place = imagePlace(arg);
+    return withRegistries([place], options, io, (registries) => use(place, registries));
+  });
 }
 
 function registryOf(reference: string): string | undefined {

@@ -1,9 +1,11 @@
 /** How an image is built, whichever it is. */
 import {
   checkGiven,
+  keysOf,
   requireBoolean,
   requireCount,
   requireFunction,
+  requireKnown,
   requireMethods,
   requireOneOf,
   requireOptions,
@@ -34,6 +36,15 @@ export interface BuildOptions {
   readonly runAsRoot?: RootScriptOptions | undefined;
 }
 
+export const BUILD_KEYS = keysOf<BuildOptions>({
+  ...{ store: true, signal: true, onProgress: true, jobs: true, registries: true, maxUnpacked: true },
+  ...{ cache: true, runAsRoot: true },
+});
+
+const ROOT_SCRIPT_KEYS = keysOf<RootScriptOptions>({
+  ...{ isolation: true, timeLimit: true, network: true, kernel: true, busybox: true, acceleration: true },
+});
+
 /** What is heeded where layers are planned and no more. */
 export type PlanningOptions = Pick<
   BuildOptions,
@@ -60,6 +71,7 @@ export function checkBuildOptions(options: BuildOptions): void {
     maxUnpacked: requireUnpackable,
     runAsRoot: (value, argument) => {
       requireOptions(value, argument);
+      requireKnown(value, ROOT_SCRIPT_KEYS, argument);
       checkGiven(value, argument, {
         isolation: (given, at) => {
           requireOneOf(given, ISOLATIONS, at);

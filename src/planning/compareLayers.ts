@@ -1,10 +1,11 @@
 /** What each strategy would make of an image, measured. */
+import { requireKnown } from "../arguments.js";
 import { graphOf } from "../layering/graph.js";
 import { type Measure, measure } from "../layering/measure.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 import { SILENT } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
-import type { PlanningOptions } from "./buildOptions.js";
+import { BUILD_KEYS, type PlanningOptions } from "./buildOptions.js";
 import { layeringOf } from "./layering.js";
 import { planOf } from "./plan.js";
 import { prepareToPlan } from "./planLayers.js";
@@ -28,6 +29,7 @@ export async function compareLayers(
   spec: ImageSpec,
   options: PlanningOptions = {},
 ): Promise<LayersComparison> {
+  requireKnown(options, BUILD_KEYS);
   await using prepared = await prepareToPlan(spec, options);
   const { baseLayers, closure, inBase } = prepared;
   // What there is to tell of previous images has been told.

@@ -1,12 +1,12 @@
 /** Which layer of an image a store path is in, and why. */
-import { requireString } from "../arguments.js";
+import { requireKnown, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { explain, type Explanation } from "../layering/explain.js";
 import { graphOf } from "../layering/graph.js";
 import { SILENT } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
-import type { PlanningOptions } from "./buildOptions.js";
+import { BUILD_KEYS, type PlanningOptions } from "./buildOptions.js";
 import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
 import { prepareToPlan } from "./planLayers.js";
 import { readWeights } from "./weights.js";
@@ -31,6 +31,7 @@ export async function explainLayer(
   options: PlanningOptions = {},
 ): Promise<LayerExplanation> {
   requireString(path, "path");
+  requireKnown(options, BUILD_KEYS);
   await using prepared = await prepareToPlan(spec, options);
   const { closure, inBase, storeDir } = prepared;
   const plan = await planOf(prepared, prepared.layering);

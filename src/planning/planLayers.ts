@@ -1,8 +1,9 @@
 /** An image's layers of store paths, planned and no more: no file is read, so a reference graph is enough. */
+import { requireKnown } from "../arguments.js";
 import type { Strategy } from "../layering/plan.js";
 import { Progress } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
-import { checkBuildOptions, type PlanningOptions } from "./buildOptions.js";
+import { BUILD_KEYS, checkBuildOptions, type PlanningOptions } from "./buildOptions.js";
 import type { PlannedLayer } from "./plan.js";
 import type { Prepared } from "./prepare.js";
 
@@ -20,6 +21,7 @@ export interface LayersPlan {
 
 /** @throws {LaminixError} as `streamLayeredImage` does */
 export async function planLayers(spec: ImageSpec, options: PlanningOptions = {}): Promise<LayersPlan> {
+  requireKnown(options, BUILD_KEYS);
   await using prepared = await prepareToPlan(spec, options);
   const { plannedLayers, planOf } = await import("./plan.js");
   const { strategy, layeringPipeline } = prepared.spec;
@@ -45,5 +47,5 @@ export async function prepareToPlan(
   const progress = new Progress(options.onProgress);
   const { resolveSpec } = await import("../spec/spec.js");
   const { prepare } = await import("./prepare.js");
-  return prepare(resolveSpec(spec), { ...options, progress, layering, hold: false });
+  return prepare(resolveSpec(spec, progress), { ...options, progress, layering, hold: false });
 }

@@ -1,5 +1,5 @@
 /** The layers of several images, planned such that what they have in common is in layers that they share. */
-import { requireOptions } from "../arguments.js";
+import { requireKnown, requireOptions } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { type Graph, graphOf } from "../layering/graph.js";
 import type { Weights } from "../layering/measure.js";
@@ -8,7 +8,7 @@ import { layerBudget } from "../layering/plan.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { nixStore } from "../store/defaultStore.js";
 import type { StorePath } from "../store/storePath.js";
-import type { PlanningOptions } from "./buildOptions.js";
+import { BUILD_KEYS, type PlanningOptions } from "./buildOptions.js";
 import { type PlannedLayer, plannedLayers } from "./plan.js";
 import { prepareToPlan } from "./planLayers.js";
 import { readWeights } from "./weights.js";
@@ -41,6 +41,7 @@ export async function planTogether(
   options: PlanningOptions = {},
 ): Promise<PlanTogether> {
   if (!Array.isArray(specs)) throw new ArgumentError("specs", "an array of specs", specs);
+  requireKnown(options, BUILD_KEYS);
   const { store = nixStore, signal } = options;
   const images: ImageFacts[] = [];
   for (const spec of specs as readonly ImageSpec[]) images.push(await imageFacts(spec, options));

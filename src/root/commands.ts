@@ -36,12 +36,12 @@ export async function rootAfter(
   chmodSync(disk, root.attributes.mode | 0o700); // whatever the umask is
   await writeTree(root, toByteString(disk), options);
   if (extraCommands !== "") {
-    const file = scriptFile(folder, "extraCommands", extraCommands);
-    await runScript("extraCommands", "bash", ["-c", BASH, "bash", file], { ...options, folder, cwd: disk });
+    const script = scriptFile(folder, "extraCommands", extraCommands);
+    await runScript(script, "bash", ["-c", BASH, "bash", script.file], { ...options, folder, cwd: disk });
   }
   if (fakeRootCommands !== "") {
-    scriptFile(folder, "fakeRootCommands", fakeRootCommands);
-    await fakerootSession({ root, folder, disk, tar, enableFakechroot }, options);
+    const script = scriptFile(folder, "fakeRootCommands", fakeRootCommands);
+    await fakerootSession({ root, script, folder, disk, tar, enableFakechroot }, options);
   } else {
     const owners = ["--owner=0", "--group=0"];
     await run("tar", [...TAR_OPTIONS, ...owners, `--file=${tar}`, `--directory=${disk}`, "."], {

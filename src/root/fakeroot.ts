@@ -9,7 +9,7 @@ import { isAccessible } from "../files/optionalFile.js";
 import { shellQuoted } from "../process/shell.js";
 import { folderAt } from "../tree/lookup.js";
 import type { FolderNode } from "../tree/node.js";
-import { BASH, runScript, type ScriptOptions } from "./scripts.js";
+import { BASH, runScript, type Script, type ScriptOptions } from "./scripts.js";
 
 /** Of the tar that a root on the disk is read from: names in order, owners by number, and attributes that mean the same elsewhere. */
 export const TAR_OPTIONS: readonly string[] = [
@@ -27,6 +27,7 @@ export interface SessionOptions extends ScriptOptions {
 
 export interface Session {
   readonly root: FolderNode;
+  readonly script: Script;
   /** Temporary; has the script, and is where the tar goes. */
   readonly folder: string;
   /** The root on the disk. */
@@ -47,23 +48,21 @@ const HINT = "fakeRootCommands runs under fakeroot: install it, or use perms, wh
 
 /** @throws {LaminixError} ERR_SCRIPT, ERR_PROGRAM, ERR_UNSUPPORTED */
 export async function fakerootSession(session: Session, options: SessionOptions): Promise<void> {
-  const { folder, disk, tar } = session;
-  const script = join(folder, "fakeRootCommands");
+  const { script, folder, disk, tar } = session;
   const exitCodeFile = join(folder, "exit-code");
   if (session.enableFakechroot) {
-    await runInProot(session, script, { ...options, exitCodeFile });
+    await runInProot(session, { ...options, exitCodeFile });
     return;
   }
-  const args = ["--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, disk, script];
-  await runScript("fakeRootCommands", "fakeroot", args, { ...options, folder, cwd: disk, hint: HINT });
+  const args = ["--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, disk, script.file];
+  await runScript(script, "fakeroot", args, { ...options, folder, cwd: disk, hint: HINT });
 }
 
 /** Places of the host, or its own, that a program in proot finds in the image's root. */
 const BOUND = ["/dev", "/proc", "/sys"];
 
 async function runInProot(
-  { root, folder, disk, tar }: Session,
-  script: string,
+  { root, script, folder, disk, tar }: Session,
   options: SessionOptions & { readonly exitCodeFile: string },
 ): Promise<void> {
   const { storeDir, realStoreDir, exitCodeFile } = options;
@@ -72,9 +71,9 @@ async function runInProot(
   const excluded = [...BOUND, storeDir, folder].map((place) => `--exclude=.${place}`);
   const args = [
     ...["-r", disk, ...binds.flatMap((bind) => ["-b", bind]), "-w", "/"],
-    ...["fakeroot", "--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, "/", script, ...excluded],
+    ...["fakeroot", "--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, "/", script.file, ...excluded],
   ];
-  await runScript("fakeRootCommands", "proot", args, {
+  await runScript(script, "proot", args, {
     ...options,
     folder,
     cwd: disk,

@@ -30,7 +30,7 @@ function resolved(spec: SingleLayerSpec, progress: Progress): ResolvedSpec {
   const machine = checked(machineSchema, { runAsRoot, diskSize, buildVMMemorySize }, (key, message) =>
     invalidSpec(key, `${key}: ${message}`),
   );
-  const image = resolveSpec(withCopies(rest, progress));
+  const image = resolveSpec(withCopies(rest, progress), progress);
   const { runAsRoot: text, diskSize: size, buildVMMemorySize: memory } = machine;
   if (text === null) return image;
   if (image.fakeRootCommands !== "")

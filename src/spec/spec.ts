@@ -5,9 +5,11 @@ import { z } from "zod";
 import { requireOptions } from "../arguments.js";
 import { COMPRESSORS, otherLevels } from "../compress/compressors.js";
 import { LaminixError, nearestWord } from "../errors.js";
-import { fromJs, isObject, type Json, type JsonObject } from "../bytes/json.js";
+import { fromJs, isObject, type Json, type JsonObject, toJs } from "../bytes/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 import type { RootScriptSpec } from "../vm/rootScript.js";
+import { type Progress, SILENT } from "../progress.js";
+import { configSchema, configWarnings } from "./imageConfig.js";
 import { checked, invalidSpec } from "./invalid.js";
 import { permsSchema } from "./perms.js";
 import type { Piece } from "./pieces/piece.js";
@@ -33,6 +35,7 @@ const PLAN = "must be a plan of layers, the name of a file of JSON that has it, 
 
 /** Each key with its description, which the published JSON schema carries too. */
 export const specSchema = z.strictObject({
+  $schema: z.string().optional().describe("The JSON schema of this file, for editors; has no effect."),
   specVersion: z.literal(1).optional().describe("The version of this format."),
   name: z
     .string()
@@ -59,8 +62,7 @@ export const specSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("Whether links to folders in copyToRoot stay links; else they become folders with copies."),
-  config: z
-    .record(z.string(), z.unknown())
+  config: configSchema
     .default({})
     .describe(
       "The image's configuration, by Docker's names: Cmd, Env, and so on. Store paths named in it are in the image.",
@@ -182,7 +184,7 @@ export type ContentsEntry = string | Piece;
 /** A spec with the defaults that follow from nothing but the spec, and the configuration as JSON that keeps what JavaScript's objects do not. */
 export interface ResolvedSpec extends Omit<
   z.output<typeof specSchema>,
-  "config" | "contents" | "copyToRoot"
+  "$schema" | "config" | "contents" | "copyToRoot"
 > {
   readonly contents: readonly ContentsEntry[];
   readonly copyToRoot: readonly ContentsEntry[];
@@ -209,10 +211,11 @@ export type LayeringSpec = Pick<
 >;
 
 /**
+ * @param progress hears of what is perhaps not as intended
  * @throws {LaminixError} ERR_SPEC, ERR_SPEC_UNKNOWN_KEY, ERR_JSON
  */
-export function resolveSpec(spec: ImageSpec): ResolvedSpec {
-  return reading(spec, resolved);
+export function resolveSpec(spec: ImageSpec, progress: Progress = SILENT): ResolvedSpec {
+  return reading(spec, () => resolved(spec, progress));
 }
 
 /**
@@ -229,21 +232,22 @@ export function reading<S, T>(spec: S, read: (spec: S) => T): T {
   }
 }
 
-function resolved(spec: ImageSpec): ResolvedSpec {
+function resolved(spec: ImageSpec, { warn }: Progress): ResolvedSpec {
   // A configuration from a file is JSON already; one from JavaScript becomes it.
   const config = (spec.config ?? {}) as unknown as Json;
   const json = fromJs(config, "config");
   if (!isObject(json)) throw invalid("config", "config must be an object");
   const contents = resolveEntries(spec.contents, "contents");
   const copyToRoot = resolveEntries(spec.copyToRoot, "copyToRoot");
-  const given = { ...spec, contents, copyToRoot, config: {} };
-  const data = checked(specSchema, given, (key, message, issues) => {
+  const given = { ...spec, contents, copyToRoot, config: toJs(json) };
+  const { $schema: _, ...data } = checked(specSchema, given, (key, message, issues) => {
     // A key that is missing is often one that was misspelt, so that is told first.
     const unknown = issues.find((issue) => issue.code === "unrecognized_keys");
     if (unknown) return unknownKey(unknown.keys[0] ?? "");
-    const isMissing = issues[0]?.code === "invalid_type" && !(key in spec);
+    const isMissing = issues[0]?.code === "invalid_type" && message.endsWith("received undefined");
     return invalid(key, isMissing ? `${key} is missing` : `${key}: ${message}`);
   });
+  for (const warning of configWarnings(json)) warn(warning);
   checkLevel(data);
   if (data.snapshotter && spec.includeStorePaths === true)
     throw invalid("snapshotter", "snapshotter leaves the store paths out, and includeStorePaths is true");

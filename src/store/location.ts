@@ -91,7 +91,11 @@ function targetsOf(
   if (address === "daemon" || address === "unix://") return [known];
   if (address === "auto" || address === "") return [known, { program: "nix-daemon", args: ["--stdio"] }];
   if (address.startsWith("/") || address.startsWith("./")) {
-    throw unsupported(url, "it is a path", `for a daemon's socket write unix://${address}`);
+    throw unsupported(
+      url,
+      "it is a path",
+      `for a daemon's socket write unix://${address}, and for a binary cache in a folder file://${address}`,
+    );
   }
   if (/^(file|https?):/.test(address)) {
     throw unsupported(url, "it is a binary cache", "openBinaryCache() reads from one");
@@ -112,12 +116,15 @@ function defaultSocket(state: string | undefined, environment: Environment): str
   return `${state ?? environment.NIX_STATE_DIR ?? "/nix/var/nix"}/daemon-socket/socket`;
 }
 
+const STORES =
+  "use auto, daemon, unix:///path/to/socket or ssh-ng://host; a binary cache is https://host or file:///folder";
+
 function unsupported(url: string, why: string, hint?: string): LaminixError {
   return new LaminixError(
     "ERR_STORE_URL",
     `${JSON.stringify(redactUrl(url))} is not a store that can be opened: ${why}`,
     {
-      hint: hint ?? "use auto, daemon, unix:///path/to/socket or ssh-ng://host",
+      hint: hint ?? STORES,
       details: { url: redactUrl(url) },
     },
   );

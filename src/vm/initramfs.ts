@@ -16,10 +16,12 @@ export interface InitramfsParts {
   readonly modules: readonly KernelModule[];
   readonly settings: StageSettings;
   readonly script: string;
+  /** What bash reads before the script. */
+  readonly traps: string;
 }
 
 /** The same parts make the same bytes. */
-export function initramfs({ busybox, modules, settings, script }: InitramfsParts): Buffer {
+export function initramfs({ busybox, modules, settings, script, traps }: InitramfsParts): Buffer {
   const text = (name: string, content: string, mode = FILE): CpioEntry => ({
     ...{ name, mode },
     bytes: Buffer.from(content),
@@ -34,6 +36,7 @@ export function initramfs({ busybox, modules, settings, script }: InitramfsParts
     text("tools/settings", assignments(settings)),
     text("tools/stage", `. /tools/settings\n${STAGE}`),
     text("tools/script", script),
+    text("tools/traps", traps),
     // QEMU's own (its manual, "Using the user mode network stack").
     text("tools/resolv.conf", "nameserver 10.0.2.3\n"),
   ]);

@@ -25,7 +25,7 @@ import {
 } from "./qemu.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
-import { SCRIPT_PATH, shellFor } from "./shell.js";
+import { SCRIPT_PATH, shellFor, TRAPS_TEXT } from "./shell.js";
 import type { StageSettings } from "./stage.js";
 
 /**
@@ -34,7 +34,7 @@ import type { StageSettings } from "./stage.js";
  */
 export async function runInMachine(script: RootScript, options: RunOptions): Promise<FolderNode> {
   const { signal, adopt, onLine, network = false } = options;
-  const { memory, diskSize, mtime } = script;
+  const { diskSize, mtime } = script;
   using temporary = new TemporaryFolder();
   const place = (name: string): string => join(temporary.path, name);
   const program = qemuProgram();
@@ -61,7 +61,7 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
   const report = parseReport(textOf(root?.children.get("status")));
   const panic = panicIn(files.console);
   if (!report.has("begun") && panic === undefined) throw notBegun(boot, files.console);
-  const failure = failureOf({ report, panic, output: log.last, memory, diskSize });
+  const failure = failureOf({ report, panic, output: log.last, script, told: log.told });
   if (failure) throw failure;
   const upper = root?.children.get("upper");
   if (upper?.type === "directory") return upper;
@@ -84,7 +84,7 @@ async function prepareBoot(script: RootScript, options: RunOptions, file: string
     path: SCRIPT_PATH,
     network,
   };
-  writeFileSync(file, initramfs({ busybox, modules, settings, script: script.text }));
+  writeFileSync(file, initramfs({ busybox, modules, settings, script: script.text, traps: TRAPS_TEXT }));
   return { kernel: kernel.image, initramfs: file, memory: script.memory };
 }
 

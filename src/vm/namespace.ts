@@ -14,7 +14,7 @@ import { mappingOf, overlayOf, requireMapped } from "./mapping.js";
 import { failureOf, parseReport } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
-import { SCRIPT_PATH, shellFor } from "./shell.js";
+import { SCRIPT_PATH, shellFor, TRAPS_TEXT } from "./shell.js";
 import { TOOLS } from "./stage.js";
 import { type Bind, treesTar } from "./treesTar.js";
 import { ATTRIBUTES } from "./unpackTar.js";
@@ -50,12 +50,11 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
     const remove = [...mapping.arguments, "--", place("tools/bin/busybox"), "rm", "-rf", place("trees")];
     await run("unshare", remove).catch(() => undefined);
   }
-  const { memory, diskSize } = script;
   const failure = failureOf({
     report: parseReport(textIfThere(place("status"))),
     output: log.last,
-    memory,
-    diskSize,
+    script,
+    told: log.told,
   });
   if (failure) throw failure;
   const archive = new OpenArchive(openSync(place("upper.tar"), "r"));
@@ -102,13 +101,14 @@ function prepare(
     resolver: network ? place("resolv.conf") : undefined,
     network,
     environment: [`PATH=${SCRIPT_PATH}`, "HOME=/root", "TERM=dumb"],
-    command: [...shellFor(script.text, [script.upper, script.lower]), `${TOOLS}/runAsRoot`],
+    command: shellFor(script.text, [script.upper, script.lower]),
   });
   mkdirSync(place("tools/bin"), { recursive: true });
   // A copy: should the script find a way to overwrite it, nothing else will run it.
   copyFileSync(enter, place("enter"));
   copyFileSync(busybox, place("tools/bin/busybox"));
   writeFileSync(place("tools/runAsRoot"), script.text);
+  writeFileSync(place("tools/traps"), TRAPS_TEXT);
   writeFileSync(place("resolv.conf"), textIfThere("/etc/resolv.conf"));
   writeFileSync(place("description"), description);
   writeFileSync(place("main"), MAIN);

@@ -1,5 +1,8 @@
 /** How a script that ran as root came to its end, and the error that tells of it. */
 import { LaminixError } from "../errors.js";
+import { atLine, ENDS_AT_FIRST, failedLine, type FailedLine } from "../process/failedLine.js";
+import type { RootScriptSpec } from "./rootScript.js";
+import { SCRIPT } from "./stage.js";
 
 export interface Ending {
   /** What the stage reported, by its words. */
@@ -8,10 +11,9 @@ export interface Ending {
   readonly panic?: string | undefined;
   /** The script's last lines. */
   readonly output: readonly string[];
-  /** MiB. */
-  readonly memory: number;
-  /** MiB. */
-  readonly diskSize: number;
+  readonly script: RootScriptSpec;
+  /** What its shell told of commands that failed. */
+  readonly told: string;
 }
 
 /** @param text lines `WORD=VALUE` */
@@ -31,7 +33,8 @@ const NO_SPACE = /No space left on device/;
 
 /** @returns nothing where the script has done what it should */
 export function failureOf(ending: Ending): LaminixError | undefined {
-  const { report, output, memory, diskSize } = ending;
+  const { report, output, script, told } = ending;
+  const { memory, diskSize } = script;
   const code = report.get("code");
   const problem = report.get("problem");
   if (problem !== undefined)
@@ -69,7 +72,12 @@ export function failureOf(ending: Ending): LaminixError | undefined {
   }
   if (code === undefined) return ended(ending);
   if (STOPPED.includes(code)) return stopped(ending);
-  return failed(ending, "ERR_SCRIPT", `runAsRoot failed with exit code ${code}`);
+  const exitCode = Number(code);
+  const line = failedLine(told, { file: SCRIPT, script: script.text, exitCode });
+  return failed(ending, "ERR_SCRIPT", `runAsRoot failed with exit code ${code}${atLine(line)}`, {
+    hint: ENDS_AT_FIRST,
+    failed: line,
+  });
 }
 
 function ended(ending: Ending): LaminixError {
@@ -90,13 +98,16 @@ function failed(
   { report, output }: Ending,
   code: ConstructorParameters<typeof LaminixError>[0],
   message: string,
-  { hint }: { readonly hint?: string } = {},
+  about: { readonly hint?: string; readonly failed?: FailedLine | undefined } = {},
 ): LaminixError {
   const lastLines =
     output.length === 0 ? "" : `; it said last:\n${output.map((line) => `  ${line}`).join("\n")}`;
   const exitCode = report.get("code");
   return new LaminixError(code, `${message}${lastLines}`, {
-    ...(hint !== undefined && { hint }),
-    details: { script: "runAsRoot", exitCode: exitCode === undefined ? null : Number(exitCode), output },
+    ...(about.hint !== undefined && { hint: about.hint }),
+    details: {
+      ...{ script: "runAsRoot", exitCode: exitCode === undefined ? null : Number(exitCode), output },
+      failed: about.failed,
+    },
   });
 }

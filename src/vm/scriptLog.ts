@@ -10,8 +10,13 @@ const MAX_OUTPUT = 32 << 20;
 /** Characters that a line counts for at the least: passing it on costs as much. */
 const LEAST = 64;
 
+/** Begins what the script's shell tells of commands that failed, in base 64. */
+export const TOLD = "\u001elaminix\u001e";
+
 export class ScriptLog {
   readonly last: string[] = [];
+  /** What the shell told. */
+  told = "";
   readonly #onLine: ((line: string) => void) | undefined;
   #length = 0;
 
@@ -20,7 +25,11 @@ export class ScriptLog {
   }
 
   /** @throws {LaminixError} ERR_SCRIPT_OUTPUT */
-  readonly add = (line: string): void => {
+  readonly add = (printed: string): void => {
+    const at = printed.indexOf(TOLD);
+    if (at >= 0) this.told = Buffer.from(printed.slice(at + TOLD.length), "base64").toString();
+    if (at === 0) return;
+    const line = at < 0 ? printed : printed.slice(0, at);
     this.#length += Math.max(line.length + 1, LEAST);
     if (this.#length > MAX_OUTPUT) {
       throw new LaminixError(

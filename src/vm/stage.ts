@@ -15,7 +15,7 @@ export interface StageSettings {
   readonly storeDir: string;
   /** Has busybox's programs, `script`, and `resolv.conf` where there is a network. */
   readonly tools: string;
-  /** What runs the script: a program of the image's with arguments. */
+  /** What runs the script, which is among its arguments: a program of the image's with arguments. */
   readonly shell: readonly string[];
   /** Where the script finds programs. */
   readonly path: string;
@@ -28,6 +28,9 @@ export interface StageSettings {
 
 /** Where the script finds what is not the image's; mounted, so that it does not get into the image. */
 export const TOOLS = "/dev/laminix";
+/** There: the script, and what bash reads before it. */
+export const SCRIPT = `${TOOLS}/runAsRoot`;
+export const TRAPS = `${TOOLS}/traps`;
 
 /** The settings as assignments of a shell. */
 export function assignments(settings: StageSettings): string {
@@ -97,6 +100,7 @@ ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 cp "$tools/bin/busybox" "$root/dev/laminix/bin/busybox"
 cp "$tools/script" "$root/dev/laminix/runAsRoot"
+cp "$tools/traps" "$root/dev/laminix/traps"
 chmod 755 "$root/dev/laminix/runAsRoot"
 
 # Links on the way to it are followed as the script will follow them.
@@ -119,7 +123,7 @@ if [ -n "$store" ]; then
 fi
 chroot "$root" /dev/laminix/bin/busybox --install /dev/laminix/bin
 eval "set -- $shell"
-chroot "$root" /dev/laminix/bin/env -i PATH="$path" HOME=/root TERM=dumb "$@" /dev/laminix/runAsRoot
+chroot "$root" /dev/laminix/bin/env -i PATH="$path" HOME=/root TERM=dumb "$@"
 exit $?
 END
 export root path shell store storeDir tools network status

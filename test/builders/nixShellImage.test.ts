@@ -107,7 +107,7 @@ describeWith(["nix-store", "nix-daemon", "nix-instantiate"], "a shell's image of
     expect(await ask(drv, "--run", "a", "--command", "b")).toEqual([1, expect.stringContaining("not both")]);
     expect(await ask(drv, "--compress", "gz")).toEqual([2, expect.stringContaining("--output")]);
     expect(await ask(drv, "--uid", "me")).toEqual([2, expect.stringContaining("--uid")]);
-    expect(await ask()).toEqual([2, expect.stringContaining("missing required argument")]);
+    expect(await ask()).toEqual([2, expect.stringContaining("DRV|ENV.json is missing")]);
     writeFileSync(folder.join("env.json"), '{"name":"x"}');
     expect(await ask(folder.join("env.json"))).toEqual([
       1,

@@ -13,6 +13,15 @@ const resolve = (spec: Readonly<Record<string, unknown>>): ReturnType<typeof res
 
 const silent = new Progress(undefined);
 
+function warningsFor(spec: Readonly<Record<string, unknown>>): string[] {
+  const warnings: string[] = [];
+  const progress = new Progress((event) => {
+    if (event.type === "warning") warnings.push(event.message);
+  });
+  resolveSpec({ name: "a", ...spec }, progress);
+  return warnings;
+}
+
 /** With what the script's machine gets where the spec does not say, by the spec's keys. */
 function resolveSingleLayer(spec: Readonly<Record<string, unknown>>): object {
   const asked = spec as unknown as ImageSpec;
@@ -129,6 +138,70 @@ describe("an image's spec", () => {
     for (const compressor of ["xz", "GZ", "", 1, null]) {
       expect(() => resolve({ name: "a", compressor })).toThrow(/compressor: .* none, gz, zstd$/);
     }
+  });
+
+  test.each([
+    [{ Cmd: "/bin/sh" }, "config.Cmd"],
+    [{ Entrypoint: ["/bin/sh", 1] }, "config.Entrypoint.1"],
+    [{ Env: { A: "b" } }, "config.Env"],
+    [{ Labels: ["a"] }, "config.Labels"],
+    [{ Labels: { a: 1 } }, "config.Labels.a"],
+    [{ ExposedPorts: ["80/tcp"] }, "config.ExposedPorts"],
+    [{ Volumes: { "/data": true } }, "config.Volumes./data"],
+    [{ User: 0 }, "config.User"],
+    [{ StopTimeout: "10" }, "config.StopTimeout"],
+    [{ Tty: "true" }, "config.Tty"],
+    [{ Healthcheck: { Interval: "5s" } }, "config.Healthcheck.Interval"],
+  ])("whose config is %j is refused, and the error names %s", (config, key) => {
+    expect(() => resolve({ name: "a", config })).toThrow(
+      expect.objectContaining({ code: "ERR_SPEC", details: { key }, message: expect.stringContaining(key) }),
+    );
+  });
+
+  test("may have in its config what Docker and OCI know, and null anywhere", () => {
+    const config = {
+      ...{
+        Cmd: ["/bin/sh"],
+        Env: ["A=b"],
+        User: "0",
+        ExposedPorts: { "80/tcp": {}, "53/udp": null },
+        Labels: null,
+      },
+      ...{ Hostname: "h", Domainname: "d", StopSignal: "SIGTERM", StopTimeout: 1, Shell: ["/bin/sh", "-c"] },
+      ...{
+        Healthcheck: { Test: ["NONE"], Retries: 3 },
+        OnBuild: [],
+        ArgsEscaped: true,
+        NetworkDisabled: false,
+      },
+      ...{ MacAddress: "", AttachStdin: false, Memory: 1, MemorySwap: -1, CpuShares: 2, Entrypoint: null },
+    };
+    expect(warningsFor({ config })).toEqual([]);
+  });
+
+  test.each([
+    [{ Entrypont: [] }, 'config has an unknown key "Entrypont"; the nearest known key is "Entrypoint"'],
+    [{ cmd: "x" }, 'config has an unknown key "cmd"; the nearest known key is "Cmd"'],
+    [
+      { Healthcheck: { test: [] } },
+      'config.Healthcheck has an unknown key "test"; the nearest known key is "Test"',
+    ],
+    [
+      { ExposedPorts: { "70000/tcp": {}, "9-8": {}, "80/http": {}, "0": {}, "1-2/udp": {}, "443": {} } },
+      ["0", "70000/tcp", "9-8", "80/http"].map((port) => expect.stringContaining(JSON.stringify(port))),
+    ],
+  ])("whose config is %j is warned of", (config, expected) => {
+    expect(warningsFor({ config })).toEqual([expected].flat());
+  });
+
+  test("keeps what it is warned of", () => {
+    const { config } = resolve({ name: "a", config: { cmd: [1], Entrypont: "x" } });
+    expect(formatJson(config)).toBe('{"cmd": [1], "Entrypont": "x"}');
+  });
+
+  test("may name its JSON schema, which has no effect", () => {
+    expect(resolve({ name: "a", $schema: "./spec.schema.json" })).toEqual(resolve({ name: "a" }));
+    expect(() => resolve({ name: "a", $schema: 1 })).toThrow(expect.objectContaining({ code: "ERR_SPEC" }));
   });
 
   test("without a name is told that it is missing", () => {

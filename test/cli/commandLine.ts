@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 // Threads are started from compiled files.
 import { main } from "../../dist/cli/main.js";
 
@@ -10,8 +11,10 @@ export interface Outcome {
 export interface Situation {
   readonly environment?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Whether both outputs are a terminal. */
+  /** Whether input and outputs are a terminal. */
   readonly isTerminal?: boolean;
+  /** Standard input. */
+  readonly input?: string | Uint8Array;
   /** In place of keeping what is written to standard output. */
   readonly write?: (data: Uint8Array | string) => Promise<void>;
 }
@@ -19,7 +22,13 @@ export interface Situation {
 /** Runs a command line in this process. */
 export async function runMain(
   argv: readonly string[],
-  { environment = {}, signal = new AbortController().signal, isTerminal = false, write }: Situation = {},
+  {
+    environment = {},
+    signal = new AbortController().signal,
+    isTerminal = false,
+    input = "",
+    write,
+  }: Situation = {},
 ): Promise<Outcome> {
   const stdout: Buffer[] = [];
   let stderr = "";
@@ -28,6 +37,7 @@ export async function runMain(
     return Promise.resolve();
   };
   const code = await main(argv, {
+    stdin: { isTerminal, pieces: () => Readable.from([Buffer.from(input)]) },
     stdout: { isTerminal, write: write ?? keep },
     stderr: {
       isTerminal,

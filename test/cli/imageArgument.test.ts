@@ -1,4 +1,5 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // Threads are started from compiled files.
 import { withImage } from "../../dist/cli/imageArgument.js";
@@ -31,6 +32,7 @@ beforeAll(async () => {
 afterAll(() => folder[Symbol.asyncDispose]());
 
 const io = filtered({
+  stdin: { isTerminal: false, pieces: () => Readable.from([]) },
   stdout: { isTerminal: false, write: () => Promise.resolve() },
   stderr: { isTerminal: false, columns: 80, write: () => undefined },
   environment: {},
@@ -96,7 +98,10 @@ describe("the image that arguments name", () => {
 
   test("is an archive that cannot be read where nothing has that name", async () => {
     const absent = folder.join("absent.tar");
-    expect(await named([absent])).toBe(`path ${absent}`);
+    expect(await failureOf(named([absent]))).toMatchObject({
+      code: "ERR_FILE_READ",
+      message: `${absent} cannot be read: no such file`,
+    });
     // In a store, what this machine does not have may be elsewhere.
     const elsewhere = program.replace("program", "absent");
     expect(await failureOf(named([elsewhere]))).toMatchObject({ code: "ERR_PATH_NOT_VALID" });

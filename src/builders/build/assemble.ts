@@ -7,6 +7,7 @@ import type { LayerPlan } from "../../layering/graph.js";
 import type { BuildOptions } from "../../planning/buildOptions.js";
 import type { PlannedLayer } from "../../planning/plan.js";
 import type { Prepared } from "../../planning/prepare.js";
+import { startedProgramWarning } from "../../planning/startedProgram.js";
 import { BuiltImage } from "./builtImage.js";
 import { tagOf } from "./imageTag.js";
 
@@ -32,6 +33,8 @@ export async function assemble(
     const { spec, base, created, closure } = prepared;
     const { layers, plan, planned } = await make();
     prepared.progress.closure(closure);
+    const warning = await startedProgramWarning(prepared, options.signal);
+    if (warning !== undefined) prepared.progress.warn(warning);
     return new BuiltImage({
       prepared,
       image: describedImage({

@@ -1,4 +1,5 @@
 /** dockerTools' `buildImage`: an image with everything in one layer, in a file. */
+import { requireKnown } from "../../arguments.js";
 import type { BuildFileOptions, ImageFile } from "./imageFile.js";
 import type { SingleLayerSpec } from "../../spec/singleLayerSpec.js";
 
@@ -10,7 +11,8 @@ import type { SingleLayerSpec } from "../../spec/singleLayerSpec.js";
  *   store can throw
  */
 export async function buildImage(spec: SingleLayerSpec, options: BuildFileOptions): Promise<ImageFile> {
-  const { openImageOutput, writeImageFile } = await import("./imageFile.js");
+  const { FILE_KEYS, openImageOutput, writeImageFile } = await import("./imageFile.js");
+  requireKnown(options, FILE_KEYS);
   const { singleLayerImage } = await import("./singleLayerImage.js");
   await using output = await openImageOutput(options);
   await using image = await singleLayerImage(spec, options);

@@ -1,7 +1,7 @@
 /** dockerTools' `buildLayeredImage`: an image of store paths in many layers, in a file. */
+import { requireKnown } from "../../arguments.js";
 import type { BuildFileOptions, ImageFile } from "./imageFile.js";
 import type { ImageSpec } from "../../spec/spec.js";
-import { streamLayeredImage } from "./streamLayeredImage.js";
 
 /**
  * What `streamLayeredImage` makes, written to a file as a docker-archive that is compressed with the spec's
@@ -11,8 +11,10 @@ import { streamLayeredImage } from "./streamLayeredImage.js";
  *   `streamLayeredImage` and reading its image can throw
  */
 export async function buildLayeredImage(spec: ImageSpec, options: BuildFileOptions): Promise<ImageFile> {
-  const { openImageOutput, writeImageFile } = await import("./imageFile.js");
+  const { FILE_KEYS, openImageOutput, writeImageFile } = await import("./imageFile.js");
+  const { layeredImage } = await import("./layeredImage.js");
+  requireKnown(options, FILE_KEYS);
   await using output = await openImageOutput(options);
-  await using image = await streamLayeredImage(spec, options);
+  await using image = await layeredImage(spec, options);
   return await writeImageFile(image, output, options);
 }

@@ -1,13 +1,13 @@
 /** Images in files. */
 import { ArgumentError } from "../../errors.js";
-import { requireOneOf, requireOptions, requireString } from "../../arguments.js";
+import { keysOf, requireOneOf, requireOptions, requireString } from "../../arguments.js";
 import type { Compressor } from "../../compress/compressors.js";
 import { openOutput } from "../../files/output.js";
 import type { Output } from "../../files/outputTarget.js";
 import type { Digest } from "../../bytes/digest.js";
 import { writeArchive } from "../../transports/file.js";
 import { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
-import type { BuildOptions } from "../../planning/buildOptions.js";
+import { BUILD_KEYS, type BuildOptions } from "../../planning/buildOptions.js";
 import type { BuiltImage } from "./builtImage.js";
 import type { PlannedLayer } from "../../planning/plan.js";
 
@@ -27,6 +27,11 @@ export interface BuildFileOptions extends BuildOptions {
   /** Threads that hash layers, and as many that compress, at the most; one for each core unless given. */
   readonly jobs?: number | undefined;
 }
+
+export const FILE_KEYS = [
+  ...BUILD_KEYS,
+  ...keysOf<Omit<BuildFileOptions, keyof BuildOptions>>({ output: true, format: true }),
+];
 
 /** An image that has been written to a file. */
 export interface ImageFile {

@@ -18,7 +18,7 @@ import { mountLayer } from "./mountLayer.js";
 export async function layeredImage(spec: ImageSpec, options: BuildOptions): Promise<BuiltImage> {
   checkBuildOptions(options);
   const progress = new Progress(options.onProgress);
-  const prepared = await prepare(resolveSpec(spec), { ...options, progress, hold: true });
+  const prepared = await prepare(resolveSpec(spec, progress), { ...options, progress, hold: true });
   const make = prepared.spec.snapshotter ? mountLayer : manyLayers;
   return assemble(prepared, options, () => make(prepared, options));
 }

@@ -1,5 +1,6 @@
 /** dockerTools' `streamLayeredImage`: an image of store paths in many layers, made as it is read. */
-import type { BuildOptions } from "../../planning/buildOptions.js";
+import { requireKnown } from "../../arguments.js";
+import { BUILD_KEYS, type BuildOptions } from "../../planning/buildOptions.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import type { BuiltImage } from "./builtImage.js";
 
@@ -11,6 +12,7 @@ import type { BuiltImage } from "./builtImage.js";
  *   store can throw
  */
 export async function streamLayeredImage(spec: ImageSpec, options: BuildOptions = {}): Promise<BuiltImage> {
+  requireKnown(options, BUILD_KEYS);
   const { layeredImage } = await import("./layeredImage.js");
   return layeredImage(spec, options);
 }

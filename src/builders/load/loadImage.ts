@@ -1,5 +1,13 @@
 /** Images in container engines. */
-import { checkGiven, requireFunction, requireOneOf, requireOptions, requireString } from "../../arguments.js";
+import {
+  checkGiven,
+  keysOf,
+  requireFunction,
+  requireKnown,
+  requireOneOf,
+  requireOptions,
+  requireString,
+} from "../../arguments.js";
 import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
 import type { SentImage } from "../../transports/engine/sendImage.js";
 import type { NamedImage } from "../../image/image.js";
@@ -23,6 +31,11 @@ export interface LoadOptions extends PlatformParts {
   /** The most bytes of images in temporary files, in all; default: 64 GiB. */
   readonly maxUnpacked?: number | UnpackBudget | undefined;
 }
+
+const KEYS = keysOf<LoadOptions>({
+  ...{ os: true, architecture: true, variant: true, engine: true, host: true, environment: true },
+  ...{ signal: true, onProgress: true, maxUnpacked: true },
+});
 
 /** What was loaded into an engine. */
 export interface LoadedImages {
@@ -103,7 +116,7 @@ function withTags(named: NamedImage, { warn }: Progress): NamedImage {
 
 function checkArguments(image: string | BuiltImage, options: LoadOptions): void {
   requireImage(image, "image");
-  requireOptions(options);
+  requireKnown(options, KEYS);
   checkGiven(options, "options", {
     engine: (value, argument) => {
       requireOneOf(value, ENGINES, argument);

@@ -2,19 +2,18 @@
  * dockerTools' `streamNixShellImage` and `buildNixShellImage`: an image with a shell in which a derivation can be built
  * by hand, in the environment that Nix would build it in.
  */
-import { requireOneOf, requireString } from "../../arguments.js";
+import { requireKnown, requireOneOf, requireString } from "../../arguments.js";
 import { type Compressor, COMPRESSORS } from "../../compress/compressors.js";
 import { ArgumentError, LaminixError } from "../../errors.js";
 import { readText } from "../../files/readText.js";
 import { nixStore } from "../../store/defaultStore.js";
 import { type StorePath, toStorePath } from "../../store/storePath.js";
-import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
-import { checkNixShellOptions, type NixShellOptions } from "./options.js";
+import { BUILD_KEYS, type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { checkNixShellOptions, type NixShellOptions, SHELL_KEYS } from "./options.js";
 import type { ShellDerivation } from "./shellDerivation.js";
 import type { StoreSource } from "../../store/storeSource.js";
 import type { BuiltImage } from "../build/builtImage.js";
 import type { BuildFileOptions, ImageFile } from "../build/imageFile.js";
-import { streamLayeredImage } from "../build/streamLayeredImage.js";
 
 export interface NixShellImageOptions extends NixShellOptions, BuildOptions {}
 
@@ -30,6 +29,14 @@ export async function streamNixShellImage(
   derivation: string | ShellDerivation,
   options: NixShellImageOptions = {},
 ): Promise<BuiltImage> {
+  requireKnown(options, [...BUILD_KEYS, ...SHELL_KEYS]);
+  return shellImage(derivation, options);
+}
+
+async function shellImage(
+  derivation: string | ShellDerivation,
+  options: NixShellImageOptions,
+): Promise<BuiltImage> {
   checkNixShellOptions(options);
   checkBuildOptions(options);
   const { store = nixStore } = options;
@@ -40,7 +47,8 @@ export async function streamNixShellImage(
   const shellFor = isPath ? await readInStore(toStorePath(derivation, storeDir), store, options) : derivation;
   const { shellSpec } = await import("./shellSpec.js");
   const spec = shellSpec(shellFor, options, { storeDir });
-  return streamLayeredImage(spec, options);
+  const { layeredImage } = await import("../build/layeredImage.js");
+  return layeredImage(spec, options);
 }
 
 export interface BuildNixShellImageOptions extends NixShellImageOptions, BuildFileOptions {
@@ -56,11 +64,12 @@ export async function buildNixShellImage(
   derivation: string | ShellDerivation,
   options: BuildNixShellImageOptions,
 ): Promise<ImageFile> {
-  const { openImageOutput, writeImageFile } = await import("../build/imageFile.js");
+  const { FILE_KEYS, openImageOutput, writeImageFile } = await import("../build/imageFile.js");
+  requireKnown(options, [...FILE_KEYS, ...SHELL_KEYS, "compressor"]);
   await using output = await openImageOutput(options);
   const { compressor } = options;
   if (compressor !== undefined) requireOneOf(compressor, COMPRESSORS, "options.compressor");
-  await using image = await streamNixShellImage(derivation, options);
+  await using image = await shellImage(derivation, options);
   return await writeImageFile(image, output, options, compressor);
 }
 

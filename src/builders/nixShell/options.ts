@@ -1,5 +1,5 @@
 /** How a shell in an image is wanted. */
-import { checkGiven, requireCount, requireOptions, requireString } from "../../arguments.js";
+import { checkGiven, keysOf, requireCount, requireOptions, requireString } from "../../arguments.js";
 import { ArgumentError, LaminixError } from "../../errors.js";
 import { requireAbsolutePath } from "../../spec/pieces/checks.js";
 
@@ -25,6 +25,11 @@ export interface NixShellOptions {
   /** A package with `bin/env`, or the path of an `env`, for `/usr/bin/env`, which is not there unless given. */
   readonly usrBinEnv?: string | undefined;
 }
+
+export const SHELL_KEYS = keysOf<NixShellOptions>({
+  ...{ name: true, tag: true, uid: true, gid: true, homeDirectory: true, shell: true, command: true },
+  ...{ run: true, binSh: true, usrBinEnv: true },
+});
 
 /** Linux' largest, which is no user. */
 const NOBODY_AT_ALL = 0xffff_ffff;

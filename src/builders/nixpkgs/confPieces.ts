@@ -3,7 +3,7 @@
  * `stream_layered_image.py` streams it, its oddities included.
  */
 import { lstatSync, readFileSync } from "node:fs";
-import { requireString } from "../../arguments.js";
+import { requireKnown, requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
 import { withBaseEnvironment } from "../../image/environment.js";
 import { objectIn } from "../../image/fields.js";
@@ -25,7 +25,7 @@ import type { OpenedImages } from "../../transports/openedImages.js";
 import { Unpacking } from "../../transports/plainTar.js";
 import { type LayerTools, layerTools } from "../build/layerTools.js";
 import type { HeldRoots, StoreSource } from "../../store/storeSource.js";
-import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { BUILD_KEYS, type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 import { Opened } from "../../planning/opened.js";
 import { Progress } from "../../progress.js";
 import { accountName } from "./accountName.js";
@@ -34,6 +34,7 @@ import type { StreamConfOptions } from "./streamConf.js";
 /** @throws {LaminixError} as `streamConf` */
 export async function* confPieces(file: string, options: StreamConfOptions): AsyncGenerator<Uint8Array> {
   requireString(file, "file");
+  requireKnown(options, [...BUILD_KEYS, "repoTag"]);
   checkBuildOptions(options);
   if (options.repoTag !== undefined) requireString(options.repoTag, "options.repoTag");
   const { signal, maxUnpacked } = options;

@@ -19,8 +19,8 @@ export async function writeCustomisation(
 ): Promise<void> {
   checkBuildOptions(options);
   const { signal } = options;
-  const resolved = resolveSpec(spec);
   const progress = new Progress(options.onProgress);
+  const resolved = resolveSpec(spec, progress);
   await using target = await NewFolder.at(folder);
   await using prepared = await prepare(resolved, { ...options, progress, layering: "none", hold: true });
   const { layer } = prepared.rootLayer;

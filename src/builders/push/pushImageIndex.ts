@@ -25,7 +25,7 @@ export async function pushImageIndex(
 ): Promise<PushedImage> {
   requireImages(images);
   requireString(reference, "reference");
-  checkPushOptions(options);
+  checkPushOptions(options, ["annotations"]);
   const annotations = new Map(Object.entries(options.annotations ?? {}));
   const { sendPush } = await import("./sendPush.js");
   return sendPush(

@@ -1,8 +1,10 @@
 /** How images are pushed: what the pushing of one image and of an index have in common. */
 import {
   checkGiven,
+  keysOf,
   requireBoolean,
   requireCount,
+  requireKnown,
   requireOneOf,
   requireOptions,
   requireString,
@@ -13,7 +15,7 @@ import { ArgumentError } from "../../errors.js";
 import { type Encoding, ENCODINGS } from "../../image/layer.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";
 import type { Platform } from "../../image/platform.js";
-import { type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
+import { BUILD_KEYS, type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 
 export interface PushImageOptions extends Omit<BuildOptions, "store"> {
   /** Beside the reference's own; where it has none, and none are given here, it is `latest`. */
@@ -34,8 +36,26 @@ export interface PushImageOptions extends Omit<BuildOptions, "store"> {
   readonly verify?: boolean | undefined;
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function checkPushOptions(options: PushImageOptions): void {
+const PUSH_KEYS = [
+  ...BUILD_KEYS.filter((key) => key !== "store"),
+  ...keysOf<Omit<PushImageOptions, keyof BuildOptions>>({
+    ...{
+      tags: true,
+      platform: true,
+      manifestFormat: true,
+      layerCompression: true,
+      layerCompressionLevel: true,
+    },
+    ...{ cacheFrom: true, registryCache: true, verify: true },
+  }),
+];
+
+/**
+ * @param more keys of a verb's own
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function checkPushOptions(options: PushImageOptions, more: readonly string[] = []): void {
+  requireKnown(options, [...PUSH_KEYS, ...more]);
   checkBuildOptions(options);
   checkGiven(options, "options", {
     tags: requireStrings,

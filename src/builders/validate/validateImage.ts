@@ -1,5 +1,5 @@
 /** Is an image whole? Every digest, size, diffID, media type and reference of it is computed again. */
-import { checkGiven, requireFunction, requireOptions, requireString } from "../../arguments.js";
+import { checkGiven, keysOf, requireFunction, requireKnown, requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
 import { type Platform, platformName } from "../../image/platform.js";
 import { type OnProgress, Progress } from "../../progress.js";
@@ -18,6 +18,10 @@ export interface ValidateOptions {
   /** Images for other platforms are left alone; those for all platforms are validated unless given. */
   readonly platform?: Platform | undefined;
 }
+
+const KEYS = keysOf<ValidateOptions>({
+  ...{ signal: true, onProgress: true, registries: true, maxUnpacked: true, platform: true },
+});
 
 export interface Validation {
   readonly valid: boolean;
@@ -39,7 +43,7 @@ export interface Validation {
  */
 export async function validateImage(image: string, options: ValidateOptions = {}): Promise<Validation> {
   requireString(image, "image");
-  requireOptions(options);
+  requireKnown(options, KEYS);
   const { signal, onProgress, registries, maxUnpacked, platform } = options;
   checkGiven(options, "options", { onProgress: requireFunction, maxUnpacked: requireUnpackable });
   signal?.throwIfAborted();

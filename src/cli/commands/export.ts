@@ -3,8 +3,10 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
+import { requireFiles } from "../paths.js";
 import { progress } from "../progress.js";
 import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
+import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
@@ -21,9 +23,12 @@ export function exportCommand(io: Io): Command {
       const { exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);
       const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked, os, arch, variant } = options;
+      requireFiles([archive]);
       await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });
       const how = { signal: io.signal, reference, maxUnpacked, os, architecture: arch, variant };
-      const size = await output.write(exportPieces(archive, how));
+      const size = await withInput(io, [archive], options, ([file = archive]) =>
+        output.write(exportPieces(file, how)),
+      );
       finish(options.output === undefined ? bytes(size) : `${output.path}  ${bytes(size)}`);
     });
 }

@@ -15,6 +15,7 @@ import { isSpec } from "../paths.js";
 import { imageOutputAt, printBeside } from "../outputs.js";
 import { progress } from "../progress.js";
 import { imagePlace, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, LayerFlags, TrustFlags, UnpackFlag {
@@ -42,38 +43,36 @@ export function index(io: Io): Command {
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),
     )
     .option("--name <NAME:TAG>", "the name (default: the images' own, if they have only one)");
-  return withUnpackFlag(withTrustFlags(withManifestFlags(own))).action(
-    async (args: string[], options: Options) => {
-      const { output, push } = options;
-      if ((output === undefined) === (push === undefined)) {
-        throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
-      }
-      const { onProgress, finish } = progress(io, options);
-      await using target =
-        output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
-      const { layerCompression, layerCompressionLevel, jobs, annotation = [], maxUnpacked } = options;
-      const places = args.map((arg) => (isSpec([arg]) ? arg : imagePlace(arg)));
-      await withRegistries(
-        [...places, ...(push === undefined ? [] : [push])],
-        options,
-        io,
-        async (registries) => {
-          const how = { jobs, registries, onProgress, signal: io.signal, maxUnpacked };
-          const layers = { layerCompression, layerCompressionLevel, annotations: annotationsIn(annotation) };
-          await withImages(places, how, options, io, async (images) => {
-            const made =
-              target === undefined
-                ? await pushed(images, push ?? "", { ...how, ...layers })
-                : await written(target, images, { ...how, ...layers, reference: options.name });
-            finish(made.summary);
-            await printBeside(
-              target,
-              io,
-              options.json ? `${JSON.stringify(made.facts)}\n` : `${made.line}\n`,
-            );
-          });
-        },
-      );
+  return withUnpackFlag(withTrustFlags(withManifestFlags(own))).action((args: string[], options: Options) =>
+    withInput(io, args, options, (images) => make(io, images, options)),
+  );
+}
+
+async function make(io: Io, args: readonly string[], options: Options): Promise<void> {
+  const { output, push } = options;
+  if ((output === undefined) === (push === undefined)) {
+    throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
+  }
+  const { onProgress, finish } = progress(io, options);
+  await using target =
+    output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
+  const { layerCompression, layerCompressionLevel, jobs, annotation = [], maxUnpacked } = options;
+  const places = args.map((arg) => (isSpec([arg]) ? arg : imagePlace(arg)));
+  await withRegistries(
+    [...places, ...(push === undefined ? [] : [push])],
+    options,
+    io,
+    async (registries) => {
+      const how = { jobs, registries, onProgress, signal: io.signal, maxUnpacked };
+      const layers = { layerCompression, layerCompressionLevel, annotations: annotationsIn(annotation) };
+      await withImages(places, how, options, io, async (images) => {
+        const made =
+          target === undefined
+            ? await pushed(images, push ?? "", { ...how, ...layers })
+            : await written(target, images, { ...how, ...layers, reference: options.name });
+        finish(made.summary);
+        await printBeside(target, io, options.json ? `${JSON.stringify(made.facts)}\n` : `${made.line}\n`);
+      });
     },
   );
 }

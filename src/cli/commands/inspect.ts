@@ -6,12 +6,11 @@ import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import {
-  imagePlace,
   type PlatformFlags,
   platformIn,
   type TrustFlags,
   withPlatformFlags,
-  withRegistries,
+  withImagePlace,
   withTrustFlags,
 } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
@@ -33,8 +32,7 @@ export function inspect(io: Io): Command {
       const { formatJson } = await import("../../bytes/json.js");
       const { signal } = io;
       const { maxUnpacked } = options;
-      const place = imagePlace(argument);
-      await withRegistries([place], options, io, async (registries) => {
+      await withImagePlace(io, argument, options, async (place, registries) => {
         const platform = platformIn(options);
         const strict = platform !== undefined;
         using opened = await openImages(place, { signal, registries, platform, strict, maxUnpacked });

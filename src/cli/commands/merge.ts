@@ -3,7 +3,9 @@ import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { compressionAt, OUTPUT, outputAt } from "../outputs.js";
+import { requireFiles } from "../paths.js";
 import { progress } from "../progress.js";
+import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -19,13 +21,16 @@ export function merge(io: Io): Command {
     .action(async (paths: string[], options: Options) => {
       const { mergeImages } = await import("../../builders/mergeImages.js");
       const { writeArchive } = await import("../../transports/file.js");
+      requireFiles(paths);
       const compression = await compressionAt(options.output, options.compress);
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
       const { onProgress, finish } = progress(io, options);
       const { signal } = io;
       const { jobs, maxUnpacked } = options;
-      await using merged = await mergeImages(paths, { signal, onProgress, maxUnpacked });
-      const size = await writeArchive(output, merged.pieces(), { compression, signal, jobs });
-      finish(`${counted(merged.images.length, "image")}  ${output.path}  ${bytes(size)}`);
+      await withInput(io, paths, options, async (files) => {
+        await using merged = await mergeImages(files, { signal, onProgress, maxUnpacked });
+        const size = await writeArchive(output, merged.pieces(), { compression, signal, jobs });
+        finish(`${counted(merged.images.length, "image")}  ${output.path}  ${bytes(size)}`);
+      });
     });
 }

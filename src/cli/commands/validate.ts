@@ -7,11 +7,10 @@ import { writeLines } from "../lines.js";
 import { command, type CommonOptions } from "../options.js";
 import { progress } from "../progress.js";
 import {
-  imagePlace,
   type PlatformFlags,
   platformIn,
   type TrustFlags,
-  withRegistries,
+  withImagePlace,
   withTrustFlags,
 } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
@@ -30,9 +29,8 @@ export function validate(io: Io): Command {
   return withUnpackFlag(withTrustFlags(own)).action(async (argument: string, options: Options) => {
     const { validateImage } = await import("../../builders/validate/validateImage.js");
     const { maxUnpacked } = options;
-    const place = imagePlace(argument);
     const { onProgress, finish } = progress(io, options);
-    await withRegistries([place], options, io, async (registries) => {
+    await withImagePlace(io, argument, options, async (place, registries) => {
       const how = { registries, platform: platformIn(options), maxUnpacked, onProgress, signal: io.signal };
       const { valid, problems, blobs, images } = await validateImage(place, how);
       const read = `${counted(blobs, "blob")}, ${counted(images, "image")}`;

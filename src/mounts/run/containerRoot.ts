@@ -47,7 +47,7 @@ async function ofSpec(given: ImageSpec, options: Options): Promise<ContainerRoot
   const { signal, mapping, progress } = options;
   await using opened = new Opened();
   const prepared = opened.add(
-    await prepare(resolveSpec(given), { ...options, layering: "none", hold: true }),
+    await prepare(resolveSpec(given, progress), { ...options, layering: "none", hold: true }),
   );
   const { spec, base, closure, store, mtime, rootLayer } = prepared;
   const plan = closure.size === 0 ? undefined : await closurePlan(closure, store, { signal });

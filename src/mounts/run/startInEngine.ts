@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { requireOneOf, requireOptions } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
-import { streamLayeredImage } from "../../builders/build/streamLayeredImage.js";
+import { layeredImage } from "../../builders/build/layeredImage.js";
 import { loadImage } from "../../builders/load/loadImage.js";
 import { textIfThere } from "../../files/optionalFile.js";
 import { TemporaryFolder, temporaryPath } from "../../files/temporary.js";
@@ -81,7 +81,7 @@ async function loaded(
   const { engine, host, environment, signal, onProgress, maxUnpacked } = options;
   const how = { engine, host, environment, signal, onProgress, maxUnpacked };
   if (typeof subject === "string") return { image: idOf(await loadImage(subject, how)), plan: undefined };
-  const built = opened.add(await streamLayeredImage({ ...subject, includeStorePaths: false }, options));
+  const built = opened.add(await layeredImage({ ...subject, includeStorePaths: false }, options));
   const plan = built.closure.size === 0 ? undefined : await mountPlan(built, options);
   return { image: idOf(await loadImage(built, how)), plan };
 }

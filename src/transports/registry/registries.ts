@@ -1,5 +1,5 @@
 /** The registries that something has to do with: each is asked through one client, so that connections and tokens are shared. */
-import { checkGiven, requireBoolean, requireCount, requireOptions } from "../../arguments.js";
+import { checkGiven, keysOf, requireBoolean, requireCount, requireKnown } from "../../arguments.js";
 import { ArgumentError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import type { RegistryClient, RegistryOptions } from "./client.js";
@@ -15,16 +15,20 @@ export interface RegistriesOptions {
   readonly exceptions?: Readonly<Record<string, RegistryExceptions>> | undefined;
 }
 
+const KEYS = keysOf<RegistriesOptions>({ environment: true, exceptions: true });
+const EXCEPTION_KEYS = keysOf<RegistryExceptions>({ tlsVerify: true, plainHttp: true, attempts: true });
+
 export class Registries implements AsyncDisposable {
   readonly #options: RegistriesOptions;
   readonly #clients = new Map<string, Promise<RegistryClient>>();
 
   /** @throws {ArgumentError} ERR_ARGUMENT */
   constructor(options: RegistriesOptions = {}) {
-    requireOptions(options);
+    requireKnown(options, KEYS);
     for (const [registry, exception] of Object.entries(options.exceptions ?? {})) {
       const name = `options.exceptions[${JSON.stringify(redactUrl(registry))}]`;
       if (typeof exception !== "object") throw new ArgumentError(name, "an object", exception);
+      requireKnown(exception, EXCEPTION_KEYS, name);
       checkGiven(exception, name, {
         tlsVerify: requireBoolean,
         plainHttp: requireBoolean,

@@ -268,8 +268,12 @@ describeWith(programs, "dockerTools: the image's root", () => {
       const result = await laminix(args, { env });
       expect(result.code).toBe(1);
       const [, error = ""] = result.stderr.split("laminix: ");
-      expect(error).toMatch(new RegExp(`^${key} failed with exit code 2; it said last:\n  line 22\n`));
-      expect(error).toMatch(/\n {2}line 30\n {2}ls: .*\/no\/such\/place.*\n$/);
+      expect(error).toMatch(
+        new RegExp(
+          `^${key} failed with exit code 2 at line 1: ls /no/such/place; it said last:\n  line 22\n`,
+        ),
+      );
+      expect(error).toMatch(/\n {2}line 30\n {2}ls: .*\/no\/such\/place.*\nhint: .*\n$/);
       expect(result.stderr).not.toContain("unreached");
       expectNothing();
     },
