@@ -8,9 +8,18 @@ interface Options extends CommonOptions {
   readonly clear?: boolean;
 }
 
+const help = `
+The digests of layers that were made before, so that they need not be made again to be known.
+With --json: {"path","entries","compressed","size"}.
+
+Examples:
+  laminix cache
+  laminix cache --clear`;
+
 export function cache(io: Io): Command {
   return command("cache", "show or clear the cache of layer digests")
     .option("--clear", "clear the cache first")
+    .addHelpText("after", help)
     .action(async (options: Options) => {
       const digests = new DigestCache();
       if (options.clear) digests.clear();

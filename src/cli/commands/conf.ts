@@ -10,10 +10,15 @@ interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
 }
 
+const example = `
+Example:
+  laminix conf .attrs.json -o conf.json`;
+
 export function conf(io: Io): Command {
   return withUnpackFlag(command("conf", "write an image's conf.json from a derivation's attributes"))
     .argument("<ATTRS>", "the derivation's structured attributes, the file that Nix gives its builder")
     .requiredOption("-o, --output <FILE>", OUTPUT)
+    .addHelpText("after", example)
     .action(async (attributes: string, options: Options) => {
       const { layeredConf } = await import("../../builders/nixpkgs/conf.js");
       const { once } = await import("../../bytes/bytes.js");

@@ -11,11 +11,16 @@ interface Options extends CommonOptions, UnpackFlag {
   readonly output: string;
 }
 
+const example = `
+Example:
+  laminix customise spec.json -o ./layer`;
+
 export function customise(io: Io): Command {
   const own = command("customise", "write only the layer of an image's root: DIR/layer.tar and DIR/checksum");
   return withUnpackFlag(own)
     .argument("<SPEC>", "a spec in JSON")
     .requiredOption("-o, --output <DIR>", "the folder to create")
+    .addHelpText("after", example)
     .action(async (file: string, options: Options) => {
       const { writeCustomisation } = await import("../../builders/nixpkgs/writeCustomisation.js");
       if (options.output === STANDARD_OUTPUT) {

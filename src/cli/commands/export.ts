@@ -12,11 +12,18 @@ interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
   readonly image?: string;
 }
 
+const examples = `
+Examples:
+  laminix export image.tar.gz | tar -tv
+  laminix export ./layout --arch arm64 -o root.tar`;
+
 export function exportCommand(io: Io): Command {
-  return withUnpackFlag(withPlatformFlags(command("export", "write an image's root file system as one tar")))
-    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
+  const own = command("export", "write an image's root file system as one tar")
     .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
-    .option("--image <NAME:TAG>", "which image, if there are several (default: the first)")
+    .option("--image <NAME:TAG>", "which image, if there are several (default: the first)");
+  return withUnpackFlag(withPlatformFlags(own))
+    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
+    .addHelpText("after", examples)
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
       const { finish } = progress(io, options);

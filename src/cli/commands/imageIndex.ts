@@ -1,5 +1,4 @@
-import type { Command } from "commander";
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import type { BuildOptions } from "../../planning/buildOptions.js";
 import type { BuiltImage } from "../../builders/build/builtImage.js";
 import type { ImageIndexOptions } from "../../builders/buildImageIndex.js";
@@ -24,6 +23,11 @@ interface Options extends CommonOptions, LayerFlags, TrustFlags, UnpackFlag {
   readonly name?: string;
 }
 
+const examples = `
+Examples:
+  laminix index amd64.tar arm64.tar -o ./layout
+  laminix index amd64.json arm64.json --push registry.example/app:1`;
+
 export function index(io: Io): Command {
   const own = command(
     "index",
@@ -42,6 +46,7 @@ export function index(io: Io): Command {
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),
     )
     .option("--name <NAME:TAG>", "the name (default: the images' own, if they have only one)");
+  own.addHelpText("after", examples);
   return withUnpackFlag(withTrustFlags(withManifestFlags(own))).action(
     async (args: string[], options: Options) => {
       const { output, push } = options;

@@ -18,14 +18,18 @@ import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 
+const examples = `
+Examples:
+  laminix inspect image.tar.gz
+  laminix inspect docker.io/library/debian:12 --arch arm64`;
+
 export function inspect(io: Io): Command {
-  const own = command(
-    "inspect",
-    "show what is in a docker-archive, an OCI layout or an image in a registry",
-  ).argument(
-    "<ARCHIVE|REF>",
-    "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
-  );
+  const own = command("inspect", "show what is in a docker-archive, an OCI layout or an image in a registry")
+    .argument(
+      "<ARCHIVE|REF>",
+      "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
+    )
+    .addHelpText("after", examples);
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (argument: string, options: Options) => {
       const { openImages } = await import("../../transports/open.js");

@@ -30,14 +30,22 @@ interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFla
   readonly explain?: string;
 }
 
+const help = `
+A line for each layer, from the bottom: its number, its bytes, how many store paths, and their names.
+With --json: {"strategy","layers":[{"paths":[PATH,…],"narSize"},…],"closure":{…}}.
+
+Examples:
+  laminix layers ./result --max-layers 20
+  laminix layers ./result --compare
+  laminix layers a.json b.json --strategy balanced`;
+
 export function layers(io: Io): Command {
-  const described = withLayerFlags(
-    withImageFlags(command("layers", "show which store paths would share a layer")),
-  );
-  return withUnpackFlag(withTrustFlags(described))
-    .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
+  const own = command("layers", "show which store paths would share a layer")
     .option("--compare", "compare what each strategy would send again when a path changes")
-    .option("--explain <PATH>", "which layer a store path would be in, and why")
+    .option("--explain <PATH>", "which layer a store path would be in, and why");
+  return withUnpackFlag(withTrustFlags(withLayerFlags(withImageFlags(own))))
+    .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
+    .addHelpText("after", help)
     .action(async (args: string[], options: LayersOptions) => {
       const { onProgress } = progress(io, options);
       const answer = await withStore(options, async (store) => {

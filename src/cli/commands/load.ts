@@ -13,6 +13,12 @@ interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
   readonly host?: string;
 }
 
+const examples = `
+Examples:
+  laminix load ./result --cmd /bin/hello
+  laminix load spec.json --engine podman
+  laminix load image.tar.gz`;
+
 export function load(io: Io): Command {
   const own = command("load", "load an image into Docker or podman, sending only missing layers")
     .addOption(
@@ -24,6 +30,7 @@ export function load(io: Io): Command {
     );
   return withUnpackFlag(withPlatformFlags(withLayerFlags(withImageFlags(own))))
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
+    .addHelpText("after", examples)
     .action(async (args: string[], options: Options) => {
       const { loadImage } = await import("../../builders/load/loadImage.js");
       const { engine, host, json, maxUnpacked, os, arch: architecture, variant } = options;

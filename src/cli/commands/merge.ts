@@ -11,11 +11,16 @@ interface Options extends CommonOptions, UnpackFlag {
   readonly compress?: string;
 }
 
+const example = `
+Example:
+  laminix merge one.tar two.tar.gz -o both.tar.gz && docker load <both.tar.gz`;
+
 export function merge(io: Io): Command {
   return withUnpackFlag(command("merge", "put several images into one docker-archive"))
     .argument("<ARCHIVE...>", "files, or folders of OCI layouts")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--compress <HOW>", "compression: none, gz or zstd (default: by the file's name)")
+    .addHelpText("after", example)
     .action(async (paths: string[], options: Options) => {
       const { mergeImages } = await import("../../builders/mergeImages.js");
       const { writeArchive } = await import("../../transports/file.js");

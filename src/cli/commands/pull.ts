@@ -14,12 +14,18 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
   readonly finalImageTag?: string;
 }
 
+const examples = `
+Examples:
+  laminix pull docker.io/library/debian:12 -o debian.tar
+  laminix pull registry.example/app:1 -o app.tar.gz --arch arm64`;
+
 export function pull(io: Io): Command {
   const own = command("pull", "pull an image from a registry, and print the hash to pin it by")
     .argument("<REF>", "[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--final-image-name <NAME>", "the image's name in the archive (default: as in REF)")
-    .option("--final-image-tag <TAG>", "the image's tag in the archive (default: REF's, or latest)");
+    .option("--final-image-tag <TAG>", "the image's tag in the archive (default: REF's, or latest)")
+    .addHelpText("after", examples);
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (reference: string, options: Options) => {
       const { pullTo } = await import("../../builders/pullImage.js");

@@ -13,6 +13,11 @@ interface Options extends CommonOptions, UnpackFlag {
   readonly compress?: string;
 }
 
+const examples = `
+Examples:
+  laminix stream-conf conf.json | docker load
+  laminix stream-conf conf.json -o image.tar.gz`;
+
 export function streamConf(io: Io): Command {
   const own = command(
     "stream-conf",
@@ -23,6 +28,7 @@ export function streamConf(io: Io): Command {
     .option("-t, --repo_tag <NAME:TAG>", "the image's name and tag, in place of those in CONF")
     .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
     .option("--compress <HOW>", "compression of the file: none, gz or zstd (default: by its name)")
+    .addHelpText("after", examples)
     .action(async (conf: string, options: Options) => {
       const { streamConf: pieces } = await import("../../builders/nixpkgs/streamConf.js");
       const { writeArchive } = await import("../../transports/file.js");
