@@ -8,7 +8,7 @@ import { type ImageFlags, specFrom } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { imageOutputAt } from "./outputs.js";
-import { progress } from "./progress.js";
+import { PLANNING, progress } from "./progress.js";
 import type { UnpackFlag } from "./unpackFlag.js";
 
 export type OutputOptions = CommonOptions & ImageFlags & FormatFlags & UnpackFlag;
@@ -27,7 +27,7 @@ export async function writeImage(
   const { format, jobs, maxUnpacked } = options;
   const { signal } = io;
   await using output = await imageOutputAt(options, io);
-  const { onProgress, finish } = progress(io, options);
+  const { onProgress, finish } = progress(io, options, PLANNING);
   await withStore(options, async (store) => {
     const spec = withFormatKeys(await specFrom(args, options, store, io), options);
     const compression = await archiveCompression(options, spec);

@@ -1,6 +1,7 @@
 /** One run of the command line: its exit code, and what its errors look like. */
 import { LaminixError } from "../errors.js";
 import { redactValue } from "../redact.js";
+import { styled } from "./colour.js";
 import { filtered, type Io, OutputClosed, ProgramEnded, type Streams } from "./io.js";
 import { version } from "./version.js";
 
@@ -17,7 +18,8 @@ const CLOSED = 141;
  * @returns the exit code
  */
 export async function main(argv: readonly string[], streams: Streams): Promise<number> {
-  const io = filtered(streams);
+  const over = new AbortController();
+  const io = filtered(streams, over.signal);
   try {
     const [first = "", ...others] = argv;
     // Loading the commands takes longer than Node's own start.
@@ -25,6 +27,7 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
     else await (await import("./program.js")).runProgram(argv, io);
     return DONE;
   } catch (error) {
+    over.abort();
     io.stderr.erase();
     if (error instanceof OutputClosed) return CLOSED;
     if (error instanceof ProgramEnded) return error.code;
@@ -32,6 +35,9 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
     const first = firstFailure(error);
     report(first, io, argv);
     return first instanceof LaminixError && first.code === "ERR_USAGE" ? USAGE : FAILED;
+  } finally {
+    over.abort();
+    io.stderr.erase();
   }
 }
 
@@ -51,8 +57,8 @@ function report(error: unknown, io: Io, argv: readonly string[]): void {
     io.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
     return;
   }
-  io.stderr.write(`laminix: ${message}\n`);
-  if (hint !== undefined) io.stderr.write(`hint: ${hint}\n`);
+  io.stderr.write([styled("error", "laminix:"), ` ${message}\n`]);
+  if (hint !== undefined) io.stderr.write([styled("hint", "hint:"), ` ${hint}\n`]);
   const verbose = argv.includes("--verbose") || code === "ERR_INTERNAL";
   if (verbose && error instanceof Error) io.stderr.write(`${stack}\n`);
 }

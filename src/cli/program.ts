@@ -4,6 +4,7 @@ import { LaminixError } from "../errors.js";
 import { removeLeftBehind } from "../files/temporary.js";
 import { redactUrl } from "../redact.js";
 import { commandsFor, isCommand, STORE } from "./commandList.js";
+import { withHeadings } from "./colour.js";
 import type { Io } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { version } from "./version.js";
@@ -45,7 +46,7 @@ export async function runProgram(given: readonly string[], io: Io): Promise<void
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0 && help === "") throw usageError(error, argv);
-    await io.stdout.write(help);
+    await io.stdout.write(withHeadings(help));
   }
 }
 

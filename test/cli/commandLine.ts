@@ -12,6 +12,8 @@ export interface Situation {
   readonly signal?: AbortSignal;
   /** Whether both outputs are a terminal. */
   readonly isTerminal?: boolean;
+  /** Whether standard error is one and standard output is none. */
+  readonly stderrOnly?: boolean;
   /** In place of keeping what is written to standard output. */
   readonly write?: (data: Uint8Array | string) => Promise<void>;
 }
@@ -19,7 +21,13 @@ export interface Situation {
 /** Runs a command line in this process. */
 export async function runMain(
   argv: readonly string[],
-  { environment = {}, signal = new AbortController().signal, isTerminal = false, write }: Situation = {},
+  {
+    environment = {},
+    signal = new AbortController().signal,
+    isTerminal = false,
+    stderrOnly = false,
+    write,
+  }: Situation = {},
 ): Promise<Outcome> {
   const stdout: Buffer[] = [];
   let stderr = "";
@@ -30,7 +38,7 @@ export async function runMain(
   const code = await main(argv, {
     stdout: { isTerminal, write: write ?? keep },
     stderr: {
-      isTerminal,
+      isTerminal: isTerminal || stderrOnly,
       columns: 80,
       write: (text) => {
         stderr += text;

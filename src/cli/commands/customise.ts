@@ -4,7 +4,7 @@ import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { STANDARD_OUTPUT } from "../outputs.js";
-import { progress } from "../progress.js";
+import { PLANNING, progress } from "../progress.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -32,7 +32,7 @@ export function customise(io: Io): Command {
           },
         );
       }
-      const { onProgress } = progress(io, options);
+      const { onProgress } = progress(io, options, PLANNING);
       await withStore(options, async (store) => {
         const spec = await specFrom([file], {}, store, io);
         const { output, maxUnpacked } = options;

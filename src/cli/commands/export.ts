@@ -3,7 +3,7 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -26,7 +26,7 @@ export function exportCommand(io: Io): Command {
     .addHelpText("after", examples)
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
-      const { finish } = progress(io, options);
+      const { finish } = progress(io, options, reading(archive));
       const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked, os, arch, variant } = options;
       await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });
       const how = { signal: io.signal, reference, maxUnpacked, os, architecture: arch, variant };

@@ -6,7 +6,7 @@ import { type ImageFlags, SPEC_OR_PATHS, specFrom, withImageFlags, withLayerFlag
 import { type OutputOptions, writeImage } from "../imageOutput.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
-import { progress } from "../progress.js";
+import { PLANNING, progress } from "../progress.js";
 import { refuseTerminal } from "../terminal.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -33,7 +33,7 @@ export function stream(io: Io): Command {
       refuseTerminal(io, "docker load");
       const { streamLayeredImage } = await import("../../builders/build/streamLayeredImage.js");
       const { jobs, maxUnpacked } = options;
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, PLANNING);
       await withStore(options, async (store) => {
         const spec = await specFrom(args, options, store, io);
         await using image = await streamLayeredImage(spec, {

@@ -12,7 +12,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
 import { imageOutputAt, printBeside } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { imagePlace, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -53,7 +53,7 @@ export function index(io: Io): Command {
       if ((output === undefined) === (push === undefined)) {
         throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
       }
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(...args));
       await using target =
         output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
       const { layerCompression, layerCompressionLevel, jobs, annotation = [], maxUnpacked } = options;

@@ -8,6 +8,7 @@ import {
   withImageFlags,
   withLayerFlags,
 } from "../imageFlags.js";
+import type { ShownText } from "../colour.js";
 import type { Io } from "../io.js";
 import {
   comparisonTable,
@@ -19,7 +20,7 @@ import {
 } from "../layersText.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
-import { progress } from "../progress.js";
+import { PLANNING, progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import type { PlanningOptions } from "../../planning/buildOptions.js";
@@ -47,7 +48,7 @@ export function layers(io: Io): Command {
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .addHelpText("after", help)
     .action(async (args: string[], options: LayersOptions) => {
-      const { onProgress } = progress(io, options);
+      const { onProgress } = progress(io, options, PLANNING);
       const answer = await withStore(options, async (store) => {
         const isTogether = args.length > 1 && args.every((arg) => isSpec([arg]));
         const specs = isTogether
@@ -70,7 +71,7 @@ export function layers(io: Io): Command {
 
 interface Answer {
   readonly facts: object;
-  readonly text: string;
+  readonly text: ShownText;
   readonly summary?: string;
 }
 
@@ -107,5 +108,5 @@ async function answerTo(
   }
   const { planLayers } = await import("../../planning/planLayers.js");
   const facts = await planLayers(spec, options);
-  return { facts, text: layerLines(facts).join(""), summary: layersSummary(facts) };
+  return { facts, text: layerLines(facts), summary: layersSummary(facts) };
 }

@@ -3,7 +3,7 @@ import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { compressionAt, OUTPUT, outputAt } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -26,7 +26,7 @@ export function merge(io: Io): Command {
       const { writeArchive } = await import("../../transports/file.js");
       const compression = await compressionAt(options.output, options.compress);
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(...paths));
       const { signal } = io;
       const { jobs, maxUnpacked } = options;
       await using merged = await mergeImages(paths, { signal, onProgress, maxUnpacked });

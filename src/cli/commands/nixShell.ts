@@ -6,7 +6,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, underHeading, whole, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { isSpec, storePaths } from "../paths.js";
-import { progress } from "../progress.js";
+import { PLANNING, progress } from "../progress.js";
 
 interface Options extends CommonOptions {
   readonly name?: string;
@@ -57,7 +57,7 @@ export function nixShell(io: Io): Command {
       const { readCapturedEnvironment, streamNixShellImage } =
         await import("../../builders/nixShell/nixShellImage.js");
       const { writeImageFile } = await import("../../builders/build/imageFile.js");
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, PLANNING);
       await withStore(options, async (store) => {
         const derivation = isSpec([argument])
           ? await readCapturedEnvironment(argument)

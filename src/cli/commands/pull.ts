@@ -4,7 +4,7 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt, printBeside } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -29,7 +29,7 @@ export function pull(io: Io): Command {
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (reference: string, options: Options) => {
       const { pullTo } = await import("../../builders/pullImage.js");
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(reference));
       const { arch, json, maxUnpacked } = options;
       const { os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });

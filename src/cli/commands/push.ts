@@ -13,7 +13,7 @@ import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.j
 import type { Io } from "../io.js";
 import { command, type CommonOptions, repeated, underHeading } from "../options.js";
 import { outputAt, printBeside } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import {
   imagesIn,
   type PlatformFlags,
@@ -99,7 +99,7 @@ async function pushTo(
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;
   const { maxUnpacked } = options;
-  const { onProgress, finish } = progress(io, options);
+  const { onProgress, finish } = progress(io, options, reading(...image));
   await using digestOutput =
     digestFile === undefined || dryRun ? undefined : await outputAt(digestFile, io, { content: "text" });
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });

@@ -4,7 +4,7 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -36,7 +36,7 @@ export function streamConf(io: Io): Command {
       if (options.output === undefined) refuseCompression(compress);
       const compression = await compressionAt(place, compress);
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(conf));
       const { signal } = io;
       await withStore(options, async (store) => {
         const image = pieces(conf, { store, signal, jobs, onProgress, repoTag, maxUnpacked });

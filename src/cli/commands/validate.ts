@@ -5,7 +5,7 @@ import { counted } from "../format.js";
 import type { Io } from "../io.js";
 import { writeLines } from "../lines.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import {
   imagePlace,
   type PlatformFlags,
@@ -40,7 +40,7 @@ export function validate(io: Io): Command {
     const { validateImage } = await import("../../builders/validate/validateImage.js");
     const { maxUnpacked } = options;
     const place = imagePlace(argument);
-    const { onProgress, finish } = progress(io, options);
+    const { onProgress, finish } = progress(io, options, reading(argument));
     await withRegistries([place], options, io, async (registries) => {
       const how = { registries, platform: platformIn(options), maxUnpacked, onProgress, signal: io.signal };
       const { valid, problems, blobs, images } = await validateImage(place, how);
