@@ -5,10 +5,17 @@ import type { Io } from "./io.js";
 /** @param rest arguments after `--` */
 type MakeCommand = (io: Io, rest: readonly string[]) => Command;
 
+type LoadCommand = () => Promise<MakeCommand>;
+
 /** Heading of questions to the store. */
 export const STORE = "The Nix store:";
+/** Heading of what is about the program itself. */
+export const PROGRAM = "This program:";
 
-type LoadCommand = () => Promise<MakeCommand>;
+/** For scripts, and in no list. */
+const hidden: Readonly<Record<string, LoadCommand>> = {
+  complete: async () => (await import("./commands/complete.js")).complete,
+};
 
 /** By the headings under which help lists them, and in its order. */
 const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = {
@@ -50,7 +57,8 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     conf: async () => (await import("./commands/conf.js")).conf,
     customise: async () => (await import("./commands/customise.js")).customise,
   },
-  "This program:": {
+  [PROGRAM]: {
+    completion: async () => (await import("./commands/completion.js")).completion,
     help: async () => (await import("./commands/help.js")).help,
   },
 };
@@ -67,6 +75,8 @@ export function isCommand(name: string): boolean {
 export async function commandsFor(argv: readonly string[], io: Io): Promise<Command[]> {
   const [first = ""] = argv;
   const rest = argv.includes("--") ? argv.slice(argv.indexOf("--") + 1) : [];
+  const script = Object.hasOwn(hidden, first) ? hidden[first] : undefined;
+  if (script) return [(await script())(io, rest).helpGroup(PROGRAM)];
   const meant = all.filter(({ name }) => name === first);
   return Promise.all(
     (meant.length > 0 ? meant : all).map(async ({ heading, load }) =>

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { removeLeftBehind } from "../files/temporary.js";
 import { redactUrl } from "../redact.js";
-import { commandsFor, isCommand, STORE } from "./commandList.js";
+import { commandsFor, isCommand, PROGRAM, STORE } from "./commandList.js";
 import { withHeadings } from "./colour.js";
 import type { Io } from "./io.js";
 import { withCommonOptions } from "./options.js";
@@ -15,10 +15,15 @@ async function cleanUp(io: Io): Promise<void> {
   if (rest.length > 0) await (await import("../vm/leftBehind.js")).removeMapped(rest, io.signal);
 }
 
-/** @throws {LaminixError} ERR_USAGE, and what the command throws */
-export async function runProgram(given: readonly string[], io: Io): Promise<void> {
-  const argv = withoutHelp(given);
-  let help = "";
+/**
+ * The program with the command that is meant, or with all.
+ * @param onHelp called with the text of help
+ */
+export async function programFor(
+  argv: readonly string[],
+  io: Io,
+  onHelp: (text: string) => void,
+): Promise<Command> {
   const program = new Command("laminix")
     .description("Build container images from Nix store paths, and query the Nix store.")
     .version(version, "-V, --version", "print the version")
@@ -27,19 +32,23 @@ export async function runProgram(given: readonly string[], io: Io): Promise<void
     .showSuggestionAfterError(true)
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
-    .configureOutput({
-      writeOut: (text) => (help += text),
-      writeErr: () => undefined,
-    });
+    .configureOutput({ writeOut: onHelp, writeErr: () => undefined });
   program.addHelpText("after", examples);
   // What images are made with may be large; a question to the store has no time for what others left.
   program.hook("preAction", async (_, command) => {
-    if (command.helpGroup() !== STORE) await cleanUp(io);
+    if (![STORE, PROGRAM].includes(command.helpGroup())) await cleanUp(io);
   });
   for (const command of await commandsFor(argv, io)) {
     program.addCommand(withCommonOptions(command.copyInheritedSettings(program)));
   }
+  return program;
+}
 
+/** @throws {LaminixError} ERR_USAGE, and what the command throws */
+export async function runProgram(given: readonly string[], io: Io): Promise<void> {
+  const argv = withoutHelp(given);
+  let help = "";
+  const program = await programFor(argv, io, (text) => (help += text));
   try {
     if (argv.length === 0) program.help();
     await program.parseAsync(argv, { from: "user" });
