@@ -26,6 +26,7 @@ function escaped(text) {
       const code = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
       return `\\[u${code}]`;
     })
+    .replace(/,(?=\S)/g, ",\\:") // JSON may be broken there
     .replace(/^(?=\.)/gm, "\\&");
 }
 
