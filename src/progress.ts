@@ -20,9 +20,9 @@ export type ProgressEvent =
   /** A layer is being hashed, perhaps beside others: its bytes so far. */
   | {
       readonly type: "hash";
-      /** From 0. */
-      readonly index: number;
-      readonly count: number;
+      /** From 0; not there while the other layers are not planned. */
+      readonly index?: number | undefined;
+      readonly count?: number | undefined;
       readonly kind: LayerKind;
       readonly sources: readonly string[];
       /** Bytes of the uncompressed tar. */

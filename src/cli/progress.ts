@@ -63,7 +63,7 @@ export function progress(
     else if (event.type === "log") line(`${event.script}> ${event.line}`);
     else if (event.type === "layer") layer(event);
     else if (event.type === "hash") {
-      hashed.set(event.index, event.hashed);
+      if (event.index !== undefined) hashed.set(event.index, event.hashed);
       if (begin !== undefined) drawing.beside(hashBar(event, sumOf(hashed), expected));
     } else if (event.type === "closure") {
       expected = event.narSize;
@@ -92,6 +92,8 @@ class Drawing {
   readonly #stderr: Io["stderr"];
   #last = "";
   #since = performance.now();
+  /** Told last. */
+  #seconds = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(stderr: Io["stderr"]) {
@@ -119,6 +121,7 @@ class Drawing {
     if (text === this.#last) return;
     this.#last = text;
     this.#since = performance.now();
+    this.#seconds = 0;
     this.#stderr.draw(text);
   }
 
@@ -137,6 +140,8 @@ class Drawing {
 
   #tick(): void {
     const seconds = Math.floor((performance.now() - this.#since) / 1000);
+    if (seconds === this.#seconds) return;
+    this.#seconds = seconds;
     if (seconds > 0) this.#stderr.draw(`${this.#last}  ${String(seconds)} s`);
   }
 }
@@ -145,6 +150,7 @@ type HashEvent = Extract<ProgressEvent, { readonly type: "hash" }>;
 
 function hashBar(event: HashEvent, hashed: number, expected = 0): string {
   const { index, count, size } = event;
+  if (index === undefined || count === undefined) return `hashing ${what(event)}  ${bytes(event.hashed)}`;
   const own = size === undefined ? bytes(event.hashed) : `${bytes(event.hashed)} of ${bytes(size)}`;
   const all = Math.max(expected, hashed);
   const part = expected > 0 ? hashed / all : index / count;

@@ -61,6 +61,12 @@ describe("on a terminal", () => {
     expect(lines.at(-1)).toMatch(/^it:1 {2}.*built\.tar/);
   });
 
+  test("the root of an image is hashed before its layers are planned, and that is told too", async () => {
+    const argv = ["build", folder.join("site"), "-o", folder.join("site.tar")];
+    const lines = await onTerminal([...argv, "--graph", folder.join("graph.json")]);
+    expect(lines).toContainEqual(expect.stringMatching(/^hashing the image's root {2}3\d\d kB$/));
+  });
+
   test("what an image that is there brings along is not called a base image", async () => {
     const lines = await onTerminal(["merge", folder.join("image.tar"), "-o", folder.join("merged.tar")]);
     expect(lines[0]).toBe(`reading ${folder.join("image.tar")}`.slice(0, 79));
