@@ -87,6 +87,7 @@ stdenv.mkDerivation {
     install -D -t "$home/build/Release" build/Release/addon.node ${lib.optionalString stdenv.hostPlatform.isLinux "build/Release/laminix-enter"}
     chmod +x "$home/dist/cli/bin.js"
     ln -s "$home/dist/cli/bin.js" "$out/bin/laminix"
+    install -D -m 644 -t "$out/share/man/man1" man/*.1
     runHook postInstall
   '';
 

@@ -1,7 +1,8 @@
 /** What builders tell while they work. */
 import type { Digest } from "./bytes/digest.js";
 
-export type LayerKind = "store" | "root" | "base";
+/** `base`, of the image that it is built on; `image`, of one that lies somewhere and is carried as it is. */
+export type LayerKind = "store" | "root" | "base" | "image";
 
 /** A script of a spec. */
 export type ScriptName = "extraCommands" | "fakeRootCommands" | "runAsRoot";
@@ -16,6 +17,19 @@ export type LayerFate = "unread" | "there" | "mounted" | "sent" | "foreign";
 export type ProgressEvent =
   /** The store paths are known. */
   | { readonly type: "closure"; readonly paths: number; readonly narSize: number }
+  /** A layer is being hashed, perhaps beside others: its bytes so far. */
+  | {
+      readonly type: "hash";
+      /** From 0; not there while the other layers are not planned. */
+      readonly index?: number | undefined;
+      readonly count?: number | undefined;
+      readonly kind: LayerKind;
+      readonly sources: readonly string[];
+      /** Bytes of the uncompressed tar. */
+      readonly hashed: number;
+      /** About how many there will be, where that is known. */
+      readonly size?: number | undefined;
+    }
   /** A layer begins to be written. */
   | {
       readonly type: "layer";
@@ -23,7 +37,7 @@ export type ProgressEvent =
       readonly index: number;
       readonly count: number;
       readonly kind: LayerKind;
-      /** Store paths, or the layer's name in a base image. */
+      /** Store paths, or the layer's name in the archive that it comes from. */
       readonly sources: readonly string[];
       /** Of the uncompressed tar. */
       readonly diffId: Digest;
@@ -94,6 +108,13 @@ export class Progress {
 
   readonly closure = ({ size, narSize }: { readonly size: number; readonly narSize: number }): void => {
     this.#tell({ type: "closure", paths: size, narSize });
+  };
+
+  readonly hash = (
+    { kind, sources }: Pick<Told<"hash">, "kind" | "sources">,
+    event: Omit<Told<"hash">, "type" | "kind" | "sources">,
+  ): void => {
+    this.#tell({ type: "hash", kind, sources, ...event });
   };
 
   readonly layer = (

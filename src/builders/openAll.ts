@@ -1,6 +1,8 @@
 /** Images of every kind as the one value: those that were built, and those that lie somewhere. */
 import { ArgumentError } from "../errors.js";
-import type { Image, NamedImage } from "../image/image.js";
+import { toldStorePaths } from "../image/history.js";
+import { type Image, knownConfig, type NamedImage } from "../image/image.js";
+import type { Layer } from "../image/layer.js";
 import { chosenPlatform } from "../manifests/platform.js";
 import { MANIFEST_FORMATS, type ManifestFormat, MEDIA_TYPES } from "../manifests/mediaTypes.js";
 import type { OpenOptions } from "../transports/open.js";
@@ -33,7 +35,7 @@ export async function openAll(
         const own = await openImages(each, opening);
         opened.push(own);
         for (const { image, references } of own.images)
-          all.push({ image: keepingManifest(image, kept), references });
+          all.push({ image: tellingLayers(keepingManifest(image, kept)), references });
       } else {
         const { image, reference } = each;
         chosenPlatform([image], options, reference);
@@ -45,6 +47,17 @@ export async function openAll(
     for (const each of opened) each.close();
     throw error;
   }
+}
+
+/** Its layers are those of an image that is carried, and tell what its history tells of them. */
+function tellingLayers(image: Image): Image {
+  const told = toldStorePaths(knownConfig(image).json, image.layers);
+  const layers = image.layers.map((layer, i): Layer => ({
+    ...layer,
+    kind: "image",
+    sources: told[i] ?? layer.sources,
+  }));
+  return { ...image, layers };
 }
 
 /** Docker's manifests have no annotations, so the configuration has the layers' content keys. */

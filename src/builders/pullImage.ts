@@ -127,7 +127,9 @@ export async function pullTo(
     const archive = writeDockerArchives([{ image, references: [finalReference] }], {
       signal,
       mtime: STORE_TIME,
-      onLayer: progress.layer,
+      onLayer: ({ sources }, ...rest) => {
+        progress.layer({ kind: "image", sources }, ...rest);
+      },
     });
     const pieces = hashed(archive, hash);
     const size = await writeArchive(output, pieces, { compression: "none", signal });

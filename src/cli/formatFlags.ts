@@ -4,7 +4,7 @@ import { IMAGE_FORMATS, type ImageFormat } from "../builders/build/imageFile.js"
 import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError, named } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
-import { repeated, whole } from "./options.js";
+import { repeated, underHeading, whole } from "./options.js";
 import { compressionAt, OUTPUT } from "./outputs.js";
 
 export interface LayerFlags {
@@ -20,7 +20,7 @@ export interface FormatFlags extends LayerFlags {
 }
 
 export function withFormatFlags(command: Command): Command {
-  return withManifestFlags(command)
+  return command
     .requiredOption("-o, --output <FILE>", `${OUTPUT}; with --format oci-dir, a folder`)
     .addOption(
       new Option("--format <F>", "what to write (default: docker-archive)").choices([...IMAGE_FORMATS]),
@@ -33,24 +33,22 @@ export function withFormatFlags(command: Command): Command {
 
 /** Those that are about manifests and blobs. */
 export function withManifestFlags(command: Command): Command {
-  return command
-    .addOption(
-      new Option(
-        "--layer-compression <HOW>",
-        "compression of each layer, in OCI formats (default: gz)",
-      ).choices([...ENCODINGS]),
-    )
-    .addOption(
-      new Option("--layer-compression-level <N>", "its level: 0 to 9 for gz, 1 to 19 for zstd").argParser(
-        whole,
+  return underHeading(command, "Compression and annotations, in OCI formats:", (own) =>
+    own
+      .addOption(
+        new Option("--layer-compression <HOW>", "compression of each layer (default: gz)").choices([
+          ...ENCODINGS,
+        ]),
+      )
+      .addOption(
+        new Option("--layer-compression-level <N>", "its level: 0 to 9 for gz, 1 to 19 for zstd").argParser(
+          whole,
+        ),
+      )
+      .addOption(
+        new Option("--annotation <K=V>", "an annotation of the manifest (repeatable)").argParser(repeated),
       ),
-    )
-    .addOption(
-      new Option(
-        "--annotation <K=V>",
-        "an annotation of the manifest, in OCI formats (repeatable)",
-      ).argParser(repeated),
-    );
+  );
 }
 
 /**

@@ -9,7 +9,7 @@ import { parseSpec } from "../spec/specFile.js";
 import { LaminixError } from "../errors.js";
 import { readText } from "../files/readText.js";
 import type { Io } from "./io.js";
-import { repeated, whole } from "./options.js";
+import { repeated, underHeading, whole } from "./options.js";
 import { followed, isPlainFolder, isSpec, requireArguments, requireFiles, storePaths } from "./paths.js";
 import { isStandardInput, specInput } from "./standardInput.js";
 
@@ -47,67 +47,75 @@ export const SPEC_OR_PATHS = "a spec in JSON, or store paths that become the con
 
 /** @param having whether `--tag` is the image's own tag; it is, unless given */
 export function withImageFlags(command: Command, { tag = true } = {}): Command {
-  const many = (flags: string, description: string): Option =>
-    new Option(flags, description).argParser(repeated);
-  const named = command.option(
-    "--name <NAME>",
-    "the repository's name (default: the spec's, or the first path's)",
-  );
-  if (tag) named.option("--tag <TAG>", "the tag (default: a hash of what is in the image)");
-  return named
+  command.option("--name <NAME>", "the repository's name (default: the spec's, or the first path's)");
+  if (tag) command.option("--tag <TAG>", "the tag (default: a hash of what is in the image)");
+  command
     .addOption(many("--cmd <ARG>", "the command of a container, one argument per flag"))
     .addOption(many("--entrypoint <ARG>", "the entry point of a container, one argument per flag"))
     .addOption(many("--env <K=V>", "an environment variable (repeatable)"))
-    .option("--user <U>", "the user that a container runs as")
     .option("--workdir <D>", "the working folder of a container")
-    .addOption(many("--label <K=V>", "a label (repeatable)"))
-    .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
-    .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)"))
     .option(
       "--from-image <ARCHIVE>",
       "the base image: a docker-archive, an OCI layout, or docker://NAME@DIGEST",
-    )
-    .option("--created <T>", "the image's creation time: ISO 8601, @SECONDS or now")
-    .option("--mtime <T>", "the modification time of its files: ISO 8601, @SECONDS or now")
-    .option("--architecture <A>", "Go's name, such as arm64 (default: the base's, or this machine's)")
-    .option("--include-store-paths", "include the store paths (the default)")
-    .option(
-      "--no-include-store-paths",
-      "leave out the store paths, for containers that mount the host's store",
-    )
-    .option("--snapshotter", "leave them out, for containerd's nix-snapshotter to mount")
-    .option("--no-snapshotter", "make an image for everyone (the default)")
-    .option("--include-nix-db", "include a Nix database of the store paths")
-    .option("--no-include-nix-db", "leave out the Nix database (the default)");
+    );
+  underHeading(command, "More of the container's configuration:", (own) =>
+    own
+      .option("--user <U>", "the user that a container runs as")
+      .addOption(many("--label <K=V>", "a label (repeatable)"))
+      .addOption(many("--expose <PORT>", "a port, such as 80/tcp (repeatable)"))
+      .addOption(many("--volume <DIR>", "a folder for a volume (repeatable)")),
+  );
+  return underHeading(command, "What the image has, and its dates:", (own) =>
+    own
+      .option("--created <T>", "the image's creation time: ISO 8601, @SECONDS or now")
+      .option("--mtime <T>", "the modification time of its files: ISO 8601, @SECONDS or now")
+      .option("--architecture <A>", "Go's name, such as arm64 (default: the base's, or this machine's)")
+      .option("--include-store-paths", "include the store paths (the default)")
+      .option(
+        "--no-include-store-paths",
+        "leave out the store paths, for containers that mount the host's store",
+      )
+      .option("--snapshotter", "leave them out, for containerd's nix-snapshotter to mount")
+      .option("--no-snapshotter", "make an image for everyone (the default)")
+      .option("--include-nix-db", "include a Nix database of the store paths")
+      .option("--no-include-nix-db", "leave out the Nix database (the default)"),
+  );
 }
 
 /** How store paths are put into layers of their own, and whose they are there. */
 export function withLayerFlags(command: Command): Command {
-  return command
-    .addOption(new Option("--max-layers <N>", "the most layers (default: 100)").argParser(whole))
-    .addOption(
-      new Option("--strategy <S>", "how store paths are grouped into layers (default: balanced)").choices([
-        "auto",
-        "popularity",
-        "balanced",
-      ]),
-    )
-    .option("--pipeline <FILE>", "a layeringPipeline in JSON, in place of a strategy")
-    .option(
-      "--previous <PLAN|IMAGE>",
-      "a previous image or plan, whose layers balanced keeps where that costs little",
-    )
-    .addOption(
-      new Option(
-        "--history <PLAN|IMAGE>",
-        "a previous image or plan, from which balanced learns what changes (repeatable)",
-      ).argParser(repeated),
-    )
-    .option("--hints <FILE>", "JSON that tells balanced how often store paths change (volatility)")
-    .addOption(new Option("--uid <N>", "owner of the store paths").argParser(whole))
-    .addOption(new Option("--gid <N>", "group of the store paths").argParser(whole))
-    .option("--uname <S>", "owner's name")
-    .option("--gname <S>", "group's name");
+  return underHeading(command, "Layers of store paths:", (own) =>
+    own
+      .addOption(new Option("--max-layers <N>", "the most layers (default: 100)").argParser(whole))
+      .addOption(
+        new Option("--strategy <S>", "how store paths are grouped into layers (default: balanced)").choices([
+          "auto",
+          "popularity",
+          "balanced",
+        ]),
+      )
+      .option("--pipeline <FILE>", "a layeringPipeline in JSON, in place of a strategy")
+      .option(
+        "--previous <PLAN|IMAGE>",
+        "a previous image or plan, whose layers balanced keeps where that costs little",
+      )
+      .addOption(
+        many(
+          "--history <PLAN|IMAGE>",
+          "a previous image or plan, from which balanced learns what changes (repeatable)",
+        ),
+      )
+      .option("--hints <FILE>", "JSON that tells balanced how often store paths change (volatility)")
+      .addOption(new Option("--uid <N>", "owner of the store paths").argParser(whole))
+      .addOption(new Option("--gid <N>", "group of the store paths").argParser(whole))
+      .option("--uname <S>", "owner's name")
+      .option("--gname <S>", "group's name"),
+  );
+}
+
+/** An option that may be given several times. */
+function many(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(repeated);
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { imageOutputAt } from "./outputs.js";
 import { isSpec, requireFiles } from "./paths.js";
-import { progress } from "./progress.js";
+import { PLANNING, progress } from "./progress.js";
 import type { UnpackFlag } from "./unpackFlag.js";
 
 export type OutputOptions = CommonOptions & ImageFlags & FormatFlags & UnpackFlag;
@@ -30,7 +30,7 @@ export async function writeImage(
   const { signal } = io;
   if (isSpec(args)) requireFiles(args);
   await using output = await imageOutputAt(options, io);
-  const { onProgress, finish } = progress(io, options);
+  const { onProgress, finish } = progress(io, options, PLANNING);
   await withStore(options, async (store) => {
     const spec = withFormatKeys(await specFrom(args, options, store, io), options);
     const compression = await archiveCompression(options, spec);

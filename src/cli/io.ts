@@ -3,6 +3,7 @@ import { fstatSync, writeSync } from "node:fs";
 import { addAbortSignal } from "node:stream";
 import { isatty } from "node:tty";
 import { cannotWrite } from "../files/cannotWrite.js";
+import { cut, hasColours, rendered, type ShownText } from "./colour.js";
 import { visible } from "./visible.js";
 
 /** What the program is given. */
@@ -19,10 +20,19 @@ export interface Streams {
 
 /** What commands write to. */
 export interface Io extends Streams {
-  readonly stderr: TextOutput & {
+  readonly stdout: Omit<DataOutput, "write"> & {
+    /** As `DataOutput` has it; what is written in parts has colours where those are wanted. */
+    write(data: Uint8Array | ShownText): Promise<void>;
+  };
+  readonly stderr: Omit<TextOutput, "write"> & {
+    write(text: ShownText): void;
+    /** On a terminal: a line in place of the one that was drawn last. It goes when anything else is written. */
+    draw(text: ShownText): void;
     /** Clears the line that was drawn last, on a terminal; the next text begins there. */
     erase(): void;
   };
+  /** Aborts when the command has ended, one way or another. */
+  readonly over: AbortSignal;
 }
 
 /** To the beginning of the line, and nothing on it. */
@@ -30,25 +40,46 @@ const ERASE = "\r\x1b[K";
 
 /**
  * All text for a terminal passes through here: the terminal shows whatever it quotes, and obeys none of it. Bytes pass
- * unchanged, and so does text for a standard output that is no terminal.
+ * unchanged, and so does text for a standard output that is no terminal. Colours are added behind that.
+ * @param over aborts when the command has ended; never unless given
  */
-export function filtered(streams: Streams): Io {
-  const { stdout, stderr } = streams;
+export function filtered(streams: Streams, over: AbortSignal = new AbortController().signal): Io {
+  const { stdout, stderr, environment } = streams;
+  const [coloursOut, coloursErr] = [stdout, stderr].map((output) => hasColours(output, environment));
+  const shown = stdout.isTerminal ? visible : (text: string): string => text;
+  let isDrawn = false;
+  const erase = (): void => {
+    if (isDrawn) stderr.write(ERASE);
+    isDrawn = false;
+  };
+  const write = (text: ShownText): void => {
+    stderr.write(rendered(text, coloursErr === true, visible));
+  };
   return {
     ...streams,
+    over,
     stdout: {
       isTerminal: stdout.isTerminal,
-      write: (data) => stdout.write(stdout.isTerminal && typeof data === "string" ? visible(data) : data),
+      write: (data) => {
+        if (data instanceof Uint8Array) return stdout.write(data);
+        if (stdout.isTerminal) erase();
+        return stdout.write(rendered(data, coloursOut === true, shown));
+      },
     },
     stderr: {
       isTerminal: stderr.isTerminal,
       columns: stderr.columns,
       write: (text) => {
-        stderr.write(visible(text));
+        erase();
+        write(text);
       },
-      erase: () => {
-        if (stderr.isTerminal) stderr.write(ERASE);
+      draw: (text) => {
+        if (!stderr.isTerminal) return;
+        stderr.write(ERASE);
+        isDrawn = true;
+        write(cut(text, Math.max(20, stderr.columns - 1)));
       },
+      erase,
     },
   };
 }

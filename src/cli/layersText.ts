@@ -4,13 +4,15 @@ import type { LayerExplanation } from "../planning/explainLayer.js";
 import type { PlannedLayer } from "../planning/plan.js";
 import type { LayersPlan } from "../planning/planLayers.js";
 import type { PlanTogether } from "../planning/planTogether.js";
+import { type ShownText, type Span, styled } from "./colour.js";
 import { bytes, counted, namesOf } from "./format.js";
 
-export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): string[] {
+export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): (string | Span)[] {
   const width = String(layers.length).length;
-  return layers.map(({ paths, narSize }, i) => {
+  return layers.flatMap(({ paths, narSize }, i) => {
     const position = String(i + 1).padStart(width);
-    return `${position}  ${bytes(narSize).padStart(8)}  ${String(paths.length).padStart(5)}  ${namesOf(paths)}\n`;
+    const rest = `  ${String(paths.length).padStart(5)}  ${namesOf(paths)}\n`;
+    return [`${position}  `, styled("number", bytes(narSize).padStart(8)), rest];
   });
 }
 
@@ -24,8 +26,8 @@ export function layersSummary({ layers, strategy, closure }: LayersPlan): string
   return `${counted(layers.length, "layer")} by ${how}, ${bytes(total)}\n`;
 }
 
-export function togetherText({ images }: PlanTogether): string {
-  return images.map(({ name, layers }) => `${name}\n${layerLines({ layers }).join("")}`).join("");
+export function togetherText({ images }: PlanTogether): (string | Span)[] {
+  return images.flatMap(({ name, layers }) => [styled("heading", name), "\n", ...layerLines({ layers })]);
 }
 
 export function togetherSummary({ images }: PlanTogether): string {
@@ -38,7 +40,7 @@ export function togetherSummary({ images }: PlanTogether): string {
 }
 
 /** The best first. */
-export function comparisonTable({ ideal, strategies }: LayersComparison): string {
+export function comparisonTable({ ideal, strategies }: LayersComparison): ShownText {
   const line = (name: string, layers: string, moved: string, efficiency: string): string =>
     `${name.padEnd(10)}  ${layers.padStart(6)}  ${moved.padStart(8)}  ${efficiency.padStart(10)}\n`;
   const rows = strategies
@@ -47,10 +49,11 @@ export function comparisonTable({ ideal, strategies }: LayersComparison): string
       line(strategy, String(layers), bytes(Math.round(moved)), efficiency.toFixed(3)),
     );
   return [
-    line("strategy", "layers", "moved", "efficiency"),
+    styled("heading", line("strategy", "layers", "moved", "efficiency").trimEnd()),
+    "\n",
     ...rows,
     line("(ideal)", "", bytes(Math.round(ideal)), "1"),
-  ].join("");
+  ];
 }
 
 export function explanationText(explanation: LayerExplanation): string {

@@ -1,6 +1,7 @@
 /** One run of the command line: its exit code, and what its errors look like. */
 import { LaminixError } from "../errors.js";
 import { redactValue } from "../redact.js";
+import { styled } from "./colour.js";
 import { filtered, type Io, OutputClosed, ProgramEnded, type Streams } from "./io.js";
 import { version } from "./version.js";
 
@@ -17,17 +18,23 @@ const CLOSED = 141;
  * @returns the exit code
  */
 export async function main(argv: readonly string[], streams: Streams): Promise<number> {
-  const io = filtered(streams);
+  const over = new AbortController();
+  const io = filtered(streams, over.signal);
+  const end = (): void => {
+    over.abort();
+    io.stderr.erase();
+  };
   try {
     const [first = "", ...others] = argv;
     // Loading the commands takes longer than Node's own start.
     if (others.length === 0 && ["--version", "-V"].includes(first)) await io.stdout.write(`${version}\n`);
     else await (await import("./program.js")).runProgram(argv, io);
+    end();
     return DONE;
   } catch (error) {
     // The last line on the terminal is the program's.
     if (error instanceof ProgramEnded) return error.code;
-    io.stderr.erase();
+    end();
     if (error instanceof OutputClosed) return CLOSED;
     if (io.signal.aborted) return INTERRUPTED;
     const first = firstFailure(error);
@@ -52,8 +59,8 @@ function report(error: unknown, io: Io, argv: readonly string[]): void {
     io.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
     return;
   }
-  io.stderr.write(`laminix: ${message}\n`);
-  if (hint !== undefined) io.stderr.write(`hint: ${hint}\n`);
+  io.stderr.write([styled("error", "laminix:"), ` ${message}\n`]);
+  if (hint !== undefined) io.stderr.write([styled("hint", "hint:"), ` ${hint}\n`]);
   const verbose = argv.includes("--verbose") || code === "ERR_INTERNAL";
   if (verbose && error instanceof Error) io.stderr.write(`${stack}\n`);
 }

@@ -20,6 +20,14 @@ export function command(name: string, description: string): Command {
   return new Command(name).description(description);
 }
 
+/** The heading over the options that a command is mostly used with. */
+const FIRST = "Options:";
+
+/** Adds options under a heading of their own in the command's help. */
+export function underHeading(command: Command, heading: string, add: (command: Command) => Command): Command {
+  return add(command.optionsGroup(heading)).optionsGroup(FIRST);
+}
+
 /** Adds what all commands have, below what a command has of its own. */
 export function withCommonOptions(command: Command): Command {
   return command

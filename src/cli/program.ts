@@ -3,73 +3,11 @@ import { Command, CommanderError } from "commander";
 import { LaminixError } from "../errors.js";
 import { removeLeftBehind } from "../files/temporary.js";
 import { redactUrl } from "../redact.js";
+import { commandsFor, isCommand, PROGRAM, STORE } from "./commandList.js";
+import { withHeadings } from "./colour.js";
 import type { Io } from "./io.js";
 import { withCommonOptions } from "./options.js";
 import { version } from "./version.js";
-
-/** @param rest arguments after `--` */
-type MakeCommand = (io: Io, rest: readonly string[]) => Command;
-
-const STORE = "The Nix store:";
-
-type LoadCommand = () => Promise<MakeCommand>;
-
-/** By the headings under which help lists them, and in its order. */
-const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = {
-  "Images:": {
-    stream: async () => (await import("./commands/image.js")).stream,
-    build: async () => (await import("./commands/image.js")).build,
-    load: async () => (await import("./commands/load.js")).load,
-    "build-image": async () => (await import("./commands/buildImage.js")).buildImage,
-    "nix-shell": async () => (await import("./commands/nixShell.js")).nixShell,
-    layers: async () => (await import("./commands/layers.js")).layers,
-    inspect: async () => (await import("./commands/inspect.js")).inspect,
-    validate: async () => (await import("./commands/validate.js")).validate,
-    export: async () => (await import("./commands/export.js")).exportCommand,
-    merge: async () => (await import("./commands/merge.js")).merge,
-    index: async () => (await import("./commands/imageIndex.js")).index,
-    push: async () => (await import("./commands/push.js")).push,
-    pull: async () => (await import("./commands/pull.js")).pull,
-  },
-  "Containers over this system's store:": {
-    run: async () => (await import("./commands/run.js")).run,
-    mounts: async () => (await import("./commands/mounts.js")).mounts,
-  },
-  [STORE]: {
-    closure: async () => (await import("./commands/closure.js")).closure,
-    referrers: async () => (await import("./commands/referrers.js")).referrers,
-    tree: async () => (await import("./commands/tree.js")).tree,
-    "why-depends": async () => (await import("./commands/whyDepends.js")).whyDepends,
-    diff: async () => (await import("./commands/diff.js")).diff,
-    duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
-    roots: async () => (await import("./commands/roots.js")).roots,
-    hold: async () => (await import("./commands/hold.js")).hold,
-    store: async () => (await import("./commands/store.js")).store,
-    eval: async () => (await import("./commands/eval.js")).evaluation,
-    realise: async () => (await import("./commands/realise.js")).realisation,
-    cache: async () => (await import("./commands/cache.js")).cache,
-  },
-  "Steps of the builds in nix/:": {
-    "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
-    conf: async () => (await import("./commands/conf.js")).conf,
-    customise: async () => (await import("./commands/customise.js")).customise,
-  },
-};
-
-/** The one that is meant, if it is clear which; loading them all takes as long as a short command. */
-async function commandsFor(argv: readonly string[], io: Io): Promise<Command[]> {
-  const [first = ""] = argv;
-  const rest = argv.includes("--") ? argv.slice(argv.indexOf("--") + 1) : [];
-  const all = Object.entries(groups).flatMap(([heading, commands]) =>
-    Object.entries(commands).map(([name, load]) => ({ heading, name, load })),
-  );
-  const meant = all.filter(({ name }) => name === first);
-  return Promise.all(
-    (meant.length > 0 ? meant : all).map(async ({ heading, load }) =>
-      (await load())(io, rest).helpGroup(heading),
-    ),
-  );
-}
 
 /** Removes temporary files of runs that were killed. */
 async function cleanUp(io: Io): Promise<void> {
@@ -77,37 +15,56 @@ async function cleanUp(io: Io): Promise<void> {
   if (rest.length > 0) await (await import("../vm/leftBehind.js")).removeMapped(rest, io.signal);
 }
 
-/** @throws {LaminixError} ERR_USAGE, and what the command throws */
-export async function runProgram(argv: readonly string[], io: Io): Promise<void> {
-  let help = "";
+/**
+ * The program with the command that is meant, or with all.
+ * @param onHelp called with the text of help
+ */
+export async function programFor(
+  argv: readonly string[],
+  io: Io,
+  onHelp: (text: string) => void,
+): Promise<Command> {
   const program = new Command("laminix")
     .description("Build container images from Nix store paths, and query the Nix store.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .showSuggestionAfterError(true)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
-    .configureOutput({
-      writeOut: (text) => (help += text),
-      writeErr: () => undefined,
-    });
+    .configureOutput({ writeOut: onHelp, writeErr: () => undefined });
   program.addHelpText("after", examples);
   // What images are made with may be large; a question to the store has no time for what others left.
   program.hook("preAction", async (_, command) => {
-    if (command.helpGroup() !== STORE) await cleanUp(io);
+    if (![STORE, PROGRAM].includes(command.helpGroup())) await cleanUp(io);
   });
   for (const command of await commandsFor(argv, io)) {
     program.addCommand(withCommonOptions(command.copyInheritedSettings(program)));
   }
+  return program;
+}
 
+/** @throws {LaminixError} ERR_USAGE, and what the command throws */
+export async function runProgram(given: readonly string[], io: Io): Promise<void> {
+  const argv = withoutHelp(given);
+  let help = "";
+  const program = await programFor(argv, io, (text) => (help += text));
   try {
     if (argv.length === 0) program.help();
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0 && help === "") throw usageError(error, argv);
-    await io.stdout.write(help);
+    await io.stdout.write(withHeadings(help));
   }
+}
+
+/** `help COMMAND` is `COMMAND --help`; of a command that is not there, what is meant is told as for the command. */
+function withoutHelp(argv: readonly string[]): readonly string[] {
+  const [first, name = ""] = argv;
+  if (first !== "help" || name === "--help" || name === "-h") return argv;
+  if (name === "" || name.startsWith("-")) return ["--help"];
+  return isCommand(name) ? [name, "--help"] : [name];
 }
 
 const examples = `
@@ -124,7 +81,8 @@ Examples:
 A PATH is a store path, a path inside one, or a link to one such as ./result; for an image it can also be any folder.
 A SPEC is a JSON file, such as
   {"name":"site","contents":["/nix/store/…-nginx-1.27.1","./site"],"config":{"Cmd":["/bin/nginx"]}}
-docs/image-spec.md lists its keys. For a SPEC or an ARCHIVE, - is standard input.`;
+docs/image-spec.md lists its keys. For a SPEC or an ARCHIVE, - is standard input.
+\`laminix help COMMAND\` describes a command and its flags.`;
 
 function usageError(error: CommanderError, argv: readonly string[]): LaminixError {
   // As a whole, since a password may have white space in it.
@@ -135,7 +93,7 @@ function usageError(error: CommanderError, argv: readonly string[]): LaminixErro
   return new LaminixError("ERR_USAGE", missing === undefined ? message : `${missing} is missing`, {
     hint:
       suggestion === ""
-        ? "`laminix --help` and `laminix COMMAND --help` list the commands and flags"
+        ? "`laminix help` and `laminix help COMMAND` list the commands and flags"
         : suggestion,
   });
 }

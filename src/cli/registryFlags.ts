@@ -6,6 +6,7 @@ import { platformAsked } from "../manifests/platform.js";
 import { DOCKER, parseReference } from "../manifests/reference.js";
 import type { Registries } from "../transports/registry/registries.js";
 import type { Io } from "./io.js";
+import { underHeading } from "./options.js";
 import { withInput } from "./standardInput.js";
 import type { UnpackFlag } from "./unpackFlag.js";
 
@@ -15,9 +16,11 @@ export interface TrustFlags {
 }
 
 export function withTrustFlags(command: Command): Command {
-  return command
-    .option("--no-tls-verify", "do not verify the registry's certificate")
-    .option("--plain-http", "use http for the registry");
+  return underHeading(command, "Registry:", (own) =>
+    own
+      .option("--no-tls-verify", "do not verify the registry's certificate")
+      .option("--plain-http", "use http for the registry"),
+  );
 }
 
 export interface PlatformFlags {
@@ -27,10 +30,12 @@ export interface PlatformFlags {
 }
 
 export function withPlatformFlags(command: Command): Command {
-  return command
-    .option("--os <OS>", "the image's operating system (default: linux)")
-    .option("--arch <ARCH>", "the image's architecture: amd64, arm64, … (default: this machine's)")
-    .option("--variant <VARIANT>", "the architecture's variant, such as v7");
+  return underHeading(command, "Which platform's image, where there are several:", (own) =>
+    own
+      .option("--os <OS>", "the image's operating system (default: linux)")
+      .option("--arch <ARCH>", "the image's architecture: amd64, arm64, … (default: this machine's)")
+      .option("--variant <VARIANT>", "the architecture's variant, such as v7"),
+  );
 }
 
 /** `undefined` where no flag says anything. */

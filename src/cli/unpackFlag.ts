@@ -1,6 +1,7 @@
 /** The flag of all commands that read images: how much of them may go into temporary files. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UnpackBudget } from "../transports/unpackBudget.js";
+import { underHeading } from "./options.js";
 
 export interface UnpackFlag {
   /** Shared by all that the command reads. */
@@ -8,12 +9,11 @@ export interface UnpackFlag {
 }
 
 export function withUnpackFlag(command: Command): Command {
-  return command.addOption(
-    new Option(
-      "--max-unpacked <SIZE>",
-      "the most that images may unpack into the temporary folder, such as 500M (default: 64G)",
-    ).argParser((text: string) => new UnpackBudget(byteCount(text))),
-  );
+  const flag = new Option(
+    "--max-unpacked <SIZE>",
+    "the most that images may unpack into the temporary folder, such as 500M (default: 64G)",
+  ).argParser((text: string) => new UnpackBudget(byteCount(text)));
+  return underHeading(command, "Limits:", (own) => own.addOption(flag));
 }
 
 const UNITS = ["", "K", "M", "G", "T"];

@@ -30,25 +30,48 @@ export function storePathsInHistory(
 }
 
 /**
- * The layers of store paths, bottom first, as far as an image tells them: annotated ones, and those whose entries list
- * store paths as nixpkgs writes them. The uppermost of all is the one of the image's root, which lists the contents,
- * unless it is annotated. One that lists what another layer has is that of a base's root, or of what was put in again.
+ * The layers of store paths, bottom first, as far as an image tells them.
  * @returns each path once
  */
 export function storeLayersInHistory(configFile: JsonObject, layers: readonly Layer[]): StorePath[][] {
-  const told = commentsOf(configFile, layers).flatMap(({ comment, isAnnotated }) => {
-    const paths = listedIn(comment);
-    return paths ? [{ paths, isAnnotated }] : [];
-  });
-  const certain = told.filter(({ isAnnotated }) => isAnnotated);
-  const probable = told.slice(0, -1).filter(({ isAnnotated }) => !isAnnotated);
+  return toldStorePaths(configFile, layers).flatMap((paths) => (paths ? [paths] : []));
+}
+
+/**
+ * What each layer has of store paths, as far as an image tells: of annotated ones, and of those whose entries list
+ * store paths as nixpkgs writes them. The uppermost of all is the one of the image's root, which lists the contents,
+ * unless it is annotated. One that lists what another layer has is that of a base's root, or of what was put in again.
+ * @returns for every layer, in order; each path once
+ */
+export function toldStorePaths(
+  configFile: JsonObject,
+  layers: readonly Layer[],
+): (StorePath[] | undefined)[] {
+  const told = commentsOf(configFile, layers).map(({ comment, isAnnotated }) => ({
+    paths: listedIn(comment),
+    isAnnotated,
+  }));
+  const listing = told.filter(({ paths }) => paths !== undefined);
+  const certain = listing.filter(({ isAnnotated }) => isAnnotated);
+  const probable = listing.slice(0, -1).filter(({ isAnnotated }) => !isAnnotated);
   const seen = new Set<StorePath>();
-  const chosen = [...certain, ...probable].filter(({ paths }) => {
-    const isNew = paths.length > 0 && !paths.some((path) => seen.has(path));
-    if (isNew) for (const path of paths) seen.add(path);
-    return isNew;
-  });
-  return told.filter((each) => chosen.includes(each)).map(({ paths }) => paths);
+  const chosen = new Set(
+    [...certain, ...probable].filter(({ paths = [] }) => {
+      const isNew = paths.length > 0 && !paths.some((path) => seen.has(path));
+      if (isNew) for (const path of paths) seen.add(path);
+      return isNew;
+    }),
+  );
+  const known = told.map((each) => (chosen.has(each) ? each.paths : undefined));
+  return layers.map((_, i) => known[i]);
+}
+
+/** The command that made each layer, as Docker writes it; `undefined` where the history does not tell. */
+export function commandsInHistory(configFile: JsonObject, layers: readonly Layer[]): (string | undefined)[] {
+  const { telling } = historyOf(configFile);
+  return layers.map((_, i) =>
+    telling.length === layers.length ? textIn(telling[i], "created_by") || undefined : undefined,
+  );
 }
 
 interface Comment {

@@ -35,6 +35,8 @@ export interface StorePathLayerOptions {
   readonly narHash: (path: StorePath) => string | undefined;
   /** Bytes of the paths' NARs together, where known. */
   readonly narSize?: number | undefined;
+  /** Called with the bytes of the tar that have been hashed so far, and with all of them. */
+  readonly onHashed?: ((bytes: number) => void) | undefined;
   readonly pool: TarPool;
   readonly cache?: DigestCache | undefined;
 }
@@ -93,9 +95,10 @@ export class StorePathLayer implements Layer {
       this.#hashed = { size: cached.size };
       return cached;
     }
-    const weight = this.#options.narSize;
-    const made = await pool.hash(await this.#tar(), { signal, keep: thenRead, weight });
+    const { narSize: weight, onHashed } = this.#options;
+    const made = await pool.hash(await this.#tar(), { signal, keep: thenRead, weight, onHashed });
     const { sha256, size, fingerprint } = made;
+    onHashed?.(size);
     if (made.kept) this.#made = made;
     this.#hashed = { size, fingerprint };
     const digest: LayerDigest = { diffId: `sha256:${sha256}`, size };

@@ -9,6 +9,9 @@ import { type HardLinks, treePieces } from "../tree/tar.js";
 import type { Layer, LayerDigest, LayerOptions, MadeSource } from "./layer.js";
 import type { LayerKind } from "../progress.js";
 
+/** Milliseconds between two calls of `onHashed`. */
+const TELL_EVERY = 200;
+
 export interface TreeLayerOptions {
   readonly kind: LayerKind;
   readonly sources: readonly string[];
@@ -20,6 +23,8 @@ export interface TreeLayerOptions {
   readonly hardLinks?: HardLinks | undefined;
   /** Aborts what is asked for without a signal. */
   readonly signal?: AbortSignal | undefined;
+  /** Called with the bytes that have been hashed so far, several times a second at the most. */
+  readonly onHashed?: ((bytes: number) => void) | undefined;
   /** Called each time that the layer is read. */
   readonly tree: (options: LayerOptions) => Promise<FolderNode>;
 }
@@ -31,16 +36,19 @@ export class TreeLayer implements Layer {
   readonly #mtime: number;
   readonly #hardLinks: HardLinks | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly #onHashed: TreeLayerOptions["onHashed"];
   readonly #tree: TreeLayerOptions["tree"];
   #hashed: (LayerDigest & { readonly fingerprint: number }) | undefined;
 
-  constructor({ kind, sources, contentKey, annotations, mtime, hardLinks, signal, tree }: TreeLayerOptions) {
+  constructor(options: TreeLayerOptions) {
+    const { kind, sources, contentKey, annotations, mtime, hardLinks, signal, onHashed, tree } = options;
     this.kind = kind;
     this.sources = sources;
     this.source = { kind: "made", contentKey, annotations };
     this.#mtime = mtime;
     this.#hardLinks = hardLinks;
     this.#signal = signal;
+    this.#onHashed = onHashed;
     this.#tree = tree;
   }
 
@@ -55,11 +63,16 @@ export class TreeLayer implements Layer {
     const hash = createHash("sha256");
     const fingerprint = new Fingerprint();
     let size = 0;
+    let told = performance.now();
     for await (const piece of this.#pieces(fingerprint, options)) {
       hash.update(piece);
       see(piece);
       size += piece.length;
+      if (performance.now() - told < TELL_EVERY) continue;
+      told = performance.now();
+      this.#onHashed?.(size);
     }
+    this.#onHashed?.(size);
     this.#hashed = { diffId: `sha256:${hash.digest("hex")}`, size, fingerprint: fingerprint.value };
   }
 

@@ -68,10 +68,14 @@ export class RootLayer implements Disposable {
   constructor(parts: RootLayerParts, options: RootLayerOptions) {
     this.#parts = parts;
     this.#options = options;
-    const { mtime, signal } = options;
+    const { mtime, signal, progress } = options;
+    const sources = storePathsOf([...parts.contents, ...parts.copies]);
     this.layer = new TreeLayer({
       kind: "root",
-      sources: storePathsOf([...parts.contents, ...parts.copies]),
+      sources,
+      onHashed: (hashed) => {
+        progress.hash({ kind: "root", sources }, { hashed });
+      },
       contentKey: contentKeyOf(parts, mtime),
       hardLinks: parts.spec.runAsRoot ? "keep" : "copy",
       mtime,

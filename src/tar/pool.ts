@@ -22,6 +22,8 @@ export interface HashOptions {
   readonly keep?: boolean;
   /** About how many bytes the layer has, where that is known: a thread begins with the largest. */
   readonly weight?: number | undefined;
+  /** Called with the bytes so far, several times a second at the most. */
+  readonly onHashed?: ((bytes: number) => void) | undefined;
 }
 
 /** A tar that was made, and perhaps its bytes. */
@@ -33,6 +35,7 @@ export interface MadeTar extends TarSummary {
 interface Job extends TarTask {
   readonly id: number;
   readonly weight: number;
+  readonly onHashed: ((bytes: number) => void) | undefined;
   resolve(made: MadeTar): void;
   reject(error: unknown): void;
 }
@@ -68,17 +71,20 @@ export class TarPool {
    * hashed in this thread, where they come in.
    * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE; ERR_NAR, ERR_NAR_HASH, ERR_FILE_WRITE
    */
-  async hash(layer: LayerTar, { signal, keep = false, weight = 0 }: HashOptions = {}): Promise<MadeTar> {
+  async hash(
+    layer: LayerTar,
+    { signal, keep = false, weight = 0, onHashed }: HashOptions = {},
+  ): Promise<MadeTar> {
     signal?.throwIfAborted();
     if (!isOnDisk(layer)) {
       return abortable(
-        this.#narTurns.take(() => hashLayerTar(layer, { signal })),
+        this.#narTurns.take(() => hashLayerTar(layer, { signal, onHashed })),
         signal,
       );
     }
     const id = this.#nextId++;
     const made = new Promise<MadeTar>((resolve, reject) => {
-      this.#waiting.push({ id, layer, keep, weight, resolve, reject });
+      this.#waiting.push({ id, layer, keep, weight, onHashed, resolve, reject });
     });
     this.#share();
     const forget = onAbort(signal, () => {
@@ -97,10 +103,10 @@ export class TarPool {
   }
 
   async #give(job: Job, thread: TarThread): Promise<void> {
-    const { id, layer, keep } = job;
+    const { id, layer, keep, onHashed } = job;
     this.#working.set(id, thread);
     try {
-      const made = await thread.do(id, { layer, keep });
+      const made = await thread.do(id, { layer, keep }, onHashed);
       if (made) job.resolve({ ...made.summary, ...(made.kept && { kept: keptBy(thread, id, made.kept) }) });
     } catch (error) {
       job.reject(error);

@@ -43,16 +43,34 @@ export async function* readLayerTar(
   onEnd?.({ size, fingerprint: fingerprint.value });
 }
 
+/** Milliseconds between two calls of `onHashed`. */
+const TELL_EVERY = 200;
+
 /** Digest, size and fingerprint of a layer's tar, found out in this thread. */
 export async function hashLayerTar(
   layer: LayerTar,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  {
+    signal,
+    onHashed,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+    /** Called with the bytes so far. */
+    readonly onHashed?: ((bytes: number) => void) | undefined;
+  } = {},
 ): Promise<TarSummary> {
   const digest = createHash("sha256");
   let summary = { size: 0, fingerprint: 0 };
   const onEnd = (made: typeof summary): void => {
     summary = made;
   };
-  for await (const piece of readLayerTar(layer, { signal, onEnd })) digest.update(piece);
+  let hashed = 0;
+  let told = performance.now();
+  for await (const piece of readLayerTar(layer, { signal, onEnd })) {
+    digest.update(piece);
+    hashed += piece.length;
+    if (performance.now() - told < TELL_EVERY) continue;
+    told = performance.now();
+    onHashed?.(hashed);
+  }
   return { sha256: digest.digest("hex"), ...summary };
 }

@@ -19,7 +19,15 @@ const scratch = Buffer.allocUnsafeSlow(PIECE);
 const PIECES_A_TURN = 16;
 const stopped = new Set<number>();
 
-async function make({ layer, keep }: TarTask, id: number): Promise<TarResult> {
+/** Milliseconds between two reports. */
+const REPORT_EVERY = 200;
+
+async function make(
+  { layer, keep }: TarTask,
+  id: number,
+  report: (hashed: number) => void,
+): Promise<TarResult> {
+  let reported = performance.now();
   const digest = createHash("sha256");
   let draft: Draft | undefined = keep ? arena.open(id) : undefined;
   const nextBuffer = (): Buffer => {
@@ -37,6 +45,10 @@ async function make({ layer, keep }: TarTask, id: number): Promise<TarResult> {
       digest.update(piece);
       draft?.advance(piece.length);
       size += piece.length;
+      if (performance.now() - reported >= REPORT_EVERY) {
+        reported = performance.now();
+        report(size);
+      }
       if (++pieces % PIECES_A_TURN === 0) await nextTurn();
       if (stopped.delete(id)) {
         arena.release(id);

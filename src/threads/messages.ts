@@ -5,7 +5,10 @@ export type Message<Task, Notice> =
   { readonly id: number; readonly task: Task } | { readonly notice: Notice };
 
 export type Reply =
-  { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: SentError };
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: SentError }
+  /** How far a task is; it goes on. */
+  | { readonly id: number; readonly report: unknown };
 
 /** An error as it crosses threads; what is not coded stays as it is. */
 export type SentError = { readonly coded: CodedError } | { readonly other: unknown };

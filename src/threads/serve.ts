@@ -3,7 +3,10 @@ import { parentPort } from "node:worker_threads";
 import { type Message, type Reply, sent } from "./messages.js";
 
 /** Does tasks one after another, in the order in which they come. Notices are heard at once. */
-export function serve(work: (task: never, id: number) => unknown, onNotice?: (notice: never) => void): void {
+export function serve(
+  work: (task: never, id: number, report: (report: unknown) => void) => unknown,
+  onNotice?: (notice: never) => void,
+): void {
   const port = parentPort;
   if (!port) throw new Error("this file runs in a worker thread only");
   let last = Promise.resolve();
@@ -23,7 +26,10 @@ export function serve(work: (task: never, id: number) => unknown, onNotice?: (no
 
   async function answer(id: number, task: never): Promise<Reply> {
     try {
-      return { id, result: await work(task, id) };
+      const report = (told: unknown): void => {
+        port?.postMessage({ id, report: told });
+      };
+      return { id, result: await work(task, id, report) };
     } catch (error) {
       return { id, error: sent(error) };
     }

@@ -17,6 +17,7 @@ export interface ThreadOptions<Data> {
 interface Job {
   resolve(value: unknown): void;
   reject(error: unknown): void;
+  readonly onReport: ((report: never) => void) | undefined;
 }
 
 /** It keeps the process alive only while it works. */
@@ -54,13 +55,14 @@ export class Thread<Task, Result, Notice = never, Data = undefined> {
   /**
    * Tasks are done one after another.
    * @param id none of this thread's other tasks has it
+   * @param onReport called with what the task tells while it is done
    * @throws {LaminixError} what the task fails with, and ERR_INTERNAL for all that is not coded
    */
-  do(id: number, task: Task): Promise<Result> {
+  do(id: number, task: Task, onReport?: (report: never) => void): Promise<Result> {
     clearTimeout(this.#idle);
     this.#worker.ref();
     return new Promise<Result>((resolve, reject) => {
-      this.#jobs.set(id, { resolve, reject });
+      this.#jobs.set(id, { resolve, reject, onReport });
       this.#send({ id, task });
     });
   }
@@ -85,6 +87,10 @@ export class Thread<Task, Result, Notice = never, Data = undefined> {
 
   #finish(reply: Reply): void {
     const job = this.#jobs.get(reply.id);
+    if ("report" in reply) {
+      job?.onReport?.(reply.report as never);
+      return;
+    }
     this.#jobs.delete(reply.id);
     if ("result" in reply) job?.resolve(reply.result);
     else job?.reject(received(reply.error, this.#failure));

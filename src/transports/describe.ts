@@ -4,10 +4,16 @@ import { type Json, JsonNumber, jsonObject, type JsonObject } from "../bytes/jso
 import type { Descriptor } from "../image/descriptor.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { knownDiffId, type Layer, type LayerOptions } from "../image/layer.js";
+import { layerContents, type LayerContents, type PathInLayer } from "./layerContents.js";
+
+export interface DescribeOptions extends LayerOptions {
+  /** Whether layers that lie packed are unpacked, or fetched, for the sizes of their store paths. */
+  readonly unpack?: boolean;
+}
 
 export async function describeImages(
   { images }: { readonly images: readonly NamedImage[] },
-  options: LayerOptions = {},
+  options: DescribeOptions = {},
 ): Promise<JsonObject> {
   const described: Json[] = [];
   for (const image of images) described.push(await describe(image, options));
@@ -27,10 +33,12 @@ export async function layerDescriptors(
   return descriptors;
 }
 
-async function describe({ image, references }: NamedImage, options: LayerOptions): Promise<Json> {
+async function describe({ image, references }: NamedImage, options: DescribeOptions): Promise<Json> {
   const { layers, manifest } = image;
   const { json, digest: configDigest } = knownConfig(image);
   const descriptors = await layerDescriptors(layers, options);
+  const contents: LayerContents[] = [];
+  for await (const each of layerContents(image, { unpack: false, ...options })) contents.push(each);
   return jsonObject({
     tags: references,
     ...(manifest && { digest: manifest.digest }),
@@ -38,11 +46,15 @@ async function describe({ image, references }: NamedImage, options: LayerOptions
     architecture: textIn(json, "architecture") ?? null,
     os: textIn(json, "os") ?? null,
     config: json.get("config") ?? null,
-    layers: layers.map((layer, i) => described(layer, descriptors[i] as Descriptor)),
+    layers: layers.map((layer, i) => described(layer, descriptors[i] as Descriptor, contents[i])),
   });
 }
 
-function described(layer: Layer, { digest, size, mediaType }: Descriptor): Json {
+function described(
+  layer: Layer,
+  { digest, size, mediaType }: Descriptor,
+  { createdBy, storePaths }: Partial<LayerContents> = {},
+): Json {
   const { source } = layer;
   return jsonObject({
     digest,
@@ -50,5 +62,12 @@ function described(layer: Layer, { digest, size, mediaType }: Descriptor): Json 
     size: new JsonNumber(String(size)),
     mediaType,
     ...(source.kind === "foreign" && { urls: source.urls }),
+    ...(createdBy !== undefined && { createdBy }),
+    ...(storePaths && { storePaths: storePaths.map(describedPath) }),
   });
+}
+
+function describedPath({ path, name, version, size: bytes }: PathInLayer): Json {
+  const size = bytes === undefined ? null : new JsonNumber(String(bytes));
+  return jsonObject({ path, name, version, size });
 }

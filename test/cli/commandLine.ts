@@ -15,6 +15,8 @@ export interface Situation {
   readonly isTerminal?: boolean;
   /** Standard input. */
   readonly input?: string | Uint8Array;
+  /** Whether standard error is one and standard output is none. */
+  readonly stderrOnly?: boolean;
   /** In place of keeping what is written to standard output. */
   readonly write?: (data: Uint8Array | string) => Promise<void>;
 }
@@ -27,6 +29,7 @@ export async function runMain(
     signal = new AbortController().signal,
     isTerminal = false,
     input = "",
+    stderrOnly = false,
     write,
   }: Situation = {},
 ): Promise<Outcome> {
@@ -40,7 +43,7 @@ export async function runMain(
     stdin: { isTerminal, pieces: () => Readable.from([Buffer.from(input)]) },
     stdout: { isTerminal, write: write ?? keep },
     stderr: {
-      isTerminal,
+      isTerminal: isTerminal || stderrOnly,
       columns: 80,
       write: (text) => {
         stderr += text;

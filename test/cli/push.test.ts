@@ -241,7 +241,7 @@ describeWith(
 
     test("shows on a terminal how far it is", async () => {
       const { stderr, code } = await runMain(["push", "--store", scene.nix.uri, scene.program, `${name}:1`], {
-        environment: { HOME: "/nowhere", LAMINIX_CACHE_DIR: scene.folder.join("cache") },
+        environment: { HOME: "/nowhere", LAMINIX_CACHE_DIR: scene.folder.join("cache"), NO_COLOR: "1" },
         isTerminal: true,
       });
       expect(code).toBe(0);

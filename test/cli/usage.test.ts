@@ -18,7 +18,13 @@ const images = [
 ];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
 const steps = ["stream-conf", "conf", "customise"];
-const commands = [...images, ...questions, ...steps, "store", "roots", "hold", "eval", "realise", "cache"];
+const others = ["store", "roots", "hold", "eval", "realise", "cache", "run", "mounts", "help"];
+const commands = [...images, "load", "push", "validate", ...questions, ...steps, ...others];
+
+/** The text below a heading. */
+function below(heading: string, help: string): string {
+  return new RegExp(`^${heading}\\n((?:  .*\\n)+)`, "m").exec(help)?.[1] ?? "";
+}
 
 describe("the command line's help", () => {
   test.each([[[]], [["--help"]], [["-h"]]])(
@@ -59,6 +65,44 @@ describe("the command line's help", () => {
     expect(stdout.toString()).toContain(`Example:\n  laminix ${command} ./result`);
   });
 
+  test.each(commands)("of %s ends with examples of it", async (command) => {
+    const { stdout } = await runMain([command, "--help"]);
+    const lines = stdout.toString().trimEnd().split("\n");
+    const examples = lines.slice(lines.findLastIndex((line) => /^Examples?:$/.test(line)) + 1);
+    expect(examples[0]).toMatch(/laminix /);
+    for (const line of examples) expect(line).toMatch(new RegExp(`^  .*laminix ${command}\\b`));
+  });
+
+  test.each(["stream", "build", "load", "push", "layers", "build-image"])(
+    "of %s begins with the ten options that are needed most, or fewer",
+    async (command) => {
+      const help = (await runMain([command, "--help"])).stdout.toString();
+      const first = below("Options:", help).match(/^ {2}-.*/gm) ?? [];
+      expect(first.length).toBeGreaterThanOrEqual(7);
+      expect(first.length).toBeLessThanOrEqual(10);
+      expect(first.join("\n")).toMatch(/--cmd[^]*--env[^]*--from-image/);
+      expect(help.indexOf("\nOptions:")).toBeLessThan(
+        help.indexOf("\nMore of the container's configuration:"),
+      );
+      expect(below("Options of every command:", help)).toContain("--json");
+      expect(below("More of the container's configuration:", help)).toContain("--label");
+    },
+  );
+
+  test("is what help COMMAND prints", async () => {
+    for (const command of ["build", "closure"]) {
+      expect(await runMain(["help", command])).toEqual(await runMain([command, "--help"]));
+    }
+    for (const argv of [["help"], ["help", "--quiet"]])
+      expect(await runMain(argv)).toEqual(await runMain([]));
+  });
+
+  test("lists each command in a line that a terminal has room for", async () => {
+    const { stdout } = await runMain([]);
+    expect(below("Images:", stdout.toString())).toMatch(/^ {2}push {2,}push an image/m);
+    for (const line of below("Images:", stdout.toString()).split("\n")) expect(line.length).toBeLessThan(81);
+  });
+
   test("tells the package's version", async () => {
     const { version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8"));
     for (const flag of ["--version", "-V"]) {
@@ -71,7 +115,7 @@ describe("wrong usage", () => {
   test.each<[string[], RegExp]>([
     [["frobnicate"], /unknown command 'frobnicate'/],
     [["steam", "x"], /unknown command 'steam'/],
-    [["help"], /unknown command 'help'/],
+    [["help", "frobnicate"], /unknown command 'frobnicate'/],
     [["stream", "--nmae", "x", "y"], /unknown option '--nmae'/],
     [["stream"], /a SPEC or a PATH is missing/],
     [["closure"], /PATH is missing/],
@@ -120,6 +164,7 @@ describe("wrong usage", () => {
     expect((await runMain(["steam"])).stderr).toBe(
       "laminix: unknown command 'steam'\nhint: Did you mean stream?\n",
     );
+    expect((await runMain(["help", "steam"])).stderr).toMatch(/hint: Did you mean stream\?/);
     expect((await runMain(["stream", "--nam", "x"])).stderr).toMatch(/hint: Did you mean --name\?/);
   });
 

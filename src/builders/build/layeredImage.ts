@@ -31,13 +31,14 @@ async function manyLayers(prepared: Prepared, options: BuildOptions): Promise<Ow
 
 function storeLayers(
   planned: readonly PlannedLayer[],
-  { spec, closure, storeDir, store, mtime }: Prepared,
+  { spec, closure, storeDir, store, mtime, baseLayers, progress }: Prepared,
   options: BuildOptions,
 ): Layer[] {
+  const count = baseLayers + planned.length + 1; // the layer of the root is the last one
   const { uid, gid, uname, gname } = spec;
   const tools = layerTools(options);
   return planned.map(
-    ({ paths, narSize }) =>
+    ({ paths, narSize }, i) =>
       new StorePathLayer({
         paths,
         mtime,
@@ -45,6 +46,10 @@ function storeLayers(
         // Nobody vouches for the hashes in a file, so nothing is remembered under them.
         narHash: (path) => (store.vouchesForHashes ? closure.get(path)?.narHash : undefined),
         narSize,
+        onHashed: (hashed) => {
+          const size = Math.max(narSize, hashed);
+          progress.hash({ kind: "store", sources: paths }, { index: baseLayers + i, count, hashed, size });
+        },
         parents: foldersTo(storeDir),
         owner: { uid, gid, uname, gname },
         ...tools,

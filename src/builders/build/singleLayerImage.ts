@@ -29,14 +29,18 @@ export async function singleLayerImage(spec: SingleLayerSpec, options: BuildOpti
 }
 
 function oneLayer(prepared: Prepared, { signal }: BuildOptions): OwnLayers {
-  const { spec, closure, inBase, rootLayer, mtime } = prepared;
+  const { spec, closure, inBase, rootLayer, mtime, baseLayers: index, progress } = prepared;
   const paths = spec.includeStorePaths ? closure.paths.filter((path) => !inBase.has(path)).sort() : [];
+  const sources = [...rootLayer.layer.sources, ...paths];
   const layer = new TreeLayer({
     kind: "root",
-    sources: [...rootLayer.layer.sources, ...paths],
+    sources,
     mtime,
     hardLinks: spec.runAsRoot ? "keep" : "copy",
     signal,
+    onHashed: (hashed) => {
+      progress.hash({ kind: "root", sources }, { index, count: index + 1, hashed });
+    },
     tree: async (reading) => withStore(await rootLayer.root(reading.signal), paths, prepared),
   });
   return { layers: [layer], plan: [paths], planned: [] };

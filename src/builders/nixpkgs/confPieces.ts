@@ -53,13 +53,18 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
   try {
     const known = (hashes = await hashesFrom(options.store, conf, options));
     const [{ image: baseImage } = { image: undefined }] = base?.images ?? [];
+    const below = baseImage?.layers.length ?? 0;
+    const count = below + conf.storeLayers.length + (top ? 1 : 0);
+    const own = storeLayers(conf, known, tools, (sources, event, index) => {
+      progress.hash({ kind: "store", sources }, { ...event, index: below + index, count });
+    });
     const image = describedImage({
       config: baseImage
         ? withBaseEnvironment(conf.config, objectIn(knownConfig(baseImage).json, "config"))
         : conf.config,
       architecture: conf.architecture,
       created: conf.created,
-      layers: [...(baseImage?.layers ?? []), ...storeLayers(conf, known, tools), ...(top ? [top.layer] : [])],
+      layers: [...(baseImage?.layers ?? []), ...own, ...(top ? [top.layer] : [])],
     });
     const named = { image, references: [options.repoTag ?? conf.repoTag] };
     yield* writeDockerArchive(named, {
@@ -144,20 +149,32 @@ function readConf(file: string): Conf {
   };
 }
 
-function storeLayers(conf: Conf, hashes: KnownHashes | undefined, tools: LayerTools): Layer[] {
-  return conf.storeLayers.map(
-    (paths) =>
-      new StorePathLayer({
-        paths,
-        parents: ["/nix", "/nix/store"], // whatever the store's directory is
-        owner: conf.owner,
-        mtime: conf.mtime,
-        locate: (path) => ({ disk: path }),
-        narHash: (path) => hashes?.narHash(path),
-        narSize: hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0),
-        ...tools,
-      }),
-  );
+function storeLayers(
+  conf: Conf,
+  hashes: KnownHashes | undefined,
+  tools: LayerTools,
+  onHashed: (
+    paths: readonly StorePath[],
+    event: { readonly hashed: number; readonly size: number | undefined },
+    index: number,
+  ) => void,
+): Layer[] {
+  return conf.storeLayers.map((paths, index) => {
+    const narSize = hashes && paths.reduce((sum, path) => sum + hashes.narSize(path), 0);
+    return new StorePathLayer({
+      paths,
+      parents: ["/nix", "/nix/store"], // whatever the store's directory is
+      owner: conf.owner,
+      mtime: conf.mtime,
+      locate: (path) => ({ disk: path }),
+      narHash: (path) => hashes?.narHash(path),
+      narSize,
+      onHashed: (hashed) => {
+        onHashed(paths, { hashed, size: narSize && Math.max(narSize, hashed) }, index);
+      },
+      ...tools,
+    });
+  });
 }
 
 /** The layer that Nix built: `layer.tar`, and its `checksum`. The archive's member belongs to the file's owner. */

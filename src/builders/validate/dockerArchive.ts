@@ -65,7 +65,7 @@ export class DockerArchiveCheck {
       const plain = await this.#layer(name);
       if (!plain) continue;
       const { diffId } = plain;
-      progress.layer({ kind: "base", sources: [name] }, plain, index, names.length);
+      progress.layer({ kind: "image", sources: [name] }, plain, index, names.length);
       const expected = diffIds[index];
       if (expected !== undefined && expected !== diffId)
         findings.report("DIFF_ID", name, `its diffID is ${diffId}, not ${expected} as in the configuration`);

@@ -158,7 +158,7 @@ export class ManifestCheck {
       if (!plain) continue;
       const { diffId } = plain;
       const layerPath = this.#place.pathOf(digest);
-      progress.layer({ kind: "base", sources: [layerPath] }, plain, index, count);
+      progress.layer({ kind: "image", sources: [layerPath] }, plain, index, count);
       const expected = diffIds[index];
       if (expected !== undefined && expected !== diffId)
         findings.report(

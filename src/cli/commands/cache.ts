@@ -8,9 +8,19 @@ interface Options extends CommonOptions {
   readonly clear?: boolean;
 }
 
+const help = `
+The digests of layers that were made before, so that they need not be made again to be known; and the roots of images
+that were unpacked for containers.
+With --json: {"path","entries","compressed","size","unpackedRoots":{"entries","size"}}.
+
+Examples:
+  laminix cache
+  laminix cache --clear`;
+
 export function cache(io: Io): Command {
   return command("cache", "show or clear the caches: digests of layers, and roots that containers run over")
     .option("--clear", "clear them first")
+    .addHelpText("after", help)
     .action(async (options: Options) => {
       const { removeUnpackedRoots, unpackedRoots } = await import("../../mounts/run/unpackedRoots.js");
       const digests = new DigestCache();

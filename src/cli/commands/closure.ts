@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Closure } from "../../store/closure.js";
+import { type ShownText, styled } from "../colour.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { jsonArray, writeLines } from "../lines.js";
@@ -44,15 +45,11 @@ function* withSizes(found: Closure): Generator<object> {
   }
 }
 
-function* sizeTable(found: Closure): Generator<string> {
+function* sizeTable(found: Closure): Generator<ShownText> {
   const columns = [found.narSizes, found.closureSizes, found.addedSizes];
-  const line = (cells: readonly string[], path: string): string =>
-    `${cells.map((cell) => cell.padStart(8)).join("  ")}  ${path}\n`;
-  yield line(["NAR", "closure", "added"], "path");
+  const inColumns = (cells: readonly string[]): string => cells.map((cell) => cell.padStart(8)).join("  ");
+  yield [styled("heading", `${inColumns(["NAR", "closure", "added"])}  path`), "\n"];
   for (const [row, path] of found.paths.entries()) {
-    yield line(
-      columns.map((sizes) => bytes(sizes[row] ?? 0)),
-      path,
-    );
+    yield [styled("number", inColumns(columns.map((sizes) => bytes(sizes[row] ?? 0)))), `  ${path}\n`];
   }
 }

@@ -4,7 +4,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { requireFiles } from "../paths.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
 import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
@@ -14,14 +14,21 @@ interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
   readonly image?: string;
 }
 
+const examples = `
+Examples:
+  laminix export image.tar.gz | tar -tv
+  laminix export ./layout --arch arm64 -o root.tar`;
+
 export function exportCommand(io: Io): Command {
-  return withUnpackFlag(withPlatformFlags(command("export", "write an image's root file system as one tar")))
-    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
+  const own = command("export", "write an image's root file system as one tar")
     .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
-    .option("--image <NAME:TAG>", "which image, if there are several (default: the first)")
+    .option("--image <NAME:TAG>", "which image, if there are several (default: the first)");
+  return withUnpackFlag(withPlatformFlags(own))
+    .argument("<ARCHIVE>", "a file, or the folder of an OCI layout")
+    .addHelpText("after", examples)
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
-      const { finish } = progress(io, options);
+      const { finish } = progress(io, options, reading(archive));
       const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked, os, arch, variant } = options;
       requireFiles([archive]);
       await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });

@@ -1,5 +1,4 @@
-import type { Command } from "commander";
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import type { BuildOptions } from "../../planning/buildOptions.js";
 import type { BuiltImage } from "../../builders/build/builtImage.js";
 import type { ImageIndexOptions } from "../../builders/buildImageIndex.js";
@@ -13,7 +12,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
 import { imageOutputAt, printBeside } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { imagePlace, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
@@ -24,6 +23,11 @@ interface Options extends CommonOptions, LayerFlags, TrustFlags, UnpackFlag {
   readonly format?: Exclude<ImageFormat, "docker-archive">;
   readonly name?: string;
 }
+
+const examples = `
+Examples:
+  laminix index amd64.tar arm64.tar -o ./layout
+  laminix index amd64.json arm64.json --push registry.example/app:1`;
 
 export function index(io: Io): Command {
   const own = command(
@@ -43,6 +47,7 @@ export function index(io: Io): Command {
       new Option("--format <F>", "what to write (default: oci-dir)").choices(["oci-dir", "oci-archive"]),
     )
     .option("--name <NAME:TAG>", "the name (default: the images' own, if they have only one)");
+  own.addHelpText("after", examples);
   return withUnpackFlag(withTrustFlags(withManifestFlags(own))).action((args: string[], options: Options) =>
     withInput(io, args, options, (images) => make(io, images, options)),
   );
@@ -53,7 +58,7 @@ async function make(io: Io, args: readonly string[], options: Options): Promise<
   if ((output === undefined) === (push === undefined)) {
     throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
   }
-  const { onProgress, finish } = progress(io, options);
+  const { onProgress, finish } = progress(io, options, reading(...args));
   await using target =
     output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
   const { layerCompression, layerCompressionLevel, jobs, annotation = [], maxUnpacked } = options;

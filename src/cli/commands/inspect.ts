@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { knownConfig, type NamedImage } from "../../image/image.js";
-import type { Descriptor } from "../../image/descriptor.js";
-import { redactUrl } from "../../redact.js";
-import { bytes, counted } from "../format.js";
+import type { NamedImage } from "../../image/image.js";
+import { inspectJson, inspectLines } from "../inspectText.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import { progress, reading } from "../progress.js";
 import {
   type PlatformFlags,
   platformIn,
@@ -15,54 +14,53 @@ import {
 } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
-type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
+interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
+  readonly files?: boolean;
+}
+
+const help = `
+Of each layer: its digest and size, and what the image tells of it, which is store paths for images by laminix and
+nixpkgs, and the command that made it for others. Store paths have sizes where the layer lies uncompressed in a file; with
+--files every layer is unpacked or fetched, and they always have.
+With --json: {"images":[{"tags","digest","configDigest","architecture","os","config","layers":[{"digest","diffId","size",
+"mediaType","urls","createdBy","storePaths":[{"path","name","version","size"},…],"files":[{"type","size","name"},…]},…]}]};
+what is not known is not there, or null.
+
+Examples:
+  laminix inspect image.tar.gz
+  laminix inspect image.tar.gz --files
+  laminix inspect docker.io/library/debian:12 --arch arm64`;
 
 export function inspect(io: Io): Command {
-  const own = command(
-    "inspect",
-    "show what is in a docker-archive, an OCI layout or an image in a registry",
-  ).argument(
-    "<ARCHIVE|REF>",
-    "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
-  );
+  const own = command("inspect", "show what is in a docker-archive, an OCI layout or an image in a registry")
+    .argument(
+      "<ARCHIVE|REF>",
+      "a file, the folder of an OCI layout, or [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]",
+    )
+    .option("--files", "list the files of each layer: type, bytes and name")
+    .addHelpText("after", help);
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (argument: string, options: Options) => {
       const { openImages } = await import("../../transports/open.js");
-      const { describeImages, layerDescriptors } = await import("../../transports/describe.js");
-      const { formatJson } = await import("../../bytes/json.js");
       const { signal } = io;
-      const { maxUnpacked } = options;
+      const { maxUnpacked, files = false } = options;
+      progress(io, options, reading(argument));
       await withImagePlace(io, argument, options, async (place, registries) => {
         const platform = platformIn(options);
         const strict = platform !== undefined;
         using opened = await openImages(place, { signal, registries, platform, strict, maxUnpacked });
-        if (options.json) {
-          await io.stdout.write(`${formatJson(await describeImages(opened, { signal }))}\n`);
-          return;
-        }
-        for (const named of opened.images) {
-          const runs = formatJson(knownConfig(named.image).json.get("config") ?? null);
-          const layers = await layerDescriptors(named.image.layers, { signal });
-          await io.stdout.write(lines(named, runs, layers));
-        }
+        const pieces = options.json
+          ? inspectJson(opened, { files, signal })
+          : eachImage(opened.images, (named) => inspectLines(named, { files, signal }));
+        for await (const piece of pieces) await io.stdout.write(piece);
       });
     },
   );
 }
 
-function lines({ image, references }: NamedImage, runs: string, layers: readonly Descriptor[]): string {
-  const { manifest } = image;
-  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
-  return [
-    references.join(" ") || "(no tag)",
-    ...(manifest ? [`  digest  ${manifest.digest}`] : []),
-    `  config  ${knownConfig(image).digest}`,
-    `  runs    ${runs}`,
-    `  layers  ${counted(layers.length, "layer")}, ${bytes(size)}`,
-    ...layers.flatMap((layer) => [
-      `          ${layer.digest}  ${bytes(layer.size).padStart(8)}`,
-      ...(layer.urls ?? []).map((url) => `            from ${redactUrl(url)}`),
-    ]),
-    "",
-  ].join("\n");
+async function* eachImage<T>(
+  images: readonly NamedImage[],
+  lines: (image: NamedImage) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  for (const image of images) yield* lines(image);
 }

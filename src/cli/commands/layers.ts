@@ -8,6 +8,7 @@ import {
   withImageFlags,
   withLayerFlags,
 } from "../imageFlags.js";
+import type { ShownText } from "../colour.js";
 import type { Io } from "../io.js";
 import {
   comparisonTable,
@@ -19,7 +20,7 @@ import {
 } from "../layersText.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
-import { progress } from "../progress.js";
+import { PLANNING, progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import type { PlanningOptions } from "../../planning/buildOptions.js";
@@ -30,16 +31,24 @@ interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFla
   readonly explain?: string;
 }
 
+const help = `
+A line for each layer, from the bottom: its number, its bytes, how many store paths, and their names.
+With --json: {"strategy","layers":[{"paths":[PATH,…],"narSize"},…],"closure":{…}}.
+
+Examples:
+  laminix layers ./result --max-layers 20
+  laminix layers ./result --compare
+  laminix layers a.json b.json --strategy balanced`;
+
 export function layers(io: Io): Command {
-  const described = withLayerFlags(
-    withImageFlags(command("layers", "show which store paths would share a layer")),
-  );
-  return withUnpackFlag(withTrustFlags(described))
-    .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
+  const own = command("layers", "show which store paths would share a layer")
     .option("--compare", "compare what each strategy would send again when a path changes")
-    .option("--explain <PATH>", "which layer a store path would be in, and why")
+    .option("--explain <PATH>", "which layer a store path would be in, and why");
+  return withUnpackFlag(withTrustFlags(withLayerFlags(withImageFlags(own))))
+    .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
+    .addHelpText("after", help)
     .action(async (args: string[], options: LayersOptions) => {
-      const { onProgress } = progress(io, options);
+      const { onProgress } = progress(io, options, PLANNING);
       const answer = await withStore(options, async (store) => {
         const isTogether = args.length > 1 && args.every((arg) => isSpec([arg]));
         const specs = isTogether
@@ -62,7 +71,7 @@ export function layers(io: Io): Command {
 
 interface Answer {
   readonly facts: object;
-  readonly text: string;
+  readonly text: ShownText;
   readonly summary?: string;
 }
 
@@ -99,5 +108,5 @@ async function answerTo(
   }
   const { planLayers } = await import("../../planning/planLayers.js");
   const facts = await planLayers(spec, options);
-  return { facts, text: layerLines(facts).join(""), summary: layersSummary(facts) };
+  return { facts, text: layerLines(facts), summary: layersSummary(facts) };
 }

@@ -4,7 +4,7 @@ import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -12,6 +12,12 @@ interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
   readonly engine?: "docker" | "podman";
   readonly host?: string;
 }
+
+const examples = `
+Examples:
+  laminix load ./result --cmd /bin/hello
+  laminix load spec.json --engine podman
+  laminix load image.tar.gz`;
 
 export function load(io: Io): Command {
   const own = command("load", "load an image into Docker or podman, sending only missing layers")
@@ -24,11 +30,12 @@ export function load(io: Io): Command {
     );
   return withUnpackFlag(withPlatformFlags(withLayerFlags(withImageFlags(own))))
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
+    .addHelpText("after", examples)
     .action(async (args: string[], options: Options) => {
       const { loadImage } = await import("../../builders/load/loadImage.js");
       const { engine, host, json, maxUnpacked, os, arch: architecture, variant } = options;
       const { environment, signal } = io;
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(...args));
       const how = { engine, host, environment, signal, onProgress, maxUnpacked, os, architecture, variant };
       const loaded = await withImage(io, args, options, { onProgress, maxUnpacked }, (image) =>
         loadImage(image, how),

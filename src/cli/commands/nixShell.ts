@@ -3,10 +3,10 @@ import type { NixShellImageOptions } from "../../builders/nixShell/nixShellImage
 import { LaminixError } from "../../errors.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
-import { command, type CommonOptions, whole, withStore } from "../options.js";
+import { command, type CommonOptions, underHeading, whole, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { isSpec, storePaths } from "../paths.js";
-import { progress } from "../progress.js";
+import { PLANNING, progress } from "../progress.js";
 
 interface Options extends CommonOptions {
   readonly name?: string;
@@ -23,21 +23,30 @@ interface Options extends CommonOptions {
   readonly compress?: string;
 }
 
+const examples = `
+Examples:
+  laminix nix-shell /nix/store/…-hello.drv | docker load
+  laminix nix-shell ./hello.drv -o shell.tar.gz --run 'buildPhase && installPhase'`;
+
 export function nixShell(io: Io): Command {
-  return command("nix-shell", "write an image with a shell in which to build a derivation")
+  const own = command("nix-shell", "write an image with a shell in which to build a derivation")
     .argument("<DRV|ENV.json>", "a derivation, or the captured environment of a build")
     .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
     .option("--compress <HOW>", "compression of the file: none, gz or zstd (default: by its name)")
     .option("--name <NAME>", "the repository's name (default: the derivation's, with -env)")
     .option("--tag <TAG>", "the tag (default: a hash of what is in the image)")
-    .addOption(new Option("--uid <N>", "the user that the shell runs as (default: 1000)").argParser(whole))
-    .addOption(new Option("--gid <N>", "its group (default: 1000)").argParser(whole))
-    .option("--home <DIR>", "its home (default: /build)")
-    .option("--shell <PATH>", "a bash (default: the derivation's builder if it is one)")
     .option("--command <BASH>", "commands that an interactive shell runs before it exits")
-    .option("--run <BASH>", "commands for a non-interactive shell")
-    .option("--bin-sh <PATH>", "the target of /bin/sh (default: the shell)")
-    .option("--usr-bin-env <PATH>", "the target of /usr/bin/env: an env, or a package with bin/env")
+    .option("--run <BASH>", "commands for a non-interactive shell");
+  return underHeading(own, "The shell and its user:", (flags) =>
+    flags
+      .addOption(new Option("--uid <N>", "the user that the shell runs as (default: 1000)").argParser(whole))
+      .addOption(new Option("--gid <N>", "its group (default: 1000)").argParser(whole))
+      .option("--home <DIR>", "its home (default: /build)")
+      .option("--shell <PATH>", "a bash (default: the derivation's builder if it is one)")
+      .option("--bin-sh <PATH>", "the target of /bin/sh (default: the shell)")
+      .option("--usr-bin-env <PATH>", "the target of /usr/bin/env: an env, or a package with bin/env"),
+  )
+    .addHelpText("after", examples)
     .action(async (argument: string, options: Options) => {
       const { output: place = STANDARD_OUTPUT, compress, jobs } = options;
       const { signal } = io;
@@ -48,7 +57,7 @@ export function nixShell(io: Io): Command {
       const { readCapturedEnvironment, streamNixShellImage } =
         await import("../../builders/nixShell/nixShellImage.js");
       const { writeImageFile } = await import("../../builders/build/imageFile.js");
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, PLANNING);
       await withStore(options, async (store) => {
         const derivation = isSpec([argument])
           ? await readCapturedEnvironment(argument)

@@ -4,7 +4,7 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt, printBeside } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -14,16 +14,22 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
   readonly finalImageTag?: string;
 }
 
+const examples = `
+Examples:
+  laminix pull docker.io/library/debian:12 -o debian.tar
+  laminix pull registry.example/app:1 -o app.tar.gz --arch arm64`;
+
 export function pull(io: Io): Command {
   const own = command("pull", "pull an image from a registry, and print the hash to pin it by")
     .argument("<REF>", "[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]")
     .requiredOption("-o, --output <FILE>", OUTPUT)
     .option("--final-image-name <NAME>", "the image's name in the archive (default: as in REF)")
-    .option("--final-image-tag <TAG>", "the image's tag in the archive (default: REF's, or latest)");
+    .option("--final-image-tag <TAG>", "the image's tag in the archive (default: REF's, or latest)")
+    .addHelpText("after", examples);
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (reference: string, options: Options) => {
       const { pullTo } = await import("../../builders/pullImage.js");
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(reference));
       const { arch, json, maxUnpacked } = options;
       const { os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });

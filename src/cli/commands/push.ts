@@ -11,9 +11,9 @@ import { type LayerFlags, withFormatKeys, withManifestFlags } from "../formatFla
 import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
-import { command, type CommonOptions, repeated } from "../options.js";
+import { command, type CommonOptions, repeated, underHeading } from "../options.js";
 import { outputAt, printBeside } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import {
   imagesIn,
   type PlatformFlags,
@@ -36,6 +36,12 @@ interface Options
   readonly verify?: boolean;
 }
 
+const examples = `
+Examples:
+  laminix push ./result registry.example/app:1 --cmd /bin/hello
+  laminix push spec.json registry.example/app:1 --tag latest
+  laminix push image.tar.gz registry.example/app:1 --dry-run`;
+
 export function push(io: Io): Command {
   const own = command("push", "push an image to a registry, sending only missing layers")
     .usage("[options] (SPEC | PATH... | ARCHIVE) REF")
@@ -43,19 +49,8 @@ export function push(io: Io): Command {
     .addOption(new Option("--tag <TAG>", "a tag, in addition to REF's (repeatable)").argParser(repeated))
     .option("--digest-file <FILE>", "write the digest there; - for standard output")
     .option("--dry-run", "print what would be sent, but send nothing")
-    .addOption(
-      new Option("--manifest-format <F>", "the format of the manifests (default: oci)").choices([
-        ...MANIFEST_FORMATS,
-      ]),
-    )
-    .addOption(
-      new Option("--cache-from <REF>", "an image in a registry to reuse layers from (repeatable)").argParser(
-        repeated,
-      ),
-    )
-    .option("--no-registry-cache", "reuse no layers by what existing manifests say")
-    .option("--verify", "make even reusable layers, and compare their digests");
-  const described = withLayerFlags(withImageFlags(withManifestFlags(own), { tag: false }));
+    .addHelpText("after", examples);
+  const described = withManifestFlags(withLayerFlags(withMoreFlags(withImageFlags(own, { tag: false }))));
   return withUnpackFlag(withTrustFlags(withPlatformFlags(described))).action(
     async (args: string[], options: Options) => {
       const reference = args.at(-1) ?? "";
@@ -68,6 +63,26 @@ export function push(io: Io): Command {
         await pushTo(reference, args.slice(0, -1), registries, options, io);
       });
     },
+  );
+}
+
+/** How layers that the registry has are reused, and what manifests look like. */
+function withMoreFlags(own: Command): Command {
+  return underHeading(own, "Layers that the registry has, and manifests:", (flags) =>
+    flags
+      .addOption(
+        new Option(
+          "--cache-from <REF>",
+          "an image in a registry to reuse layers from (repeatable)",
+        ).argParser(repeated),
+      )
+      .option("--no-registry-cache", "reuse no layers by what existing manifests say")
+      .option("--verify", "make even reusable layers, and compare their digests")
+      .addOption(
+        new Option("--manifest-format <F>", "the format of the manifests (default: oci)").choices([
+          ...MANIFEST_FORMATS,
+        ]),
+      ),
   );
 }
 
@@ -84,7 +99,7 @@ async function pushTo(
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;
   const { maxUnpacked } = options;
-  const { onProgress, finish } = progress(io, options);
+  const { onProgress, finish } = progress(io, options, reading(...image));
   await using digestOutput =
     digestFile === undefined || dryRun ? undefined : await outputAt(digestFile, io, { content: "text" });
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });

@@ -115,7 +115,7 @@ function refuseCommand([image = "", ...others]: readonly string[]): void {
 /** What is said of layers would stand among what the command prints. */
 function quietly(onProgress: OnProgress): OnProgress {
   return (event) => {
-    if (event.type !== "closure" && event.type !== "layer") onProgress(event);
+    if (!["closure", "layer", "hash"].includes(event.type)) onProgress(event);
   };
 }
 

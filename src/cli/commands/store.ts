@@ -3,22 +3,28 @@ import { redactUrl } from "../../redact.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
 
+const help = `
+With --json: {"url","storeDir","version","protocol","trusted","features"}.
+
+Examples:
+  laminix store
+  laminix store --store ssh-ng://builder.example`;
+
 export function store(io: Io): Command {
-  return command("store", "show the store's directory and version, and whether it trusts you").action(
-    async (options: CommonOptions) => {
-      const found = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
-      const info = { ...found, url: redactUrl(found.url) };
-      if (options.json) return io.stdout.write(`${JSON.stringify(info)}\n`);
-      const trusted = info.trusted === null ? "unknown" : info.trusted ? "yes" : "no";
-      const facts = [
-        ["url", info.url],
-        ["store directory", info.storeDir],
-        ["Nix version", info.version ?? "unknown (before 2.7)"],
-        ["protocol", info.protocol],
-        ["trusts you", trusted],
-        ["features", info.features.join(" ") || "none"],
-      ] as const;
-      await io.stdout.write(facts.map(([name, value]) => `${name.padEnd(16)} ${value}\n`).join(""));
-    },
-  );
+  const own = command("store", "show the store's directory and version, and whether it trusts you");
+  return own.addHelpText("after", help).action(async (options: CommonOptions) => {
+    const found = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
+    const info = { ...found, url: redactUrl(found.url) };
+    if (options.json) return io.stdout.write(`${JSON.stringify(info)}\n`);
+    const trusted = info.trusted === null ? "unknown" : info.trusted ? "yes" : "no";
+    const facts = [
+      ["url", info.url],
+      ["store directory", info.storeDir],
+      ["Nix version", info.version ?? "unknown (before 2.7)"],
+      ["protocol", info.protocol],
+      ["trusts you", trusted],
+      ["features", info.features.join(" ") || "none"],
+    ] as const;
+    await io.stdout.write(facts.map(([name, value]) => `${name.padEnd(16)} ${value}\n`).join(""));
+  });
 }

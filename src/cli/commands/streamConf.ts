@@ -4,7 +4,7 @@ import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -12,6 +12,11 @@ interface Options extends CommonOptions, UnpackFlag {
   readonly output?: string;
   readonly compress?: string;
 }
+
+const examples = `
+Examples:
+  laminix stream-conf conf.json | docker load
+  laminix stream-conf conf.json -o image.tar.gz`;
 
 export function streamConf(io: Io): Command {
   const own = command(
@@ -23,6 +28,7 @@ export function streamConf(io: Io): Command {
     .option("-t, --repo_tag <NAME:TAG>", "the image's name and tag, in place of those in CONF")
     .option("-o, --output <FILE>", "the file to write (default: -, standard output)")
     .option("--compress <HOW>", "compression of the file: none, gz or zstd (default: by its name)")
+    .addHelpText("after", examples)
     .action(async (conf: string, options: Options) => {
       const { streamConf: pieces } = await import("../../builders/nixpkgs/streamConf.js");
       const { writeArchive } = await import("../../transports/file.js");
@@ -30,7 +36,7 @@ export function streamConf(io: Io): Command {
       if (options.output === undefined) refuseCompression(compress);
       const compression = await compressionAt(place, compress);
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
-      const { onProgress, finish } = progress(io, options);
+      const { onProgress, finish } = progress(io, options, reading(conf));
       const { signal } = io;
       await withStore(options, async (store) => {
         const image = pieces(conf, { store, signal, jobs, onProgress, repoTag, maxUnpacked });

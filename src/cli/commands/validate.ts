@@ -5,7 +5,7 @@ import { counted } from "../format.js";
 import type { Io } from "../io.js";
 import { writeLines } from "../lines.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress } from "../progress.js";
+import { progress, reading } from "../progress.js";
 import {
   type PlatformFlags,
   platformIn,
@@ -17,6 +17,14 @@ import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 
+const help = `
+Ends with 1, and ERR_NOT_VALID, where there are problems, and prints a line for each.
+With --json: {"valid","problems":[{"code","path","message"},…]}.
+
+Examples:
+  laminix validate image.tar.gz
+  laminix validate registry.example/app:1`;
+
 export function validate(io: Io): Command {
   const own = command("validate", "check every digest, size and diffID of an image")
     .argument(
@@ -26,10 +34,11 @@ export function validate(io: Io): Command {
     .option("--os <OS>", "only images for it; all platforms are validated unless one is named")
     .option("--arch <ARCH>", "only images for it: amd64, arm64, …")
     .option("--variant <VARIANT>", "only images for it, such as v7");
+  own.addHelpText("after", help);
   return withUnpackFlag(withTrustFlags(own)).action(async (argument: string, options: Options) => {
     const { validateImage } = await import("../../builders/validate/validateImage.js");
     const { maxUnpacked } = options;
-    const { onProgress, finish } = progress(io, options);
+    const { onProgress, finish } = progress(io, options, reading(argument));
     await withImagePlace(io, argument, options, async (place, registries) => {
       const how = { registries, platform: platformIn(options), maxUnpacked, onProgress, signal: io.signal };
       const { valid, problems, blobs, images } = await validateImage(place, how);

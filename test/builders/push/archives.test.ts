@@ -68,7 +68,7 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman"], "an image that 
     const pushed = await push(await archive("one.tar", one), `${name}:1`);
     expect(fatesOf(pushed)).toEqual(["sent", "sent"]);
     expect(pushed.layers.map(({ diffId, kind }) => [diffId, kind])).toEqual(
-      one.layers.map((layer) => [`sha256:${sha256(layer)}`, "base"]),
+      one.layers.map((layer) => [`sha256:${sha256(layer)}`, "image"]),
     );
     const { manifest, digest } = await manifestAt(registry.host, repository, "1");
     expect([digest, manifest.config.digest]).toEqual([pushed.digest, `sha256:${sha256(configOf(one))}`]);
