@@ -19,7 +19,7 @@ export type { Activity, ActivityKind, OnStoreEvent, StoreEvent } from "../store/
 export type { Garbage, GarbageOptions, KeepingRoot, Root } from "../store/garbage.js";
 export { GraphStore } from "../store/graphStore.js";
 export { nixStore } from "../store/defaultStore.js";
-export type { DaemonStore, StoreInfo } from "../store/daemonStore.js";
+export type { DaemonStore, StoreInfo, StoreOptions } from "../store/daemonStore.js";
 export { NixStore } from "../store/nixStore.js";
 export { openStore } from "../store/openStore.js";
 export {

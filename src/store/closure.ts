@@ -41,6 +41,21 @@ export interface ClosureColumns {
   info(row: number): Pick<PathInfo, "registrationTime" | "ultimate" | "signatures" | "deriver" | "ca">;
 }
 
+/** @param pathAt paths by row, where they are at hand already */
+export function infoAt(
+  columns: ClosureColumns,
+  row: number,
+  pathAt = (at: number): StorePath => columns.path(at),
+): PathInfo {
+  return {
+    path: pathAt(row),
+    narHash: columns.narHash(row),
+    narSize: columns.narSize(row),
+    references: Array.from(rowsOf(columns.references, row), pathAt),
+    ...columns.info(row),
+  };
+}
+
 /** One reference: `from` has the text of `to`'s hash in it. */
 export interface ReferenceEdge {
   readonly from: StorePath;
@@ -200,14 +215,7 @@ export class Closure implements Iterable<PathInfo> {
   }
 
   #info(row: number): PathInfo {
-    const columns = this.#columns;
-    return {
-      path: columns.path(row),
-      narHash: columns.narHash(row),
-      narSize: columns.narSize(row),
-      references: Array.from(rowsOf(this.rows, row), this.#pathAt),
-      ...columns.info(row),
-    };
+    return infoAt(this.#columns, row, this.#pathAt);
   }
 
   get #reversed(): ReferenceRows {
