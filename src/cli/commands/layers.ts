@@ -10,6 +10,7 @@ import {
 } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import {
+  comparisonSummary,
   comparisonTable,
   explanationText,
   layerLines,
@@ -18,6 +19,7 @@ import {
   togetherText,
 } from "../layersText.js";
 import { command, type CommonOptions, withStore } from "../options.js";
+import { memberArgument } from "../closureMember.js";
 import { isSpec } from "../paths.js";
 import { progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
@@ -37,7 +39,7 @@ export function layers(io: Io): Command {
   return withUnpackFlag(withTrustFlags(described))
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .option("--compare", "compare what each strategy would send again when a path changes")
-    .option("--explain <PATH>", "which layer a store path would be in, and why")
+    .option("--explain <PATH>", "which layer a store path (or its name, or hash part) would be in, and why")
     .action(async (args: string[], options: LayersOptions) => {
       const { onProgress } = progress(io, options);
       const answer = await withStore(options, async (store) => {
@@ -90,11 +92,11 @@ async function answerTo(
   if (compare) {
     const { compareLayers } = await import("../../planning/compareLayers.js");
     const facts = await compareLayers(spec, options);
-    return { facts, text: comparisonTable(facts) };
+    return { facts, text: comparisonTable(facts), summary: comparisonSummary(facts) };
   }
   if (explain !== undefined) {
     const { explainLayer } = await import("../../planning/explainLayer.js");
-    const facts = await explainLayer(spec, explain, options);
+    const facts = await explainLayer(spec, memberArgument(explain), options);
     return { facts, text: explanationText(facts) };
   }
   const { planLayers } = await import("../../planning/planLayers.js");
