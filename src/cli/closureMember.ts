@@ -18,7 +18,7 @@ export function isWord(arg: string): boolean {
 export function memberArgument(arg: string): string {
   if (isWord(arg)) return arg;
   const path = followed(arg, undefined);
-  requireFile(path, arg);
+  requireFile(path, arg, undefined);
   return path;
 }
 
@@ -38,7 +38,7 @@ export async function closureMember(
   const path = followed(arg, storeDir);
   const begun = path.startsWith(`${storeDir}/`) ? path.slice(storeDir.length + 1) : undefined;
   if (begun !== undefined && !begun.includes("/") && !isBaseName(begun)) return beginning(path, closure);
-  requireFile(path, arg);
+  requireFile(path, arg, storeDir);
   const found = toStorePath(path, storeDir);
   if (closure.has(found)) return found;
   // Its name may have been cut short.

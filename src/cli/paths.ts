@@ -23,7 +23,7 @@ export async function storePaths(
   const storeDir = await store.storeDir({ signal, near: first ?? followed(args[0] ?? "", undefined) });
   return args.map((arg) => {
     const path = followed(arg, storeDir);
-    requireFile(path, arg);
+    requireFile(path, arg, storeDir);
     return toStorePath(path, storeDir);
   });
 }
@@ -32,9 +32,13 @@ export async function storePaths(
  * That something is where a path leads, unless it is in a store, which may be elsewhere than on this disk.
  * @throws {LaminixError} ERR_FILE_READ
  */
-export function requireFile(path: string, arg: string): void {
-  if (storeDirOf(path) !== undefined || lstatSync(path, { throwIfNoEntry: false })) return;
-  throw new LaminixError("ERR_FILE_READ", `no such file: ${named(arg)}`, { details: { path: arg } });
+export function requireFile(path: string, arg: string, storeDir: string | undefined): void {
+  const isInside = storeDir !== undefined && path.startsWith(`${storeDir}/`);
+  if (isInside || storeDirOf(path) !== undefined || lstatSync(path, { throwIfNoEntry: false })) return;
+  throw new LaminixError("ERR_FILE_READ", `no such file: ${named(arg)}`, {
+    details: { path: arg },
+    hint: "a store path, or a link to one, is expected",
+  });
 }
 
 /** Where a path leads, link by link, until it is in the store or leads no further. */

@@ -19,7 +19,7 @@ With --json: {"changes":[{"name","kind","removedVersions","addedVersions","remov
 "narSize"}],"added":[…],"narSizeDelta"}],"before":{"size","narSize"},"after":{…},"narSizeDelta"}; "kind" is added,
 removed, version, outputs or rebuilt.
 
-Examples:
+Example:
   laminix diff ./result-before ./result
   laminix diff ./result-before ./result --markdown | gh pr comment --body-file -`;
 

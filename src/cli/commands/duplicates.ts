@@ -13,7 +13,7 @@ With --json: an array of {"name","output","narSize","copies":[{"path","version",
 
 A closure of one nixpkgs seldom has any; closures of two have what changed in between twice, one of each.
 
-Examples:
+Example:
   laminix duplicates ./result
   laminix duplicates ./result-before ./result`;
 

@@ -17,7 +17,7 @@ Every reference of a path is a line below it. What a path references is shown on
 Behind the first PATH, the hash part or the name of what is in its closure will do.
 With --json: an array of an object a line, {"path","parent","depth","repeated"}; "parent" is null for each PATH.
 
-Examples:
+Example:
   laminix tree ./result --depth 1
   laminix tree ./result ./result-dev`;
 
