@@ -88,6 +88,24 @@ export function nearestWord(word: string, known: readonly string[]): string | un
     .sort((one, other) => one.distance - other.distance)[0]?.each;
 }
 
+/**
+ * Of the words that are known, those that one who wrote a word may have meant: it is a part of them, or they with more
+ * behind a dash, or both are spelt alike.
+ */
+export function nearWords(word: string, known: readonly string[], most = 3): string[] {
+  const asked = word.toLowerCase();
+  return known
+    .map((each) => {
+      const name = each.toLowerCase();
+      const isPart = (asked.length > 2 && name.includes(asked)) || asked.startsWith(`${name}-`);
+      return { each, isPart, distance: editDistance(asked, name) };
+    })
+    .filter(({ isPart, distance }) => isPart || distance <= Math.max(1, Math.floor(word.length / 3)))
+    .sort((one, other) => one.distance - other.distance)
+    .slice(0, most)
+    .map(({ each }) => each);
+}
+
 /** Insertions, deletions and replacements that lead from one word to the other. */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, i) => i);
@@ -119,6 +137,7 @@ export type ErrorCode =
   | "ERR_STORE_PATH"
   | "ERR_OUTSIDE_STORE"
   | "ERR_PATH_NOT_VALID"
+  | "ERR_AMBIGUOUS"
   | "ERR_PATH_NOT_ON_DISK"
   | "ERR_GRAPH"
   | "ERR_DERIVATION"

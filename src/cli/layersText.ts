@@ -8,22 +8,26 @@ import { type ShownText, type Span, styled } from "./colour.js";
 import { bytes, counted, namesOf } from "./format.js";
 
 export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): (string | Span)[] {
-  const width = String(layers.length).length;
-  return layers.flatMap(({ paths, narSize }, i) => {
-    const position = String(i + 1).padStart(width);
+  if (layers.length === 0) return [];
+  const heading = `${"layer".padStart(5)}  ${"size".padStart(8)}  ${"paths".padStart(5)}  names`;
+  const lines = layers.flatMap(({ paths, narSize }, i) => {
     const rest = `  ${String(paths.length).padStart(5)}  ${namesOf(paths)}\n`;
-    return [`${position}  `, styled("number", bytes(narSize).padStart(8)), rest];
+    return [`${String(i + 1).padStart(5)}  `, styled("number", bytes(narSize).padStart(8)), rest];
   });
+  return [styled("heading", heading), "\n", ...lines];
 }
 
 export function layersSummary({ layers, strategy, closure }: LayersPlan): string {
   if (layers.length === 0 && closure.paths.length > 0) {
     const closureOf = `${counted(closure.paths.length, "store path")}, ${bytes(closure.narSize)}`;
-    return `no layers of store paths; what the image refers to is ${closureOf}\n`;
+    return `no layers of store paths by ${strategyName(strategy)}; what the image refers to is ${closureOf}\n`;
   }
   const total = layers.reduce((sum, { narSize }) => sum + narSize, 0);
-  const how = strategy === "pipeline" ? "layeringPipeline" : `strategy ${strategy}`;
-  return `${counted(layers.length, "layer")} by ${how}, ${bytes(total)}\n`;
+  return `${counted(layers.length, "layer")} by ${strategyName(strategy)}, ${bytes(total)}\n`;
+}
+
+function strategyName(strategy: LayersPlan["strategy"]): string {
+  return strategy === "pipeline" ? "layeringPipeline" : `strategy ${strategy}`;
 }
 
 export function togetherText({ images }: PlanTogether): (string | Span)[] {
@@ -36,7 +40,7 @@ export function togetherSummary({ images }: PlanTogether): string {
   const size = (layers: Iterable<PlannedLayer>): number =>
     [...layers].reduce((sum, { narSize }) => sum + narSize, 0);
   const layers = counted(different.size, "different layer");
-  return `${layers}, ${bytes(size(different.values()))}; one by one the images are ${bytes(size(all))}\n`;
+  return `${layers} by strategy balanced, ${bytes(size(different.values()))}; one by one the images are ${bytes(size(all))}\n`;
 }
 
 /** The best first. */
@@ -56,8 +60,13 @@ export function comparisonTable({ ideal, strategies }: LayersComparison): ShownT
   ];
 }
 
+export function comparisonSummary({ ideal }: LayersComparison): string {
+  const least = bytes(Math.round(ideal));
+  return `moved: bytes of the layers to send again when a store path changes, on average; ${least} is the least possible\n`;
+}
+
 export function explanationText(explanation: LayerExplanation): string {
-  const { path, narSize, layer, layers, content, changes, touched, alone, next } = explanation;
+  const { path, narSize, strategy, layer, layers, content, changes, touched, alone, next } = explanation;
   const others = content.paths.length - 1;
   const company =
     others === 0 ? "alone" : `with ${counted(others, "other path")}, ${bytes(content.narSize)} in all`;
@@ -65,7 +74,7 @@ export function explanationText(explanation: LayerExplanation): string {
     `${bytes(Math.abs(Math.round(moved)))} ${moved < 0 ? "less" : "more"} a change`;
   return [
     `${path}, ${bytes(narSize)}\n`,
-    `  is in layer ${String(layer)} of ${String(layers)}, ${company}\n`,
+    `  is in layer ${String(layer)} of ${String(layers)} by ${strategyName(strategy)}, ${company}\n`,
     `  changes with ${percent(changes)} of the changes; the layer is touched by ${percent(touched)}\n`,
     ...(others === 0 ? [] : [`  in a layer of its own, it would make ${more(alone)} be moved\n`]),
     ...(next ? [`  in layer ${String(next.layer)}, the next best, ${more(next.more)}\n`] : []),

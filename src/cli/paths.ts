@@ -14,7 +14,7 @@ const MAX_LINKS = 40;
 /**
  * The store paths that arguments name. A link such as `./result` is followed until it leads into the store, and no
  * further: a store path may be a link itself.
- * @throws {LaminixError} ERR_OUTSIDE_STORE, ERR_STORE_PATH
+ * @throws {LaminixError} ERR_FILE_READ, ERR_OUTSIDE_STORE, ERR_STORE_PATH
  */
 export async function storePaths(
   args: readonly string[],
@@ -23,7 +23,24 @@ export async function storePaths(
 ): Promise<StorePath[]> {
   const first = args.map((arg) => absolutePath(arg)).find((path) => storeDirOf(path) !== undefined);
   const storeDir = await store.storeDir({ signal, near: first ?? followed(args[0] ?? "", undefined) });
-  return args.map((arg) => toStorePath(followed(arg, storeDir), storeDir));
+  return args.map((arg) => {
+    const path = followed(arg, storeDir);
+    requireFile(path, arg, storeDir);
+    return toStorePath(path, storeDir);
+  });
+}
+
+/**
+ * That something is where a path leads, unless it is in a store, which may be elsewhere than on this disk.
+ * @throws {LaminixError} ERR_FILE_READ
+ */
+export function requireFile(path: string, arg: string, storeDir: string | undefined): void {
+  const isInside = storeDir !== undefined && path.startsWith(`${storeDir}/`);
+  if (isInside || storeDirOf(path) !== undefined || lstatSync(path, { throwIfNoEntry: false })) return;
+  throw new LaminixError("ERR_FILE_READ", `no such file: ${named(arg)}`, {
+    details: { path: arg },
+    hint: "a store path, or a link to one, is expected",
+  });
 }
 
 /** Where a path leads, link by link, until it is in the store or leads no further. */

@@ -17,9 +17,10 @@ export type { CallOptions } from "../store/connection.js";
 export type { Derivation } from "../store/derivationValue.js";
 export type { Activity, ActivityKind, OnStoreEvent, StoreEvent } from "../store/events.js";
 export type { Garbage, GarbageOptions, KeepingRoot, Root } from "../store/garbage.js";
+export { findStorePaths, type StorePathRange } from "../store/findStorePaths.js";
 export { GraphStore } from "../store/graphStore.js";
 export { nixStore } from "../store/defaultStore.js";
-export type { DaemonStore, StoreInfo } from "../store/daemonStore.js";
+export type { DaemonStore, StoreInfo, StoreOptions } from "../store/daemonStore.js";
 export { NixStore } from "../store/nixStore.js";
 export { openStore } from "../store/openStore.js";
 export {
@@ -30,6 +31,7 @@ export {
   type PackagePath,
 } from "../store/questions/diffClosures.js";
 export type { Copy, Duplicate } from "../store/questions/duplicates.js";
+export { type ParsedStorePath, parseStorePath, type StorePathOptions } from "../store/parseStorePath.js";
 export type { ReferenceRows } from "../store/referenceRows.js";
 export { type StorePath, toStorePath } from "../store/storePath.js";
 export type { HeldRoots, StoreSource } from "../store/storeSource.js";

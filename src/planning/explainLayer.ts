@@ -5,16 +5,19 @@ import { explain, type Explanation } from "../layering/explain.js";
 import { graphOf } from "../layering/graph.js";
 import { SILENT } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
+import { pathNamed } from "../store/questions/named.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
 import { BUILD_KEYS, type PlanningOptions } from "./buildOptions.js";
 import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
-import { prepareToPlan } from "./planLayers.js";
+import { type LayersPlan, prepareToPlan, strategyOf } from "./planLayers.js";
 import { readWeights } from "./weights.js";
 
 export interface LayerExplanation extends Explanation {
   readonly path: StorePath;
   /** Bytes of its NAR. */
   readonly narSize: number;
+  /** Or `pipeline`, of a `layeringPipeline`. */
+  readonly strategy: LayersPlan["strategy"];
   /** How many layers of store paths there are. */
   readonly layers: number;
   /** The layer itself. */
@@ -22,8 +25,8 @@ export interface LayerExplanation extends Explanation {
 }
 
 /**
- * @param path a store path, or what is inside one
- * @throws {LaminixError} ERR_PATH_NOT_VALID for a path that is in no layer; ERR_STORE_PATH, ERR_OUTSIDE_STORE; as `planLayers` does
+ * @param path a store path, or what is inside one; or a word that names one, as `Closure.named` takes it
+ * @throws {LaminixError} ERR_AMBIGUOUS for a word that names several; ERR_PATH_NOT_VALID for a path that is in no layer; ERR_STORE_PATH, ERR_OUTSIDE_STORE; as `planLayers` does
  */
 export async function explainLayer(
   spec: ImageSpec,
@@ -35,7 +38,8 @@ export async function explainLayer(
   await using prepared = await prepareToPlan(spec, options);
   const { closure, inBase, storeDir } = prepared;
   const plan = await planOf(prepared, prepared.layering);
-  const found = closure.get(toStorePath(path, storeDir));
+  const asked = path.includes("/") ? toStorePath(path, storeDir) : pathNamed(closure.paths, path);
+  const found = closure.get(asked);
   if (found) {
     const graph = graphOf(closure, [], inBase);
     // What there is to tell of previous images has been told.
@@ -44,7 +48,14 @@ export async function explainLayer(
     const content = explanation && plannedLayers(plan, closure)[explanation.layer - 1];
     if (content) {
       const { path: storePath, narSize } = found;
-      return { path: storePath, narSize, ...explanation, layers: plan.length, content };
+      return {
+        path: storePath,
+        narSize,
+        strategy: strategyOf(prepared.spec),
+        ...explanation,
+        layers: plan.length,
+        content,
+      };
     }
   }
   throw new LaminixError("ERR_PATH_NOT_VALID", `${named(path)} is in no layer of store paths of this image`, {

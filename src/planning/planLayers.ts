@@ -24,14 +24,20 @@ export async function planLayers(spec: ImageSpec, options: PlanningOptions = {})
   requireKnown(options, BUILD_KEYS);
   await using prepared = await prepareToPlan(spec, options);
   const { plannedLayers, planOf } = await import("./plan.js");
-  const { strategy, layeringPipeline } = prepared.spec;
   const layers = await planOf(prepared, prepared.layering);
   const { closure } = prepared;
   return {
-    strategy: layeringPipeline === null ? strategy : "pipeline",
+    strategy: strategyOf(prepared.spec),
     layers: plannedLayers(layers, closure),
     closure: { paths: closure.paths, narSize: closure.narSize },
   };
+}
+
+export function strategyOf({
+  strategy,
+  layeringPipeline,
+}: Pick<Prepared["spec"], "strategy" | "layeringPipeline">): LayersPlan["strategy"] {
+  return layeringPipeline === null ? strategy : "pipeline";
 }
 
 /**

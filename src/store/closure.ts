@@ -1,10 +1,11 @@
 /** A closure: store paths with all that they reference. */
-import { requireString } from "../arguments.js";
+import { checkGiven, requireCount, requireOptions, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { addedSizes } from "./questions/addedSizes.js";
 import { closureSizes } from "./questions/closureSizes.js";
 import { type Duplicate, duplicatesOf } from "./questions/duplicates.js";
 import { type TreeRow, walkTree } from "./questions/tree.js";
+import { pathsNamed } from "./questions/named.js";
 import { edgesBetween, type RowPair, shortestChain } from "./questions/whyDepends.js";
 import { type ReferenceRows, reversed, rowsOf } from "./referenceRows.js";
 import { RowIndex } from "./rowIndex.js";
@@ -39,6 +40,21 @@ export interface ClosureColumns {
   narHash(row: number): string;
   narSize(row: number): number;
   info(row: number): Pick<PathInfo, "registrationTime" | "ultimate" | "signatures" | "deriver" | "ca">;
+}
+
+/** @param pathAt paths by row, where they are at hand already */
+export function infoAt(
+  columns: ClosureColumns,
+  row: number,
+  pathAt = (at: number): StorePath => columns.path(at),
+): PathInfo {
+  return {
+    path: pathAt(row),
+    narHash: columns.narHash(row),
+    narSize: columns.narSize(row),
+    references: Array.from(rowsOf(columns.references, row), pathAt),
+    ...columns.info(row),
+  };
 }
 
 /** One reference: `from` has the text of `to`'s hash in it. */
@@ -120,6 +136,16 @@ export class Closure implements Iterable<PathInfo> {
   }
 
   /**
+   * Paths that a word names: a hash part, a base name, or a name, with or without version and output
+   * (`openssl-3.0.14-bin`, `openssl-3.0.14`, `openssl`). The closest match counts: `openssl` is the first output where
+   * there is one. Several where a name has several versions, or one of them several builds; none if there is no such name.
+   */
+  named(word: string): StorePath[] {
+    requireString(word, "word");
+    return pathsNamed(this.paths, word);
+  }
+
+  /**
    * Paths that a path of the closure references, itself among them if it refers to itself.
    * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
    */
@@ -178,10 +204,13 @@ export class Closure implements Iterable<PathInfo> {
   /**
    * The tree of references below a path, in the order of `nix-store --query --tree`. What has been shown before is
    * shown again, marked and without what is below it.
+   * @param options.depth how deep: 1 for the path and what it references; no limit unless given
    * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
    */
-  tree(path: string): Generator<TreeNode> {
-    return this.#tree(this.#row(path));
+  tree(path: string, options: { readonly depth?: number | undefined } = {}): Generator<TreeNode> {
+    requireOptions(options);
+    checkGiven(options, "options", { depth: requireCount });
+    return this.#tree(this.#row(path), options.depth ?? Infinity);
   }
 
   /** Packages, output by output, of which the closure has several versions or several builds; the largest first. */
@@ -193,21 +222,14 @@ export class Closure implements Iterable<PathInfo> {
     for (let row = 0; row < this.size; row++) yield this.#info(row);
   }
 
-  *#tree(root: number): Generator<TreeNode> {
-    for (const { row, depth, isLast, isRepeated } of walkTree(this.rows, root, this.#byPath)) {
+  *#tree(root: number, most: number): Generator<TreeNode> {
+    for (const { row, depth, isLast, isRepeated } of walkTree(this.rows, root, this.#byPath, most)) {
       yield { path: this.#pathAt(row), depth, isLast, isRepeated };
     }
   }
 
   #info(row: number): PathInfo {
-    const columns = this.#columns;
-    return {
-      path: columns.path(row),
-      narHash: columns.narHash(row),
-      narSize: columns.narSize(row),
-      references: Array.from(rowsOf(this.rows, row), this.#pathAt),
-      ...columns.info(row),
-    };
+    return infoAt(this.#columns, row, this.#pathAt);
   }
 
   get #reversed(): ReferenceRows {

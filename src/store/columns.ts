@@ -34,3 +34,9 @@ function texts(bytes: Uint8Array, offsets: Uint32Array): (row: number) => string
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return (row) => buffer.toString("utf8", offsets[row], offsets[row + 1]);
 }
+
+/** Bytes that the columns take. */
+export function sizeOf(native: NativeClosure): number {
+  const columns = Object.values(native).filter((column) => ArrayBuffer.isView(column));
+  return columns.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}

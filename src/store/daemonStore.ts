@@ -1,9 +1,17 @@
 /** A Nix store behind a daemon: what can be asked of it. What only some programs do is loaded when it is first done. */
-import { requireBoolean, requireOptions, requireString, requireStrings } from "../arguments.js";
+import {
+  checkGiven,
+  requireBoolean,
+  requireCount,
+  requireOptions,
+  requireString,
+  requireStrings,
+} from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import type { Target } from "./builds.js";
 import { Closure, type PathInfo } from "./closure.js";
-import { fromNative } from "./columns.js";
+import { CLOSURE_MEMORY, ClosureMemory, type FoundClosure } from "./closureMemory.js";
+import { fromNative, sizeOf } from "./columns.js";
 import type { CallOptions } from "./connection.js";
 import { Connections } from "./connections.js";
 import type { Derivation } from "./derivationValue.js";
@@ -29,6 +37,14 @@ export interface StoreInfo {
   readonly features: readonly string[];
 }
 
+export interface StoreOptions {
+  /**
+   * Bytes for closures that are kept, of which the least recently used go first; default: 64 MiB. With 0 each closure is
+   * asked for in full. See docs/store.md, "Closures are remembered".
+   */
+  readonly closureMemory?: number;
+}
+
 /** The questions of a store; see {@link NixStore}. */
 export abstract class DaemonStore implements AsyncDisposable {
   readonly url: string;
@@ -37,15 +53,19 @@ export abstract class DaemonStore implements AsyncDisposable {
   #parsed: StoreLocation | undefined;
   #opened: Connections | undefined;
   readonly #directory = new StoreDirectory();
+  readonly #closures: ClosureMemory;
   #closed: LaminixError | undefined;
 
   /**
    * @param url `auto`, `daemon`, `unix:///path/to/socket` or `ssh-ng://host`, with Nix's parameters; looked at when
    *   first needed
    */
-  constructor(url: string) {
+  constructor(url: string, options: StoreOptions = {}) {
     requireString(url, "url");
+    requireOptions(options);
+    checkGiven(options, "options", { closureMemory: requireCount });
     this.url = url;
+    this.#closures = new ClosureMemory(options.closureMemory ?? CLOSURE_MEMORY);
   }
 
   protected get location(): StoreLocation {
@@ -133,19 +153,19 @@ export abstract class DaemonStore implements AsyncDisposable {
   }
 
   /**
-   * The closure of the paths.
+   * The closure of the paths. It is kept, and given again for as long as the daemon says the same of the paths.
    * @param paths store paths, or paths inside them
    * @throws {LaminixError} ERR_PATH_NOT_VALID
    */
   async closure(paths: string | readonly string[], options: CallOptions = {}): Promise<Closure> {
     const roots = await this.pathsOf(typeof paths === "string" ? [paths] : paths, options);
     const dir = await this.learnStoreDir(roots[0], options);
-    const columns = await this.connections.query(
-      ["closure", dir, roots],
-      (native, { handshake }) => native.closure(dir, roots, handshake.features.includes("queryPathInfos")),
-      options,
-    );
-    return new Closure(fromNative(columns, dir));
+    const columns = await this.#closures.answer(roots, {
+      rootInfo: (path) => this.pathInfo(path, options),
+      closure: (onStart) => this.#askClosure(roots, dir, onStart, options),
+    });
+    // A new one each time: what one user makes of it is no other's.
+    return new Closure(columns);
   }
 
   /** The valid paths that reference a path directly; itself is one of them if it refers to itself. */
@@ -243,6 +263,7 @@ export abstract class DaemonStore implements AsyncDisposable {
 
   /** Ends all connections and rejects open questions. Idempotent. */
   async close(): Promise<void> {
+    this.#closures.clear();
     this.#closed ??= new LaminixError("ERR_CLOSED", `the store ${this.url} has been closed`);
     await this.#opened?.close(this.#closed);
   }
@@ -270,6 +291,32 @@ export abstract class DaemonStore implements AsyncDisposable {
     const { parseTarget } = await import("./builds.js");
     const dir = await this.learnStoreDir(targets[0], options);
     return targets.map((target) => parseTarget(target, dir));
+  }
+
+  /** What may change something about paths that are valid, and stay so: no closure of before is given again. */
+  protected async changing<T>(change: () => Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } finally {
+      this.#closures.clear();
+    }
+  }
+
+  async #askClosure(
+    roots: readonly StorePath[],
+    dir: string,
+    onStart: () => void,
+    options: CallOptions,
+  ): Promise<FoundClosure> {
+    const native = await this.connections.query(
+      ["closure", dir, roots],
+      (connection, { handshake }) => {
+        onStart();
+        return connection.closure(dir, roots, handshake.features.includes("queryPathInfos"));
+      },
+      options,
+    );
+    return { columns: fromNative(native, dir), bytes: sizeOf(native) };
   }
 
   protected async learnStoreDir(path: string | undefined, options: CallOptions): Promise<string> {

@@ -81,13 +81,13 @@ export class NixStore extends DaemonStore {
     if (options.checkSignatures !== undefined)
       requireBoolean(options.checkSignatures, "options.checkSignatures");
     const path = await this.pathOf(info.path, options);
-    await importNar(this.connections, { ...info, path }, nar, options);
+    await this.changing(() => importNar(this.connections, { ...info, path }, nar, options));
   }
 
   async addSignatures(path: string, signatures: readonly string[], options: CallOptions = {}): Promise<void> {
     requireStrings(signatures, "signatures");
     const request = { path: await this.pathOf(path, options), signatures };
-    await work(this.connections, "addSignatures", request, options);
+    await this.changing(() => work(this.connections, "addSignatures", request, options));
   }
 
   // --- Building ---
@@ -115,7 +115,9 @@ export class NixStore extends DaemonStore {
       };
       const withProgress = { ...options, onProgress };
       const { build } = await import("./builds.js");
-      return this.connections.exclusive((connection) => build(connection, parsed, withProgress), options);
+      const run = (): Promise<BuildResult[]> =>
+        this.connections.exclusive((connection) => build(connection, parsed, withProgress), options);
+      return options.mode === "repair" ? this.changing(run) : run();
     });
   }
 
@@ -194,7 +196,9 @@ export class NixStore extends DaemonStore {
     const { checkContents = false, repair = false } = options;
     requireBoolean(checkContents, "options.checkContents");
     requireBoolean(repair, "options.repair");
-    return !(await work(this.connections, "verifyStore", { checkContents, repair }, options));
+    const run = (): Promise<boolean> =>
+      work(this.connections, "verifyStore", { checkContents, repair }, options);
+    return !(await (repair ? this.changing(run) : run()));
   }
 
   /** Replaces equal files by hard links. */

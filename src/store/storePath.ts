@@ -39,6 +39,11 @@ export function toStorePath(path: string, storeDir?: string): StorePath {
   return `${dir}/${baseName}` as StorePath;
 }
 
+/** Whether a text is the last component of a store path. */
+export function isBaseName(text: string): boolean {
+  return BASE_NAME.test(text);
+}
+
 /**
  * A name that a store path can have.
  * @throws {LaminixError} ERR_STORE_PATH
@@ -81,7 +86,7 @@ export function requireStoreDirOf(path: string): string {
 }
 
 /** `//`, `.` and `..` away, by text alone. */
-function normalise(path: string): string {
+export function normalise(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();
@@ -100,9 +105,13 @@ export function baseName(path: StorePath): string {
 
 /** Texts in the form of a store path of this store, wherever in a text they stand. */
 export function storePathsIn(text: string, storeDir: string): StorePath[] {
-  const dir = storeDir.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const pattern = new RegExp(`${dir}/[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+\\-._?=]+`, "g");
+  const pattern = new RegExp(`${asPattern(storeDir)}/[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+\\-._?=]+`, "g");
   return [...new Set(text.match(pattern))] as StorePath[];
+}
+
+/** A text as a regular expression that matches it. */
+export function asPattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
 /**

@@ -77,6 +77,33 @@ describe("laminix tree", () => {
     );
   });
 
+  test("goes as deep as it is told, and shows what lay too deep where it comes again", async () => {
+    const lines = async (...argv: string[]): Promise<string[]> =>
+      (await ask("tree", ...argv)).stdout.toString().trimEnd().split("\n");
+    expect(await lines(id("app-1"), "--depth", "0")).toEqual([id("app-1")]);
+    expect(await lines(id("app-1"), "--depth", "1")).toEqual([id("app-1"), `├───${lib1}`, `└───${lib2}`]);
+    // At depth 2 glibc is not open yet: nothing stands for what is below it.
+    expect(await lines(id("app-1"), "--depth", "2")).toEqual([
+      ...[id("app-1"), `├───${lib1}`, `│   └───${id("glibc-2.37")}`],
+      ...[`└───${lib2}`, `    └───${id("glibc-2.37")}`],
+    ]);
+    expect(await lines(id("app-1"), "--depth", "9")).toEqual(await lines(id("app-1")));
+    expect((await ask("tree", id("app-1"), "--depth", "-1")).code).toBe(2);
+  });
+
+  test("draws one for each path, and takes the names of what is in the closure of others", async () => {
+    const one = await ask("tree", id("app-1"));
+    const other = await ask("tree", lib2);
+    const both = await ask("tree", id("app-1"), lib2);
+    expect(both.stdout.toString()).toBe(`${one.stdout.toString()}${other.stdout.toString()}`);
+    expect((await ask("tree", id("app-1"), "2".repeat(32))).stdout.equals(both.stdout)).toBe(true);
+    expect(await json("tree", id("bpp-2"), "glibc", "--depth", "0")).toEqual([
+      { path: id("bpp-2"), parent: null, depth: 0, repeated: false },
+      { path: id("glibc-2.37"), parent: null, depth: 0, repeated: false },
+    ]);
+    expect((await ask("tree")).code).toBe(2);
+  });
+
   test("is a list of lines with their parents in JSON", async () => {
     expect(await json("tree", id("bpp-2"))).toEqual([
       { path: id("bpp-2"), parent: null, depth: 0, repeated: false },
@@ -124,12 +151,82 @@ describe("laminix why-depends", () => {
         `laminix: ${id("bpp-2")} does not depend on ${lib1}\nhint: of lib it depends on ${lib2}\n`,
       );
     }
-    const { code, stderr } = await ask("why-depends", id("bpp-2"), id("zlib-1"), "--json");
-    expect(code).toBe(1);
-    expect(JSON.parse(stderr)).toEqual({
-      error: { code: "ERR_NO_DEPENDENCY", message: `${id("bpp-2")} does not depend on ${id("zlib-1")}` },
-    });
   });
+
+  test.each([
+    ["a hash part", "g".repeat(32)],
+    ["a base name", `${"g".repeat(32)}-glibc-2.37`],
+    ["a name", "glibc"],
+    ["a name with a version", "glibc-2.37"],
+    ["a path inside it", `${id("glibc-2.37")}/lib`],
+    ["the beginning of its path", "/nix/store/gggg"],
+    ["the beginning of its base name", `/nix/store/${"g".repeat(32)}-gl`],
+  ])("takes %s of what is in the closure", async (_, to) => {
+    const found = await json("why-depends", id("bpp-2"), to);
+    expect(found).toMatchObject({ to: id("glibc-2.37"), chain: [id("bpp-2"), lib2, id("glibc-2.37")] });
+    expect(await json("why-depends", id("bpp-2"), to, "--all")).toMatchObject({ to: id("glibc-2.37") });
+  });
+
+  test.each(["lib", "lib-1.0"])("lists what %s may be, where that is more than one", async (to) => {
+    const { code, stderr } = await ask("why-depends", id("app-1"), to);
+    expect([code, stderr]).toEqual([
+      1,
+      `laminix: ${to} may be any of 2 store paths: ${lib1}, ${lib2}\nhint: give its name with its version, or its hash part\n`,
+    ]);
+    expect(await json("why-depends", id("bpp-2"), to)).toMatchObject({ to: lib2 });
+  });
+
+  test.each([
+    ["glib", "ERR_PATH_NOT_VALID", 'nothing in the closure is named "glib"', "did you mean glibc or lib?"],
+    [
+      "glibc-2.36",
+      "ERR_PATH_NOT_VALID",
+      'nothing in the closure is named "glibc-2.36"',
+      "did you mean glibc?",
+    ],
+    ["qqqqqqqq", "ERR_PATH_NOT_VALID", 'nothing in the closure is named "qqqqqqqq"', undefined],
+    [
+      "/nix/store/zzz",
+      "ERR_PATH_NOT_VALID",
+      "no store path in the closure begins with /nix/store/zzz",
+      undefined,
+    ],
+    [
+      "/nix/store/ggg-glibc",
+      "ERR_PATH_NOT_VALID",
+      "no store path in the closure begins with /nix/store/ggg-glibc",
+      "did you mean glibc?",
+    ],
+    ["./nothing/here", "ERR_FILE_READ", "no such file: ./nothing/here", expect.any(String)],
+    ["/nothing/here", "ERR_FILE_READ", "no such file: /nothing/here", expect.any(String)],
+    [id("zlib-1"), "ERR_PATH_NOT_VALID", `${id("zlib-1")} is not valid in the store`, expect.any(String)],
+    [
+      `/nix/store/${"z".repeat(32)}-glibc-2.36`,
+      "ERR_PATH_NOT_VALID",
+      `/nix/store/${"z".repeat(32)}-glibc-2.36 is not valid in the store`,
+      "did you mean glibc?",
+    ],
+  ])(
+    "says of %s what is wrong with it, and what is like it",
+    async (to, errorCode, message, hint: unknown) => {
+      const { code, stderr } = await ask("why-depends", id("bpp-2"), to, "--json");
+      expect([code, JSON.parse(stderr)]).toEqual([
+        1,
+        { error: { code: errorCode, message, ...(hint !== undefined && { hint }) } },
+      ]);
+    },
+  );
+
+  test.each(["why-depends", "diff"])(
+    "%s says of a FROM that is not there that there is no such file",
+    async (command) => {
+      const { code, stderr } = await ask(command, "./resutl", id("app-1"));
+      expect([code, stderr]).toEqual([
+        1,
+        "laminix: no such file: ./resutl\nhint: a store path, or a link to one, is expected\n",
+      ]);
+    },
+  );
 
   test("draws a chain that is as deep as it likes", async () => {
     const path = (i: number): string => `/nix/store/${String(i).padStart(32, "0")}-x`;
@@ -152,6 +249,23 @@ describe("laminix diff", () => {
     expect(stdout.toString()).toBe("app: 1 → ∅, -500 B\nbpp: ∅ → 2, +700 B\nlib: rebuilt, -20.0 kB\n");
     expect(stderr).toBe("3 packages changed, -19.8 kB (1.05 MB → 1.03 MB)\n");
     expect((await ask("diff", id("app-1"), id("app-1"))).stdout).toHaveLength(0);
+  });
+
+  test("is a table for a pull request, with the totals", async () => {
+    const { code, stdout, stderr } = await ask("diff", id("app-1"), id("bpp-2"), "--markdown");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout.toString().split("\n")).toEqual([
+      "| Package | Change | Before | After | Size |",
+      "| --- | --- | --- | --- | ---: |",
+      "| `app` | removed | `1` |  | -500 B |",
+      "| `bpp` | added |  | `2` | +700 B |",
+      "| `lib` | rebuilt |  |  | -20.0 kB |",
+      "| **Total** |  | 4 paths, 1.05 MB | 3 paths, 1.03 MB | -19.8 kB |",
+      "",
+    ]);
+    const same = await ask("diff", id("app-1"), id("app-1"), "--markdown");
+    expect(same.stdout.toString()).toBe("No package changed: both closures are the same 4 paths, 1.05 MB.\n");
+    expect((await ask("diff", id("app-1"), id("app-1"), "--markdown", "--json")).code).toBe(2);
   });
 
   test("has every path in JSON", async () => {

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 /* eslint-disable no-control-regex */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -88,6 +89,7 @@ describe("colours", () => {
     const { main } = await import("../../dist/cli/main.js");
     let [out, err] = ["", ""];
     const code = await main(["closure", hello, "--graph", graph, "--sizes"], {
+      stdin: { isTerminal: false, pieces: () => Readable.from([]) },
       stdout: { isTerminal: false, write: (data) => Promise.resolve(void (out += String(data))) },
       stderr: { isTerminal: true, columns: 80, write: (text) => void (err += text) },
       environment: {},

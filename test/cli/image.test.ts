@@ -365,7 +365,9 @@ describe("laminix layers", () => {
       "2",
       ...options,
     ]);
-    expect(plain.stdout.toString()).toBe("1   2.00 MB      2  library, Program_1.0\n");
+    expect(plain.stdout.toString()).toBe(
+      "layer      size  paths  names\n    1   2.00 MB      2  library, Program_1.0\n",
+    );
     expect(plain.stderr).toBe("1 layer by strategy popularity, 2.00 MB\n");
   });
 });
@@ -434,7 +436,10 @@ describe("laminix layers, of the strategy balanced", () => {
   });
 
   test("compares the strategies", async () => {
-    const { stdout } = await runMain(["layers", program, "--compare", "--max-layers", "2", ...graph]);
+    const { stdout, stderr } = await runMain(["layers", program, "--compare", "--max-layers", "2", ...graph]);
+    expect(stderr).toBe(
+      "moved: bytes of the layers to send again when a store path changes, on average; 1.00 MB is the least possible\n",
+    );
     expect(stdout.toString().replaceAll(/ +/g, " ")).toBe(
       [
         "strategy layers moved efficiency",
@@ -457,13 +462,20 @@ describe("laminix layers, of the strategy balanced", () => {
     expect(stdout.toString()).toBe(
       [
         `${library}, 2.00 MB`,
-        "  is in layer 1 of 1, with 1 other path, 2.00 MB in all",
+        "  is in layer 1 of 1 by strategy balanced, with 1 other path, 2.00 MB in all",
         "  changes with 50.0 % of the changes; the layer is touched by 100.0 %",
         "  in a layer of its own, it would make 1.00 MB less a change be moved",
         "",
       ].join("\n"),
     );
-    expect(await json([program, ...flags])).toMatchObject({ path: library, layer: 1, layers: 1 });
+    const facts = { path: library, strategy: "balanced", layer: 1, layers: 1 };
+    expect(await json([program, ...flags])).toMatchObject(facts);
+    expect(await json([program, ...flags.slice(0, -1), "library"])).toMatchObject(facts);
+    const absent = await runMain(["layers", program, ...flags.slice(0, -1), "librari", ...graph]);
+    expect([absent.code, absent.stderr]).toEqual([
+      1,
+      'laminix: nothing in the closure is named "librari"\nhint: did you mean library?\n',
+    ]);
   });
 
   test("plans several images together, and nothing else of them", async () => {
@@ -474,9 +486,15 @@ describe("laminix layers, of the strategy balanced", () => {
     });
     const { stdout, stderr } = await runMain(["layers", ...files, ...graph]);
     expect(stdout.toString()).toBe(
-      "one\n1   2.00 MB      1  library\n2   1.00 kB      1  Program_1.0\ntwo\n1   2.00 MB      1  library\n",
+      [
+        ...["one", "layer      size  paths  names", "    1   2.00 MB      1  library"],
+        ...["    2   1.00 kB      1  Program_1.0", "two", "layer      size  paths  names"],
+        ...["    1   2.00 MB      1  library", ""],
+      ].join("\n"),
     );
-    expect(stderr).toBe("2 different layers, 2.00 MB; one by one the images are 4.00 MB\n");
+    expect(stderr).toBe(
+      "2 different layers by strategy balanced, 2.00 MB; one by one the images are 4.00 MB\n",
+    );
     expect(await json(files)).toMatchObject({
       strategy: "balanced",
       images: [{ name: "one" }, { name: "two" }],

@@ -121,7 +121,6 @@ describe("wrong usage", () => {
     [["closure"], /PATH is missing/],
     [["duplicates"], /PATH is missing/],
     [["tree"], /PATH is missing/],
-    [["tree", "a", "b"], /too many arguments/],
     [["why-depends", "a"], /TO is missing/],
     [["diff", "a"], /NEW is missing/],
     [["diff", "a", "b", "c"], /too many arguments/],

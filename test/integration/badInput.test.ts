@@ -152,7 +152,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "the command line", () => {
         () => build("/etc/passwd"),
         { code: "ERR_OUTSIDE_STORE", hint: /looks like/ },
       ],
-      ["a path that is not there", () => build("/nowhere/at/all"), { code: "ERR_OUTSIDE_STORE" }],
+      ["a path that is not there", () => build("/nowhere/at/all"), { code: "ERR_FILE_READ" }],
       ["the store itself", () => build(daemon.storeDir), { code: "ERR_OUTSIDE_STORE" }],
       [
         "a hash that is too short",

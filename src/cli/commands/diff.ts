@@ -1,10 +1,16 @@
 import type { Command } from "commander";
+import { Option } from "commander";
 import type { ClosureDiff, PackageChange } from "../../store/questions/diffClosures.js";
 import { bytes, counted, moreBytes } from "../format.js";
 import type { Io } from "../io.js";
 import { writeLines } from "../lines.js";
+import { diffMarkdown } from "../markdown.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { storePaths } from "../paths.js";
+
+interface DiffOptions extends CommonOptions {
+  readonly markdown?: boolean;
+}
 
 const help = `
 A line for each package that is not the same: the versions that went (∅ for none, ε for one without a number) and those
@@ -14,14 +20,16 @@ With --json: {"changes":[{"name","kind","removedVersions","addedVersions","remov
 removed, version, outputs or rebuilt.
 
 Example:
-  laminix diff ./result-before ./result`;
+  laminix diff ./result-before ./result
+  laminix diff ./result-before ./result --markdown | gh pr comment --body-file -`;
 
 export function diff(io: Io): Command {
   return command("diff", "compare the closures of two store paths")
     .argument("<OLD>")
     .argument("<NEW>")
+    .addOption(new Option("--markdown", "a table for a pull request").conflicts("json"))
     .addHelpText("after", help)
-    .action(async (...[oldArg, newArg, options]: [string, string, CommonOptions]) => {
+    .action(async (...[oldArg, newArg, options]: [string, string, DiffOptions]) => {
       const { diffClosures } = await import("../../store/questions/diffClosures.js");
       const found = await withStore(options, async (store) => {
         const [old = oldArg, new_ = newArg] = await storePaths([oldArg, newArg], store, io.signal);
@@ -32,6 +40,7 @@ export function diff(io: Io): Command {
         return diffClosures(before, after);
       });
       if (options.json) return io.stdout.write(`${JSON.stringify(found)}\n`);
+      if (options.markdown) return io.stdout.write(diffMarkdown(found));
       await writeLines(io, found.changes.map(line));
       if (!options.quiet) io.stderr.write(summary(found));
     });

@@ -11,8 +11,11 @@ For each package, output by output, that is there more than once: every path of 
 With --json: an array of {"name","output","narSize","copies":[{"path","version","narSize","addedSize","referrers"}]};
 "addedSize" is what would leave the closure with the path.
 
+A closure of one nixpkgs seldom has any; closures of two have what changed in between twice, one of each.
+
 Example:
-  laminix duplicates ./result`;
+  laminix duplicates ./result
+  laminix duplicates ./result-before ./result`;
 
 export function duplicates(io: Io): Command {
   return command("duplicates", "list packages that a closure has several versions or builds of")

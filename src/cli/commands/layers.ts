@@ -11,6 +11,7 @@ import {
 import type { ShownText } from "../colour.js";
 import type { Io } from "../io.js";
 import {
+  comparisonSummary,
   comparisonTable,
   explanationText,
   layerLines,
@@ -19,6 +20,7 @@ import {
   togetherText,
 } from "../layersText.js";
 import { command, type CommonOptions, withStore } from "../options.js";
+import { memberArgument } from "../closureMember.js";
 import { isSpec } from "../paths.js";
 import { PLANNING, progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
@@ -43,7 +45,7 @@ Examples:
 export function layers(io: Io): Command {
   const own = command("layers", "show which store paths would share a layer")
     .option("--compare", "compare what each strategy would send again when a path changes")
-    .option("--explain <PATH>", "which layer a store path would be in, and why");
+    .option("--explain <PATH>", "which layer a store path (or its name, or hash part) would be in, and why");
   return withUnpackFlag(withTrustFlags(withLayerFlags(withImageFlags(own))))
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .addHelpText("after", help)
@@ -99,11 +101,11 @@ async function answerTo(
   if (compare) {
     const { compareLayers } = await import("../../planning/compareLayers.js");
     const facts = await compareLayers(spec, options);
-    return { facts, text: comparisonTable(facts) };
+    return { facts, text: comparisonTable(facts), summary: comparisonSummary(facts) };
   }
   if (explain !== undefined) {
     const { explainLayer } = await import("../../planning/explainLayer.js");
-    const facts = await explainLayer(spec, explain, options);
+    const facts = await explainLayer(spec, memberArgument(explain), options);
     return { facts, text: explanationText(facts) };
   }
   const { planLayers } = await import("../../planning/planLayers.js");

@@ -1,30 +1,61 @@
 import type { Command } from "commander";
+import { Option } from "commander";
 import type { TreeNode } from "../../store/closure.js";
+import { closureMember, isWord } from "../closureMember.js";
 import type { Io } from "../io.js";
 import { jsonArray, writeLines } from "../lines.js";
-import { command, type CommonOptions, withStore } from "../options.js";
-import { storePaths } from "../paths.js";
+import { command, type CommonOptions, whole, withStore } from "../options.js";
+import { requireArguments, storePaths } from "../paths.js";
 import { drawn } from "../tree.js";
+
+interface TreeOptions extends CommonOptions {
+  readonly depth?: number;
+}
 
 const help = `
 Every reference of a path is a line below it. What a path references is shown once; [...] stands for it after that.
-With --json: an array of an object a line, {"path","parent","depth","repeated"}; "parent" is null for the first.
+Behind the first PATH, the hash part or the name of what is in its closure will do.
+With --json: an array of an object a line, {"path","parent","depth","repeated"}; "parent" is null for each PATH.
 
 Example:
-  laminix tree ./result`;
+  laminix tree ./result --depth 1
+  laminix tree ./result ./result-dev`;
 
 export function tree(io: Io): Command {
-  return command("tree", "draw the closure of a store path as a tree")
-    .argument("<PATH>")
+  return command("tree", "draw the closures of store paths as trees")
+    .argument("[PATH...]")
+    .addOption(
+      new Option("--depth <N>", "how deep to draw: 1 for what the path itself references").argParser(whole),
+    )
     .addHelpText("after", help)
-    .action(async (path: string, options: CommonOptions) => {
-      const nodes = await withStore(options, async (store) => {
-        const roots = await storePaths([path], store, io.signal);
-        const closure = await store.closure(roots, { signal: io.signal });
-        return closure.tree(roots[0] ?? path);
+    .action(async (args: string[], options: TreeOptions) => {
+      requireArguments(args, "PATH");
+      const { signal } = io;
+      const trees = await withStore(options, async (store) => {
+        const isNamed = (arg: string, i: number): boolean => i > 0 && isWord(arg);
+        const paths = await storePaths(
+          args.filter((arg, i) => !isNamed(arg, i)),
+          store,
+          signal,
+        );
+        const closure = await store.closure(paths, { signal });
+        const given = [...paths];
+        const roots: string[] = [];
+        for (const [i, arg] of args.entries()) {
+          const named = isNamed(arg, i) ? await closureMember(arg, closure, store, signal) : given.shift();
+          roots.push(named ?? arg);
+        }
+        return roots.map((root) => closure.tree(root, { depth: options.depth }));
       });
-      await writeLines(io, options.json ? jsonArray(withParents(nodes)) : drawn(nodes));
+      await writeLines(io, options.json ? jsonArray(each(trees, withParents)) : each(trees, drawn));
     });
+}
+
+function* each<T>(
+  trees: readonly Iterable<TreeNode>[],
+  lines: (nodes: Iterable<TreeNode>) => Iterable<T>,
+): Generator<T> {
+  for (const nodes of trees) yield* lines(nodes);
 }
 
 function* withParents(nodes: Iterable<TreeNode>): Generator<object> {

@@ -3,6 +3,7 @@ import { LaminixError } from "../../errors.js";
 import type { Closure, ReferenceEdge } from "../../store/closure.js";
 import { packageName } from "../../store/packageName.js";
 import type { StorePath } from "../../store/storePath.js";
+import { closureMember } from "../closureMember.js";
 import type { Io } from "../io.js";
 import { writeLines } from "../lines.js";
 import { command, type CommonOptions, withStore } from "../options.js";
@@ -14,10 +15,11 @@ interface WhyDependsOptions extends CommonOptions {
 }
 
 const help = `
-Each line references the one below it. Ends with 1, and ERR_NO_DEPENDENCY, where FROM does not depend on TO.
+TO is a store path, its hash part, or its name, with or without a version. Each line references the one below it. Ends with 1, and ERR_NO_DEPENDENCY, where FROM does not depend on TO.
 With --json: {"from","to","chain":[PATH,…]}, or with --all {"from","to","edges":[{"from","to"},…]}.
 
 Example:
+  laminix why-depends ./result openssl
   laminix why-depends ./result /nix/store/5abk8f41vsgq3scx57pkbmmhzqcdz5jg-openssl-3.0.14`;
 
 export function whyDepends(io: Io): Command {
@@ -28,8 +30,9 @@ export function whyDepends(io: Io): Command {
     .addHelpText("after", help)
     .action(async (...[fromArg, toArg, options]: [string, string, WhyDependsOptions]) => {
       const { closure, from, to } = await withStore(options, async (store) => {
-        const [from, to] = (await storePaths([fromArg, toArg], store, io.signal)) as [StorePath, StorePath];
-        return { from, to, closure: await store.closure([from], { signal: io.signal }) };
+        const [from] = (await storePaths([fromArg], store, io.signal)) as [StorePath];
+        const closure = await store.closure([from], { signal: io.signal });
+        return { from, to: await closureMember(toArg, closure, store, io.signal), closure };
       });
       if (options.all) {
         const edges = closure.whyDependsAll(from, to) ?? refuse(closure, from, to);

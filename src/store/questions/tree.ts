@@ -15,18 +15,20 @@ export interface TreeRow {
  * A node for the root and one for each reference below it, those of each row once, in the order of
  * `nix-store --query --tree`: of the references of a row, one that another leads to directly comes before that one, so
  * that the tree stays flat; by `compare` where that does not tell. Memory is the depth's.
+ * @param most depth below which nothing is shown. What is at it does not count as shown with all below it.
  */
 export function* walkTree(
   references: ReferenceRows,
   root: number,
   compare: (one: number, other: number) => number,
+  most = Infinity,
 ): Generator<TreeRow> {
   const count = references.offsets.length - 1;
   const inOrder = ordering(references, compare);
   const shown = new Uint8Array(count);
   shown[root] = 1;
   yield { row: root, depth: 0, isLast: true, isRepeated: false };
-  const open = [{ children: inOrder(root), at: 0 }];
+  const open = most > 0 ? [{ children: inOrder(root), at: 0 }] : [];
   for (let level = open.at(-1); level; level = open.at(-1)) {
     const row = level.children[level.at++];
     if (row === undefined) {
@@ -34,9 +36,11 @@ export function* walkTree(
       continue;
     }
     const isRepeated = shown[row] === 1;
+    const depth = open.length;
+    yield { row, depth, isLast: level.at === level.children.length, isRepeated };
+    if (isRepeated || depth >= most) continue;
     shown[row] = 1;
-    yield { row, depth: open.length, isLast: level.at === level.children.length, isRepeated };
-    if (!isRepeated) open.push({ children: inOrder(row), at: 0 });
+    open.push({ children: inOrder(row), at: 0 });
   }
 }
 
