@@ -655,7 +655,7 @@ describe("laminix cache", () => {
     writeFileSync(cache.join("digests/ab/cd"), "12345");
     expect(await facts()).toEqual({ ...nothing, entries: 1, size: 5 });
     expect((await runMain(["cache"])).stdout.toString()).toBe(`${cache.path}: 1 layer, 5 B\n`);
-    mkdirSync(cache.join("roots/ef"), { recursive: true });
+    mkdirSync(cache.join("roots/ef/root"), { recursive: true });
     writeFileSync(cache.join("roots/ef/facts.json"), JSON.stringify({ missing: [], size: 7 }));
     expect((await runMain(["cache"])).stdout.toString()).toBe(
       `${cache.path}: 1 layer, 5 B; 1 unpacked root, 7 B\n`,
