@@ -493,7 +493,7 @@ describeWith(["nix-daemon", "nix-store", "skopeo"], "an image for nix-snapshotte
       await push(name);
       const events: ProgressEvent[] = [];
       await pullImage(`${name}:1`, {
-        ...{ output: folder.join("pulled.tar"), plainHttp: true, os: "linux", arch: "amd64" },
+        ...{ output: folder.join("pulled.tar"), plainHttp: true, os: "linux", architecture: "amd64" },
         onProgress: (event) => events.push(event),
       });
       expect(warningsOf(events)).toEqual([expect.stringMatching(LOST)]);
