@@ -70,7 +70,8 @@ describe("what is offered", () => {
     expect(await offered("nix-shell", "hello")).toContain(`${store}/${OTHER}-hello-2.12.drv`);
     expect(await offered("layers", "--explain", "help")).toContain(`${store}/${OTHER}-help2man-1.0`);
     expect(await offered("closure", "")).toEqual([":files"]);
-    expect(await offered("tree", "a", "hello")).toEqual([]);
+    expect(await offered("tree", "a", "hello")).toEqual([`${store}/${HASH}-hello-2.12`, ":files"]);
+    expect(await offered("diff", "a", "b", "hello")).toEqual([]);
     expect(await offered("merge", "hello")).toEqual([":files"]);
     expect(await offered("run", "x", "--", "hello")).toEqual([":files"]);
   });

@@ -194,24 +194,28 @@ describeWith(["nix-daemon", "nix-store", "linux"], "good manners", () => {
       expect(readFileSync(file).equals(loud.stdout)).toBe(true);
     });
 
-    testWith(["script"], "is drawn over itself on a terminal, without colours", async () => {
-      const drawn = async (env: Readonly<Record<string, string | undefined>>): Promise<string> => {
-        const line = `${process.execPath} ${bin} stream ${small} > /dev/null`;
-        const all = environment({ CI: undefined, TERM: "xterm", ...env });
-        return (await mustRun("script", ["-qec", line, "/dev/null"], { env: all })).stdout.toString();
-      };
-      const colour = new RegExp(`${ESCAPE}\\[[\\d;]*m`);
-      const bar = await drawn({});
-      expect(bar).toContain(`\r${ESCAPE}[K[........................] layer 1/3 `);
-      expect(bar).not.toMatch(colour);
-      expect(await drawn({ NO_COLOR: "1" })).not.toMatch(colour);
-      // Where nobody looks, or nothing can be drawn, lines are as in a pipe.
-      for (const env of [{ CI: "true" }, { TERM: "dumb" }]) {
-        const plain = await drawn(env);
-        expect(plain).toMatch(/^layer 1\/3/m);
-        expectPlain(plain.replaceAll("\r\n", "\n"));
-      }
-    });
+    testWith(
+      ["script"],
+      "is drawn over itself on a terminal, in colours unless they are not wanted",
+      async () => {
+        const drawn = async (env: Readonly<Record<string, string | undefined>>): Promise<string> => {
+          const line = `${process.execPath} ${bin} stream ${small} > /dev/null`;
+          const all = environment({ CI: undefined, TERM: "xterm", ...env });
+          return (await mustRun("script", ["-qec", line, "/dev/null"], { env: all })).stdout.toString();
+        };
+        const colour = new RegExp(`${ESCAPE}\\[[\\d;]*m`);
+        expect(await drawn({})).toMatch(colour);
+        const bar = await drawn({ NO_COLOR: "1" });
+        expect(bar).toContain(`\r${ESCAPE}[K[........................] layer 1/3 `);
+        expect(bar).not.toMatch(colour);
+        // Where nobody looks, or nothing can be drawn, lines are as in a pipe.
+        for (const env of [{ CI: "true" }, { TERM: "dumb" }]) {
+          const plain = await drawn(env);
+          expect(plain).toMatch(/^layer 1\/3/m);
+          expectPlain(plain.replaceAll("\r\n", "\n"));
+        }
+      },
+    );
 
     test("is help on standard output, with exit code 0", async () => {
       const help = await laminix(["--help"]);

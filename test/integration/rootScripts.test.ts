@@ -86,7 +86,8 @@ describeWith(["vm"], "a script in a virtual machine", () => {
     const failure = await failureOf(script(text, {}, {}, { onLine: (line) => printed.push(line) }));
     expect(failure).toMatchObject({ code: "ERR_SCRIPT", details: { script: "runAsRoot", exitCode: 1 } });
     expect(failure.message).toMatch(/line 30\n {2}ls: \/no\/such\/place: No such file/);
-    expect(failure.message).not.toContain("unreached");
+    expect(failure.message).toContain("failed with exit code 1 at line 1: ip -o link;");
+    expect(printed).not.toContain("unreached");
     expect(printed.filter((line) => /^\d+: (?!lo)/.test(line))).toEqual([]);
     expect(printed.join("\n")).toContain("127.0.0.1/8");
   });

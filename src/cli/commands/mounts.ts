@@ -32,8 +32,7 @@ Formats:
 
 Examples:
   docker run $(laminix mounts ./result --for docker) IMAGE
-  laminix mounts ./result --for bwrap >args
-  bwrap --args 3 --proc /proc --dev /dev "$(readlink ./result)/bin/hello" 3<args
+  laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev "$(readlink ./result)/bin/hello" 3<args
   laminix mounts spec.json --for compose --service web >mounts.yaml && docker compose -f compose.yaml -f mounts.yaml up`;
 
 export function mounts(io: Io): Command {
