@@ -94,7 +94,10 @@ describe("an archive from standard input", () => {
       ["inspect", "-"],
       ["layers", "-"],
     ]) {
-      const { code, stderr } = await runMain([...argv, ...graph], { isTerminal: true });
+      const { code, stderr } = await runMain([...argv, ...graph], {
+        isTerminal: true,
+        environment: { NO_COLOR: "1" },
+      });
       expect(code).toBe(2);
       expect(stderr).toMatch(/standard input is a terminal[^]*hint: pipe into it/);
     }
