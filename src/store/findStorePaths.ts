@@ -14,8 +14,8 @@ export interface StorePathRange {
   readonly inside: string;
 }
 
-/** A slash, or one in JSON that escapes it. */
-const SLASH = String.raw`\\?/`;
+/** A slash as JSON may escape it. */
+const ESCAPED = String.raw`\\/`;
 const BASE_NAME = String.raw`[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+\-._?=]+`;
 /** What no path in a text has in it: white space, control characters, quotes, and what closes or separates. */
 const STOP = /[\s\p{Cc}"'`‘’“”«»:,;)\]}<>|\\]/gu;
@@ -32,8 +32,9 @@ export function findStorePaths(text: string, options: StorePathOptions = {}): St
   requireOptions(options);
   checkGiven(options, "options", { storeDir: requireString });
   const storeDir = checkStoreDir(options.storeDir ?? "/nix/store");
-  const dir = storeDir.split("/").map(asPattern).join(SLASH);
-  const pattern = new RegExp(`${dir}${SLASH}(${BASE_NAME})`, "g");
+  const parts = `${storeDir}/`.split("/").map(asPattern);
+  // All are escaped, or none: a backslash before a path is not the path's.
+  const pattern = new RegExp(`(?:${parts.join("/")}|${parts.join(ESCAPED)})(${BASE_NAME})`, "g");
   const ranges: StorePathRange[] = [];
   for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
     const { index: start, 0: whole, 1: name = "" } = match;
