@@ -18,14 +18,25 @@ export function removeTree(path: string): void {
   else removeFolder(Buffer.from(path));
 }
 
+/** How often what is still being filled is tried again: a process that was killed takes a moment to end. */
+const ATTEMPTS = 5;
+/** Milliseconds in between. */
+const PAUSE = 20;
+
 /** The same. What cannot be removed is left to a later start: an error here would hide that of the work. */
 export function tryToRemove(path: string): boolean {
-  try {
-    removeTree(path);
-    return true;
-  } catch (error) {
-    debug("%s was not removed: %s", path, error);
-    return false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      removeTree(path);
+      return true;
+    } catch (error) {
+      const isBeingFilled = (error as NodeJS.ErrnoException).code === "ENOTEMPTY";
+      if (!isBeingFilled || attempt === ATTEMPTS) {
+        debug("%s was not removed: %s", path, error);
+        return false;
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+    }
   }
 }
 

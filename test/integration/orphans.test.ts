@@ -142,7 +142,8 @@ describeWith(["linux", "nix-daemon", "nix-store"], "a command that is killed tak
     ["unshare", "busybox", "root"],
     "a script in namespaces, and what has left its session",
     async () => {
-      const runAsRoot = `setsid sleep ${seconds} & ${endless("echo it has started")}`;
+      const isThere = `until ps | grep -q "[s]leep ${seconds}"; do :; done`;
+      const runAsRoot = `setsid sleep ${seconds} & ${isThere}; ${endless("echo it has started")}`;
       const args = ["build-image", "--isolation", "namespace", "-o", "/dev/null", spec({ runAsRoot })];
       expect(await killed(args)).toContainEqual(`sleep ${seconds}`);
       await expectNoneLeft();

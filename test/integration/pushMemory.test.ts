@@ -37,8 +37,8 @@ testWith(
         const store = await laminix.openStore(${JSON.stringify(nix.uri)});
         const registries = new laminix.Registries({ environment: { HOME: "/nowhere" } });
         const spec = { name: "large", config: { Cmd: ${JSON.stringify(paths)} } };
-        const how = { store, registries, cache: false };
-        const image = await laminix.streamLayeredImage(spec, how);
+        const how = { registries, cache: false };
+        const image = await laminix.streamLayeredImage(spec, { store, ...how });
         const { layers } = await laminix.pushImage(image, ${JSON.stringify(`${registry.host}/large:${how}`)}, {
           ...how,
           layerCompression: ${JSON.stringify(how)},
