@@ -27,7 +27,8 @@ int endOf(pid_t command) {
 }  // namespace
 
 void beFirst(const Description& description, const std::string& resolver) {
-  try {
+  // At its end the kernel kills what is left in the namespace.
+  reporting([&] {
     beginSession(description.network);
     enterRoot(description, resolver);
     raiseFence(description.network);
@@ -39,13 +40,7 @@ void beFirst(const Description& description, const std::string& resolver) {
     const pid_t command = must(fork(), "no process can be created");
     if (command == 0) execute(description);
     send(Report::ended, std::to_string(endOf(command)));
-  } catch (const Problem& problem) {
-    send(Report::problem, problem.what());
-  } catch (const std::exception& failure) {
-    send(Report::failure, failure.what());
-  }
-  // The kernel kills what is left in the namespace.
-  _exit(0);
+  });
 }
 
 }  // namespace laminix::farm

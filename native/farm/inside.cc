@@ -32,19 +32,14 @@ void addHome(std::vector<std::string>& environment, const User& user) {
 /** @param ready ends when this process's parent is protected from it */
 [[noreturn]] void beCommand(const Description& description, const User& user,
                             const std::optional<Terminal>& terminal, const Fd& ready) {
-  try {
+  reporting([&] {
     char none;
     [[maybe_unused]] const ssize_t size = read(ready.get(), &none, 1);
     if (terminal) terminal->control();
     if (description.container->isAlone && (user.id != 0 || user.group != 0)) renameRoot(user);
     raiseFence(description.network, user);
     execute(description);
-  } catch (const Problem& problem) {
-    send(Report::problem, problem.what());
-  } catch (const std::exception& failure) {
-    send(Report::failure, failure.what());
-  }
-  _exit(1);
+  });
 }
 
 /** Reaps all that has ended. @returns the command's status once it is among them */
@@ -83,7 +78,8 @@ int endOf(pid_t command, const Signals& signals, std::optional<Terminal>& termin
 }  // namespace
 
 void beInside(const Description& given) {
-  try {
+  // At its end the kernel kills what is left in the namespace.
+  reporting([&] {
     Description description = given;
     beginSession(description.network);
     const Signals signals(heard);
@@ -107,13 +103,7 @@ void beInside(const Description& given) {
     must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "the first process cannot be protected");
     ready.writeEnd.close();
     send(Report::ended, std::to_string(endOf(command, signals, terminal)));
-  } catch (const Problem& problem) {
-    send(Report::problem, problem.what());
-  } catch (const std::exception& failure) {
-    send(Report::failure, failure.what());
-  }
-  // The kernel kills what is left in the namespace.
-  _exit(0);
+  });
 }
 
 }  // namespace laminix::farm

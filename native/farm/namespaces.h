@@ -2,10 +2,12 @@
 
 #include <signal.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
 
+#include "farm/failure.h"
 #include "posix/fd.h"
 
 namespace laminix::farm {
@@ -52,6 +54,19 @@ struct Report {
 
 /** To `reportFd`. The first report counts. */
 void send(Report::Kind kind, const std::string& text);
+
+/** Does a process's work, and ends it. What is thrown is reported. */
+template <typename Work>
+[[noreturn]] void reporting(Work work) {
+  try {
+    work();
+  } catch (const Problem& problem) {
+    send(Report::problem, problem.what());
+  } catch (const std::exception& failure) {
+    send(Report::failure, failure.what());
+  }
+  _exit(0);
+}
 
 /**
  * Reads the first report. @returns the command's exit status; 137 if the first process was killed
