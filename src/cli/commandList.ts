@@ -37,6 +37,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
   "Containers over this system's store:": {
     run: async () => (await import("./commands/run.js")).run,
     mounts: async () => (await import("./commands/mounts.js")).mounts,
+    hold: async () => (await import("./commands/hold.js")).hold,
   },
   [STORE]: {
     closure: async () => (await import("./commands/closure.js")).closure,
@@ -46,7 +47,6 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     diff: async () => (await import("./commands/diff.js")).diff,
     duplicates: async () => (await import("./commands/duplicates.js")).duplicates,
     roots: async () => (await import("./commands/roots.js")).roots,
-    hold: async () => (await import("./commands/hold.js")).hold,
     store: async () => (await import("./commands/store.js")).store,
     eval: async () => (await import("./commands/eval.js")).evaluation,
     realise: async () => (await import("./commands/realise.js")).realisation,
