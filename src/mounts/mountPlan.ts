@@ -128,3 +128,8 @@ async function diskOf(path: StorePath, store: StoreSource): Promise<string> {
 function rootsOf(closure: Closure): StorePath[] {
   return closure.paths.filter((path) => closure.referrers(path).every((referrer) => referrer === path));
 }
+
+/** Whether one of the mounts takes the store's place, so that no folder is needed for them. */
+export function isAtOnce(mounts: readonly Mount[], storeDir: string): boolean {
+  return mounts.some(({ target }) => target === storeDir);
+}

@@ -1,5 +1,5 @@
 /** The words of what runs containers without an engine: OCI runtimes, and bubblewrap. */
-import type { Mount, MountPlan } from "../mountPlan.js";
+import { isAtOnce, type Mount, type MountPlan } from "../mountPlan.js";
 import { requireRoom } from "./limits.js";
 
 /** Runtimes make a tmpfs read-only once all mounts are in it. */
@@ -11,7 +11,7 @@ const BIND_OPTIONS = ["rbind", "ro", "rprivate", "nosuid", "nodev"];
  * folder of its own in the store's place the root may be one that is only read, and stays clean of mount points.
  */
 export function ociMounts(mounts: readonly Mount[], storeDir: string): object {
-  const isWhole = mounts.some(({ target }) => target === storeDir);
+  const isWhole = isAtOnce(mounts, storeDir);
   const folder = { destination: storeDir, type: "tmpfs", source: "tmpfs", options: TMPFS_OPTIONS };
   return {
     mounts: [
@@ -28,7 +28,7 @@ const BWRAP = { who: "bubblewrap", what: "arguments", most: 8900 };
 
 /** Arguments for `bwrap --args FD`. */
 export function bwrapArguments({ storeDir, mounts, links }: MountPlan): string[] {
-  const isWhole = mounts.some(({ target }) => target === storeDir);
+  const isWhole = isAtOnce(mounts, storeDir);
   const args = [
     ...(isWhole ? [] : ["--tmpfs", storeDir]),
     ...mounts.flatMap(({ source, target }) => ["--ro-bind", source, target]),

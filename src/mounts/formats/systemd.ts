@@ -1,6 +1,6 @@
 /** The words of systemd: drop-ins for services and for quadlet, flags of systemd-nspawn. */
 import { LaminixError } from "../../errors.js";
-import type { Mount } from "../mountPlan.js";
+import { isAtOnce, type Mount } from "../mountPlan.js";
 import { podmanMount } from "./engines.js";
 import { requireArgumentRoom, requireRoom } from "./limits.js";
 
@@ -21,7 +21,7 @@ function beforeColon(path: string): string {
  * TemporaryFileSystem=).
  */
 export function systemdDropIn(mounts: readonly Mount[], storeDir: string): string {
-  const isWhole = mounts.some(({ target }) => target === storeDir);
+  const isWhole = isAtOnce(mounts, storeDir);
   return [
     "[Service]\n",
     ...(isWhole ? [] : [`TemporaryFileSystem=${word(beforeColon(storeDir))}:ro\n`]),
@@ -46,7 +46,7 @@ export function quadletDropIn(mounts: readonly Mount[]): string {
 
 /** Flags of systemd-nspawn. A folder of its own in the store's place keeps the root clean of mount points. */
 export function nspawnArguments(mounts: readonly Mount[], storeDir: string): string[] {
-  const isWhole = mounts.some(({ target }) => target === storeDir);
+  const isWhole = isAtOnce(mounts, storeDir);
   const args = [
     ...(isWhole ? [] : [`--tmpfs=${beforeColon(storeDir)}:mode=0755`]),
     ...mounts.map(({ source, target }) => `--bind-ro=${beforeColon(source)}:${beforeColon(target)}`),

@@ -1,6 +1,5 @@
 /** How a container is run: what its image says, and what the caller says instead. */
 import type { StdioOptions } from "node:child_process";
-import { isAbsolute } from "node:path";
 import { statSync } from "node:fs";
 import {
   checkGiven,
@@ -14,6 +13,7 @@ import { ArgumentError, LaminixError } from "../../errors.js";
 import { textIn, textsIn } from "../../image/fields.js";
 import type { JsonObject } from "../../bytes/json.js";
 import type { PlanningOptions } from "../../planning/buildOptions.js";
+import { requireAbsolute } from "../requirePlan.js";
 
 export const NETWORKS = ["none", "host"] as const;
 /** `none`: nothing but localhost, of the container's own; `host`: this system's. */
@@ -146,10 +146,4 @@ function requireVolumes(value: unknown, argument: string): void {
     requireAbsolute(target, `${at}.target`);
     checkGiven(volume, at, { readOnly: requireBoolean });
   }
-}
-
-function requireAbsolute(value: unknown, argument: string): void {
-  requireString(value, argument);
-  if (!isAbsolute(value) || value.includes("\0"))
-    throw new ArgumentError(argument, "an absolute path", value);
 }
