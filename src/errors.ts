@@ -131,6 +131,7 @@ export type ErrorCode =
   | "ERR_ARGUMENT"
   // the addon and the daemon
   | "ERR_ADDON_MISSING"
+  | "ERR_BUNDLED"
   | "ERR_NO_DAEMON"
   | "ERR_DAEMON_PROTOCOL"
   | "ERR_DAEMON_TIMEOUT"
