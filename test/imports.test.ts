@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { node24Path } from "./support/node24.js";
+import { node24Path } from "./support/otherNodes.js";
 import { testWith } from "./support/requirements.js";
 import { mustRun, projectRoot } from "./support/run.js";
 import { temporaryFolder } from "./support/temporary.js";

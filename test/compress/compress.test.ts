@@ -7,7 +7,7 @@ import { type CompressOptions, type Compressor, COMPRESSORS } from "../../dist/c
 import { ownedBytes } from "../../dist/bytes/bytes.js";
 import { decompress } from "../../dist/compress/decompress.js";
 import { bytesOf } from "../support/members.js";
-import { node24Path } from "../support/node24.js";
+import { node24Path } from "../support/otherNodes.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
-import { node24Path } from "../support/node24.js";
+import { node24Path } from "../support/otherNodes.js";
 import { describeWith, testWith } from "../support/requirements.js";
 import { mustRun, projectRoot, type RunOptions } from "../support/run.js";
 import { temporaryFolder } from "../support/temporary.js";

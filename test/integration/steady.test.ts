@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DebianClosure, debianClosure, smallPackages } from "../support/debianStore.js";
-import { node24Path } from "../support/node24.js";
+import { node24Path } from "../support/otherNodes.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { describeWith, testWith } from "../support/requirements.js";
 import { laminix, type LaminixOptions } from "../support/run.js";

@@ -4,11 +4,11 @@ import { describe, test, type TestFunction } from "vitest";
 import { unpackedReader } from "./mountReaders.js";
 import { vmKernelPath } from "./vm.js";
 import { otherDockerd } from "./newerDocker.js";
-import { node24Path } from "./node24.js";
+import { node24Path, nodeArm64Path } from "./otherNodes.js";
 import { nixPrograms } from "./nixes.js";
 
 /**
- * `root`, `linux`, `node24`, the Nix or the Docker of another Debian release, `mountReaders` (its Docker Compose and
+ * `root`, `linux`, `node24`, `nodeArm64` (which QEMU runs), the Nix or the Docker of another Debian release, `mountReaders` (its Docker Compose and
  * quadlet), `vm` (QEMU, and a kernel for it), or the name of a program; `dockerd` and `dockerTrixie` include being root, as
  * they run only then.
  */
@@ -16,6 +16,7 @@ export type Requirement =
   | "root"
   | "linux"
   | "node24"
+  | "nodeArm64"
   | "nixTrixie"
   | "nixSid"
   | "dockerTrixie"
@@ -48,6 +49,8 @@ function isMet(requirement: Requirement): boolean {
       return process.platform === "linux";
     case "node24":
       return existsSync(node24Path());
+    case "nodeArm64":
+      return existsSync(nodeArm64Path);
     case "nixTrixie":
       return existsSync(nixPrograms("trixie"));
     case "nixSid":

