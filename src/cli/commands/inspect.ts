@@ -3,7 +3,7 @@ import type { NamedImage } from "../../image/image.js";
 import { inspectJson, inspectLines } from "../inspectText.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
 import {
   type PlatformFlags,
   platformIn,
@@ -12,6 +12,7 @@ import {
   withImagePlace,
   withTrustFlags,
 } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
@@ -44,15 +45,13 @@ export function inspect(io: Io): Command {
       const { openImages } = await import("../../transports/open.js");
       const { signal } = io;
       const { maxUnpacked, files = false } = options;
-      progress(io, options, reading(argument));
+      const report = new Report(io, options, reading(argument));
       await withImagePlace(io, argument, options, async (place, registries) => {
         const platform = platformIn(options);
         const strict = platform !== undefined;
         using opened = await openImages(place, { signal, registries, platform, strict, maxUnpacked });
-        const pieces = options.json
-          ? inspectJson(opened, { files, signal })
-          : eachImage(opened.images, (named) => inspectLines(named, { files, signal }));
-        for await (const piece of pieces) await io.stdout.write(piece);
+        const lines = eachImage(opened.images, (named) => inspectLines(named, { files, signal }));
+        await report.pieces(inspectJson(opened, { files, signal }), lines);
       });
     },
   );

@@ -14,8 +14,8 @@ import { type Io, ProgramEnded } from "../io.js";
 import { command, type CommonOptions, repeated, withStore } from "../options.js";
 import { isSpec, requireArguments } from "../paths.js";
 import { onlyProgram } from "../onlyProgram.js";
-import { progress } from "../progress.js";
 import { imagePlace, imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, TrustFlags, UnpackFlag {
@@ -86,7 +86,7 @@ export function run(io: Io, rest: readonly string[]): Command {
         const subject = await subjectOf(named, store, io);
         const images = typeof subject === "string" ? [subject] : imagesIn(subject);
         return withRegistries(images, options, io, async (registries) => {
-          const onProgress = quietly(progress(io, options).onProgress);
+          const onProgress = quietly(new Report(io, options).onProgress);
           const { signal } = io;
           await using container = await start(subject, options, {
             ...{ store, signal, registries, onProgress, maxUnpacked: options.maxUnpacked },
