@@ -13,7 +13,7 @@ interface Options extends CommonOptions {
 const help = `
 The digests of layers that were made before, so that they need not be made again to be known; and the roots of images
 that were unpacked for containers.
-With --json: {"path","entries","compressed","size","unpackedRoots":{"entries","size"}}.
+With --json: {"path","entries","compressed","size","unpackedRoots":{"entries","size"},"warnings":[…]}.
 
 Examples:
   laminix cache

@@ -13,6 +13,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const example = `
+With --json: {"output","size","warnings":[…]}.
+
 Example:
   laminix conf .attrs.json -o conf.json`;
 

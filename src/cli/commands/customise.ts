@@ -14,6 +14,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const example = `
+With --json: {"output","diffId","size","warnings":[…]}.
+
 Example:
   laminix customise spec.json -o ./layer`;
 

@@ -17,7 +17,7 @@ const help = `
 A line for each package that is not the same: the versions that went (∅ for none, ε for one without a number) and those
 that came, and its bytes. Names and versions are read from the paths, as nix store diff-closures does.
 With --json: {"changes":[{"name","kind","removedVersions","addedVersions","removed":[{"path","version","output",
-"narSize"}],"added":[…],"narSizeDelta"}],"before":{"size","narSize"},"after":{…},"narSizeDelta"}; "kind" is added,
+"narSize"}],"added":[…],"narSizeDelta"}],"before":{"size","narSize"},"after":{…},"narSizeDelta","warnings":[…]}; "kind" is added,
 removed, version, outputs or rebuilt.
 
 Example:

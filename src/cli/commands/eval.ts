@@ -43,7 +43,7 @@ export function evaluation(io: Io): Command {
 
 const help = `
 With several -A, the values are the values of one object, by attribute.
-With --keys and --json: an array of names.
+With --json: the same; with --keys an array of names.
 
 Examples:
   laminix eval '{ who }: "hello " + who' --argstr who world

@@ -17,6 +17,8 @@ interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"output","size","warnings":[…]}; on standard error where there is no --output.
+
 Examples:
   laminix export image.tar.gz | tar -tv
   laminix export ./layout --arch arm64 -o root.tar`;

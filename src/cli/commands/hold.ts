@@ -18,10 +18,11 @@ interface Options extends CommonOptions {
 const help = `
 Makes a garbage collector root of each path, and prints the roots. They are released when the container has been removed:
 with --watch at once, otherwise by the next hold or --sweep. A container that has stopped is still there.
-With --json: {"container":ID,"name","paths":[PATH,…],"links":[LINK,…]}.
+With --json: {"container":ID,"name","paths":[PATH,…],"links":[LINK,…],"warnings":[…]}.
 
 --sweep releases the roots of all containers that the engine does not have any more, and prints their IDs.
-With --json: {"released":[{"engine","host","engineId","container","name","paths":[PATH,…],"created"},…],"kept":[…]}.
+With --json: {"released":[{"engine","host","engineId","container","name","paths":[PATH,…],"created"},…],"kept":[…],
+"warnings":[…]}.
 
 Examples:
   laminix hold my-container ./result

@@ -9,12 +9,17 @@ import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 type Options = CommonOptions & ImageFlags & UnpackFlag;
 
 const streamExamples = `
+With --json: the document that laminix build prints, on standard error.
+
 Examples:
   laminix stream ./result --cmd /bin/hello | docker load
   laminix stream spec.json | podman load
   laminix stream ./result ./site --name web --env PORT=80 --expose 80 >image.tar`;
 
 const buildExamples = `
+With --json: {"name","tag","reference","output","format","compression","size","digest","layers":[{"kind","sources","diffId",
+"size"},…],"warnings":[…]}; docs/json.md says what each of them is.
+
 Examples:
   laminix build ./result -o image.tar.gz --cmd /bin/hello
   laminix build spec.json -o image.tar.zst

@@ -27,6 +27,9 @@ interface Options extends CommonOptions, LayerFlags, TrustFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"digest","size","platforms":[{"os","architecture","variant"},…],"output","format","warnings":[…]}; with --push
+the document that laminix push prints.
+
 Examples:
   laminix index amd64.tar arm64.tar -o ./layout
   laminix index amd64.json arm64.json --push registry.example/app:1`;

@@ -41,7 +41,8 @@ interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFla
 
 const help = `
 A line for each layer, from the bottom: its number, its bytes, how many store paths, and their names.
-With --json: {"strategy","layers":[{"paths":[PATH,…],"narSize"},…],"closure":{…}}.
+With --json: {"strategy","layers":[{"paths":[PATH,…],"narSize"},…],"closure":{…},"warnings":[…]}; docs/json.md has the
+documents of --compare, --explain and several specs.
 
 Examples:
   laminix layers ./result --max-layers 20

@@ -16,6 +16,8 @@ interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"references":[…],"imageIds":[…],"sent","layers","layersSent","warnings":[…]}.
+
 Examples:
   laminix load ./result --cmd /bin/hello
   laminix load spec.json --engine podman

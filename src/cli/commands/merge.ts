@@ -16,6 +16,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const example = `
+With --json: {"output","compression","size","images":[{"tags","configDigest"},…],"warnings":[…]}.
+
 Example:
   laminix merge one.tar two.tar.gz -o both.tar.gz && docker load <both.tar.gz`;
 

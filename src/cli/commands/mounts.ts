@@ -30,6 +30,9 @@ Formats:
   compose                         a file for a second -f
   quadlet, systemd                a drop-in
 
+With --json, and no --for: {"storeDir","mounts":[{"source","target","kind"},…],"links":[{"path","text","mount"},…],
+"places":[…],"roots":[…],"narSize","warnings":[…]}.
+
 Examples:
   docker run $(laminix mounts ./result --for docker) IMAGE
   laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev "$(readlink ./result)/bin/hello" 3<args

@@ -25,6 +25,8 @@ interface Options extends CommonOptions {
 }
 
 const examples = `
+With --json: the document that laminix build prints; on standard error where there is no --output.
+
 Examples:
   laminix nix-shell /nix/store/…-hello.drv | docker load
   laminix nix-shell ./hello.drv -o shell.tar.gz --run 'buildPhase && installPhase'`;

@@ -17,6 +17,9 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"imageName","imageDigest","indexDigest","hash","finalImageName","finalImageTag","os","arch","variant",
+"warnings":[…]}.
+
 Examples:
   laminix pull docker.io/library/debian:12 -o debian.tar
   laminix pull registry.example/app:1 -o app.tar.gz --arch arm64`;

@@ -39,6 +39,9 @@ interface Options
 }
 
 const examples = `
+With --json: {"reference","digest","tags":[…],"size","sent","layers":[{"kind","sources","diffId","digest","size","fate"},…],
+"warnings":[…]}; with --dry-run {"layers":[…],"toSend","warnings":[…]}. docs/json.md says what each of them is.
+
 Examples:
   laminix push ./result registry.example/app:1 --cmd /bin/hello
   laminix push spec.json registry.example/app:1 --tag latest

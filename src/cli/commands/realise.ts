@@ -30,6 +30,7 @@ export function realisation(io: Io): Command {
 const examples = `
 An INSTALLABLE is a store path, a derivation's path (with !OUTPUT for only one of its outputs), a link to one, or a
 flake's output such as nixpkgs#hello.
+With --json: an array of store paths.
 
 Examples:
   laminix realise /nix/store/…-hello.drv

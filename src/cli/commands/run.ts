@@ -36,6 +36,7 @@ The image's files are its own, and go when the command ends; its store paths are
 reading only, and are not garbage while it runs. It needs neither root nor an engine. Nothing else of this system can be
 seen: no files, no processes, and no network unless --network host.
 Without COMMAND the image's own is run, or the one program of the first PATH. The exit code is the command's.
+With --json only errors and warnings are JSON: standard output is the command's.
 
 Examples:
   laminix run ./result

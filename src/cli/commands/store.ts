@@ -6,7 +6,7 @@ import { command, type CommonOptions, withDaemon } from "../options.js";
 import { Report } from "../report.js";
 
 const help = `
-With --json: {"url","storeDir","version","protocol","trusted","features"}.
+With --json: {"url","storeDir","version","protocol","trusted","features":[…],"warnings":[…]}.
 
 Examples:
   laminix store

@@ -16,6 +16,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const examples = `
+With --json: {"output","compression","size","warnings":[…]}; on standard error where there is no --output.
+
 Examples:
   laminix stream-conf conf.json | docker load
   laminix stream-conf conf.json -o image.tar.gz`;

@@ -20,7 +20,7 @@ type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 
 const help = `
 Ends with 1, and ERR_NOT_VALID, where there are problems, and prints a line for each.
-With --json: {"valid","problems":[{"code","path","message"},…]}.
+With --json: {"valid","problems":[{"code","path","message"},…],"warnings":[…]}.
 
 Examples:
   laminix validate image.tar.gz

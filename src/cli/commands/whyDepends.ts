@@ -17,7 +17,7 @@ interface WhyDependsOptions extends CommonOptions {
 
 const help = `
 TO is a store path, its hash part, or its name, with or without a version. Each line references the one below it. Ends with 1, and ERR_NO_DEPENDENCY, where FROM does not depend on TO.
-With --json: {"from","to","chain":[PATH,…]}, or with --all {"from","to","edges":[{"from","to"},…]}.
+With --json: {"from","to","chain":[PATH,…],"warnings":[…]}, or with --all {"from","to","edges":[{"from","to"},…],"warnings":[…]}.
 
 Example:
   laminix why-depends ./result openssl

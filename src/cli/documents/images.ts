@@ -277,7 +277,7 @@ export const validated = facts({
   problems: z
     .array(
       z.strictObject({
-        code: text("One of those in [validate.md](validate.md)."),
+        code: text("One of those in docs/validate.md."),
         path: text("The file, archive member or blob that has it."),
         message: text("What is wrong, in words."),
       }),

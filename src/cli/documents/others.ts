@@ -123,7 +123,7 @@ export const failure = z
   .strictObject({
     error: z
       .strictObject({
-        code: text("One of those in [errors.md](errors.md); it is stable."),
+        code: text("One of those in docs/errors.md; it is stable."),
         message: text("What went wrong, in words."),
         hint: text("What to do about it, where there is something to do.").optional(),
       })
