@@ -290,7 +290,9 @@ describeWith(
       const document = JSON.parse(stdout.toString()) as object;
       expect(problemsOf("validate", document)).toEqual([]);
       expect(document).toMatchObject({ valid: false });
-      const failure: unknown = JSON.parse(stderr);
+      const lines = linesOf(stderr);
+      const failure: unknown = JSON.parse(lines.pop() ?? "");
+      expectProgress(lines);
       expect(problemsOf("error", failure)).toEqual([]);
       expect(failure).toMatchObject({ error: { code: "ERR_NOT_VALID" }, warnings: [] });
     });
@@ -306,12 +308,25 @@ describeWith(
       expect(document).toEqual({ warnings: [expect.stringContaining("/nowhere")] });
     });
 
-    test("what Nix warns of while it evaluates comes in the same way", async () => {
-      const { code, stdout, stderr } = await laminix([
-        "eval",
-        'builtins.trace "seen" (builtins.toString /nowhere)',
-      ]);
-      expect([code, stdout.toString(), stderr]).toEqual([0, '"/nowhere"\n', "trace: seen\n"]);
+    test.each([
+      [["eval", 'builtins.trace "seen" 1'], "1\n", "trace: seen"],
+      [["realise", "PROGRAM"], '["PROGRAM"]\n', undefined],
+    ] as const)("so do what Nix warns of: %j", async (argv, printed, progress) => {
+      const situation = { environment: { ...environment, NIX_CONFIG: "no-such-setting = 1" } };
+      const { code, stdout, stderr } = await laminix(argv, situation);
+      expect([code, stdout.toString()]).toEqual([0, printed.replace("PROGRAM", scene.program)]);
+      const lines = linesOf(stderr);
+      const document = JSON.parse(lines.pop() ?? "") as object;
+      expect(problemsOf("warnings", document)).toEqual([]);
+      const warnings = expect.arrayContaining([expect.stringContaining("no-such-setting")]) as string[];
+      expect(document).toEqual({ warnings });
+      expect(lines).toEqual(progress === undefined ? [] : [progress]);
+    });
+
+    test("a closure of a reference graph has the same document", async () => {
+      const graph = json("graph.json", [{ path: scene.leaf, narSize: 7, references: [] }]);
+      const { stdout } = await runMain(["closure", scene.leaf, "--graph", graph, "--json"]);
+      expect(problemsOf("closure", JSON.parse(stdout.toString()))).toEqual([]);
     });
   },
 );

@@ -70,7 +70,7 @@ export const comparison = facts({
         efficiency: z
           .number()
           .min(0)
-          .max(1)
+
           .describe("`ideal` / `moved`, not rounded; 1 where nothing is moved."),
       }),
     )
@@ -86,7 +86,7 @@ export const comparison = facts({
 });
 export type ComparisonDocument = DocumentOf<typeof comparison>;
 
-const part = (what: string): z.ZodNumber => z.number().min(0).max(1).describe(what);
+const part = (what: string): z.ZodNumber => z.number().min(0).describe(what);
 
 export const explanation = facts({
   path: storePath("The store path."),
