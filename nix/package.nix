@@ -20,6 +20,7 @@ let
     "build"
     "dist"
     "node_modules"
+    "prebuilds"
   ];
 
   package = lib.importJSON ../package.json;

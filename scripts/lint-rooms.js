@@ -5,7 +5,19 @@ import path from "node:path";
 
 /** A room may import from those that stand before it, and from itself. CONTRIBUTING.md says what each is for. */
 const rooms = [
-  ...["redact", "errors", "abort", "arguments", "bytes", "progress", "threads", "process", "files", "http"],
+  ...[
+    "disposal",
+    "redact",
+    "errors",
+    "abort",
+    "arguments",
+    "bytes",
+    "progress",
+    "threads",
+    "process",
+    "files",
+    "http",
+  ],
   ...["nar", "compress", "tar", "tree", "store", "evaluator", "layering", "image", "manifests", "transports"],
   ...["vm", "spec", "root", "planning", "builders", "mounts", "cli"],
 ];

@@ -1,5 +1,5 @@
 /** What public functions do with their arguments first. */
-import { ArgumentError, nearestWord } from "./errors.js";
+import { ArgumentError, nearWords } from "./errors.js";
 
 /** @throws {ArgumentError} ERR_ARGUMENT */
 export function requireString(value: unknown, argument: string): asserts value is string {
@@ -59,19 +59,21 @@ export function keysOf<T>(keys: Readonly<Record<keyof T, true>>): readonly strin
 }
 
 /**
- * An options object without others than known keys: `onprogress` would never be heard of.
+ * An options object without unknown keys: `onprogress` would never be heard of.
  * @throws {ArgumentError} ERR_ARGUMENT
  */
-export function requireKnown(value: unknown, known: readonly string[], argument = "options"): void {
+export function requireKnown(
+  value: unknown,
+  known: readonly string[],
+  argument = "options",
+): asserts value is object {
   requireOptions(value, argument);
   for (const [key, given] of Object.entries(value)) {
     if (known.includes(key) || given === undefined) continue;
-    const nearest = JSON.stringify(nearestWord(key, known));
-    throw new ArgumentError(
-      `${argument}.${key}`,
-      `left out: there is no such option; the nearest is ${nearest}`,
-      given,
-    );
+    const [near] = nearWords(key, known, 1);
+    const hint =
+      near === undefined ? `the options are ${known.join(", ")}` : `did you mean ${argument}.${near}?`;
+    throw new ArgumentError(`${argument}.${key}`, { hint });
   }
 }
 

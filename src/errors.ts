@@ -44,13 +44,19 @@ export class LaminixError extends Error {
 export class ArgumentError extends TypeError {
   override readonly name = "ArgumentError";
   readonly code: ErrorCode = "ERR_ARGUMENT";
-  readonly hint: string | undefined = undefined;
+  readonly hint: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
   readonly [brand] = true;
 
   /** @param argument its name, with the way to it: `options.signal` */
-  constructor(argument: string, expected: string, received: unknown) {
-    super(redactText(`${argument} must be ${expected}; received ${describe(received)}`));
+  constructor(argument: string, expected: string, received: unknown);
+  /** Of an option that does not exist. */
+  constructor(argument: string, unknown: { readonly hint: string });
+  constructor(argument: string, problem: string | { readonly hint: string }, received?: unknown) {
+    const isUnknown = typeof problem === "object";
+    const text = isUnknown ? "is not an option" : `must be ${problem}; received ${describe(received)}`;
+    super(redactText(`${argument} ${text}`));
+    this.hint = isUnknown ? redactText(problem.hint) : undefined;
     this.details = { argument: redactText(argument) };
   }
 }
@@ -125,6 +131,7 @@ export type ErrorCode =
   | "ERR_ARGUMENT"
   // the addon and the daemon
   | "ERR_ADDON_MISSING"
+  | "ERR_BUNDLED"
   | "ERR_NO_DAEMON"
   | "ERR_DAEMON_PROTOCOL"
   | "ERR_DAEMON_TIMEOUT"

@@ -77,6 +77,7 @@ describe("what an entry point loads", () => {
     expectNoNetwork(loaded);
     const below = [
       "exports",
+      "disposal",
       "redact",
       "errors",
       "abort",

@@ -69,8 +69,7 @@ void Encoder::sent(std::size_t count) {
   }
 }
 
-Decoder::Decoder(Source& source)
-    : source_(source), buffer_(std::make_unique_for_overwrite<char[]>(bufferSize)) {}
+Decoder::Decoder(Source& source) : source_(source), buffer_(new char[bufferSize]) {}
 
 std::uint64_t Decoder::number() {
   need(8);

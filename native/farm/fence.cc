@@ -10,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include "farm/failure.h"
+#include "farm/system_calls.h"
 
 #if defined(__x86_64__)
 #define LAMINIX_ARCH AUDIT_ARCH_X86_64
@@ -81,9 +81,7 @@ constexpr std::array denied {
       SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
       SYS_io_uring_register, SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load,
       SYS_kexec_file_load, SYS_reboot, SYS_syslog, SYS_swapon, SYS_swapoff, SYS_acct, SYS_quotactl,
-      SYS_vhangup,
-      // Newer than some headers: quotactl_fd, open_tree_attr.
-      443, 467,
+      SYS_vhangup, SYS_quotactl_fd, SYS_open_tree_attr,
 #if defined(__x86_64__)
       SYS_iopl, SYS_ioperm, SYS_modify_ldt,
 #endif

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "farm/failure.h"
+#include "farm/system_calls.h"
 
 namespace laminix::farm {
 

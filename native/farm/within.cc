@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <climits>
 #include <memory>
 
 #include "farm/failure.h"
+#include "farm/system_calls.h"
 
 namespace laminix::farm {
 

@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { abortable, untilAborted } from "../abort.js";
 import type { BorrowedBytes } from "../bytes/bytes.js";
+import { threadScript } from "../process/ownFile.js";
 import { Threads } from "../threads/threads.js";
 import { type ChunkTask, roomFor } from "./messages.js";
 
@@ -27,7 +28,7 @@ export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
  * could read a file meanwhile.
  */
 const threads = new Threads<ChunkTask, number>({
-  script: new URL("./worker.js", import.meta.url),
+  script: () => threadScript("compress/worker.js"),
   failure: "a thread that compresses failed",
   data: () => undefined,
 });

@@ -8,6 +8,7 @@ import {
   flakeInstallable,
   instantiation,
   isFlake,
+  SUBJECT_KEYS,
   type Subject,
   type SubjectOptions,
 } from "./subject.js";
@@ -28,7 +29,7 @@ export interface EvaluateOptions extends SubjectOptions {
  *   strings that are not UTF-8
  */
 export async function evaluate(subject: Subject, options: EvaluateOptions = {}): Promise<NixValue> {
-  checkOptions(options);
+  checkOptions(options, [...SUBJECT_KEYS, "mode"]);
   const { mode } = options;
   if (mode !== undefined) requireOneOf(mode, ["read-only", "read-write"], "options.mode");
 

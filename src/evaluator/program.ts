@@ -1,5 +1,5 @@
 /** Nix's programs, and what all calls of them have in common. */
-import { requireOptions, requireString, requireStrings } from "../arguments.js";
+import { keysOf, requireKnown, requireOptions, requireString, requireStrings } from "../arguments.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 import { run } from "../process/run.js";
 import type { NixStore } from "../store/nixStore.js";
@@ -22,9 +22,16 @@ export interface NixProgramOptions {
   readonly onLog?: (event: LogEvent) => void;
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function checkOptions(options: NixProgramOptions): void {
-  requireOptions(options);
+const PROGRAM_KEYS = keysOf<NixProgramOptions>({
+  ...{ store: true, include: true, settings: true, env: true, cwd: true, signal: true, onLog: true },
+});
+
+/**
+ * @param more keys of the caller's own
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function checkOptions(options: NixProgramOptions, more: readonly string[] = []): void {
+  requireKnown(options, [...PROGRAM_KEYS, ...more]);
   const { store, include, settings, env, cwd, onLog } = options;
   if (store !== undefined) {
     const isObject = typeof store === "object" && (store as unknown) !== null;

@@ -10,6 +10,7 @@ import {
   instantiation,
   isFlake,
   type NixFile,
+  SUBJECT_KEYS,
   type SubjectOptions,
 } from "./subject.js";
 
@@ -25,7 +26,7 @@ export type Installable = string | NixExpression | NixFile | FlakeOutput;
  *   ERR_OUTSIDE_STORE, ERR_STORE_PATH; ERR_PROGRAM where there is no Nix
  */
 export async function realise(installable: Installable, options: SubjectOptions = {}): Promise<StorePath[]> {
-  checkOptions(options);
+  checkOptions(options, SUBJECT_KEYS);
   if (isFlake(installable)) return buildFlake(installable, options);
   if (typeof installable !== "string") return realisePaths(await instantiate(installable, options), options);
   for (const name of ["args", "autoArgs"] as const) {

@@ -1,6 +1,6 @@
 /** What can be evaluated: an expression, a file, a flake. */
 import { resolve } from "node:path";
-import { requireBoolean, requireOptions } from "../arguments.js";
+import { keysOf, requireBoolean, requireOptions } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { NixExpression } from "./expression.js";
 import { type NixProgramOptions, requireText } from "./program.js";
@@ -33,6 +33,11 @@ export interface SubjectOptions extends NixProgramOptions {
   /** Lets a flake read more than its inputs, such as environment variables. Files and expressions always may. */
   readonly impure?: boolean;
 }
+
+/** Its own keys. */
+export const SUBJECT_KEYS = keysOf<Omit<SubjectOptions, keyof NixProgramOptions>>({
+  ...{ args: true, autoArgs: true, impure: true },
+});
 
 /** How `nix-instantiate` is told of a file or an expression. */
 export interface Instantiation {

@@ -1,4 +1,5 @@
 /** `laminix/evaluator`: Nix expressions, evaluated and built. */
+import "../disposal.js";
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
 export { evaluate, type EvaluateOptions } from "../evaluator/evaluate.js";
 export type { Evaluator, LoadSubjectOptions } from "../evaluator/live/evaluator.js";

@@ -1,4 +1,5 @@
 /** `laminix/image`: images as values, what they are planned and made from, and where they go. */
+import "../disposal.js";
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
 export type { BorrowedBytes } from "../bytes/bytes.js";
 export type { StorePath } from "../store/storePath.js";

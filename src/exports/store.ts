@@ -1,4 +1,5 @@
 /** `laminix/store`: stores, their closures, and NARs. */
+import "../disposal.js";
 export type { BorrowedBytes } from "../bytes/bytes.js";
 export { ArgumentError, LaminixError, type ErrorCode } from "../errors.js";
 export type { NarEvent, NarFormatOptions } from "../nar/parser.js";

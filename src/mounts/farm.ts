@@ -1,7 +1,7 @@
 /** A farm: the store paths of a plan mounted below one folder, to be mounted at once from there. */
 import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { requireString } from "../arguments.js";
+import { requireKnown, requireString } from "../arguments.js";
 import { LaminixError } from "../errors.js";
 import { textIfThere } from "../files/optionalFile.js";
 import { TemporaryFolder } from "../files/temporary.js";
@@ -33,8 +33,10 @@ export function farmOf({ mounts, links }: MountPlan, folder: string): FarmDescri
 export async function assembleFarm(
   plan: MountPlan,
   folder: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
+  requireKnown(options, ["signal"]);
+  const { signal } = options;
   requirePlan(plan);
   requireString(folder, "folder");
   requireRoom(NAMESPACE, plan.mounts.length, "mount the whole store for reading only (--whole-store)");

@@ -2,10 +2,11 @@
 import { dirname } from "node:path";
 import {
   checkGiven,
+  keysOf,
   requireBoolean,
   requireFunction,
   requireOneOf,
-  requireOptions,
+  requireKnown,
   requireString,
 } from "../arguments.js";
 import { type OnProgress, Progress } from "../progress.js";
@@ -25,6 +26,8 @@ export interface FormatOptions {
   readonly service?: string | undefined;
   readonly onProgress?: OnProgress | undefined;
 }
+
+const KEYS = keysOf<FormatOptions>({ wholeStore: true, farm: true, service: true, onProgress: true });
 
 interface Format {
   readonly write: (plan: MountPlan, options: FormatOptions) => string;
@@ -109,7 +112,7 @@ export function withMountedLinks(plan: MountPlan, progress: Progress): MountPlan
 function checkArguments(plan: MountPlan, format: MountFormat, options: FormatOptions): void {
   requirePlan(plan);
   requireOneOf(format, MOUNT_FORMATS, "format");
-  requireOptions(options);
+  requireKnown(options, KEYS);
   checkGiven(options, "options", {
     wholeStore: requireBoolean,
     farm: requireAbsolute,

@@ -1,11 +1,11 @@
 /** What is to be mounted from this system's store for a container to have a closure, whoever mounts it. */
 import { lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { LaminixError } from "../errors.js";
-import { requireOptions, requireStrings } from "../arguments.js";
+import { requireKnown, requireOptions, requireStrings } from "../arguments.js";
 import { BuiltImage } from "../builders/build/builtImage.js";
 import { reading } from "../files/walk.js";
 import { foldersTo } from "../image/storePathLayer.js";
-import { checkBuildOptions, type PlanningOptions } from "../planning/buildOptions.js";
+import { checkBuildOptions, PLANNING_KEYS, type PlanningOptions } from "../planning/buildOptions.js";
 import { prepareToPlan } from "../planning/planLayers.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { Closure } from "../store/closure.js";
@@ -59,6 +59,7 @@ export async function mountPlan(
   subject: ImageSpec | BuiltImage | Closure | string | readonly string[],
   options: PlanningOptions = {},
 ): Promise<MountPlan> {
+  requireKnown(options, PLANNING_KEYS);
   checkBuildOptions(options);
   const { store = nixStore, signal } = options;
   const closure = await closureOf(subject, store, options);

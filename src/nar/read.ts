@@ -1,6 +1,6 @@
 /** A NAR as what is in it. */
 import { untilAborted } from "../abort.js";
-import { requireByteStream, requireOneOf, requireOptions, requireString } from "../arguments.js";
+import { requireByteStream, requireKnown, requireOneOf, requireString } from "../arguments.js";
 import type { BorrowedBytes } from "../bytes/bytes.js";
 import { ArgumentError } from "../errors.js";
 import { type NarEvent, type NarFormatOptions, NarParser } from "./parser.js";
@@ -18,7 +18,7 @@ export interface ReadNarOptions extends NarFormatOptions {
  */
 export function readNar(stream: BorrowedBytes, options: ReadNarOptions = {}): AsyncGenerator<NarEvent> {
   requireByteStream(stream, "stream");
-  requireOptions(options);
+  requireKnown(options, ["signal", "name", "trailing"]);
   if (options.name !== undefined) requireString(options.name, "options.name");
   requireOneOf(options.trailing ?? "refuse", ["refuse", "ignore"], "options.trailing");
   return eventsOf(stream, options);

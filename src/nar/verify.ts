@@ -1,7 +1,13 @@
 /** A NAR that is told by its hash. */
 import { createHash } from "node:crypto";
 import { untilAborted } from "../abort.js";
-import { requireByteStream, requireCount, requireOptions, requireString } from "../arguments.js";
+import {
+  requireByteStream,
+  requireCount,
+  requireKnown,
+  requireOptions,
+  requireString,
+} from "../arguments.js";
 import type { BorrowedBytes } from "../bytes/bytes.js";
 import { ArgumentError, LaminixError } from "../errors.js";
 
@@ -35,7 +41,7 @@ export function verifyNar(
   if (!/^sha256-[A-Za-z0-9+/]{43}=$/.test(identity.narHash))
     throw new ArgumentError("identity.narHash", "sha256- and 44 characters of base 64", identity.narHash);
   requireCount(identity.narSize, "identity.narSize");
-  requireOptions(options);
+  requireKnown(options, ["signal", "name"]);
   if (options.name !== undefined) requireString(options.name, "options.name");
   return verified(stream, identity, options);
 }

@@ -1,7 +1,7 @@
 /** The NAR of what is on the disk. */
 import { constants, lstatSync, readlinkSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { requireOptions, requireString } from "../arguments.js";
+import { requireKnown, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { compareBytes, decode, fsPath, toByteString } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
@@ -34,7 +34,7 @@ export function narOf(
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<Uint8Array> {
   requireString(path, "path");
-  requireOptions(options);
+  requireKnown(options, ["signal"]);
   return pieces(toByteString(path), options.signal);
 }
 

@@ -51,6 +51,10 @@ export type PlanningOptions = Pick<
   "store" | "signal" | "onProgress" | "registries" | "maxUnpacked"
 >;
 
+export const PLANNING_KEYS = keysOf<PlanningOptions>({
+  ...{ store: true, signal: true, onProgress: true, registries: true, maxUnpacked: true },
+});
+
 /** How images are opened that a spec names. */
 export interface OpeningOptions extends Pick<BuildOptions, "signal" | "registries" | "maxUnpacked"> {
   readonly progress: Progress;

@@ -1,5 +1,5 @@
 /** A closure: store paths with all that they reference. */
-import { checkGiven, requireCount, requireOptions, requireString } from "../arguments.js";
+import { checkGiven, requireCount, requireKnown, requireString } from "../arguments.js";
 import { LaminixError, named } from "../errors.js";
 import { addedSizes } from "./questions/addedSizes.js";
 import { closureSizes } from "./questions/closureSizes.js";
@@ -208,7 +208,7 @@ export class Closure implements Iterable<PathInfo> {
    * @throws {LaminixError} ERR_PATH_NOT_VALID when the path is not in the closure
    */
   tree(path: string, options: { readonly depth?: number | undefined } = {}): Generator<TreeNode> {
-    requireOptions(options);
+    requireKnown(options, ["depth"]);
     checkGiven(options, "options", { depth: requireCount });
     return this.#tree(this.#row(path), options.depth ?? Infinity);
   }

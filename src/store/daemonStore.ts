@@ -1,8 +1,10 @@
 /** A Nix store behind a daemon: what can be asked of it. What only some programs do is loaded when it is first done. */
 import {
   checkGiven,
+  keysOf,
   requireBoolean,
   requireCount,
+  requireKnown,
   requireOptions,
   requireString,
   requireStrings,
@@ -22,7 +24,7 @@ import { StoreDirectory } from "./storeDirectory.js";
 import { realPath } from "./realPath.js";
 import { hashPart, type StorePath, toStorePath } from "./storePath.js";
 import type { Missing, Substitutable } from "./substitution.js";
-import { checkWorkOptions, work, type WorkOptions } from "./work.js";
+import { checkWorkOptions, work, WORK_KEYS, type WorkOptions } from "./work.js";
 
 /** Facts about a store. */
 export interface StoreInfo {
@@ -45,6 +47,9 @@ export interface StoreOptions {
   readonly closureMemory?: number;
 }
 
+/** Those of `openStore` too. */
+const STORE_KEYS = keysOf<StoreOptions & CallOptions>({ closureMemory: true, signal: true });
+
 /** The questions of a store; see {@link NixStore}. */
 export abstract class DaemonStore implements AsyncDisposable {
   readonly url: string;
@@ -62,7 +67,7 @@ export abstract class DaemonStore implements AsyncDisposable {
    */
   constructor(url: string, options: StoreOptions = {}) {
     requireString(url, "url");
-    requireOptions(options);
+    requireKnown(options, STORE_KEYS);
     checkGiven(options, "options", { closureMemory: requireCount });
     this.url = url;
     this.#closures = new ClosureMemory(options.closureMemory ?? CLOSURE_MEMORY);
@@ -117,6 +122,7 @@ export abstract class DaemonStore implements AsyncDisposable {
     paths: readonly string[],
     options: WorkOptions & { readonly substitute?: boolean } = {},
   ): Promise<StorePath[]> {
+    requireKnown(options, [...WORK_KEYS, "substitute"]);
     const { substitute = false } = options;
     requireBoolean(substitute, "options.substitute");
     const request = { paths: await this.pathsOf(paths, options), substitute };

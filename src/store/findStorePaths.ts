@@ -1,5 +1,5 @@
 /** Store paths in any text: a log, JSON, a script. */
-import { checkGiven, requireOptions, requireString } from "../arguments.js";
+import { checkGiven, requireKnown, requireString } from "../arguments.js";
 import type { StorePathOptions } from "./parseStorePath.js";
 import { asPattern, checkStoreDir, isBaseName, type StorePath } from "./storePath.js";
 
@@ -29,7 +29,7 @@ const STOP = /[\s\p{Cc}"'`‘’“”«»:,;)\]}<>|\\]/gu;
  */
 export function findStorePaths(text: string, options: StorePathOptions = {}): StorePathRange[] {
   requireString(text, "text");
-  requireOptions(options);
+  requireKnown(options, ["storeDir"]);
   checkGiven(options, "options", { storeDir: requireString });
   const storeDir = checkStoreDir(options.storeDir ?? "/nix/store");
   const parts = `${storeDir}/`.split("/").map(asPattern);

@@ -4,8 +4,8 @@
  * The addon is loaded when first needed, so that everything that does not talk to a daemon works without it.
  */
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { LaminixError } from "../errors.js";
+import { buildHint, builtFiles } from "../process/ownFile.js";
 import type { StorePath } from "./storePath.js";
 
 /** Where a daemon is: a Unix socket, or a program that speaks the protocol on its standard input and output. */
@@ -254,24 +254,30 @@ export interface NativeAddon {
   connect(target: NativeTarget, options: NativeOptions): NativeConnection;
 }
 
-const require = createRequire(import.meta.url);
 let addon: NativeAddon | undefined;
 
 /**
  * The addon, loaded at the first call.
- * @throws {LaminixError} ERR_ADDON_MISSING when it was not built, or was built for another platform.
+ * @throws {LaminixError} ERR_ADDON_MISSING when there is none for this platform, or it does not load
  */
 export function loadAddon(): NativeAddon {
-  if (addon) return addon;
-  const file =
-    process.env.LAMINIX_ADDON ?? fileURLToPath(new URL("../../build/Release/addon.node", import.meta.url));
-  try {
-    addon = require(file) as NativeAddon;
-  } catch (cause) {
-    throw new LaminixError("ERR_ADDON_MISSING", `the native addon could not be loaded from ${file}`, {
-      cause,
-      hint: "build it with `npm rebuild laminix` (in a checkout: `npm run build:native`); it needs CMake and a C++20 compiler, and npm may have to be told to allow this package's install script",
-    });
+  return (addon ??= firstThatLoads());
+}
+
+function firstThatLoads(): NativeAddon {
+  const given = process.env.LAMINIX_ADDON;
+  const failures: unknown[] = [];
+  for (const file of given === undefined ? builtFiles("addon.node") : [given]) {
+    try {
+      return createRequire(file)(file) as NativeAddon;
+    } catch (cause) {
+      failures.push(cause);
+    }
   }
-  return addon;
+  const [cause] = failures;
+  const reason = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
+  throw new LaminixError("ERR_ADDON_MISSING", `the native addon cannot be loaded: ${reason}`, {
+    cause,
+    hint: buildHint(),
+  });
 }

@@ -1,8 +1,10 @@
 /** A Nix store behind a daemon. What only some programs do is loaded when it is first done. */
 import { basename } from "node:path";
 import {
+  keysOf,
   requireBoolean,
   requireByteStream,
+  requireKnown,
   requireOneOf,
   requireOptions,
   requireString,
@@ -17,8 +19,19 @@ import type { CallOptions } from "./connection.js";
 import type { Garbage, GarbageOptions, KeepingRoot, Root } from "./garbage.js";
 import { checkName } from "./storePath.js";
 import { TempRoots } from "./tempRoots.js";
-import { checkBuildSettings, checkWorkOptions, work, type WorkOptions } from "./work.js";
+import {
+  BUILD_SETTINGS_KEYS,
+  checkBuildSettings,
+  checkWorkOptions,
+  work,
+  WORK_KEYS,
+  type WorkOptions,
+} from "./work.js";
 import { DaemonStore } from "./daemonStore.js";
+
+const ADD_KEYS = keysOf<AddOptions>({ signal: true, onProgress: true, references: true });
+const BUILD_KEYS = [...WORK_KEYS, ...BUILD_SETTINGS_KEYS, "mode"];
+const GARBAGE_KEYS = [...WORK_KEYS, "action", "paths", "maxFreed"];
 
 /**
  * A store. It connects when first asked, pipelines what is asked at once, reconnects when the connection is lost, and
@@ -53,10 +66,10 @@ export class NixStore extends DaemonStore {
   /** Adds a file, a folder with its contents, or a link from this disk. @param name its file name unless given */
   async addPath(path: string, options: AddOptions & { readonly name?: string } = {}): Promise<PathInfo> {
     requireString(path, "path");
-    requireOptions(options);
-    const { name = basename(path) } = options;
+    requireKnown(options, [...ADD_KEYS, "name"]);
+    const { name = basename(path), ...rest } = options;
     const { narOf } = await import("../nar/write.js");
-    return this.#add(name, "fixed:r:sha256", narOf(path, { signal: options.signal }), options);
+    return this.#add(name, "fixed:r:sha256", narOf(path, { signal: options.signal }), rest);
   }
 
   /** The same of what a NAR has. */
@@ -78,6 +91,7 @@ export class NixStore extends DaemonStore {
     const { checkNarInfo, importNar } = await import("./additions.js");
     checkNarInfo(info);
     requireByteStream(nar, "nar");
+    requireKnown(options, [...WORK_KEYS, "checkSignatures"]);
     if (options.checkSignatures !== undefined)
       requireBoolean(options.checkSignatures, "options.checkSignatures");
     const path = await this.pathOf(info.path, options);
@@ -104,6 +118,7 @@ export class NixStore extends DaemonStore {
    */
   build(targets: string | readonly string[], options: BuildOptions = {}): BuildRun {
     return new BuildRun(async (onEvent): Promise<BuildResult[]> => {
+      requireKnown(options, BUILD_KEYS);
       checkWorkOptions(options);
       checkBuildSettings(options);
       if (options.mode !== undefined)
@@ -176,7 +191,7 @@ export class NixStore extends DaemonStore {
 
   /** Deletes what no root keeps alive, or lists it. */
   async collectGarbage(options: GarbageOptions = {}): Promise<Garbage> {
-    requireOptions(options);
+    requireKnown(options, GARBAGE_KEYS);
     const { paths: given = [] } = options;
     requireStrings(given, "options.paths");
     const paths = await this.pathsOf(given, options);
@@ -192,6 +207,7 @@ export class NixStore extends DaemonStore {
   async verify(
     options: WorkOptions & { readonly checkContents?: boolean; readonly repair?: boolean } = {},
   ): Promise<boolean> {
+    requireKnown(options, [...WORK_KEYS, "checkContents", "repair"]);
     checkWorkOptions(options);
     const { checkContents = false, repair = false } = options;
     requireBoolean(checkContents, "options.checkContents");
@@ -214,7 +230,7 @@ export class NixStore extends DaemonStore {
     options: AddOptions,
   ): Promise<PathInfo> {
     requireString(name, "name");
-    requireOptions(options);
+    requireKnown(options, ADD_KEYS);
     const { references: given = [] } = options;
     requireStrings(given, "options.references");
     const references = await this.pathsOf(given, options);

@@ -1,5 +1,5 @@
 /** What a store path says of itself. */
-import { checkGiven, requireOptions, requireString } from "../arguments.js";
+import { checkGiven, requireKnown, requireString } from "../arguments.js";
 import { packageName } from "./packageName.js";
 import { baseName, hashPart, normalise, type StorePath, toStorePath } from "./storePath.js";
 
@@ -33,7 +33,7 @@ export interface StorePathOptions {
  */
 export function parseStorePath(path: string, options: StorePathOptions = {}): ParsedStorePath {
   requireString(path, "path");
-  requireOptions(options);
+  requireKnown(options, ["storeDir"]);
   checkGiven(options, "options", { storeDir: requireString });
   const storePath = toStorePath(path, options.storeDir);
   const base = baseName(storePath);

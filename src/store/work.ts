@@ -1,6 +1,7 @@
 /** Long work on a connection of its own, with what the daemon tells meanwhile. */
 import {
   checkGiven,
+  keysOf,
   requireBoolean,
   requireCount,
   requireFunction,
@@ -35,6 +36,13 @@ export interface BuildSettings {
   /** Settings of nix.conf; a daemon lets only trusted users change most of them. */
   readonly overrides?: Readonly<Record<string, string>>;
 }
+
+export const WORK_KEYS = keysOf<WorkOptions>({ signal: true, onProgress: true });
+
+export const BUILD_SETTINGS_KEYS = keysOf<BuildSettings>({
+  ...{ keepFailed: true, keepGoing: true, fallback: true, maxJobs: true, cores: true, maxSilentTime: true },
+  ...{ substitute: true, overrides: true },
+});
 
 /** @throws {ArgumentError} ERR_ARGUMENT */
 export function checkWorkOptions(options: WorkOptions): void {

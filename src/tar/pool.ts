@@ -1,6 +1,7 @@
 /** The threads that make layer tars. */
 import { availableParallelism } from "node:os";
 import { abortable, onAbort } from "../abort.js";
+import { threadScript } from "../process/ownFile.js";
 import { type Thread, Threads } from "../threads/threads.js";
 import { Turns } from "../threads/turns.js";
 import { isOnDisk, type LayerTar } from "./layerTar.js";
@@ -59,7 +60,7 @@ export class TarPool {
     this.#size = Math.max(1, jobs);
     this.#keeps = Math.floor(KEPT / this.#size);
     this.#threads = new Threads({
-      script: new URL("./worker.js", import.meta.url),
+      script: () => threadScript("tar/worker.js"),
       failure: "a thread that makes layers stopped",
       data: () => ({ memory: new SharedArrayBuffer(this.#keeps) }),
     });

@@ -7,7 +7,8 @@ const IDLE = 500;
 
 export interface ThreadOptions<Data> {
   /** What it runs, which calls `serve`. */
-  readonly script: URL;
+  /** The path of its script; asked for when one starts. */
+  readonly script: () => string;
   /** Made for each thread: its `workerData`. */
   readonly data: () => Data;
   /** What the error says when it fails. */
@@ -35,7 +36,7 @@ export class Thread<Task, Result, Notice = never, Data = undefined> {
     this.#failure = failure;
     this.#onEnd = onEnd;
     // Without the flags of this process: some, such as --input-type, stop a thread that runs a file.
-    this.#worker = new Worker(script, { execArgv: [], workerData: this.data });
+    this.#worker = new Worker(script(), { execArgv: [], workerData: this.data });
     this.#worker.on("message", (reply: Reply) => {
       this.#finish(reply);
     });

@@ -1,7 +1,7 @@
 /** The program that enters namespaces, `native/farm/enter.cc`: where it is, and what it is told. */
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { LaminixError } from "../errors.js";
+import { buildHint, builtFiles } from "../process/ownFile.js";
 
 /** Store paths in a folder, by their names. */
 export interface FarmDescription {
@@ -46,14 +46,17 @@ export interface Description {
 /** Its exit code where the command did not end with 0; the status says how. */
 export const COMMAND_FAILED = 3;
 
-/** @throws {LaminixError} ERR_ADDON_MISSING where it was not built */
+/**
+ * The program that enters namespaces.
+ * @throws {LaminixError} ERR_ADDON_MISSING where it was not built
+ */
 export function enterProgram(): string {
-  const file =
-    process.env.LAMINIX_ENTER ?? fileURLToPath(new URL("../../build/Release/laminix-enter", import.meta.url));
+  const given = process.env.LAMINIX_ENTER;
+  const [file = ""] = given === undefined ? builtFiles("laminix-enter") : [given];
   if (existsSync(file)) return file;
   throw new LaminixError("ERR_ADDON_MISSING", `there is no program that enters namespaces at ${file}`, {
     details: { path: file },
-    hint: 'build it with `npm rebuild laminix` (in a checkout: `npm run build:native`), on Linux; isolation "machine" does without',
+    hint: `${buildHint()}; isolation "machine" does without`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CONTAINER_NEEDS, ContainerScene, ROOT } from "../support/containers.js";
 import { describeWith } from "../support/requirements.js";
@@ -42,6 +42,18 @@ describeWith(CONTAINER_NEEDS, "laminix run", () => {
       2,
       "laminix: there is no command to run\nhint: give one after --\n",
     ]);
+  });
+
+  test("takes an archive or a spec from standard input", async () => {
+    const archive = scene.folder.join("piped.tar");
+    await scene.laminix(ROOT, ["build", scene.busybox, "--cmd", "/bin/hostname", "-o", archive]);
+    const spec = JSON.stringify({ name: "piped", contents: [scene.busybox] });
+    for (const input of [readFileSync(archive), spec]) {
+      const { code, stdout } = await scene.laminix(ROOT, ["run", "-", "--", "echo", "piped"], {
+        input,
+      });
+      expect([code, stdout.toString()]).toEqual([0, "piped\n"]);
+    }
   });
 
   test("has variables of the caller where it is told to", async () => {

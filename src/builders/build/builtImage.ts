@@ -1,5 +1,6 @@
 /** What the builders make: an image that is ready to be read. */
 import type { Readable } from "node:stream";
+import { keysOf, requireKnown } from "../../arguments.js";
 import type { Compressor } from "../../compress/compressors.js";
 import type { Descriptor } from "../../image/descriptor.js";
 import type { Image, NamedImage } from "../../image/image.js";
@@ -30,6 +31,9 @@ export interface PiecesOptions extends ReadOptions {
   /** Called before the end of an oci-archive with the digest of the image's manifest. */
   readonly onDigest?: (digest: Digest) => void;
 }
+
+const READ_KEYS = keysOf<ReadOptions>({ signal: true, onProgress: true, jobs: true });
+const PIECES_KEYS = [...READ_KEYS, "format", "onDigest"];
 
 /** How layers are packed where manifests lead to them. */
 export type Packing = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jobs"> & {
@@ -96,6 +100,7 @@ export class BuiltImage implements AsyncDisposable {
    *   ERR_UNSUPPORTED where there is no zstd, and ERR_FILE_WRITE for temporary files
    */
   async *pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
+    requireKnown(options, PIECES_KEYS);
     if (options.format === "oci-archive") {
       const { writeOciArchive } = await import("../../transports/ociLayout/writeArchive.js");
       yield* writeOciArchive([this.#named], {
@@ -135,6 +140,7 @@ export class BuiltImage implements AsyncDisposable {
     folder: string,
     options: ReadOptions = {},
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    requireKnown(options, READ_KEYS);
     const { LayoutFolder } = await import("../../transports/ociLayout/layoutFolder.js");
     await using layout = await LayoutFolder.at(folder);
     return await this.writeTo(layout, options);

@@ -14,6 +14,7 @@ import { type Io, ProgramEnded } from "../io.js";
 import { command, type CommonOptions, repeated, withStore } from "../options.js";
 import { isSpec, requireArguments } from "../paths.js";
 import { onlyProgram } from "../onlyProgram.js";
+import { withInput } from "../standardInput.js";
 import { imagePlace, imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
 import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
@@ -83,23 +84,25 @@ export function run(io: Io, rest: readonly string[]): Command {
       const named = args.slice(0, args.length - rest.length);
       requireArguments(named, "a SPEC, a PATH, an ARCHIVE or a REF");
       refuseCommand(named);
-      const code = await withStore(options, async (store) => {
-        const subject = await subjectOf(named, store, io);
-        const images = typeof subject === "string" ? [subject] : imagesIn(subject);
-        return withRegistries(images, options, io, async (registries) => {
-          const onProgress = quietly(new Report(io, options).onProgress);
-          const { signal } = io;
-          await using container = await start(subject, options, {
-            ...{ store, signal, registries, onProgress, maxUnpacked: options.maxUnpacked },
-            ...flagsFor(options, io),
-            command: await commandFor(rest, subject, store, options),
+      const { maxUnpacked } = options;
+      const running = async (files: readonly string[]): Promise<number> =>
+        withStore(options, async (store) => {
+          const subject = await subjectOf(files, store, io);
+          const images = typeof subject === "string" ? [subject] : imagesIn(subject);
+          return withRegistries(images, options, io, async (registries) => {
+            const onProgress = quietly(new Report(io, options).onProgress);
+            const { signal } = io;
+            await using container = await start(subject, options, {
+              ...{ store, signal, registries, onProgress, maxUnpacked },
+              ...flagsFor(options, io),
+              command: await commandFor(rest, subject, store, options),
+            });
+            // A bar that was drawn; the command has yet to be reached.
+            io.stderr.erase();
+            return await endOf(container, io);
           });
-          // A bar that was drawn; the command has yet to be reached.
-          io.stderr.erase();
-          return await endOf(container, io);
         });
-      });
-      throw new ProgramEnded(code);
+      throw new ProgramEnded(await withInput(io, named, { maxUnpacked }, running));
     });
 }
 

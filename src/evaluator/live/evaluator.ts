@@ -109,7 +109,7 @@ export class Evaluator extends EventEmitter<EvaluatorEvents> implements AsyncDis
    * @throws {LaminixError} as every question, see {@link EvaluatorValue}
    */
   async load(subject: Subject, options: LoadSubjectOptions = {}): Promise<EvaluatorValue> {
-    checkQuestion(options);
+    checkQuestion(options, ["args", "autoArgs"]);
     this.#refresh();
     const loading = await this.#loader.text(subject, options, this.#lock);
     const name = `r${String(++this.#count)}`;

@@ -1,5 +1,5 @@
 /** Values of an evaluator. */
-import { requireCount, requireOptions, requireString } from "../../arguments.js";
+import { requireCount, requireString } from "../../arguments.js";
 import { ArgumentError, LaminixError } from "../../errors.js";
 import type { Position } from "../nixError.js";
 import type { NixProgramOptions } from "../program.js";
@@ -93,7 +93,7 @@ export class EvaluatorValue {
 
   /** Its type, and where it is defined, in one round; with the value itself if `value` is true. */
   async describe(options: ToJsOptions & { readonly value?: boolean } = {}): Promise<ValueDescription> {
-    const bounds = boundsOf(options);
+    const bounds = boundsOf(options, ["value"]);
     const want = { type: null, position: null, ...(options.value && { value: bounds }) };
     const answer = await this.#ask<{ type: NixType; position: Position | null; value?: unknown }>(
       want,
@@ -108,6 +108,7 @@ export class EvaluatorValue {
   }
 
   async type(options: QuestionOptions = {}): Promise<NixType> {
+    checkQuestion(options);
     return (await this.#ask<{ type: NixType }>({ type: null }, options)).type;
   }
 
@@ -123,7 +124,7 @@ export class EvaluatorValue {
 
   /** The names of a set's attributes, sorted by their bytes. */
   async keys(options: KeysOptions = {}): Promise<string[]> {
-    requireOptions(options);
+    checkQuestion(options, ["prefix", "limit"]);
     const { prefix = "", limit } = options;
     requireString(prefix, "options.prefix");
     if (prefix.includes("\0")) return [];
@@ -133,16 +134,19 @@ export class EvaluatorValue {
 
   /** How many items a list has, or attributes a set. */
   async length(options: QuestionOptions = {}): Promise<number> {
+    checkQuestion(options);
     return (await this.#ask<{ length: number }>({ length: null }, options)).length;
   }
 
   /** The arguments that a function takes by name, each with whether it has a default. */
   async functionArgs(options: QuestionOptions = {}): Promise<Readonly<Record<string, boolean>>> {
+    checkQuestion(options);
     return (await this.#ask<{ arguments: Record<string, boolean> }>({ arguments: null }, options)).arguments;
   }
 
   /** Where an attribute is defined; this value's own unless one in it is named. Of a root and of items there is none. */
   async position(name?: string, options: QuestionOptions = {}): Promise<Position | undefined> {
+    checkQuestion(options);
     if (name !== undefined) requireName(name, "name");
     const answer = await this.#ask<{ position: Position | null }>({ position: name ?? null }, options);
     return this.#evaluator.placeOf(answer.position);
@@ -150,6 +154,7 @@ export class EvaluatorValue {
 
   /** Where a string comes from. */
   async context(options: QuestionOptions = {}): Promise<StringContext> {
+    checkQuestion(options);
     return (await this.#ask<{ context: StringContext }>({ context: null }, options)).context;
   }
 
@@ -200,8 +205,7 @@ export class EvaluatorValue {
     });
   }
 
-  async #ask<T>(want: Want, options: QuestionOptions): Promise<T> {
-    checkQuestion(options);
+  #ask<T>(want: Want, options: QuestionOptions): Promise<T> {
     return this.#evaluator.ask<T>(this, want, options);
   }
 }

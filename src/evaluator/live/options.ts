@@ -1,5 +1,12 @@
 /** How an evaluator is opened and asked. */
-import { checkGiven, requireBoolean, requireCount, requireOneOf, requireOptions } from "../../arguments.js";
+import {
+  checkGiven,
+  keysOf,
+  requireBoolean,
+  requireCount,
+  requireKnown,
+  requireOneOf,
+} from "../../arguments.js";
 import { ArgumentError } from "../../errors.js";
 import { checkOptions, type NixProgramOptions } from "../program.js";
 import type { Bounds } from "./data.js";
@@ -46,9 +53,17 @@ export interface ToJsOptions extends QuestionOptions {
   readonly drvPath?: boolean;
 }
 
+const EVALUATOR_KEYS = keysOf<Omit<EvaluatorOptions, keyof NixProgramOptions>>({
+  ...{ mode: true, pure: true, workers: true, spare: true, memoryLimit: true, maxQueued: true, watch: true },
+});
+const QUESTION_KEYS = keysOf<QuestionOptions>({ signal: true, timeout: true, onLog: true });
+const BOUNDS_KEYS = keysOf<Omit<ToJsOptions, keyof QuestionOptions>>({
+  ...{ depth: true, size: true, drvPath: true },
+});
+
 /** @throws {ArgumentError} ERR_ARGUMENT */
 export function checkEvaluatorOptions(options: EvaluatorOptions): void {
-  checkOptions(options);
+  checkOptions(options, EVALUATOR_KEYS);
   checkGiven(options, "options", {
     mode: (value, name) => {
       requireOneOf(value, ["read-only", "read-write"], name);
@@ -62,16 +77,22 @@ export function checkEvaluatorOptions(options: EvaluatorOptions): void {
   });
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function checkQuestion(options: QuestionOptions): void {
-  requireOptions(options);
+/**
+ * @param more keys of the question's own
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function checkQuestion(options: QuestionOptions, more: readonly string[] = []): void {
+  requireKnown(options, [...QUESTION_KEYS, ...more]);
   checkOptions({ ...(options.onLog !== undefined && { onLog: options.onLog }) });
   checkGiven(options, "options", { timeout: requirePositive });
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function boundsOf(options: ToJsOptions): Bounds {
-  checkQuestion(options);
+/**
+ * @param more keys of the question's own
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function boundsOf(options: ToJsOptions, more: readonly string[] = []): Bounds {
+  checkQuestion(options, [...BOUNDS_KEYS, ...more]);
   checkGiven(options, "options", { depth: requireCount, size: requireCount, drvPath: requireBoolean });
   const { depth = 1000, size = 64 << 20, drvPath = false } = options;
   return { depth, size, drvPath };

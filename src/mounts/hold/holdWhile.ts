@@ -110,7 +110,7 @@ async function storePathsOf(
 function checkArguments(paths: readonly string[], options: HoldOptions): void {
   requireStrings(paths, "paths");
   if (paths.length === 0) throw new ArgumentError("paths", "one store path or more", paths);
-  checkSweepOptions(options);
+  checkSweepOptions(options, ["container", "store"]);
   requireString(options.container, "options.container");
   const { store } = options;
   if (store !== undefined)

@@ -1,5 +1,12 @@
 /** Releasing the roots of containers that were removed while nobody watched. */
-import { checkGiven, requireOneOf, requireOptions, requireString } from "../../arguments.js";
+import {
+  checkGiven,
+  keysOf,
+  requireKnown,
+  requireOneOf,
+  requireOptions,
+  requireString,
+} from "../../arguments.js";
 import type { EngineClient } from "../../transports/engine/client.js";
 import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
 import { findContainer, listContainers } from "./containers.js";
@@ -47,9 +54,16 @@ export async function sweepHeld(options: SweepOptions = {}): Promise<SweptRoots>
   return await sweep(client, roots, signal);
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function checkSweepOptions(options: SweepOptions): void {
-  requireOptions(options);
+const SWEEP_KEYS = keysOf<SweepOptions>({
+  ...{ engine: true, host: true, environment: true, state: true, signal: true },
+});
+
+/**
+ * @param more keys of the caller's own
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function checkSweepOptions(options: SweepOptions, more: readonly string[] = []): void {
+  requireKnown(options, [...SWEEP_KEYS, ...more]);
   checkGiven(options, "options", {
     engine: (value, argument) => {
       requireOneOf(value, ENGINES, argument);

@@ -3,9 +3,10 @@ import type { StdioOptions } from "node:child_process";
 import { statSync } from "node:fs";
 import {
   checkGiven,
+  keysOf,
   requireBoolean,
   requireOneOf,
-  requireOptions,
+  requireKnown,
   requireString,
   requireStrings,
 } from "../../arguments.js";
@@ -113,8 +114,18 @@ function cannotMount(path: string, why: string): LaminixError {
   return new LaminixError("ERR_MOUNT", `${path} cannot be mounted: ${why}`, { details: { path } });
 }
 
-/** @throws {ArgumentError} ERR_ARGUMENT */
-export function checkContainerOptions(options: ContainerOptions): void {
+const CONTAINER_KEYS = keysOf<ContainerOptions>({
+  ...{ store: true, signal: true, onProgress: true, registries: true, maxUnpacked: true },
+  ...{ command: true, entrypoint: true, env: true, user: true, workdir: true, volumes: true },
+  ...{ network: true, readOnly: true, terminal: true, stdio: true },
+});
+
+/**
+ * @param more keys of the caller's own
+ * @throws {ArgumentError} ERR_ARGUMENT
+ */
+export function checkContainerOptions(options: ContainerOptions, more: readonly string[] = []): void {
+  requireKnown(options, [...CONTAINER_KEYS, ...more]);
   checkGiven(options, "options", {
     command: requireStrings,
     entrypoint: requireStrings,
@@ -140,7 +151,7 @@ function requireVolumes(value: unknown, argument: string): void {
   if (!Array.isArray(value)) throw new ArgumentError(argument, "an array of volumes", value);
   for (const [i, volume] of (value as readonly unknown[]).entries()) {
     const at = `${argument}[${String(i)}]`;
-    requireOptions(volume, at);
+    requireKnown(volume, ["source", "target", "readOnly"], at);
     const { source, target } = volume as Readonly<Record<string, unknown>>;
     requireAbsolute(source, `${at}.source`);
     requireAbsolute(target, `${at}.target`);

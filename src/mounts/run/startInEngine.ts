@@ -25,7 +25,7 @@ import { atOnce, withMountedLinks } from "../formatMounts.js";
 import type { ContainerHold } from "../hold/containerHold.js";
 import { holdWhile } from "../hold/holdWhile.js";
 import { sweepHeld } from "../hold/sweepHeld.js";
-import { type Mount, mountPlan, type MountPlan } from "../mountPlan.js";
+import { closurePlan, type Mount, type MountPlan } from "../mountPlan.js";
 import { type Container, runningContainer } from "./container.js";
 import { checkContainerOptions, type ContainerOptions, requireSources } from "./runOptions.js";
 
@@ -51,7 +51,7 @@ export async function startInEngine(
 ): Promise<Container> {
   if (typeof subject !== "string") requireOptions(subject, "subject");
   checkBuildOptions(options);
-  checkContainerOptions(options);
+  checkContainerOptions(options, ["engine", "host", "environment"]);
   requireOneOf(options.engine, ENGINES, "options.engine");
   const progress = new Progress(options.onProgress);
   await using opened = new Opened();
@@ -82,7 +82,9 @@ async function loaded(
   const how = { engine, host, environment, signal, onProgress, maxUnpacked };
   if (typeof subject === "string") return { image: idOf(await loadImage(subject, how)), plan: undefined };
   const built = opened.add(await layeredImage({ ...subject, includeStorePaths: false }, options));
-  const plan = built.closure.size === 0 ? undefined : await mountPlan(built, options);
+  const { closure } = built;
+  const plan =
+    closure.size === 0 ? undefined : await closurePlan(closure, options.store ?? nixStore, options);
   return { image: idOf(await loadImage(built, how)), plan };
 }
 

@@ -1,5 +1,5 @@
 /** Accounts for programs that look up users by name. */
-import { checkGiven, requireOptions, requireStrings } from "../../arguments.js";
+import { checkGiven, requireKnown, requireStrings } from "../../arguments.js";
 import { ArgumentError } from "../../errors.js";
 import type { Piece } from "./piece.js";
 
@@ -16,7 +16,7 @@ export interface FakeNssOptions {
  * @throws {ArgumentError} ERR_ARGUMENT
  */
 export function fakeNss(options: FakeNssOptions = {}): Piece {
-  requireOptions(options);
+  requireKnown(options, ["extraPasswdLines", "extraGroupLines"]);
   checkGiven(options, "options", { extraPasswdLines: linesOf(7), extraGroupLines: linesOf(4) });
   const { extraPasswdLines = [], extraGroupLines = [] } = options;
   const passwd = [

@@ -50,7 +50,9 @@ interface PieceKind {
 }
 
 const kinds: Readonly<Record<string, PieceKind>> = {
-  fakeNss: kind(fakeNssSchema, fakeNss),
+  fakeNss: kind(fakeNssSchema, ({ extraPasswdLines, extraGroupLines }) =>
+    fakeNss({ extraPasswdLines, extraGroupLines }),
+  ),
   binSh: kind(binShSchema, ({ shell }) => binSh(shell)),
   usrBinEnv: kind(usrBinEnvSchema, ({ coreutils }) => usrBinEnv(coreutils)),
   caCertificates: kind(caCertificatesSchema, ({ cacert }) => caCertificates(cacert)),

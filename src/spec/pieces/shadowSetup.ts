@@ -1,5 +1,5 @@
 /** What shadow's programs, such as `useradd`, find and expect in an image that has no accounts yet. */
-import { checkGiven, requireOptions } from "../../arguments.js";
+import { checkGiven, requireKnown } from "../../arguments.js";
 import { shellQuoted } from "../../process/shell.js";
 import { requireAbsolutePath, withoutSlashes } from "./checks.js";
 
@@ -25,7 +25,7 @@ const PAM = [
  * @throws {ArgumentError} ERR_ARGUMENT
  */
 export function shadowSetup(options: ShadowSetupOptions = {}): string {
-  requireOptions(options);
+  requireKnown(options, ["shadow", "shell"]);
   checkGiven(options, "options", { shadow: requireAbsolutePath, shell: requireAbsolutePath });
   const { shadow, shell = "/bin/sh" } = options;
   const lines = [

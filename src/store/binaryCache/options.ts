@@ -1,8 +1,9 @@
 /** How a binary cache is to be read, beyond what its URL says. */
 import {
+  keysOf,
   requireBoolean,
   requireCount,
-  requireOptions,
+  requireKnown,
   requireString,
   requireStrings,
 } from "../../arguments.js";
@@ -60,9 +61,14 @@ function loginOf(base: URL, { netrcFile }: BinaryCacheOptions): Authorization | 
   return found && Authorization.basic(base, found.login, found.password);
 }
 
+const CACHE_KEYS = keysOf<BinaryCacheOptions>({
+  ...{ trustedPublicKeys: true, requireSignatures: true, netrcFile: true, allowNarHosts: true },
+  ...{ parallel: true, attempts: true, silence: true },
+});
+
 /** @throws {ArgumentError} ERR_ARGUMENT */
 export function checkOptions(options: BinaryCacheOptions): void {
-  requireOptions(options);
+  requireKnown(options, CACHE_KEYS);
   const { trustedPublicKeys, requireSignatures, netrcFile, allowNarHosts } = options;
   if (trustedPublicKeys !== undefined) requireStrings(trustedPublicKeys, "options.trustedPublicKeys");
   if (requireSignatures !== undefined) requireBoolean(requireSignatures, "options.requireSignatures");
