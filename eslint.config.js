@@ -20,6 +20,11 @@ const common = Object.fromEntries(
   ].map((name) => [name, "error"]),
 );
 
+const shownUrls = ["TemplateLiteral", "Property"].map((place) => ({
+  selector: `${place} > MemberExpression[property.name='href']`,
+  message: "A URL is shown by redactUrl() of src/redact.ts, since it may hold a password.",
+}));
+
 export default defineConfig(
   globalIgnores(["dist/", "./build/", ".cache/", "native/", "coverage/"]),
   {
@@ -51,14 +56,40 @@ export default defineConfig(
     rules: {
       "laminix/room-order": "error",
       "laminix/no-cycles": "error",
+      "no-restricted-syntax": ["error", ...shownUrls],
+      "@typescript-eslint/explicit-module-boundary-types": "error",
+    },
+  },
+  {
+    // What a command prints itself has no form for `--json`.
+    files: ["src/cli/commands/**/*.ts"],
+    ignores: ["src/cli/commands/complet*.ts"],
+    rules: {
       "no-restricted-syntax": [
         "error",
-        ...["TemplateLiteral", "Property"].map((place) => ({
-          selector: `${place} > MemberExpression[property.name='href']`,
-          message: "A URL is shown by redactUrl() of src/redact.ts, since it may hold a password.",
+        ...shownUrls,
+        ...[
+          "CallExpression[callee.object.property.name=/^std(out|err)$/][callee.property.name='write']",
+          "ImportSpecifier[imported.name=/^(writeLines|printBeside|progress)$/]",
+        ].map((selector) => ({
+          selector,
+          message:
+            "A command tells people and programs what it has done through the Report of src/cli/report.ts.",
         })),
       ],
-      "@typescript-eslint/explicit-module-boundary-types": "error",
+    },
+  },
+  {
+    // The documents of `--json` are for types, schemas and the page about them; a command has no time to load them.
+    files: ["src/cli/**/*.ts"],
+    ignores: ["src/cli/documents/**"],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          patterns: [{ group: ["**/documents/*.js"], allowTypeImports: true, message: "Import types only." }],
+        },
+      ],
     },
   },
   {

@@ -65,14 +65,14 @@ function shortened(command: string): string {
   return line.length > COMMAND ? `${line.slice(0, COMMAND - 1)}…` : line;
 }
 
-/** One JSON document, in pieces. */
+/** An object without its closing brace, in pieces. */
 export async function* inspectJson(
   opened: { readonly images: readonly NamedImage[] },
   { files, signal }: InspectOptions,
 ): AsyncGenerator<string> {
   const document = await describeImages(opened, { signal, unpack: files });
   if (!files) {
-    yield `${formatJson(document)}\n`;
+    yield open(document);
     return;
   }
   const described = document.get("images") as readonly JsonObject[];
@@ -82,7 +82,7 @@ export async function* inspectJson(
     yield* withFiles(described[i] ?? new Map<string, Json>(), named, signal);
     before = ", ";
   }
-  yield opened.images.length === 0 ? `${before}]}\n` : "]}\n";
+  yield opened.images.length === 0 ? `${before}]` : "]";
 }
 
 async function* withFiles(

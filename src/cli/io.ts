@@ -33,6 +33,8 @@ export interface Io extends Streams {
   };
   /** Aborts when the command has ended, one way or another. */
   readonly over: AbortSignal;
+  /** With `--json`, those that no document has had yet. */
+  readonly warnings: string[];
 }
 
 /** To the beginning of the line, and nothing on it. */
@@ -58,6 +60,7 @@ export function filtered(streams: Streams, over: AbortSignal = new AbortControll
   return {
     ...streams,
     over,
+    warnings: [],
     stdout: {
       isTerminal: stdout.isTerminal,
       write: (data) => {

@@ -20,10 +20,10 @@ export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[
 export function layersSummary({ layers, strategy, closure }: LayersPlan): string {
   if (layers.length === 0 && closure.paths.length > 0) {
     const closureOf = `${counted(closure.paths.length, "store path")}, ${bytes(closure.narSize)}`;
-    return `no layers of store paths by ${strategyName(strategy)}; what the image refers to is ${closureOf}\n`;
+    return `no layers of store paths by ${strategyName(strategy)}; what the image refers to is ${closureOf}`;
   }
   const total = layers.reduce((sum, { narSize }) => sum + narSize, 0);
-  return `${counted(layers.length, "layer")} by ${strategyName(strategy)}, ${bytes(total)}\n`;
+  return `${counted(layers.length, "layer")} by ${strategyName(strategy)}, ${bytes(total)}`;
 }
 
 function strategyName(strategy: LayersPlan["strategy"]): string {
@@ -40,7 +40,7 @@ export function togetherSummary({ images }: PlanTogether): string {
   const size = (layers: Iterable<PlannedLayer>): number =>
     [...layers].reduce((sum, { narSize }) => sum + narSize, 0);
   const layers = counted(different.size, "different layer");
-  return `${layers} by strategy balanced, ${bytes(size(different.values()))}; one by one the images are ${bytes(size(all))}\n`;
+  return `${layers} by strategy balanced, ${bytes(size(different.values()))}; one by one the images are ${bytes(size(all))}`;
 }
 
 /** The best first. */
@@ -62,7 +62,7 @@ export function comparisonTable({ ideal, strategies }: LayersComparison): ShownT
 
 export function comparisonSummary({ ideal }: LayersComparison): string {
   const least = bytes(Math.round(ideal));
-  return `moved: bytes of the layers to send again when a store path changes, on average; ${least} is the least possible\n`;
+  return `moved: bytes of the layers to send again when a store path changes, on average; ${least} is the least possible`;
 }
 
 export function explanationText(explanation: LayerExplanation): string {

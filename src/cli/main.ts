@@ -30,10 +30,14 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
     if (others.length === 0 && ["--version", "-V"].includes(first)) await io.stdout.write(`${version}\n`);
     else await (await import("./program.js")).runProgram(argv, io);
     end();
+    reportWarnings(io);
     return DONE;
   } catch (error) {
-    // The last line on the terminal is the program's.
-    if (error instanceof ProgramEnded) return error.code;
+    if (error instanceof ProgramEnded) {
+      // The last line on the terminal is the program's.
+      reportWarnings(io);
+      return error.code;
+    }
     end();
     if (error instanceof OutputClosed) return CLOSED;
     if (io.signal.aborted) return INTERRUPTED;
@@ -48,6 +52,11 @@ function firstFailure(error: unknown): unknown {
   return error instanceof Error && "suppressed" in error ? firstFailure(error.suppressed) : error;
 }
 
+/** Of a command that has printed no document with room for them. */
+function reportWarnings({ stderr, warnings }: Io): void {
+  if (warnings.length > 0) stderr.write(`${JSON.stringify({ warnings })}\n`);
+}
+
 function report(error: unknown, io: Io, argv: readonly string[]): void {
   // Coded errors have no secrets in them; others may.
   const { message, stack = "" } = redactValue(
@@ -56,7 +65,7 @@ function report(error: unknown, io: Io, argv: readonly string[]): void {
   const code = error instanceof LaminixError ? error.code : "ERR_INTERNAL";
   const hint = error instanceof LaminixError ? error.hint : undefined;
   if (argv.includes("--json")) {
-    io.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+    io.stderr.write(`${JSON.stringify({ error: { code, message, hint }, warnings: io.warnings })}\n`);
     return;
   }
   io.stderr.write([styled("error", "laminix:"), ` ${message}\n`]);

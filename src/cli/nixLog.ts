@@ -5,8 +5,15 @@ import type { Io } from "./io.js";
 import type { CommonOptions } from "./options.js";
 
 /** Plain lines: warnings, traces and what is built; with `--verbose` also what builders print. */
-export function printNixLog({ stderr }: Io, { quiet, verbose }: CommonOptions): (event: LogEvent) => void {
+export function printNixLog(
+  { stderr, warnings }: Io,
+  { json, quiet, verbose }: CommonOptions,
+): (event: LogEvent) => void {
   return (event) => {
+    if (json && event.type === "message" && event.level === "warning") {
+      warnings.push(event.text);
+      return;
+    }
     const line = quiet ? undefined : lineOf(event, verbose === true ? "all" : "some");
     if (line !== undefined) stderr.write([...line, "\n"]);
   };

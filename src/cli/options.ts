@@ -47,7 +47,7 @@ export function withCommonOptions(command: Command): Command {
     .addOption(
       new Option("--jobs <N>", "how many threads hash layers, and how many compress").argParser(count),
     )
-    .option("--json", "print facts and errors as JSON")
+    .option("--json", "print facts, warnings and errors as JSON")
     .option("--quiet", "print nothing but errors")
     .option("--verbose", "print more, such as where an error comes from")
     .version(version, "-V, --version", "print the version")

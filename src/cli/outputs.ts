@@ -4,7 +4,9 @@ import type { BorrowedBytes } from "../bytes/bytes.js";
 import { LaminixError } from "../errors.js";
 import type { Output, OutputTarget } from "../files/outputTarget.js";
 import { printArchive } from "./archiveOutput.js";
+import type { ShownText } from "./colour.js";
 import { type Io, OutputClosed } from "./io.js";
+import { writeLines } from "./lines.js";
 import { refuseTerminal } from "./terminal.js";
 
 /** Help of `--output`. */
@@ -85,9 +87,13 @@ export async function compressionAt(
 }
 
 /** Prints facts; on standard error where standard output has something else. */
-export async function printBeside(output: ImageOutput | undefined, io: Io, text: string): Promise<void> {
-  if (output instanceof StandardOutput) io.stderr.write(text);
-  else await io.stdout.write(text);
+export async function printBeside(
+  output: ImageOutput | undefined,
+  io: Io,
+  lines: Iterable<ShownText>,
+): Promise<void> {
+  if (!(output instanceof StandardOutput)) await writeLines(io, lines);
+  else for (const line of lines) io.stderr.write(line);
 }
 
 async function targetOf(place: string): Promise<OutputTarget | typeof STANDARD_OUTPUT> {

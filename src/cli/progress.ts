@@ -12,8 +12,8 @@ const kinds = { store: "", root: "the image's root", base: "base image", image: 
 
 export interface ProgressDisplay {
   readonly onProgress: OnProgress;
-  /** Ends the drawn line; `summary` is printed where it makes sense. */
-  readonly finish: (summary: string) => void;
+  /** Ends the drawn line. @param summary printed in place of it */
+  readonly end: (summary?: string) => void;
 }
 
 /** Milliseconds without news after which the line says how long it has been there. */
@@ -32,7 +32,7 @@ export function progress(
   { quiet = false }: { readonly quiet?: boolean | undefined },
   begin?: string,
 ): ProgressDisplay {
-  if (quiet) return { onProgress: () => undefined, finish: () => undefined };
+  if (quiet) return { onProgress: () => undefined, end: () => undefined };
   const drawing = new Drawing(stderr);
   const line = (text: ShownText): void => {
     drawing.line(text);
@@ -80,11 +80,11 @@ export function progress(
       else if (event.fate === "sent") line(plainPush(event));
     }
   };
-  const finish = (summary: string): void => {
+  const end = (summary?: string): void => {
     drawing.stop();
-    line([styled("done", summary)]);
+    if (summary !== undefined) line([styled("done", summary)]);
   };
-  return { onProgress, finish };
+  return { onProgress, end };
 }
 
 /** The line that is drawn over itself. */

@@ -341,7 +341,9 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"]
     const facts = JSON.parse(json.stdout.toString()) as Record<string, string>;
     expect(Object.keys(facts).sort()).toEqual(
       [
-        ..."arch finalImageName finalImageTag hash imageDigest imageName indexDigest os variant".split(" "),
+        ..."arch finalImageName finalImageTag hash imageDigest imageName indexDigest os variant warnings".split(
+          " ",
+        ),
       ].sort(),
     );
     expect(facts).toMatchObject({ arch: "arm64", finalImageName: "it", finalImageTag: "x", imageName: name });

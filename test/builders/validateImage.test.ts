@@ -484,12 +484,12 @@ describe("laminix validate", () => {
     const good = await runMain(["validate", folder.path]);
     expect([good.code, good.stdout.toString()]).toEqual([0, "valid: 4 blobs, 1 image\n"]);
     const json = await runMain(["validate", folder.path, "--json"]);
-    expect(JSON.parse(json.stdout.toString())).toEqual({ valid: true, problems: [] });
+    expect(JSON.parse(json.stdout.toString())).toEqual({ valid: true, problems: [], warnings: [] });
     rmSync(path.join(layout.folder, nameOf(one)));
     const bad = await runMain(["validate", folder.path, "--json", "--quiet"]);
     expect(bad.code).toBe(1);
     const problems = [{ code: "BLOB_MISSING", path: nameOf(one), message: "it is not there" }];
-    expect(JSON.parse(bad.stdout.toString())).toEqual({ valid: false, problems });
+    expect(JSON.parse(bad.stdout.toString())).toEqual({ valid: false, problems, warnings: [] });
     expect(JSON.parse(bad.stderr)).toMatchObject({ error: { code: "ERR_NOT_VALID" } });
     const text = await runMain(["validate", folder.path]);
     expect(text.stdout.toString()).toBe(`BLOB_MISSING  ${nameOf(one)}  it is not there\n`);

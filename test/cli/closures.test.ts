@@ -135,12 +135,13 @@ describe("laminix why-depends", () => {
 
   test("has the chain or the references in JSON", async () => {
     const [from, to] = [id("app-1"), id("glibc-2.37")];
-    expect(await json("why-depends", from, to)).toEqual({ from, to, chain: [from, lib1, to] });
+    expect(await json("why-depends", from, to)).toEqual({ from, to, chain: [from, lib1, to], warnings: [] });
     expect(await json("why-depends", from, lib2, "--all")).toEqual({
       ...{ from, to: lib2 },
       edges: [{ from, to: lib2 }],
+      warnings: [],
     });
-    expect(await json("why-depends", from, from)).toEqual({ from, to: from, chain: [from] });
+    expect(await json("why-depends", from, from)).toEqual({ from, to: from, chain: [from], warnings: [] });
   });
 
   test("ends with 1 where there is no dependency, and names another build of what was asked for", async () => {
@@ -212,7 +213,7 @@ describe("laminix why-depends", () => {
       const { code, stderr } = await ask("why-depends", id("bpp-2"), to, "--json");
       expect([code, JSON.parse(stderr)]).toEqual([
         1,
-        { error: { code: errorCode, message, ...(hint !== undefined && { hint }) } },
+        { error: { code: errorCode, message, ...(hint !== undefined && { hint }) }, warnings: [] },
       ]);
     },
   );
@@ -270,6 +271,7 @@ describe("laminix diff", () => {
 
   test("has every path in JSON", async () => {
     expect(await json("diff", id("bpp-2"), lib2)).toEqual({
+      warnings: [],
       changes: [
         {
           ...{ name: "bpp", kind: "removed", removedVersions: ["2"], addedVersions: [], narSizeDelta: -700 },

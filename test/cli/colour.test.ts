@@ -96,7 +96,7 @@ describe("colours", () => {
       environment: {},
       signal: new AbortController().signal,
     });
-    expect([code, out.includes("\x1b"), err]).toEqual([0, false, "1 store path, 8 B\n"]);
+    expect([code, out.includes("\x1b"), err]).toEqual([0, false, "\x1b[32m1 store path, 8 B\x1b[0m\n"]);
   });
 });
 

@@ -172,6 +172,7 @@ describe("wrong usage", () => {
     expect([code, stdout.length]).toEqual([2, 0]);
     expect(JSON.parse(stderr)).toEqual({
       error: { code: "ERR_USAGE", message: "unknown option '--nam'", hint: "Did you mean --name?" },
+      warnings: [],
     });
     expect(stderr.trimEnd()).not.toContain("\n");
   });
@@ -202,6 +203,7 @@ describe("a failure", () => {
         message: expect.stringContaining("/usr/bin/env"),
         hint: expect.any(String),
       },
+      warnings: [],
     });
   });
 

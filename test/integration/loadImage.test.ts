@@ -258,9 +258,11 @@ describeWith(["dockerd", "busybox", "docker-registry", "openssl", "skopeo"], "lo
     expect(JSON.parse(again.stdout.toString())).toEqual({
       references: ["hello:1", "hello:2"],
       imageIds: [expect.stringMatching(/^sha256:[0-9a-f]{64}$/)],
-      ...{ sent: 0, layers: 2, layersSent: 0 },
+      ...{ sent: 0, layers: 2, layersSent: 0, warnings: [] },
     });
-    expect(again.stderr).toBe("Docker has hello:1 already: nothing is sent\n0 of 2 layers  0 B sent\n");
+    expect(again.stderr).toBe("");
+    const told = await runMain(["load", archive], situation);
+    expect(told.stderr).toBe("Docker has hello:1 already: nothing is sent\n0 of 2 layers  0 B sent\n");
 
     const untagged = await runMain(["load", await saying([], "no name"), "--quiet"], situation);
     const [id = ""] = untagged.stdout.toString().split("\n");

@@ -8,6 +8,8 @@ import { command, count, underHeading, whole } from "../options.js";
 import { withUnpackFlag } from "../unpackFlag.js";
 
 const examples = `
+With --json: the document that laminix build prints.
+
 Examples:
   laminix build-image spec.json -o image.tar.gz
   laminix build-image spec.json -o image.tar --isolation namespace --network`;

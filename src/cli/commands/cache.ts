@@ -1,8 +1,10 @@
 import type { Command } from "commander";
 import { DigestCache } from "../../image/digestCache.js";
+import type { CacheDocument } from "../documents/others.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
+import { Report } from "../report.js";
 
 interface Options extends CommonOptions {
   readonly clear?: boolean;
@@ -11,7 +13,7 @@ interface Options extends CommonOptions {
 const help = `
 The digests of layers that were made before, so that they need not be made again to be known; and the roots of images
 that were unpacked for containers.
-With --json: {"path","entries","compressed","size","unpackedRoots":{"entries","size"}}.
+With --json: {"path","entries","compressed","size","unpackedRoots":{"entries","size"},"warnings":[…]}.
 
 Examples:
   laminix cache
@@ -30,12 +32,14 @@ export function cache(io: Io): Command {
       }
       const summary = digests.summary();
       const roots = unpackedRoots();
-      if (options.json) return io.stdout.write(`${JSON.stringify({ ...summary, unpackedRoots: roots })}\n`);
       const { path, entries, compressed, size } = summary;
       const packed = compressed === 0 ? "" : `, ${counted(compressed, "compressed layer")}`;
       const unpacked =
         roots.entries === 0 ? "" : `; ${counted(roots.entries, "unpacked root")}, ${bytes(roots.size)}`;
       const layers = counted(entries - compressed, "layer");
-      await io.stdout.write(`${path}: ${layers}${packed}, ${bytes(size)}${unpacked}\n`);
+      await new Report(io, options).facts<CacheDocument>(
+        { ...summary, unpackedRoots: roots },
+        { lines: [`${path}: ${layers}${packed}, ${bytes(size)}${unpacked}\n`] },
+      );
     });
 }

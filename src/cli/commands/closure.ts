@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import type { Closure } from "../../store/closure.js";
 import { type ShownText, styled } from "../colour.js";
+import type { ClosureDocument, SizesDocument } from "../documents/closures.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
-import { jsonArray, writeLines } from "../lines.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
+import { Report } from "../report.js";
 
 interface ClosureOptions extends CommonOptions {
   readonly sizes?: boolean;
@@ -28,19 +29,25 @@ export function closure(io: Io): Command {
       const found = await withStore(options, async (store) =>
         store.closure(await storePaths(paths, store, io.signal), { signal: io.signal }),
       );
-      if (options.json) return writeLines(io, jsonArray(options.sizes ? withSizes(found) : found));
-      await writeLines(io, options.sizes ? sizeTable(found) : found.paths.map((path) => `${path}\n`));
-      if (options.sizes && !options.quiet) {
-        io.stderr.write(`${counted(found.size, "store path")}, ${bytes(found.narSize)}\n`);
+      const report = new Report(io, options);
+      if (!options.sizes) {
+        await report.list<ClosureDocument>(found, { lines: pathLines(found) });
+        return;
       }
+      const summary = `${counted(found.size, "store path")}, ${bytes(found.narSize)}`;
+      await report.list<SizesDocument>(withSizes(found), { lines: sizeTable(found), summary });
     });
 }
 
-function* withSizes(found: Closure): Generator<object> {
+function* pathLines({ paths }: Closure): Generator<string> {
+  for (const path of paths) yield `${path}\n`;
+}
+
+function* withSizes(found: Closure): Generator<SizesDocument[number]> {
   const { closureSizes, addedSizes } = found;
   let row = 0;
   for (const info of found) {
-    yield { ...info, closureSize: closureSizes[row], addedSize: addedSizes[row] };
+    yield { ...info, closureSize: closureSizes[row] ?? 0, addedSize: addedSizes[row] ?? 0 };
     row++;
   }
 }

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
+import type { FileDocument } from "../documents/images.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt } from "../outputs.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -11,6 +13,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const example = `
+With --json: {"output","size","warnings":[…]}.
+
 Example:
   laminix conf .attrs.json -o conf.json`;
 
@@ -22,11 +26,14 @@ export function conf(io: Io): Command {
     .action(async (attributes: string, options: Options) => {
       const { layeredConf } = await import("../../builders/nixpkgs/conf.js");
       const { once } = await import("../../bytes/bytes.js");
-      const { onProgress, finish } = progress(io, options, reading(attributes));
+      const report = new Report(io, options, reading(attributes));
       await using output = await outputAt(options.output, io, { content: "text" });
       const { signal } = io;
+      const { onProgress } = report;
       const { maxUnpacked } = options;
       const text = Buffer.from(await layeredConf(attributes, { signal, onProgress, maxUnpacked }));
-      finish(bytes(await output.write(once(text))));
+      const size = await output.write(once(text));
+      const facts = { output: options.output, size };
+      await report.facts<FileDocument>(facts, { summary: bytes(size) }, output);
     });
 }

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
+import type { CustomisationDocument } from "../documents/images.js";
 import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { STANDARD_OUTPUT } from "../outputs.js";
-import { PLANNING, progress } from "../progress.js";
+import { PLANNING } from "../progress.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -12,6 +14,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const example = `
+With --json: {"output","diffId","size","warnings":[…]}.
+
 Example:
   laminix customise spec.json -o ./layer`;
 
@@ -32,11 +36,14 @@ export function customise(io: Io): Command {
           },
         );
       }
-      const { onProgress } = progress(io, options, PLANNING);
+      const report = new Report(io, options, PLANNING);
+      const { onProgress } = report;
       await withStore(options, async (store) => {
         const spec = await specFrom([file], {}, store, io);
         const { output, maxUnpacked } = options;
-        await writeCustomisation(spec, output, { store, signal: io.signal, onProgress, maxUnpacked });
+        const how = { store, signal: io.signal, onProgress, maxUnpacked };
+        const { diffId, size } = await writeCustomisation(spec, output, how);
+        await report.facts<CustomisationDocument>({ output, diffId, size }, {});
       });
     });
 }

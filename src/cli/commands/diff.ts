@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import type { ClosureDiff, PackageChange } from "../../store/questions/diffClosures.js";
+import type { DiffDocument } from "../documents/closures.js";
 import { bytes, counted, moreBytes } from "../format.js";
 import type { Io } from "../io.js";
-import { writeLines } from "../lines.js";
 import { diffMarkdown } from "../markdown.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { storePaths } from "../paths.js";
+import { Report } from "../report.js";
 
 interface DiffOptions extends CommonOptions {
   readonly markdown?: boolean;
@@ -16,7 +17,7 @@ const help = `
 A line for each package that is not the same: the versions that went (∅ for none, ε for one without a number) and those
 that came, and its bytes. Names and versions are read from the paths, as nix store diff-closures does.
 With --json: {"changes":[{"name","kind","removedVersions","addedVersions","removed":[{"path","version","output",
-"narSize"}],"added":[…],"narSizeDelta"}],"before":{"size","narSize"},"after":{…},"narSizeDelta"}; "kind" is added,
+"narSize"}],"added":[…],"narSizeDelta"}],"before":{"size","narSize"},"after":{…},"narSizeDelta","warnings":[…]}; "kind" is added,
 removed, version, outputs or rebuilt.
 
 Example:
@@ -39,10 +40,10 @@ export function diff(io: Io): Command {
         ]);
         return diffClosures(before, after);
       });
-      if (options.json) return io.stdout.write(`${JSON.stringify(found)}\n`);
-      if (options.markdown) return io.stdout.write(diffMarkdown(found));
-      await writeLines(io, found.changes.map(line));
-      if (!options.quiet) io.stderr.write(summary(found));
+      const people = options.markdown
+        ? { lines: [diffMarkdown(found)] }
+        : { lines: found.changes.map(line), summary: summary(found) };
+      await new Report(io, options).facts<DiffDocument>(found, people);
     });
 }
 
@@ -63,5 +64,5 @@ function what({ kind, removedVersions, addedVersions, removed, added }: PackageC
 
 function summary({ changes, before, after, narSizeDelta }: ClosureDiff): string {
   const sizes = `${bytes(before.narSize)} → ${bytes(after.narSize)}`;
-  return `${counted(changes.length, "package")} changed, ${moreBytes(narSizeDelta)} (${sizes})\n`;
+  return `${counted(changes.length, "package")} changed, ${moreBytes(narSizeDelta)} (${sizes})`;
 }

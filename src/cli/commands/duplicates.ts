@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import type { Duplicate } from "../../store/questions/duplicates.js";
+import type { DuplicatesDocument } from "../documents/closures.js";
 import { bytes, counted, namesOf } from "../format.js";
 import type { Io } from "../io.js";
-import { writeLines } from "../lines.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
+import { Report } from "../report.js";
 
 const help = `
 For each package, output by output, that is there more than once: every path of it, its bytes, and what references it.
@@ -27,12 +28,9 @@ export function duplicates(io: Io): Command {
         store.closure(await storePaths(paths, store, io.signal), { signal: io.signal }),
       );
       const found = closure.duplicates();
-      if (options.json) return io.stdout.write(`${JSON.stringify(found)}\n`);
-      await writeLines(io, found.map(text));
-      if (!options.quiet) {
-        const total = found.reduce((sum, { narSize }) => sum + narSize, 0);
-        io.stderr.write(`${counted(found.length, "package")} more than once, ${bytes(total)}\n`);
-      }
+      const total = found.reduce((sum, { narSize }) => sum + narSize, 0);
+      const summary = `${counted(found.length, "package")} more than once, ${bytes(total)}`;
+      await new Report(io, options).list<DuplicatesDocument>(found, { lines: found.map(text), summary });
     });
 }
 

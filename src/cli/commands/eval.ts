@@ -8,6 +8,7 @@ import type { Subject } from "../../evaluator/subject.js";
 import { evaluatorOptions, type EvaluatorFlags, filesOf, withEvaluatorFlags } from "../evaluatorFlags.js";
 import type { Io } from "../io.js";
 import { command } from "../options.js";
+import { Report } from "../report.js";
 
 interface EvalOptions extends EvaluatorFlags {
   readonly flake?: string;
@@ -33,19 +34,16 @@ export function evaluation(io: Io): Command {
       checkFlags(options, subjects);
       const { formatJson, fromJs } = await import("../../bytes/json.js");
       const values = await valuesOf(subjects, options, io);
-      if (options.keys && !options.json) {
-        const [names = []] = values as readonly (readonly string[])[];
-        await io.stdout.write(names.map((name) => `${name}\n`).join(""));
-        return;
-      }
       const value = values.length === 1 ? values[0] : Object.fromEntries(named(options.attr ?? [], values));
-      await io.stdout.write(`${formatJson(fromJs(value, "the value"))}\n`);
+      const document = `${formatJson(fromJs(value, "the value"))}\n`;
+      const lines = options.keys ? (value as readonly string[]).map((name) => `${name}\n`) : [document];
+      await new Report(io, options).text(document, { lines });
     });
 }
 
 const help = `
 With several -A, the values are the values of one object, by attribute.
-With --keys and --json: an array of names.
+With --json: the same; with --keys an array of names.
 
 Examples:
   laminix eval '{ who }: "hello " + who' --argstr who world

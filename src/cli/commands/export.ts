@@ -1,11 +1,13 @@
 import type { Command } from "commander";
+import type { FileDocument } from "../documents/images.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { requireFiles } from "../paths.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
 import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -15,6 +17,8 @@ interface Options extends CommonOptions, PlatformFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"output","size","warnings":[…]}; on standard error where there is no --output.
+
 Examples:
   laminix export image.tar.gz | tar -tv
   laminix export ./layout --arch arm64 -o root.tar`;
@@ -28,7 +32,7 @@ export function exportCommand(io: Io): Command {
     .addHelpText("after", examples)
     .action(async (archive: string, options: Options) => {
       const { exportPieces } = await import("../../builders/exportImage.js");
-      const { finish } = progress(io, options, reading(archive));
+      const report = new Report(io, options, reading(archive));
       const { output: place = STANDARD_OUTPUT, image: reference, maxUnpacked, os, arch, variant } = options;
       requireFiles([archive]);
       await using output = await outputAt(place, io, { content: "archive", reader: "tar -t" });
@@ -36,6 +40,7 @@ export function exportCommand(io: Io): Command {
       const size = await withInput(io, [archive], options, ([file = archive]) =>
         output.write(exportPieces(file, how)),
       );
-      finish(options.output === undefined ? bytes(size) : `${output.path}  ${bytes(size)}`);
+      const summary = options.output === undefined ? bytes(size) : `${output.path}  ${bytes(size)}`;
+      await report.facts<FileDocument>({ output: place, size }, { summary }, output);
     });
 }

@@ -2,9 +2,11 @@ import { type Command, Option } from "commander";
 import { LaminixError } from "../../errors.js";
 import type { HeldContainer } from "../../mounts/hold/heldFolder.js";
 import type { SweepOptions } from "../../mounts/hold/sweepHeld.js";
+import type { HeldDocument, SweptDocument } from "../documents/others.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, refuseGraph, withDaemon } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
+import { Report } from "../report.js";
 
 interface Options extends CommonOptions {
   readonly engine?: "docker" | "podman";
@@ -16,10 +18,11 @@ interface Options extends CommonOptions {
 const help = `
 Makes a garbage collector root of each path, and prints the roots. They are released when the container has been removed:
 with --watch at once, otherwise by the next hold or --sweep. A container that has stopped is still there.
-With --json: {"container":ID,"name","paths":[PATH,…],"links":[LINK,…]}.
+With --json: {"container":ID,"name","paths":[PATH,…],"links":[LINK,…],"warnings":[…]}.
 
 --sweep releases the roots of all containers that the engine does not have any more, and prints their IDs.
-With --json: {"released":[{"engine","host","engineId","container","name","paths":[PATH,…],"created"},…],"kept":[…]}.
+With --json: {"released":[{"engine","host","engineId","container","name","paths":[PATH,…],"created"},…],"kept":[…],
+"warnings":[…]}.
 
 Examples:
   laminix hold my-container ./result
@@ -64,10 +67,9 @@ async function holdPaths(
     return holdWhile(paths, { ...where, container, store });
   });
   const { container: id, name, paths, links } = held;
-  await io.stdout.write(
-    options.json
-      ? `${JSON.stringify({ container: id, name, paths, links })}\n`
-      : links.map((link) => `${link}\n`).join(""),
+  await new Report(io, options).facts<HeldDocument>(
+    { container: id, name, paths, links },
+    { lines: links.map((link) => `${link}\n`) },
   );
   if (options.watch) await held.released;
 }
@@ -83,6 +85,6 @@ async function sweep(
   if (options.watch) throw new LaminixError("ERR_USAGE", "--watch does not go with --sweep");
   const { sweepHeld } = await import("../../mounts/hold/sweepHeld.js");
   const swept = await sweepHeld(where);
-  const ids = swept.released.map(({ container: id }: HeldContainer) => `${id}\n`).join("");
-  await io.stdout.write(options.json ? `${JSON.stringify(swept)}\n` : ids);
+  const lines = swept.released.map(({ container: id }: HeldContainer) => `${id}\n`);
+  await new Report(io, options).facts<SweptDocument>(swept, { lines });
 }

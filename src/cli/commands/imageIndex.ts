@@ -5,15 +5,17 @@ import type { ImageIndexOptions } from "../../builders/buildImageIndex.js";
 import type { ImageFormat, ImageOutput } from "../../builders/build/imageFile.js";
 import type { PushImageIndexOptions } from "../../builders/push/pushImageIndex.js";
 import { LaminixError } from "../../errors.js";
+import type { IndexDocument, PushedDocument } from "../documents/images.js";
 import { bytes, counted } from "../format.js";
 import { annotationsIn, type LayerFlags, withManifestFlags } from "../formatFlags.js";
 import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec } from "../paths.js";
-import { imageOutputAt, printBeside } from "../outputs.js";
-import { progress, reading } from "../progress.js";
+import { imageOutputAt } from "../outputs.js";
+import { reading } from "../progress.js";
 import { imagePlace, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -25,6 +27,9 @@ interface Options extends CommonOptions, LayerFlags, TrustFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"digest","size","platforms":[{"os","architecture","variant"},…],"output","format","warnings":[…]}; with --push
+the document that laminix push prints.
+
 Examples:
   laminix index amd64.tar arm64.tar -o ./layout
   laminix index amd64.json arm64.json --push registry.example/app:1`;
@@ -58,7 +63,8 @@ async function make(io: Io, args: readonly string[], options: Options): Promise<
   if ((output === undefined) === (push === undefined)) {
     throw new LaminixError("ERR_USAGE", "an index is written with --output, or pushed with --push");
   }
-  const { onProgress, finish } = progress(io, options, reading(...args));
+  const report = new Report(io, options, reading(...args));
+  const { onProgress } = report;
   await using target =
     output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
   const { layerCompression, layerCompressionLevel, jobs, annotation = [], maxUnpacked } = options;
@@ -71,45 +77,43 @@ async function make(io: Io, args: readonly string[], options: Options): Promise<
       const how = { jobs, registries, onProgress, signal: io.signal, maxUnpacked };
       const layers = { layerCompression, layerCompressionLevel, annotations: annotationsIn(annotation) };
       await withImages(places, how, options, io, async (images) => {
-        const made =
-          target === undefined
-            ? await pushed(images, push ?? "", { ...how, ...layers })
-            : await written(target, images, { ...how, ...layers, reference: options.name });
-        finish(made.summary);
-        await printBeside(target, io, options.json ? `${JSON.stringify(made.facts)}\n` : `${made.line}\n`);
+        if (target === undefined) await pushIndex(images, push ?? "", { ...how, ...layers }, report);
+        else
+          await writeIndex(target, images, { ...how, ...layers, reference: options.name }, options, report);
       });
     },
   );
 }
 
-interface Made {
-  readonly summary: string;
-  readonly facts: unknown;
-  readonly line: string;
-}
-
-async function written(
-  output: ImageOutput,
+async function writeIndex(
+  target: ImageOutput,
   images: readonly (string | BuiltImage)[],
   how: Omit<ImageIndexOptions, "output" | "format">,
-): Promise<Made> {
+  { output = "", format = "oci-dir" }: Options,
+  report: Report,
+): Promise<void> {
   const { writeImageIndex } = await import("../../builders/buildImageIndex.js");
   const { platformName } = await import("../../image/platform.js");
-  const { digest, size, platforms } = await writeImageIndex(output, images, how);
-  const summary = `${platforms.map(platformName).join(", ")}  ${output.path}  ${bytes(size)}`;
-  return { summary, facts: { digest, size, platforms }, line: digest };
+  const { digest, size, platforms } = await writeImageIndex(target, images, how);
+  const summary = `${platforms.map(platformName).join(", ")}  ${target.path}  ${bytes(size)}`;
+  await report.facts<IndexDocument>(
+    { digest, size, platforms, output, format },
+    { lines: [`${digest}\n`], summary },
+    target,
+  );
 }
 
-async function pushed(
+async function pushIndex(
   images: readonly (string | BuiltImage)[],
   reference: string,
   how: PushImageIndexOptions,
-): Promise<Made> {
+  report: Report,
+): Promise<void> {
   const { pushImageIndex } = await import("../../builders/push/pushImageIndex.js");
-  const facts = await pushImageIndex(images, reference, how);
-  const { layers, sent } = facts;
+  const pushed = await pushImageIndex(images, reference, how);
+  const { layers, sent } = pushed;
   const summary = `${counted(layers.length, "layer")}, ${bytes(sent)} sent`;
-  return { summary, facts, line: facts.reference };
+  await report.facts<PushedDocument>(pushed, { lines: [`${pushed.reference}\n`], summary });
 }
 
 /** Builds what is a spec, and holds it for as long as `use` runs. */

@@ -3,7 +3,7 @@ import type { NamedImage } from "../../image/image.js";
 import { inspectJson, inspectLines } from "../inspectText.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
 import {
   type PlatformFlags,
   platformIn,
@@ -12,6 +12,7 @@ import {
   withImagePlace,
   withTrustFlags,
 } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
@@ -23,8 +24,8 @@ Of each layer: its digest and size, and what the image tells of it, which is sto
 nixpkgs, and the command that made it for others. Store paths have sizes where the layer lies uncompressed in a file; with
 --files every layer is unpacked or fetched, and they always have.
 With --json: {"images":[{"tags","digest","configDigest","architecture","os","config","layers":[{"digest","diffId","size",
-"mediaType","urls","createdBy","storePaths":[{"path","name","version","size"},…],"files":[{"type","size","name"},…]},…]}]};
-what is not known is not there, or null.
+"mediaType","urls","createdBy","storePaths":[{"path","name","version","size"},…],"files":[{"type","size","name"},…]},…]}],
+"warnings":[…]}; what is not known is not there, or null.
 
 Examples:
   laminix inspect image.tar.gz
@@ -44,15 +45,13 @@ export function inspect(io: Io): Command {
       const { openImages } = await import("../../transports/open.js");
       const { signal } = io;
       const { maxUnpacked, files = false } = options;
-      progress(io, options, reading(argument));
+      const report = new Report(io, options, reading(argument));
       await withImagePlace(io, argument, options, async (place, registries) => {
         const platform = platformIn(options);
         const strict = platform !== undefined;
         using opened = await openImages(place, { signal, registries, platform, strict, maxUnpacked });
-        const pieces = options.json
-          ? inspectJson(opened, { files, signal })
-          : eachImage(opened.images, (named) => inspectLines(named, { files, signal }));
-        for await (const piece of pieces) await io.stdout.write(piece);
+        const lines = eachImage(opened.images, (named) => inspectLines(named, { files, signal }));
+        await report.pieces(inspectJson(opened, { files, signal }), lines);
       });
     },
   );

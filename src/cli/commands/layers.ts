@@ -8,7 +8,12 @@ import {
   withImageFlags,
   withLayerFlags,
 } from "../imageFlags.js";
-import type { ShownText } from "../colour.js";
+import type {
+  ComparisonDocument,
+  ExplanationDocument,
+  PlanDocument,
+  TogetherDocument,
+} from "../documents/layers.js";
 import type { Io } from "../io.js";
 import {
   comparisonSummary,
@@ -22,8 +27,9 @@ import {
 import { command, type CommonOptions, withStore } from "../options.js";
 import { memberArgument } from "../closureMember.js";
 import { isSpec } from "../paths.js";
-import { PLANNING, progress } from "../progress.js";
+import { PLANNING } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import type { PlanningOptions } from "../../planning/buildOptions.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
@@ -35,7 +41,8 @@ interface LayersOptions extends CommonOptions, ImageFlags, TrustFlags, UnpackFla
 
 const help = `
 A line for each layer, from the bottom: its number, its bytes, how many store paths, and their names.
-With --json: {"strategy","layers":[{"paths":[PATH,…],"narSize"},…],"closure":{…}}.
+With --json: {"strategy","layers":[{"paths":[PATH,…],"narSize"},…],"closure":{…},"warnings":[…]}; docs/json.md has the
+documents of --compare, --explain and several specs.
 
 Examples:
   laminix layers ./result --max-layers 20
@@ -50,8 +57,9 @@ export function layers(io: Io): Command {
     .argument("[SPEC|PATH...]", `${SPEC_OR_PATHS}; several specs are planned together`)
     .addHelpText("after", help)
     .action(async (args: string[], options: LayersOptions) => {
-      const { onProgress } = progress(io, options, PLANNING);
-      const answer = await withStore(options, async (store) => {
+      const report = new Report(io, options, PLANNING);
+      const { onProgress } = report;
+      await withStore(options, async (store) => {
         const isTogether = args.length > 1 && args.every((arg) => isSpec([arg]));
         const specs = isTogether
           ? await specsFrom(args, options, store, io)
@@ -61,27 +69,19 @@ export function layers(io: Io): Command {
           const planning = { store, signal: io.signal, onProgress, registries, maxUnpacked };
           const [spec] = specs;
           return isTogether || !spec
-            ? answerTogether(options, specs, planning)
-            : answerTo(options, spec, planning);
+            ? answerTogether(options, specs, planning, report)
+            : answerTo(options, spec, planning, report);
         });
       });
-      if (options.json) return io.stdout.write(`${JSON.stringify(answer.facts)}\n`);
-      await io.stdout.write(answer.text);
-      if (!options.quiet && answer.summary !== undefined) io.stderr.write(answer.summary);
     });
-}
-
-interface Answer {
-  readonly facts: object;
-  readonly text: ShownText;
-  readonly summary?: string;
 }
 
 async function answerTogether(
   { compare, explain, strategy, pipeline, previous }: LayersOptions,
   specs: readonly ImageSpec[],
   options: PlanningOptions,
-): Promise<Answer> {
+  report: Report,
+): Promise<void> {
   const isOther = strategy !== undefined && strategy !== "balanced";
   if (compare || isOther || [explain, pipeline, previous].some((flag) => flag !== undefined))
     throw new LaminixError(
@@ -90,25 +90,29 @@ async function answerTogether(
     );
   const { planTogether } = await import("../../planning/planTogether.js");
   const facts = await planTogether(specs, options);
-  return { facts, text: togetherText(facts), summary: togetherSummary(facts) };
+  const people = { lines: [togetherText(facts)], summary: togetherSummary(facts) };
+  await report.facts<TogetherDocument>(facts, people);
 }
 
 async function answerTo(
   { compare, explain }: LayersOptions,
   spec: ImageSpec,
   options: PlanningOptions,
-): Promise<Answer> {
+  report: Report,
+): Promise<void> {
   if (compare) {
     const { compareLayers } = await import("../../planning/compareLayers.js");
     const facts = await compareLayers(spec, options);
-    return { facts, text: comparisonTable(facts), summary: comparisonSummary(facts) };
-  }
-  if (explain !== undefined) {
+    const people = { lines: [comparisonTable(facts)], summary: comparisonSummary(facts) };
+    await report.facts<ComparisonDocument>(facts, people);
+  } else if (explain !== undefined) {
     const { explainLayer } = await import("../../planning/explainLayer.js");
     const facts = await explainLayer(spec, memberArgument(explain), options);
-    return { facts, text: explanationText(facts) };
+    await report.facts<ExplanationDocument>(facts, { lines: [explanationText(facts)] });
+  } else {
+    const { planLayers } = await import("../../planning/planLayers.js");
+    const facts = await planLayers(spec, options);
+    const people = { lines: [layerLines(facts)], summary: layersSummary(facts) };
+    await report.facts<PlanDocument>(facts, people);
   }
-  const { planLayers } = await import("../../planning/planLayers.js");
-  const facts = await planLayers(spec, options);
-  return { facts, text: layerLines(facts), summary: layersSummary(facts) };
 }

@@ -1,11 +1,13 @@
 import { type Command, Option } from "commander";
+import type { LoadedDocument } from "../documents/images.js";
 import { bytes, counted } from "../format.js";
 import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
 import { type PlatformFlags, withPlatformFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
@@ -14,6 +16,8 @@ interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"references":[…],"imageIds":[…],"sent","layers","layersSent","warnings":[…]}.
+
 Examples:
   laminix load ./result --cmd /bin/hello
   laminix load spec.json --engine podman
@@ -33,16 +37,17 @@ export function load(io: Io): Command {
     .addHelpText("after", examples)
     .action(async (args: string[], options: Options) => {
       const { loadImage } = await import("../../builders/load/loadImage.js");
-      const { engine, host, json, maxUnpacked, os, arch: architecture, variant } = options;
+      const { engine, host, maxUnpacked, os, arch: architecture, variant } = options;
       const { environment, signal } = io;
-      const { onProgress, finish } = progress(io, options, reading(...args));
+      const report = new Report(io, options, reading(...args));
+      const { onProgress } = report;
       const how = { engine, host, environment, signal, onProgress, maxUnpacked, os, architecture, variant };
       const loaded = await withImage(io, args, options, { onProgress, maxUnpacked }, (image) =>
         loadImage(image, how),
       );
       const { references, imageIds, sent, layers, layersSent } = loaded;
-      finish(`${String(layersSent)} of ${counted(layers, "layer")}  ${bytes(sent)} sent`);
+      const summary = `${String(layersSent)} of ${counted(layers, "layer")}  ${bytes(sent)} sent`;
       const names = references.length > 0 ? references : imageIds;
-      await io.stdout.write(json ? `${JSON.stringify(loaded)}\n` : names.map((name) => `${name}\n`).join(""));
+      await report.facts<LoadedDocument>(loaded, { lines: names.map((name) => `${name}\n`), summary });
     });
 }

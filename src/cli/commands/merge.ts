@@ -1,10 +1,12 @@
 import type { Command } from "commander";
+import type { MergedDocument } from "../documents/images.js";
 import { bytes, counted } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { compressionAt, OUTPUT, outputAt } from "../outputs.js";
 import { requireFiles } from "../paths.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
+import { Report } from "../report.js";
 import { withInput } from "../standardInput.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
@@ -14,6 +16,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const example = `
+With --json: {"output","compression","size","images":[{"tags","configDigest"},…],"warnings":[…]}.
+
 Example:
   laminix merge one.tar two.tar.gz -o both.tar.gz && docker load <both.tar.gz`;
 
@@ -29,13 +33,17 @@ export function merge(io: Io): Command {
       requireFiles(paths);
       const compression = await compressionAt(options.output, options.compress);
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
-      const { onProgress, finish } = progress(io, options, reading(...paths));
+      const report = new Report(io, options, reading(...paths));
+      const { onProgress } = report;
       const { signal } = io;
       const { jobs, maxUnpacked } = options;
       await withInput(io, paths, options, async (files) => {
         await using merged = await mergeImages(files, { signal, onProgress, maxUnpacked });
         const size = await writeArchive(output, merged.pieces(), { compression, signal, jobs });
-        finish(`${counted(merged.images.length, "image")}  ${output.path}  ${bytes(size)}`);
+        const images = merged.images.map(({ references: tags, configDigest }) => ({ tags, configDigest }));
+        const summary = `${counted(images.length, "image")}  ${output.path}  ${bytes(size)}`;
+        const facts = { output: options.output, compression, size, images };
+        await report.facts<MergedDocument>(facts, { summary }, output);
       });
     });
 }

@@ -2,14 +2,14 @@ import { type Command, Option } from "commander";
 import { LaminixError } from "../../errors.js";
 import type { MountPlan } from "../../mounts/mountPlan.js";
 import { type MountFormat, MOUNT_FORMATS } from "../../mounts/formatMounts.js";
+import type { MountsDocument } from "../documents/others.js";
 import { bytes, counted } from "../format.js";
 import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
-import { writeLines } from "../lines.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { isSpec, requireArguments, storePaths } from "../paths.js";
-import { progress } from "../progress.js";
 import { imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { refuseTerminal } from "../terminal.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 import type { StoreSource } from "../../store/storeSource.js";
@@ -30,6 +30,9 @@ Formats:
   compose                         a file for a second -f
   quadlet, systemd                a drop-in
 
+With --json, and no --for: {"storeDir","mounts":[{"source","target","kind"},…],"links":[{"path","text","mount"},…],
+"places":[…],"roots":[…],"narSize","warnings":[…]}.
+
 Examples:
   docker run $(laminix mounts ./result --for docker) IMAGE
   laminix mounts ./result --for bwrap >args && bwrap --args 3 --proc /proc --dev /dev "$(readlink ./result)/bin/hello" 3<args
@@ -46,25 +49,25 @@ export function mounts(io: Io): Command {
     .addHelpText("after", help)
     .action(async (args: string[], options: Options) => {
       requireArguments(args, "a SPEC or a PATH");
-      const { onProgress } = progress(io, options);
-      const { farm, wholeStore, service, json } = options;
+      const report = new Report(io, options);
+      const { onProgress } = report;
+      const { farm, wholeStore, service, for: format } = options;
       if (farm !== undefined && wholeStore)
         throw new LaminixError("ERR_USAGE", "--farm and --whole-store are two ways of which one is enough");
-      const format = options.for ?? (json ? "json" : undefined);
       if (service !== undefined && format !== "compose")
         throw new LaminixError("ERR_USAGE", "--service is for --for compose");
       if (format === "bwrap") refuseTerminal(io, "bwrap --args 0", "a list with NULs in it");
       await withStore(options, async (store) => {
-        const plan = await planned(args, options, store, io);
+        const plan = await planned(args, options, store, io, report);
         const { assembleFarm } = await import("../../mounts/farm.js");
         const place = farm === undefined ? undefined : await assembleFarm(plan, farm, { signal: io.signal });
         const { atOnce, formatMounts } = await import("../../mounts/formatMounts.js");
         if (format === undefined) {
-          await writeLines(io, linesOf(atOnce(plan, { wholeStore, farm: place })));
-          if (!options.quiet) io.stderr.write(summaryOf(plan));
-          return;
-        }
-        await io.stdout.write(formatMounts(plan, format, { wholeStore, farm: place, service, onProgress }));
+          const asked = atOnce(plan, { wholeStore, farm: place });
+          const people = { lines: linesOf(asked), summary: summaryOf(plan) };
+          await report.facts<MountsDocument>(asked, people);
+        } else
+          await report.text(formatMounts(plan, format, { wholeStore, farm: place, service, onProgress }));
       });
     });
 }
@@ -74,9 +77,9 @@ async function planned(
   options: Options,
   store: StoreSource,
   io: Io,
+  { onProgress }: Report,
 ): Promise<MountPlan> {
   const { signal } = io;
-  const { onProgress } = progress(io, options);
   const { mountPlan } = await import("../../mounts/mountPlan.js");
   if (!isSpec(args)) return mountPlan(await storePaths(args, store, signal), { store, signal });
   const spec = await specFrom(args, {}, store, io);
@@ -100,5 +103,5 @@ function summaryOf({ mounts, links, narSize }: MountPlan): string {
     ...(files > 0 ? [counted(files, "file")] : []),
     ...(links.length > 0 ? [`${counted(links.length, "link")} to make`] : []),
   ];
-  return `${counts.join(", ")}, ${bytes(narSize)}\n`;
+  return `${counts.join(", ")}, ${bytes(narSize)}`;
 }

@@ -1,12 +1,13 @@
 import { type Command, Option } from "commander";
 import type { NixShellImageOptions } from "../../builders/nixShell/nixShellImage.js";
 import { LaminixError } from "../../errors.js";
-import { bytes } from "../format.js";
+import { WrittenLayers, writeAndReport } from "../imageOutput.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, underHeading, whole, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
 import { isSpec, storePaths } from "../paths.js";
-import { PLANNING, progress } from "../progress.js";
+import { PLANNING } from "../progress.js";
+import { Report } from "../report.js";
 
 interface Options extends CommonOptions {
   readonly name?: string;
@@ -24,6 +25,8 @@ interface Options extends CommonOptions {
 }
 
 const examples = `
+With --json: the document that laminix build prints; on standard error where there is no --output.
+
 Examples:
   laminix nix-shell /nix/store/…-hello.drv | docker load
   laminix nix-shell ./hello.drv -o shell.tar.gz --run 'buildPhase && installPhase'`;
@@ -56,17 +59,16 @@ export function nixShell(io: Io): Command {
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
       const { readCapturedEnvironment, streamNixShellImage } =
         await import("../../builders/nixShell/nixShellImage.js");
-      const { writeImageFile } = await import("../../builders/build/imageFile.js");
-      const { onProgress, finish } = progress(io, options, PLANNING);
+      const report = new Report(io, options, PLANNING);
+      const written = new WrittenLayers(report.onProgress);
       await withStore(options, async (store) => {
         const derivation = isSpec([argument])
           ? await readCapturedEnvironment(argument)
           : (await storePaths([argument], store, signal)).join();
-        const wanted = { ...shellOptions(options), store, signal, jobs, onProgress };
+        const wanted = { ...shellOptions(options), store, signal, jobs, onProgress: written.onProgress };
         await using image = await streamNixShellImage(derivation, wanted);
-        const { size } = await writeImageFile(image, output, { signal, jobs }, compression);
-        const where = options.output === undefined ? "" : `  ${output.path}`;
-        finish(`${image.reference}${where}  ${bytes(size)}`);
+        const how = { place: options.output, compression, jobs, signal, written };
+        await writeAndReport(image, output, how, report);
       });
     });
 }

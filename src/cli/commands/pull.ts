@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import type { PulledImage } from "../../builders/pullImage.js";
+import type { PulledDocument } from "../documents/images.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
-import { OUTPUT, outputAt, printBeside } from "../outputs.js";
-import { progress, reading } from "../progress.js";
+import { OUTPUT, outputAt } from "../outputs.js";
+import { reading } from "../progress.js";
 import { type PlatformFlags, type TrustFlags, withPlatformFlags, withTrustFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
@@ -15,6 +17,9 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
 }
 
 const examples = `
+With --json: {"imageName","imageDigest","indexDigest","hash","finalImageName","finalImageTag","os","arch","variant",
+"warnings":[…]}.
+
 Examples:
   laminix pull docker.io/library/debian:12 -o debian.tar
   laminix pull registry.example/app:1 -o app.tar.gz --arch arm64`;
@@ -29,8 +34,9 @@ export function pull(io: Io): Command {
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (reference: string, options: Options) => {
       const { pullTo } = await import("../../builders/pullImage.js");
-      const { onProgress, finish } = progress(io, options, reading(reference));
-      const { arch, json, maxUnpacked } = options;
+      const report = new Report(io, options, reading(reference));
+      const { onProgress } = report;
+      const { arch, maxUnpacked } = options;
       const { os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp } = options;
       await using output = await outputAt(options.output, io, { content: "archive", reader: "docker load" });
       const pulled = await pullTo(output, reference, {
@@ -41,14 +47,11 @@ export function pull(io: Io): Command {
         onProgress,
         maxUnpacked,
       });
-      finish(`${output.path}  ${bytes(pulled.size)}`);
-      await printBeside(output, io, json ? `${JSON.stringify(facts(pulled))}\n` : plain(pulled));
+      const { path, size, ...facts } = pulled;
+      const people = { lines: [plain(pulled)], summary: `${path}  ${bytes(size)}` };
+      await report.facts<PulledDocument>(facts, people, output);
     },
   );
-}
-
-function facts({ path: _path, size: _size, ...rest }: PulledImage): Omit<PulledImage, "path" | "size"> {
-  return rest;
 }
 
 /** The arguments of nixpkgs' `pullImage`. */

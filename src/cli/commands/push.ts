@@ -6,14 +6,15 @@ import type { ImageSpec } from "../../spec/spec.js";
 import { LaminixError } from "../../errors.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";
 import type { Registries } from "../../transports/registry/registries.js";
+import type { PushedDocument, PushPlanDocument } from "../documents/images.js";
 import { bytes, counted, namesOf } from "../format.js";
 import { type LayerFlags, withFormatKeys, withManifestFlags } from "../formatFlags.js";
 import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, repeated, underHeading } from "../options.js";
-import { outputAt, printBeside } from "../outputs.js";
-import { progress, reading } from "../progress.js";
+import { outputAt } from "../outputs.js";
+import { reading } from "../progress.js";
 import {
   imagesIn,
   type PlatformFlags,
@@ -23,6 +24,7 @@ import {
   withRegistries,
   withTrustFlags,
 } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options
@@ -37,6 +39,9 @@ interface Options
 }
 
 const examples = `
+With --json: {"reference","digest","tags":[…],"size","sent","layers":[{"kind","sources","diffId","digest","size","fate"},…],
+"warnings":[…]}; with --dry-run {"layers":[…],"toSend","warnings":[…]}. docs/json.md says what each of them is.
+
 Examples:
   laminix push ./result registry.example/app:1 --cmd /bin/hello
   laminix push spec.json registry.example/app:1 --tag latest
@@ -95,11 +100,12 @@ async function pushTo(
 ): Promise<void> {
   const { pushImage, planPush } = await import("../../builders/push/pushImage.js");
   const { once } = await import("../../bytes/bytes.js");
-  const { tag: tags, json, digestFile, dryRun, ...flags } = options;
+  const { tag: tags, digestFile, dryRun, ...flags } = options;
   const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
     options;
   const { maxUnpacked } = options;
-  const { onProgress, finish } = progress(io, options, reading(...image));
+  const report = new Report(io, options, reading(...image));
+  const { onProgress } = report;
   await using digestOutput =
     digestFile === undefined || dryRun ? undefined : await outputAt(digestFile, io, { content: "text" });
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });
@@ -111,14 +117,14 @@ async function pushTo(
     };
     if (dryRun) {
       const plan = await planPush(it, reference, how);
-      finish(fates(plan.layers, plan.toSend, "to send"));
-      await io.stdout.write(json ? `${JSON.stringify(plan)}\n` : planLines(plan));
+      const people = { lines: planLines(plan), summary: fates(plan.layers, plan.toSend, "to send") };
+      await report.facts<PushPlanDocument>(plan, people);
       return;
     }
     const pushed = await pushImage(it, reference, how);
-    finish(fates(pushed.layers, pushed.sent, "sent"));
     await digestOutput?.write(once(Buffer.from(pushed.digest)));
-    await printBeside(digestOutput, io, json ? `${JSON.stringify(pushed)}\n` : `${pushed.reference}\n`);
+    const people = { lines: [`${pushed.reference}\n`], summary: fates(pushed.layers, pushed.sent, "sent") };
+    await report.facts<PushedDocument>(pushed, people, digestOutput);
   });
 }
 
@@ -134,10 +140,10 @@ function fates(layers: readonly PushedLayer[], sent: number, verb: string): stri
   ].join("; ");
 }
 
-function planLines({ layers }: PushPlan): string {
+function planLines({ layers }: PushPlan): string[] {
   const lines = layers.map(
     ({ fate, digest, diffId, size, sources }) =>
       `${fate.padEnd(7)}  ${(digest ?? diffId).slice(0, 19)}  ${bytes(size).padStart(8)}  ${namesOf(sources)}`,
   );
-  return lines.map((each) => `${each.trimEnd()}\n`).join("");
+  return lines.map((each) => `${each.trimEnd()}\n`);
 }

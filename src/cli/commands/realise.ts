@@ -5,9 +5,11 @@ import { LaminixError } from "../../errors.js";
 import type { Installable } from "../../evaluator/realise.js";
 import { storeDirOf, type StorePath } from "../../store/storePath.js";
 import { evaluatorOptions, type EvaluatorFlags, filesOf, withEvaluatorFlags } from "../evaluatorFlags.js";
+import type { PathsDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
 import { command } from "../options.js";
 import { followed } from "../paths.js";
+import { Report } from "../report.js";
 
 export function realisation(io: Io): Command {
   return withEvaluatorFlags(command("realise", "build or fetch store paths, and print them"))
@@ -20,14 +22,15 @@ export function realisation(io: Io): Command {
       for (const installable of installables) {
         paths.push(...(await realise(installable, evaluatorOptions(options, io))));
       }
-      const text = options.json ? `${JSON.stringify(paths)}\n` : paths.map((path) => `${path}\n`).join("");
-      await io.stdout.write(text);
+      const lines = paths.map((path) => `${path}\n`);
+      await new Report(io, options).list<PathsDocument>(paths, { lines });
     });
 }
 
 const examples = `
 An INSTALLABLE is a store path, a derivation's path (with !OUTPUT for only one of its outputs), a link to one, or a
 flake's output such as nixpkgs#hello.
+With --json: an array of store paths.
 
 Examples:
   laminix realise /nix/store/…-hello.drv

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import type { PathsDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
+import { Report } from "../report.js";
 
 interface Options extends CommonOptions {
   readonly closure?: boolean;
@@ -28,9 +30,8 @@ export function referrers(io: Io): Command {
           ? await store.referrersClosure(paths, { signal })
           : [...new Set((await Promise.all(paths.map((path) => store.referrers(path, { signal })))).flat())];
         found.sort();
-        await io.stdout.write(
-          options.json ? `${JSON.stringify(found)}\n` : found.map((path) => `${path}\n`).join(""),
-        );
+        const lines = found.map((path) => `${path}\n`);
+        await new Report(io, options).list<PathsDocument>(found, { lines });
       });
     });
 }

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import type { RootsDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
-import { writeLines } from "../lines.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
+import { Report } from "../report.js";
 import { drawn } from "../tree.js";
 
 const help = `
@@ -26,10 +27,6 @@ export function roots(io: Io): Command {
           paths.map(async (path) => ({ path, roots: await store.rootsOf(path, { signal }) })),
         );
       });
-      if (options.json) {
-        await io.stdout.write(`${JSON.stringify(found)}\n`);
-        return;
-      }
       const lines = found.flatMap(({ path, roots }) => [
         ...(roots.length === 0 ? [`no root keeps ${path} alive\n`] : []),
         ...roots.flatMap(({ link, chain }) => [
@@ -37,6 +34,6 @@ export function roots(io: Io): Command {
           ...drawn(chain.map((each, i) => ({ path: each, depth: i + 1, isLast: true, isRepeated: false }))),
         ]),
       ]);
-      await writeLines(io, lines);
+      await new Report(io, options).list<RootsDocument>(found, { lines });
     });
 }

@@ -15,8 +15,8 @@ import { command, type CommonOptions, repeated, withStore } from "../options.js"
 import { isSpec, requireArguments } from "../paths.js";
 import { onlyProgram } from "../onlyProgram.js";
 import { withInput } from "../standardInput.js";
-import { progress } from "../progress.js";
 import { imagePlace, imagesIn, type TrustFlags, withRegistries, withTrustFlags } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, TrustFlags, UnpackFlag {
@@ -37,6 +37,7 @@ The image's files are its own, and go when the command ends; its store paths are
 reading only, and are not garbage while it runs. It needs neither root nor an engine. Nothing else of this system can be
 seen: no files, no processes, and no network unless --network host.
 Without COMMAND the image's own is run, or the one program of the first PATH. The exit code is the command's.
+With --json only errors and warnings are JSON: standard output is the command's.
 
 Examples:
   laminix run ./result
@@ -89,7 +90,7 @@ export function run(io: Io, rest: readonly string[]): Command {
           const subject = await subjectOf(files, store, io);
           const images = typeof subject === "string" ? [subject] : imagesIn(subject);
           return withRegistries(images, options, io, async (registries) => {
-            const onProgress = quietly(progress(io, options).onProgress);
+            const onProgress = quietly(new Report(io, options).onProgress);
             const { signal } = io;
             await using container = await start(subject, options, {
               ...{ store, signal, registries, onProgress, maxUnpacked },

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { redactUrl } from "../../redact.js";
+import type { StoreDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
+import { Report } from "../report.js";
 
 const help = `
-With --json: {"url","storeDir","version","protocol","trusted","features"}.
+With --json: {"url","storeDir","version","protocol","trusted","features":[…],"warnings":[…]}.
 
 Examples:
   laminix store
@@ -15,7 +17,6 @@ export function store(io: Io): Command {
   return own.addHelpText("after", help).action(async (options: CommonOptions) => {
     const found = await withDaemon(options, (nix) => nix.info({ signal: io.signal }));
     const info = { ...found, url: redactUrl(found.url) };
-    if (options.json) return io.stdout.write(`${JSON.stringify(info)}\n`);
     const trusted = info.trusted === null ? "unknown" : info.trusted ? "yes" : "no";
     const facts = [
       ["url", info.url],
@@ -25,6 +26,7 @@ export function store(io: Io): Command {
       ["trusts you", trusted],
       ["features", info.features.join(" ") || "none"],
     ] as const;
-    await io.stdout.write(facts.map(([name, value]) => `${name.padEnd(16)} ${value}\n`).join(""));
+    const lines = facts.map(([name, value]) => `${name.padEnd(16)} ${value}\n`);
+    await new Report(io, options).facts<StoreDocument>(info, { lines });
   });
 }

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
+import type { ConfImageDocument } from "../documents/images.js";
 import { bytes } from "../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 interface Options extends CommonOptions, UnpackFlag {
@@ -14,6 +16,8 @@ interface Options extends CommonOptions, UnpackFlag {
 }
 
 const examples = `
+With --json: {"output","compression","size","warnings":[…]}; on standard error where there is no --output.
+
 Examples:
   laminix stream-conf conf.json | docker load
   laminix stream-conf conf.json -o image.tar.gz`;
@@ -36,11 +40,14 @@ export function streamConf(io: Io): Command {
       if (options.output === undefined) refuseCompression(compress);
       const compression = await compressionAt(place, compress);
       await using output = await outputAt(place, io, { content: "archive", reader: "docker load" });
-      const { onProgress, finish } = progress(io, options, reading(conf));
+      const report = new Report(io, options, reading(conf));
+      const { onProgress } = report;
       const { signal } = io;
       await withStore(options, async (store) => {
         const image = pieces(conf, { store, signal, jobs, onProgress, repoTag, maxUnpacked });
-        finish(bytes(await writeArchive(output, image, { compression, jobs, signal })));
+        const size = await writeArchive(output, image, { compression, jobs, signal });
+        const facts = { output: place, compression, size };
+        await report.facts<ConfImageDocument>(facts, { summary: bytes(size) }, output);
       });
     });
 }

@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import type { TreeNode } from "../../store/closure.js";
 import { closureMember, isWord } from "../closureMember.js";
+import type { TreeDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
-import { jsonArray, writeLines } from "../lines.js";
 import { command, type CommonOptions, whole, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
+import { Report } from "../report.js";
 import { drawn } from "../tree.js";
 
 interface TreeOptions extends CommonOptions {
@@ -47,7 +48,8 @@ export function tree(io: Io): Command {
         }
         return roots.map((root) => closure.tree(root, { depth: options.depth }));
       });
-      await writeLines(io, options.json ? jsonArray(each(trees, withParents)) : each(trees, drawn));
+      const lines = each(trees, drawn);
+      await new Report(io, options).list<TreeDocument>(each(trees, withParents), { lines });
     });
 }
 
@@ -58,7 +60,7 @@ function* each<T>(
   for (const nodes of trees) yield* lines(nodes);
 }
 
-function* withParents(nodes: Iterable<TreeNode>): Generator<object> {
+function* withParents(nodes: Iterable<TreeNode>): Generator<TreeDocument[number]> {
   const above: string[] = [];
   for (const { path, depth, isRepeated } of nodes) {
     above[depth] = path;

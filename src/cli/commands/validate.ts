@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import type { Problem } from "../../builders/validate/findings.js";
 import { LaminixError } from "../../errors.js";
+import type { ValidatedDocument } from "../documents/images.js";
 import { counted } from "../format.js";
 import type { Io } from "../io.js";
-import { writeLines } from "../lines.js";
 import { command, type CommonOptions } from "../options.js";
-import { progress, reading } from "../progress.js";
+import { reading } from "../progress.js";
 import {
   type PlatformFlags,
   platformIn,
@@ -13,13 +13,14 @@ import {
   withImagePlace,
   withTrustFlags,
 } from "../registryFlags.js";
+import { Report } from "../report.js";
 import { type UnpackFlag, withUnpackFlag } from "../unpackFlag.js";
 
 type Options = CommonOptions & PlatformFlags & TrustFlags & UnpackFlag;
 
 const help = `
 Ends with 1, and ERR_NOT_VALID, where there are problems, and prints a line for each.
-With --json: {"valid","problems":[{"code","path","message"},…]}.
+With --json: {"valid","problems":[{"code","path","message"},…],"warnings":[…]}.
 
 Examples:
   laminix validate image.tar.gz
@@ -38,15 +39,14 @@ export function validate(io: Io): Command {
   return withUnpackFlag(withTrustFlags(own)).action(async (argument: string, options: Options) => {
     const { validateImage } = await import("../../builders/validate/validateImage.js");
     const { maxUnpacked } = options;
-    const { onProgress, finish } = progress(io, options, reading(argument));
+    const report = new Report(io, options, reading(argument));
+    const { onProgress } = report;
     await withImagePlace(io, argument, options, async (place, registries) => {
       const how = { registries, platform: platformIn(options), maxUnpacked, onProgress, signal: io.signal };
       const { valid, problems, blobs, images } = await validateImage(place, how);
       const read = `${counted(blobs, "blob")}, ${counted(images, "image")}`;
-      finish(read);
-      if (options.json) await io.stdout.write(`${JSON.stringify({ valid, problems })}\n`);
-      else if (valid) await io.stdout.write(`valid: ${read}\n`);
-      else await writeLines(io, problems.map(line));
+      const lines = valid ? [`valid: ${read}\n`] : problems.map(line);
+      await report.facts<ValidatedDocument>({ valid, problems }, { lines, summary: read });
       if (valid) return;
       const message = `${argument} is not valid: ${counted(problems.length, "problem")}`;
       throw new LaminixError("ERR_NOT_VALID", message, { details: { problems } });

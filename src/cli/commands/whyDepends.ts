@@ -1,13 +1,14 @@
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
-import type { Closure, ReferenceEdge } from "../../store/closure.js";
+import type { Closure } from "../../store/closure.js";
 import { packageName } from "../../store/packageName.js";
 import type { StorePath } from "../../store/storePath.js";
 import { closureMember } from "../closureMember.js";
+import type { ChainDocument, EdgesDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
-import { writeLines } from "../lines.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { storePaths } from "../paths.js";
+import { Report } from "../report.js";
 import { drawn, drawnEdges } from "../tree.js";
 
 interface WhyDependsOptions extends CommonOptions {
@@ -16,7 +17,7 @@ interface WhyDependsOptions extends CommonOptions {
 
 const help = `
 TO is a store path, its hash part, or its name, with or without a version. Each line references the one below it. Ends with 1, and ERR_NO_DEPENDENCY, where FROM does not depend on TO.
-With --json: {"from","to","chain":[PATH,…]}, or with --all {"from","to","edges":[{"from","to"},…]}.
+With --json: {"from","to","chain":[PATH,…],"warnings":[…]}, or with --all {"from","to","edges":[{"from","to"},…],"warnings":[…]}.
 
 Example:
   laminix why-depends ./result openssl
@@ -34,25 +35,17 @@ export function whyDepends(io: Io): Command {
         const closure = await store.closure([from], { signal: io.signal });
         return { from, to: await closureMember(toArg, closure, store, io.signal), closure };
       });
+      const report = new Report(io, options);
       if (options.all) {
         const edges = closure.whyDependsAll(from, to) ?? refuse(closure, from, to);
-        return options.json ? printJson(io, { from, to, edges }) : printEdges(io, from, edges);
+        const lines = drawnEdges(from, edges);
+        await report.facts<EdgesDocument>({ from, to, edges }, { lines });
+        return;
       }
       const chain = closure.whyDepends(from, to) ?? refuse(closure, from, to);
-      if (options.json) return printJson(io, { from, to, chain });
-      await writeLines(
-        io,
-        drawn(chain.map((path, depth) => ({ path, depth, isLast: true, isRepeated: false }))),
-      );
+      const nodes = chain.map((path, depth) => ({ path, depth, isLast: true, isRepeated: false }));
+      await report.facts<ChainDocument>({ from, to, chain }, { lines: drawn(nodes) });
     });
-}
-
-function printJson(io: Io, document: object): Promise<void> {
-  return io.stdout.write(`${JSON.stringify(document)}\n`);
-}
-
-function printEdges(io: Io, from: StorePath, edges: readonly ReferenceEdge[]): Promise<void> {
-  return writeLines(io, drawnEdges(from, edges));
 }
 
 /** What was meant is often another build of the same package. */

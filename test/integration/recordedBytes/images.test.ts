@@ -69,9 +69,11 @@ describeWith(needs, "the recorded bytes are those of", () => {
   });
 
   for (const [name, spec] of Object.entries<Spec>(specs).slice(0, 5))
-    recordedTest(`layers: ${name}`, async () => ({
-      json: sha256(await inputs.run(["layers", inputs.specFile(spec), "--json"])),
-    }));
+    recordedTest(`layers: ${name}`, async () => {
+      const printed = await inputs.run(["layers", inputs.specFile(spec), "--json"]);
+      const { warnings: _, ...plan } = JSON.parse(printed.toString()) as Record<string, unknown>;
+      return { json: sha256(`${JSON.stringify(plan)}\n`) };
+    });
 
   for (const name of ["configuration", "an OCI layout as base"] as const)
     for (const compression of compressions) {
