@@ -40,7 +40,7 @@ export function blocksOf(page: string): Block[] {
     const fence = /^```(\w*)/.exec(line);
     if (open && fence) {
       const text = `${open.lines.join("\n")}\n`;
-      const named = /`([^`]+)`:$/.exec(prose.trim()) ?? /^# (\S+\.\w+)$/.exec(open.lines[0] ?? "");
+      const named = /`([^`]+\.\w+)`:$/.exec(prose.trim()) ?? /^# (\S+\.\w+)$/.exec(open.lines[0] ?? "");
       blocks.push({ page, line: open.line, heading, language: open.language, text, file: named?.[1] });
       open = undefined;
       prose = "";

@@ -84,7 +84,13 @@ let
     };
     glibc = library "glibc" "2.39" 900 [ ];
     zlib = library "zlib" "1.3.1" 100 [ glibc ];
-    openssl = library "openssl" "3.0.14" 400 [ glibc ];
+    openssl = (library "openssl" "3.0.14" 400 [ glibc ]).overrideAttrs (old: {
+      outputs = [
+        "out"
+        "bin"
+      ];
+      buildCommand = old.buildCommand + ''mkdir "$bin"'';
+    });
     openssl_old = library "openssl" "3.0.13" 400 [ glibc ];
     icu = library "icu" "74" 300 [ glibc ];
     gcc = library "gcc" "13.3.0" 5000 [ glibc zlib ];
@@ -104,7 +110,13 @@ let
       };
     });
     curl = program "curl" "8.9.1" [ openssl zlib ];
-    git = program "git" "2.45.2" [ curl ];
+    git = (program "git" "2.45.2" [ curl ]).overrideAttrs (old: {
+      outputs = [
+        "out"
+        "doc"
+      ];
+      buildCommand = old.buildCommand + ''mkdir "$doc"'';
+    });
     nginx = program "nginx" "1.27.1" [ openssl zlib ];
     redis = program "redis" "7.2.7" [ openssl ];
     app = program "app" "1.0" [ glibc ];

@@ -1,24 +1,39 @@
-/** The commands of the README and of the pages in docs/ do what they say, as a reader would copy them. */
+/** What is written in the README and in docs/ does what it says, as a reader would copy it: commands, programs, files. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { unpackedReader } from "../support/mountReaders.js";
 import { describeWith } from "../support/requirements.js";
+import { projectRoot } from "../support/run.js";
 import { type Block, blocksOf, nameOf, PAGES } from "./blocks.js";
 import { commandLines, parsed } from "./commandLines.js";
-import { onlyRead, PAGES_WITH_COMMANDS } from "./pages.js";
+import { LIVE_PAGES, ONLY_COMPILED, onlyRead } from "./pages.js";
+import { complaints, isProgram, programOf, transpiled } from "./programs.js";
 import { sameLines, World } from "./world.js";
 
+const blocks = PAGES.flatMap(blocksOf);
 const isCommand = ({ language }: Block): boolean => language === "sh" || language === "console";
 /** Of a terminal, what was typed behind the first prompt. */
 const commands = ({ language, text }: Block): string =>
   language === "sh" ? text : text.replaceAll(/^(?!\$ ).*\n/gm, "").replaceAll(/^\$ /gm, "");
 
-test("every page with commands is run", () => {
-  const pages = PAGES.filter((page) => blocksOf(page).some(isCommand));
-  expect(pages.filter((page) => page !== "tasks.md").toSorted()).toEqual(
-    Object.keys(PAGES_WITH_COMMANDS).toSorted(),
-  );
+test("every block is in a language that is tested", () => {
+  const tested = ["sh", "console", "js", "ts", "json", "nix", "yaml", "ini", "toml", "text", "mermaid"];
+  expect(blocks.filter(({ language }) => !tested.includes(language)).map(nameOf)).toEqual([]);
 });
 
-const readOnly = PAGES.flatMap(blocksOf).filter((block) => isCommand(block) && onlyRead(block) !== undefined);
+test("every page with commands or programs is run", () => {
+  const pages = PAGES.filter((page) => blocksOf(page).some((block) => isCommand(block) || isProgram(block)));
+  expect(pages.filter((page) => page !== "tasks.md").toSorted()).toEqual(Object.keys(LIVE_PAGES).toSorted());
+});
+
+test("programs compile", () => {
+  const programs = blocks.filter(isProgram).map(programOf);
+  expect(programs.length).toBeGreaterThan(20);
+  expect(Object.fromEntries(complaints(programs))).toEqual({});
+});
+
+const readOnly = blocks.filter((block) => isCommand(block) && onlyRead(block) !== undefined);
 test.each(readOnly.map((block) => ({ name: nameOf(block), block })))(
   "laminix knows the flags in $name",
   async ({ block }) => {
@@ -27,8 +42,18 @@ test.each(readOnly.map((block) => ({ name: nameOf(block), block })))(
 );
 
 describeWith(
-  ["dockerd", "docker-registry", "nix-daemon", "nix-build", "busybox", "skopeo", "podman", "mountReaders"],
-  "the commands of",
+  [
+    "dockerd",
+    "docker-registry",
+    "nix-daemon",
+    "nix-build",
+    "busybox",
+    "skopeo",
+    "podman",
+    "mountReaders",
+    "vm",
+  ],
+  "what is on",
   () => {
     let world: World;
     beforeAll(async () => {
@@ -36,18 +61,50 @@ describeWith(
     });
     afterAll(() => world[Symbol.asyncDispose]());
 
-    test.each(Object.entries(PAGES_WITH_COMMANDS))("%s", async (page, { links, given, env = {} }) => {
+    test.each(Object.entries(LIVE_PAGES))("%s", async (page, { links, given, env = {} }) => {
       const folder = await world.newFolder(links);
       if (given !== undefined) await world.mustShell(given, { folder });
       let printed = "";
-      for (const block of blocksOf(page)) {
+      for (const [i, block] of blocksOf(page).entries()) {
+        const run = (lines: string): Promise<string> =>
+          world.mustShell(lines, { folder, env, name: nameOf(block) });
+        if (block.file !== undefined) world.write(block.file, block.text, folder);
         if (isCommand(block)) {
-          if (onlyRead(block) === undefined)
-            printed = await world.mustShell(commands(block), { folder, env, name: nameOf(block) });
-        } else if (block.file !== undefined) world.write(block.file, block.text, folder);
-        else if (block.language === "text" && printed !== "" && page !== "layering.md")
+          if (onlyRead(block) === undefined) printed = await run(commands(block));
+        } else if (isProgram(block)) {
+          if (Object.keys(ONLY_COMPILED).some((words) => block.text.includes(words))) continue;
+          const file = path.join(folder, `${String(i)}.mjs`);
+          writeFileSync(file, world.complete(transpiled(programOf(block)), folder));
+          await run(`node ${file}`);
+        } else if (block.language === "json" && isSpec(block)) {
+          const verb = block.text.includes("runAsRoot") ? "build-image" : "build";
+          const file = block.file ?? `${String(i)}.json`;
+          world.write(file, block.text, folder);
+          await run(`laminix ${verb} ${file} -o ${file}.tar`);
+        } else if (block.language === "nix") {
+          const scope = `let pkgs = import <nixpkgs> { }; images = import ${projectRoot}/nix { inherit pkgs; }; in`;
+          const what = "value: if value ? drvPath then value.drvPath else builtins.attrNames value";
+          await run(`nix-instantiate --eval --strict -E ${quoted(`(${what}) (${scope} ${block.text})`)}`);
+        } else if (block.language === "toml") {
+          writeFileSync(path.join(folder, "config.toml"), block.text);
+          await run("containerd --config config.toml config dump");
+        } else if (block.file?.endsWith(".service") === true) {
+          await run(`systemd-analyze verify ${block.file}`);
+        } else if (block.file?.endsWith(".container") === true) {
+          const units = path.dirname(block.file);
+          expect(await run(`QUADLET_UNIT_DIRS=${units} ${unpackedReader("quadlet")} -dryrun`)).toContain(
+            "localhost/web:1",
+          );
+        } else if (block.language === "text" && printed !== "" && page !== "layering.md")
           expect(sameLines(printed), nameOf(block)).toEqual(sameLines(block.text));
       }
     });
   },
 );
+
+/** Those of pipelines are in a test of their own, and a plan of mounts is no spec. */
+function isSpec({ page, text }: Block): boolean {
+  return page !== "layering.md" && /"(?:contents|copyToRoot)"/.test(text);
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

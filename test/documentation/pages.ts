@@ -11,8 +11,8 @@ export interface Page {
 
 const SPEC = `'{"name":"web","tag":"1","contents":["/nix/store/…-hello-2.12.1"],"config":{"Cmd":["/bin/hello"]}}'`;
 
-/** The pages with commands, in the order in which they are run; docs/tasks.md has a test of its own. */
-export const PAGES_WITH_COMMANDS: Readonly<Record<string, Page>> = {
+/** The pages with commands or programs, in the order in which they are run; docs/tasks.md has a test of its own. */
+export const LIVE_PAGES: Readonly<Record<string, Page>> = {
   "README.md": {},
   "base-images.md": {
     links: { result: "hello" },
@@ -30,8 +30,9 @@ export const PAGES_WITH_COMMANDS: Readonly<Record<string, Page>> = {
       laminix build spec.json -o image.tar.gz
       laminix build spec.json --architecture arm64 --format oci-dir -o layout`,
   },
+  "binary-caches.md": {},
   "evaluator.md": { given: "echo 'import <nixpkgs>' >default.nix" },
-  "image-spec.md": { given: `echo ${SPEC} >spec.json` },
+  "image-spec.md": { given: `mkdir site && echo ${SPEC} >spec.json` },
   "layering.md": {
     links: { result: "web_next", before: "web" },
     given: `
@@ -48,12 +49,13 @@ export const PAGES_WITH_COMMANDS: Readonly<Record<string, Page>> = {
     links: { result: "web" },
     given: `
       echo ${SPEC} >spec.json
-      mkdir data .devcontainer
+      mkdir data srv .devcontainer
       echo '{ "image": "web:1" }' >.devcontainer/base.json
       echo 'services: { web: { image: web:1 } }' >compose.yaml
       laminix build ./result --name web --tag 1 --cmd /bin/web --no-include-store-paths -o web.tar
       podman load --quiet -i web.tar`,
   },
+  "nar.md": { given: "nix-store --dump /nix/store/…-hello-2.12.1 >hello.nar" },
   "nix-shell-images.md": { given: "echo '(import <nixpkgs> { }).hello' >hello.nix" },
   "nix.md": {},
   "oci.md": {
@@ -66,6 +68,7 @@ export const PAGES_WITH_COMMANDS: Readonly<Record<string, Page>> = {
       mkdir site && echo hello >site/index.html
       for name in debian app; do laminix load ./result --name $name --tag latest; done`,
   },
+  "pieces.md": {},
   "pushing.md": {
     links: { result: "hello" },
     given: `
@@ -74,7 +77,8 @@ export const PAGES_WITH_COMMANDS: Readonly<Record<string, Page>> = {
       laminix build arm64.json --format oci-dir -o arm64-layout
       for name in other.example/web:1 registry.example/web:latest registry.example/web:1-amd64; do
         laminix push spec.json $name
-      done`,
+      done
+      laminix inspect registry.example/base:1 --json | jq -r '.images[0].digest' >digest`,
     env: { COMMIT: "0123abc" },
   },
   "registries.md": {
@@ -84,6 +88,7 @@ export const PAGES_WITH_COMMANDS: Readonly<Record<string, Page>> = {
       laminix index amd64.tar.gz arm64.tar.gz --push docker.io/library/nginx:1.27 --json | jq -r .digest >digest`,
   },
   "run-as-root.md": { given: "laminix pull debian:12 -o base.tar" },
+  "store.md": { given: "mkdir folder && tar -cf archive.tar folder" },
   "validate.md": {
     links: { result: "hello" },
     given: `
@@ -131,6 +136,13 @@ const READ_ONLY: Readonly<Record<string, string>> = {
   "store 'unix:///srv/nix.socket":
     "needs a daemon for the store in /srv; test/mounts/formats.test.ts has such",
   "docker run -it": "is for a person at a terminal; test/integration/nixShellImage.test.ts runs such a shell",
+};
+
+/** Programs that are compiled and not run, by words of theirs. */
+export const ONLY_COMPILED: Readonly<Record<string, string>> = {
+  "await held.released": "waits until the container is removed; test/mounts/hold.test.ts removes it",
+  "holdWhile(plan.roots":
+    "needs the container that a program makes by the engine's API; so has test/mounts/hold.test.ts",
 };
 
 export const onlyRead = (block: Block): string | undefined =>

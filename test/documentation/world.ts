@@ -1,5 +1,13 @@
 /** A machine as the pages assume it: a store with the packages that they name, registries, an engine, and programs. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { copyTo } from "../support/binaryCache.js";
 import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
@@ -130,6 +138,8 @@ export class World implements AsyncDisposable {
       },
     ];
     writeFileSync(folder.join("flakes.json"), JSON.stringify({ version: 2, flakes }));
+    mkdirSync(folder.join("node_modules"));
+    symlinkSync(projectRoot, folder.join("node_modules/laminix"));
     this.program("laminix", 'exec $DOCUMENTATION_COMMAND "$@"');
     // Its engine has no network, and its Compose is that of another release.
     this.program(
@@ -200,7 +210,7 @@ export class World implements AsyncDisposable {
     ].filter((name) => name.endsWith(".drv") === (drv !== ""));
     const found =
       names.find((name) => name.slice(33) === wanted) ??
-      names.find((name) => name.slice(33).startsWith(`${stem}-`));
+      names.find((name) => /^-\d/.test(name.slice(33).replace(stem, "")) && name.slice(33).startsWith(stem));
     if (found === undefined) throw new Error(`no package has the name ${wanted}`);
     return SHOP.find((each) => path.basename(each) === found) ?? `${this.store.storeDir}/${found}`;
   }
@@ -210,8 +220,14 @@ export class World implements AsyncDisposable {
     const digest = path.join(folder, "digest");
     const places: Readonly<Record<string, string>> = {
       "/path/to/laminix": projectRoot,
-      "/etc/systemd/system": path.join(folder, "units"),
+      "/etc/systemd/system": path.join(folder, "etc/systemd/system"),
       "/nix/var/nix/gcroots": path.join(this.store.stateDir, "gcroots"),
+      "/srv/data": path.join(folder, "srv"),
+      "/src/pkgs": this.folder.join("nixpkgs"),
+      "tcp://127.0.0.1:2375": this.engine.host,
+      "unix:///run/nix.sock?store=/other/store": this.store.uri,
+      "https://cache.nixos.org": `https://cache.example?trusted-public-keys=${this.site.key.public}`,
+      "key-1:…": `key-1:${Buffer.alloc(64).toString("base64")}`,
       "/run/web-store": path.join(folder, "web-store"),
       "/var/run/docker.sock": this.engine.socket,
       "unix:///run/podman/podman.sock": this.podman.host,
@@ -230,9 +246,9 @@ export class World implements AsyncDisposable {
       .replaceAll(/sha256:[0-9a-f]+/g, "sha256:…");
   }
 
-  /** Puts a file of a page where the page says that it is. */
+  /** Puts a file of a page where the page says that it is, or to that place in a folder where it is the machine's. */
   write(name: string, text: string, folder: string): void {
-    const file = path.resolve(folder, name.replace(/^~/, this.env["HOME"] ?? ""));
+    const file = name.startsWith("~") ? name.replace("~", this.env["HOME"] ?? "") : path.join(folder, name);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, this.complete(text, folder));
   }
