@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { unpackedReader } from "../support/mountReaders.js";
 import { describeWith } from "../support/requirements.js";
 import { projectRoot } from "../support/run.js";
-import { type Block, blocksOf, nameOf, PAGES } from "./blocks.js";
+import { type Block, blocksOf, nameOf, PAGES, textOf } from "./blocks.js";
 import { commandLines, parsed } from "./commandLines.js";
 import { LIVE_PAGES, ONLY_COMPILED, onlyRead } from "./pages.js";
 import { complaints, isProgram, programOf, transpiled } from "./programs.js";
@@ -25,6 +25,14 @@ test("every block is in a language that is tested", () => {
 test("every page with commands or programs is run", () => {
   const pages = PAGES.filter((page) => blocksOf(page).some((block) => isCommand(block) || isProgram(block)));
   expect(pages.filter((page) => page !== "tasks.md").toSorted()).toEqual(Object.keys(LIVE_PAGES).toSorted());
+});
+
+test("the figures of the README are measured ones", () => {
+  const table = textOf("README.md").split("## Start")[0] ?? "";
+  const measured = textOf("speed.md") + textOf("layering.md");
+  const figures = table.match(/\d+(?:\.\d+)? ?(?:times|s\b|ms\b)|\d+ to \d+ ms/g) ?? [];
+  expect(figures.length).toBeGreaterThan(8);
+  for (const figure of figures) expect(measured).toContain(/\d+(?:\.\d+)?/.exec(figure)?.[0]);
 });
 
 test("programs compile", () => {
@@ -76,11 +84,9 @@ describeWith(
           const file = path.join(folder, `${String(i)}.mjs`);
           writeFileSync(file, world.complete(transpiled(programOf(block)), folder));
           await run(`node ${file}`);
-        } else if (block.language === "json" && isSpec(block)) {
-          const verb = block.text.includes("runAsRoot") ? "build-image" : "build";
-          const file = block.file ?? `${String(i)}.json`;
-          world.write(file, block.text, folder);
-          await run(`laminix ${verb} ${file} -o ${file}.tar`);
+        } else if (block.language === "json" && block.file === undefined && isSpec(block)) {
+          world.write(`${String(i)}.json`, block.text, folder);
+          await run(`laminix build ${String(i)}.json -o spec.tar`);
         } else if (block.language === "nix") {
           const scope = `let pkgs = import <nixpkgs> { }; images = import ${projectRoot}/nix { inherit pkgs; }; in`;
           const what = "value: if value ? drvPath then value.drvPath else builtins.attrNames value";
@@ -102,7 +108,7 @@ describeWith(
   },
 );
 
-/** Those of pipelines are in a test of their own, and a plan of mounts is no spec. */
+/** One that no command of the page uses. Pipelines have a test of their own, and a plan of mounts is no spec. */
 function isSpec({ page, text }: Block): boolean {
   return page !== "layering.md" && /"(?:contents|copyToRoot)"/.test(text);
 }

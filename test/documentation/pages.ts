@@ -101,7 +101,7 @@ export const LIVE_PAGES: Readonly<Record<string, Page>> = {
 /** Programs in whose place a script is run, since what they are for is not here. */
 export const STAND_INS: Readonly<Record<string, { readonly reason: string; readonly script: string }>> = {
   npm: {
-    reason: "the package is in no registry of a test; test/package has it packed and installed",
+    reason: "the package is in no registry of a test; `npm test` packs and installs it",
     script: '[ "$*" = "install --global laminix" ]',
   },
   gh: { reason: "there is no account at GitHub", script: "cat >/dev/null" },
