@@ -34,6 +34,7 @@ export const LIVE_PAGES: Readonly<Record<string, Page>> = {
   "evaluator.md": { given: "echo 'import <nixpkgs>' >default.nix" },
   "image-spec.md": { given: `mkdir site && echo ${SPEC} >spec.json` },
   "installing.md": {},
+  "json.md": { links: { result: "hello" } },
   "layering.md": {
     links: { result: "web_next", before: "web" },
     given: `

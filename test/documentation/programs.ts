@@ -71,7 +71,9 @@ export function programOf(block: Block): Program {
     all = `${line}\n${all}`;
   }
   const imported = Object.keys(laminix).filter((name) => isUsed(name, all) && !isDeclared(name, block.text));
-  const imports = Object.entries(NODE).flatMap(([name, line]) => (isUsed(name, all) ? [line] : []));
+  const imports = Object.entries(NODE).flatMap(([name, line]) =>
+    isUsed(name, all) && !isDeclared(name, block.text) ? [line] : [],
+  );
   const fromLaminix = `import { ${imported.join(", ")} } from "laminix";`;
   return {
     name: nameOf(block),
@@ -105,6 +107,11 @@ const options: ts.CompilerOptions = {
   skipLibCheck: true,
 };
 
+const MODULE: ts.CreateSourceFileOptions = {
+  languageVersion: ts.ScriptTarget.ES2022,
+  impliedNodeFormat: ts.ModuleKind.ESNext,
+};
+
 /** What the compiler says of programs, by their names; those without a word are left out. */
 export function complaints(programs: readonly Program[]): Map<string, string[]> {
   const folder = path.join(projectRoot, "test/documentation/blocks");
@@ -115,7 +122,7 @@ export function complaints(programs: readonly Program[]): Map<string, string[]> 
   host.readFile = (name) => files.get(name)?.source ?? readFile(name);
   host.getSourceFile = (name, ...rest) => {
     const own = files.get(name);
-    return own ? ts.createSourceFile(name, own.source, options.target!) : getSourceFile(name, ...rest);
+    return own ? ts.createSourceFile(name, own.source, MODULE) : getSourceFile(name, ...rest);
   };
   host.getCurrentDirectory = () => projectRoot;
   const compiled = ts.createProgram([...files.keys()], options, host);
