@@ -5,9 +5,21 @@ import path from "node:path";
 
 /** A room may import from those that stand before it, and from itself. CONTRIBUTING.md says what each is for. */
 const rooms = [
-  ...["redact", "errors", "abort", "arguments", "bytes", "progress", "threads", "process", "files", "http"],
+  ...[
+    "redact",
+    "errors",
+    "abort",
+    "arguments",
+    "format",
+    "bytes",
+    "progress",
+    "threads",
+    "process",
+    "files",
+    "http",
+  ],
   ...["nar", "compress", "tar", "tree", "store", "evaluator", "layering", "image", "manifests", "transports"],
-  ...["vm", "spec", "root", "planning", "builders", "mounts", "cli"],
+  ...["vm", "spec", "root", "planning", "builders", "mounts", "editor", "cli"],
 ];
 
 /** What users import: src/index.ts and the smaller entry points. They take from every room, and are rooms for nobody. */
