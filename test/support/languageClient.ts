@@ -106,6 +106,10 @@ export async function startLanguageClient(options: LanguageClientOptions = {}): 
   connection.onNotification((method, params) => {
     hear(method, params);
   });
+  // The library keeps progress to itself otherwise.
+  connection.onUnhandledProgress((params) => {
+    hear("$/progress", params);
+  });
   connection.onRequest((method, params) => {
     hear(method, params);
     const answer = options.answers?.[method];

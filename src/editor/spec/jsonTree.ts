@@ -132,12 +132,13 @@ class Reader {
   }
 
   value(depth: number): JsonNode {
+    const from = this.#at;
     this.#space();
     const start = this.#at;
     if (++this.#values > MOST_VALUES || depth > MAX_JSON_DEPTH) {
       this.#fault(start, this.#text.length, "what follows is too large to be checked here");
       this.#at = this.#text.length;
-      return { kind: "missing", start, end: start };
+      return { kind: "missing", start: from, end: start };
     }
     const first = this.#text[start];
     if (first === "{") return this.#object(depth);
@@ -147,7 +148,7 @@ class Reader {
     const [word] = WORD.exec(this.#text) ?? [];
     if (word === undefined) {
       this.#fault(start, Math.min(start + 1, this.#text.length), "a value is missing");
-      return { kind: "missing", start, end: start };
+      return { kind: "missing", start: from, end: start };
     }
     this.#at += word.length;
     try {

@@ -22,14 +22,12 @@ export function specDocument(
   { settings }: Pick<Editor, "settings">,
 ): SpecDocument | undefined {
   if (text.text.length > LARGEST) return undefined;
-  const named = /"\$schema"\s*:\s*"[^"\n]*\b(build-image-)?spec\.schema\.json"/.exec(
-    text.text.slice(0, 4096),
-  );
-  const isNamed = named?.[0].includes("laminix") === true;
+  const [, named = ""] = /"\$schema"\s*:\s*"([^"\n]*)"/.exec(text.text.slice(0, 4096)) ?? [];
+  const isNamed = named.includes("laminix") && named.endsWith("spec.schema.json");
   if (!isNamed && !settings.current.specs.some((end) => text.uri.endsWith(end))) return undefined;
   const known = read.get(text.outdated);
   if (known) return known;
-  const schema = isNamed && named[1] !== undefined ? "build-image-spec" : "spec";
+  const schema = named.endsWith("build-image-spec.schema.json") ? "build-image-spec" : "spec";
   const document: SpecDocument = { tree: readJsonTree(text.text), schema };
   read.set(text.outdated, document);
   return document;

@@ -55,7 +55,11 @@ export async function specFaults(text: OpenText, { tree, schema }: SpecDocument)
       found.push(make(nodeAt(root, path), ERROR, "ERR_SPEC", issue.message));
     }
   }
-  return [...found, ...(await configFaults(root, make))].slice(0, MOST);
+  return [...found, ...(await configFaults(root, make))].sort(byPlace).slice(0, MOST);
+}
+
+function byPlace({ range: one }: Diagnostic, { range: other }: Diagnostic): number {
+  return one.start.line - other.start.line || one.start.character - other.start.character;
 }
 
 async function configFaults(
