@@ -41,7 +41,7 @@ async function faults(text: string, how = named, on = client): Promise<Fault[]> 
   const lines = text.split("\n");
   return items.map(({ range: { start, end }, severity, code, message }) => {
     const at = lines[start.line]!.slice(start.character, start.line === end.line ? end.character : undefined);
-    return { severity, code, at, message };
+    return { severity, code, at, message: message as string };
   });
 }
 
