@@ -1,6 +1,7 @@
 /** What an image spec comes to, above it. */
 import type { CodeLens, Command } from "vscode-languageserver-protocol";
 import { bytes, counted } from "../format.js";
+import { abortScope } from "../abort.js";
 import { LaminixError } from "../errors.js";
 import type { Editor } from "./editor.js";
 import type { Asking } from "./asking.js";
@@ -31,15 +32,18 @@ export async function resolveLens(params: unknown, editor: Editor, asking: Askin
 }
 
 async function titleOf(uri: string, editor: Editor, asking: Asking): Promise<string> {
-  const document = specDocument(editor.documents.require(uri), editor);
+  const text = editor.documents.require(uri);
+  const document = specDocument(text, editor);
   if (!document) return "no image spec any more";
   if (document.tree.faults.length > 0) return "layers: the spec is not JSON yet";
+  // The text changes with each letter: only the last plan is wanted.
+  using scope = abortScope(asking.signal, text.outdated);
   try {
-    const { layers, closure, efficiency } = await specLayers(document, await editor.facts.store, asking);
-    const paths = counted(closure.size, "path");
-    return `${counted(layers.length, "layer")}, ${bytes(closure.narSize)}, ${paths}, efficiency ${efficiency.toFixed(2)}`;
+    const planned = await specLayers(document, editor.facts, { signal: scope.signal });
+    const { layers, paths, narSize, efficiency } = planned;
+    return `${counted(layers.length, "layer")}, ${bytes(narSize)}, ${counted(paths, "path")}, efficiency ${efficiency.toFixed(2)}`;
   } catch (error) {
-    asking.signal.throwIfAborted();
+    scope.signal.throwIfAborted();
     // The diagnostics have it where it is.
     if (error instanceof LaminixError) return `layers: ${error.message}`;
     throw error;

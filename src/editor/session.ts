@@ -136,6 +136,8 @@ export class Session implements Editor, AsyncDisposable {
     if (client.refreshesLenses) this.#refresh("workspace/codeLens/refresh");
     if (client.pullsDiagnostics && client.refreshesDiagnostics) this.#refresh("workspace/diagnostic/refresh");
     for (const text of this.documents.all()) this.#diagnostics.changed(text);
+    // Loaded, and not asked anything: the first question is to be answered soon.
+    void this.facts.store;
   }
 
   #refresh(method: string): void {

@@ -200,6 +200,31 @@ describe("the lens on a spec", () => {
     expect(existsSync(mark)).toBe(false);
   });
 
+  test("of a large closure is planned in another process, and no question waits for it", async () => {
+    const paths = Array.from({ length: 3000 }, (_, i) => store.pathFor(`many-${i}`));
+    await store.registerPaths(
+      paths.map((path, i) => ({
+        path,
+        narHash: "a".repeat(64),
+        narSize: 100,
+        references: paths.slice(i + 1, i + 5),
+      })),
+    );
+    const uri = await opened(client, JSON.stringify({ name: "web", contents: [paths[0]] }), named);
+    const [lens] = await client.request("textDocument/codeLens", { textDocument: { uri } });
+    const order: string[] = [];
+    const planned = client.request("codeLens/resolve", lens).finally(() => order.push("lens"));
+    await askAt(client, "textDocument/hover", `|${hello}`).finally(() => order.push("hover"));
+    expect((await planned).command!.title).toMatch(/^\d+ layers, 300 kB, 3000 paths, efficiency/);
+    expect(order).toEqual(["hover", "lens"]);
+    const { text } = await client.request("workspace/executeCommand", (await planned).command);
+    expect(text).toContain("3000 store paths, 300 kB\n");
+    // A text that changes has another plan, and one that is closed has none.
+    const again = client.failure("codeLens/resolve", lens);
+    await client.notify("textDocument/didClose", { textDocument: { uri } });
+    expect((await again).data?.code).toMatch(/^ERR_/);
+  });
+
   test("tells what is wrong where there are no layers", async () => {
     const gone = store.pathFor("gone-1");
     const uri = await opened(client, JSON.stringify({ name: "web", contents: [gone] }), named);

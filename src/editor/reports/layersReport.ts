@@ -12,17 +12,14 @@ import { specLayers } from "../spec/specLayers.js";
 /** @param uri of the spec @throws {LaminixError} ERR_FILE_READ, ERR_SPEC, ERR_PATH_NOT_VALID, … */
 export async function layersReport(uri: string, editor: Editor, asking: Asking): Promise<string> {
   const document = await documentOf(uri, editor);
-  const { strategy, layers, closure, efficiency, leftOut } = await specLayers(
-    document,
-    await editor.facts.store,
-    asking,
-  );
+  const planned = await specLayers(document, editor.facts, asking);
+  const { strategy, layers, paths: count, narSize: all, efficiency, leftOut } = planned;
   const size = layers.reduce((sum, { narSize }) => sum + narSize, 0);
   const row = (cells: readonly [string, string, string, string]): string =>
     `${cells[0].padStart(5)}  ${cells[1].padStart(8)}  ${cells[2].padStart(5)}  ${cells[3]}`;
   return [
     `${counted(layers.length, "layer")} by ${strategy}, ${bytes(size)}; efficiency ${efficiency.toFixed(3)}`,
-    `${counted(closure.size, "store path")}, ${bytes(closure.narSize)}`,
+    `${counted(count, "store path")}, ${bytes(all)}`,
     ...(leftOut.length === 0 ? [] : [`without ${leftOut.join(", ")}`]),
     "",
     row(["layer", "size", "paths", "names"]),
