@@ -52,8 +52,10 @@ async function storePathItems(
   asking: Asking,
 ): Promise<CompletionList | undefined> {
   const plain = folder.replaceAll("\\/", "/");
-  // The folder may have more before it, such as `file://`.
+  // A store that is not there is no news to one who writes another path.
+  if (!/\/[^/]*store\/$/.test(plain)) return undefined;
   const storeDir = await facts.storeDir(asking);
+  // There may be more before it, such as `file://`.
   if (!plain.endsWith(`${storeDir}/`)) return undefined;
   const bases = await facts.index.matching(name, MOST_ITEMS, asking);
   const [behind = ""] = /^[0-9a-zA-Z+\-._?=]*/.exec(text.text.slice(offset, offset + 256)) ?? [];

@@ -7,7 +7,7 @@ import type { OpenText } from "./openText.js";
 import { uriOf } from "./parameters.js";
 import { specDocument } from "./spec/specDocument.js";
 import { specFaults } from "./spec/specFaults.js";
-import { MOST_SEARCHED, storePathsBetween } from "./storePathsAt.js";
+import { mayNameStorePaths, MOST_SEARCHED, storePathsBetween } from "./storePathsAt.js";
 
 /** LSP 3.18, DiagnosticSeverity. */
 const HINT = 4;
@@ -34,8 +34,7 @@ export async function diagnosticsOf(text: OpenText, editor: Editor, asking: Aski
 /** Whether they exist is asked once for all. Only the beginning of a large text is searched. */
 async function absentPaths(text: OpenText, { facts }: Editor, asking: Asking): Promise<Diagnostic[]> {
   const beginning = text.text.slice(0, MOST_SEARCHED);
-  // A store that is not there is no news to one who writes about something else.
-  if (!/[0-9a-df-np-sv-z]{32}-/.test(beginning)) return [];
+  if (!mayNameStorePaths(beginning)) return [];
   const storeDir = await facts.storeDir(asking);
   const found = storePathsBetween(text, 0, beginning.length, storeDir);
   const paths = [...new Set(found.map(({ path }) => path))].slice(0, MOST_ASKED);

@@ -6,7 +6,7 @@ import type { Editor } from "./editor.js";
 import type { Asking } from "./asking.js";
 import { rangeOf, uriOf } from "./parameters.js";
 import { isJson, specDocument } from "./spec/specDocument.js";
-import { MOST_SEARCHED, storePathsBetween } from "./storePathsAt.js";
+import { mayNameStorePaths, MOST_SEARCHED, storePathsBetween } from "./storePathsAt.js";
 
 /** Paths of one range that are asked about. */
 const MOST_ASKED = 200;
@@ -20,6 +20,7 @@ export async function inlayHints(params: unknown, editor: Editor, asking: Asking
   if (!isJson(text) && !specDocument(text, editor)) return [];
   const from = text.offsetAt(start);
   const to = Math.min(text.offsetAt(end), from + MOST_SEARCHED);
+  if (!mayNameStorePaths(text.text.slice(from, to))) return [];
   const { facts } = editor;
   const found = storePathsBetween(text, from, to, await facts.storeDir(asking));
   const paths = [...new Set(found.map(({ path }) => path))].slice(0, MOST_ASKED);

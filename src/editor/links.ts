@@ -7,7 +7,7 @@ import type { Asking } from "./asking.js";
 import { fileUri } from "./fileUri.js";
 import { objectOf, stringIn, uriOf } from "./parameters.js";
 import { reportUri } from "./reports/reportUri.js";
-import { MOST_SEARCHED, storePathsBetween } from "./storePathsAt.js";
+import { mayNameStorePaths, MOST_SEARCHED, storePathsBetween } from "./storePathsAt.js";
 
 /** Links of one text. */
 const MOST_LINKS = 5000;
@@ -24,8 +24,10 @@ export async function documentLinks(
   asking: Asking,
 ): Promise<DocumentLink[]> {
   const text = editor.documents.require(uriOf(params));
+  const end = Math.min(text.text.length, MOST_SEARCHED);
+  if (!mayNameStorePaths(text.text.slice(0, end))) return [];
   const storeDir = await editor.facts.storeDir(asking);
-  const found = storePathsBetween(text, 0, Math.min(text.text.length, MOST_SEARCHED), storeDir);
+  const found = storePathsBetween(text, 0, end, storeDir);
   return found.slice(0, MOST_LINKS).map(({ start, end, path, inside }) => {
     const data: LinkData = { path, inside };
     return { range: text.rangeOf(start, end), data };

@@ -62,6 +62,14 @@ export function mayNameStorePath(text: OpenText, offset: number): boolean {
   return /[0-9a-df-np-sv-z]{32}/.test(text.text.slice(start, end));
 }
 
+/**
+ * Whether a part of a text may name paths of a store, whichever that is. Where it does not, no store is asked: one that is
+ * not there is no news to somebody who writes about something else.
+ */
+export function mayNameStorePaths(part: string): boolean {
+  return /[0-9a-df-np-sv-z]{32}-/.test(part);
+}
+
 function around(text: OpenText, offset: number): readonly [number, number] {
   const line = text.lineAt(offset);
   const start = Math.max(text.lineStart(line) ?? 0, offset - AROUND);

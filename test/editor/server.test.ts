@@ -148,6 +148,12 @@ describe("a daemon", () => {
     expect(["ERR_NO_DAEMON", "ERR_DAEMON_DISCONNECTED"]).toContain(failure.data?.code);
     expect(failure.data?.hint).toBeTruthy();
     expect(await on.request("textDocument/hover", params(1))).toBeNull();
+    // A text that names no path is none of its business.
+    const other = { textDocument: { uri: await opened(on, "{}", { end: ".json" }) } };
+    expect(await on.request("textDocument/documentLink", other)).toEqual([]);
+    const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
+    expect(await on.request("textDocument/inlayHint", { ...other, range })).toEqual([]);
+    expect(await askAt(on, "textDocument/completion", "/usr/li|")).toBeNull();
     await own.startDaemon();
     expect((await on.request("textDocument/hover", params(0))).contents.value).toContain("thing 1");
   });

@@ -11,7 +11,7 @@ process.once("disconnect", () => {
 process.once("message", (asked) => {
   void answer(asked as Asked).then((planned) => {
     process.send?.(planned, () => {
-      process.disconnect();
+      if (process.connected) process.disconnect();
     });
   });
 });
