@@ -47,6 +47,9 @@ export interface ServeOptions {
 /** Milliseconds that what is open has for its end. */
 const PATIENCE = 500;
 
+/** Milliseconds for what had come before the input ended. */
+const REST = 100;
+
 /** @returns the exit code: 0 where the editor asked for the end as the protocol wants it, else 1 */
 export async function serveEditor(streams: EditorStreams, options: ServeOptions): Promise<number> {
   const server = new Server(streams, options);
@@ -98,7 +101,10 @@ class Server {
       this.#hear(method, params);
     });
     connection.onClose(() => {
-      this.#stop();
+      // What came before the end of the input is heard still.
+      setTimeout(() => {
+        this.#stop();
+      }, REST);
     });
     // What is no message is nobody's.
     connection.onError(() => undefined);
