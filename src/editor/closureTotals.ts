@@ -1,4 +1,5 @@
 /** How large closures are. They are read in the background where that takes longer than a user waits for it. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "../abort.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
@@ -25,6 +26,11 @@ interface Reading {
 
 /** Answers that are kept, of some hundred bytes each. */
 const MOST_KEPT = 10_000;
+/**
+ * Milliseconds before a closure is asked for: an editor that asks about each path that a mouse passes takes most questions
+ * back at once, and a daemon that has begun to answer goes on.
+ */
+const REST = 15;
 /** Closures that are read at a time: one of 100,000 paths takes 25 MB. */
 const AT_ONCE = 2;
 /** Readings that go on in the background; with more, the oldest are given up. */
@@ -74,7 +80,7 @@ export class ClosureSizes {
 
   #begin(info: PathInfo): Reading {
     const controller = new AbortController();
-    const totals = this.#turns.take(() => this.#read(info, controller.signal));
+    const totals = this.#start(info, controller.signal);
     const reading: Reading = { totals, controller, askers: 0, inBackground: false };
     this.#readings.set(info.path, reading);
     const forget = (): void => {
@@ -89,6 +95,11 @@ export class ClosureSizes {
       forget, // told to those who wait
     );
     return reading;
+  }
+
+  async #start(info: PathInfo, signal: AbortSignal): Promise<ClosureTotals> {
+    await sleep(REST, undefined, { signal });
+    return this.#turns.take(() => this.#read(info, signal));
   }
 
   #leave(reading: Reading): void {

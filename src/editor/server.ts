@@ -5,6 +5,7 @@
  * whole of the rest, and twice the memory.
  */
 import { Readable, Writable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type CancellationToken,
   createMessageConnection,
@@ -167,6 +168,9 @@ class Server {
     const stale = (): ResponseError<ErrorData> | undefined =>
       request.signal.aborted ? cancelled() : outdated?.aborted ? contentModified() : undefined;
     try {
+      // One that is cancelled by what has come meanwhile costs no more than this.
+      await nextTurn();
+      signal.throwIfAborted();
       await session.ready();
       signal.throwIfAborted();
       const result = await answer(params, session, { signal });
