@@ -12,6 +12,7 @@ import type { Part, ShownFact, ShownFacts } from "./shownFacts.js";
 
 /** Milliseconds that what may take long is waited for. */
 const PATIENCE = 60;
+const BEING_READ = "is being read; look again soon";
 /** Of a list, how many are named. */
 const MOST_NAMED = 3;
 
@@ -48,22 +49,22 @@ async function validFacts(
 ): Promise<ShownFact[]> {
   const { path, narSize, deriver, signatures, ca, registrationTime } = info;
   // In this order they are asked, and answered: what is small first.
-  const referrers = within(facts.referrers(path, asking), patience);
+  const referrers = within(
+    facts.referrers(path, asking).then((found) => ({ found })),
+    patience,
+  );
   const derivation = path.endsWith(".drv") ? derivationFacts(path, facts, asking) : [];
   const closure = facts.closureTotals(info, patience, asking);
-  const [referrerFacts, derivationFactsFound, totals] = await Promise.all([referrers, derivation, closure]);
+  const [known, derivationFactsFound, totals] = await Promise.all([referrers, derivation, closure]);
   return [
     fact("valid", registrationTime > 0 ? `yes, since ${day(registrationTime)}` : "yes"),
     fact("NAR", bytes(narSize)),
-    fact(
-      "closure",
-      totals
-        ? `${bytes(totals.narSize)}, ${counted(totals.paths, "path")}`
-        : "is being read; look again soon",
-    ),
+    fact("closure", totals ? `${bytes(totals.narSize)}, ${counted(totals.paths, "path")}` : BEING_READ),
     ...derivationFactsFound,
     ...(deriver === undefined ? [] : [fact("deriver", { code: deriver })]),
-    ...(referrerFacts === undefined ? [] : [fact("referenced by", listOf(referrerFacts))]),
+    ...(known && known.found === undefined
+      ? []
+      : [fact("referenced by", known?.found ? listOf(known.found.sort()) : BEING_READ)]),
     ...(ca === undefined ? [] : [fact("content address", { code: ca })]),
     fact("signatures", signatures.length === 0 ? "none" : signatures.map(keyName).join(", ")),
   ];
