@@ -28,7 +28,7 @@ const shownUrls = ["TemplateLiteral", "Property"].map((place) => ({
 export default defineConfig(
   globalIgnores(["dist/", "./build/", ".cache/", "native/", "coverage/"]),
   {
-    files: ["src/**/*.ts", "test/**/*.ts", "vitest.config.ts"],
+    files: ["src/**/*.ts", "test/**/*.ts", "editors/**/*.ts", "vitest.config.ts"],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: {
       parserOptions: { project: "./tsconfig.test.json", tsconfigRootDir: import.meta.dirname },

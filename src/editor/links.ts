@@ -43,7 +43,8 @@ export async function resolveLink(params: unknown, editor: Editor): Promise<Docu
   return { ...link, ...(target !== undefined && { target }) };
 }
 
-async function targetOf(
+/** The file that a path leads to, or the report of it; `undefined` where there is neither. */
+export async function targetOf(
   path: StorePath,
   inside: string,
   { facts, client }: Editor,

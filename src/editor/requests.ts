@@ -11,6 +11,13 @@ import { hover } from "./hover.js";
 import { codeLenses, resolveLens } from "./lens.js";
 import { documentLinks, resolveLink } from "./links.js";
 import { stringIn } from "./parameters.js";
+import {
+  diffQuestion,
+  duplicatesQuestion,
+  storeQuestion,
+  targetQuestion,
+  treeQuestion,
+} from "./questions.js";
 import { makeReport } from "./reports/report.js";
 import { parseReportUri } from "./reports/reportUri.js";
 
@@ -33,4 +40,9 @@ export const requests: Readonly<Record<string, AnswerRequest>> = {
     return { text };
   },
   "laminix/attributes": (params, editor, asking) => editor.attributes.names(params, asking),
+  "laminix/store": storeQuestion,
+  "laminix/target": targetQuestion,
+  "laminix/tree": treeQuestion,
+  "laminix/duplicates": duplicatesQuestion,
+  "laminix/diff": diffQuestion,
 };

@@ -21,6 +21,9 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from "vscode-languageserver-protocol/node";
+import type { TreeLevel } from "../../dist/editor/questions.js";
+import type { ClosureDiff } from "../../dist/store/questions/diffClosures.js";
+import type { Duplicate } from "../../dist/store/questions/duplicates.js";
 import { projectRoot } from "./run.js";
 
 /** What requests are answered with; `null` where there is nothing, which is for tests to say. */
@@ -38,6 +41,11 @@ export interface Answers {
   "workspace/executeCommand": { title: string; uri: string; text: string; link: string };
   "workspace/textDocumentContent": { text: string };
   "laminix/attributes": { names: string[]; isIncomplete: boolean };
+  "laminix/store": { store: string; storeDir: string };
+  "laminix/target": { uri: string | null };
+  "laminix/tree": TreeLevel;
+  "laminix/duplicates": Duplicate[];
+  "laminix/diff": ClosureDiff;
 }
 
 export type EditingItem = CompletionItem & { textEdit: { range: Range; newText: string } };

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { Option } from "commander";
+import { changeText } from "../../store/questions/changeText.js";
 import type { ClosureDiff, PackageChange } from "../../store/questions/diffClosures.js";
 import type { DiffDocument } from "../documents/closures.js";
 import { bytes, counted, moreBytes } from "../format.js";
@@ -49,17 +50,7 @@ export function diff(io: Io): Command {
 
 function line(change: PackageChange): string {
   const facts = change.narSizeDelta === 0 ? [] : [moreBytes(change.narSizeDelta)];
-  return `${change.name}: ${[what(change), ...facts].join(", ")}\n`;
-}
-
-function what({ kind, removedVersions, addedVersions, removed, added }: PackageChange): string {
-  const shown = (versions: readonly string[]): string =>
-    versions.map((version) => version || "ε").join(", ") || "∅";
-  const outputs = (paths: PackageChange["added"]): string =>
-    [...new Set(paths.map(({ output }) => output || "out"))].sort().join(", ") || "∅";
-  if (kind === "rebuilt") return "rebuilt";
-  if (kind === "outputs") return `outputs ${outputs(removed)} → ${outputs(added)}`;
-  return `${shown(removedVersions)} → ${shown(addedVersions)}`;
+  return `${change.name}: ${[changeText(change), ...facts].join(", ")}\n`;
 }
 
 function summary({ changes, before, after, narSizeDelta }: ClosureDiff): string {
