@@ -122,13 +122,8 @@ export class ContextProject implements AsyncDisposable {
       path.join(place, "asks.test.js"),
       `import { expect, jest, test } from "@jest/globals";\njest.setTimeout(60_000);\n${this.#testCase()}`,
     );
-    const args = [
-      "--experimental-vm-modules",
-      path.join(place, "node_modules/jest/bin/jest.js"),
-      "--rootDir",
-      place,
-    ];
-    return this.#runner(node, args);
+    const args = ["--experimental-vm-modules", path.join(place, "node_modules/jest/bin/jest.js")];
+    return this.#runner(node, args, place);
   }
 
   #testCase(): string {
@@ -140,9 +135,9 @@ export class ContextProject implements AsyncDisposable {
     });`;
   }
 
-  async #runner(node: string, args: readonly string[]): Promise<string> {
+  async #runner(node: string, args: readonly string[], cwd = this.join()): Promise<string> {
     const { stdout, stderr } = await run(node, args, {
-      ...{ cwd: this.join(), timeout: 180_000, env: { ...this.env, NO_COLOR: "1" } },
+      ...{ cwd, timeout: 180_000, env: { ...this.env, NO_COLOR: "1" } },
     });
     return `${stdout.toString()}${stderr}`;
   }
