@@ -1,0 +1,38 @@
+// The documentation as a site: `npm run docs`. Nothing of it is fetched, neither when it is built nor when it is read.
+import { cpSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import { groups } from "./contents.js";
+import { linkedFiles, rewrites, root, siteLinks, slugify, srcExclude } from "./places.js";
+
+const start = { text: "Start", link: "/start" };
+
+/** @type {import("vitepress").UserConfig<import("vitepress").DefaultTheme.Config>} */
+export default {
+  title: "laminix",
+  description: "The Node.js binding to Nix, and a builder of container images from Nix store paths",
+  srcDir: "..",
+  srcExclude,
+  rewrites,
+  outDir: "../.cache/site",
+  cacheDir: "../.cache/vitepress",
+  metaChunk: true,
+  markdown: {
+    anchor: { slugify },
+    toc: { slugify },
+    headers: { slugify },
+    config: siteLinks,
+  },
+  themeConfig: {
+    nav: [start, ...groups],
+    sidebar: [start, ...groups.map((group) => ({ ...group, collapsed: false }))],
+    outline: [2, 3],
+    search: { provider: "local" },
+  },
+  buildEnd({ outDir }) {
+    for (const [place, file] of linkedFiles) {
+      const target = path.join(outDir, place);
+      mkdirSync(path.dirname(target), { recursive: true });
+      cpSync(path.join(root, file), target);
+    }
+  },
+};
