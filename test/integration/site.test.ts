@@ -11,7 +11,7 @@ const vitepress = path.join(projectRoot, "node_modules/vitepress/bin/vitepress.j
 /** Without network, where that can be taken away. */
 const offline = lacking(["root", "linux", "unshare"]) === undefined ? ["unshare", "--net"] : [];
 
-/** As `npm run docs`, but for making the scripts small, which takes a third of the time. */
+/** As `npm run docs`, but for making the scripts small. */
 function build(docs: string, site: string, how: typeof mustRun): Promise<RunResult> {
   const command = [
     ...offline,
