@@ -11,6 +11,7 @@ const rooms = [
     "errors",
     "abort",
     "arguments",
+    "format",
     "bytes",
     "progress",
     "threads",
@@ -19,7 +20,7 @@ const rooms = [
     "http",
   ],
   ...["nar", "compress", "tar", "tree", "store", "evaluator", "layering", "image", "manifests", "transports"],
-  ...["vm", "spec", "root", "planning", "builders", "mounts", "cli"],
+  ...["vm", "spec", "root", "planning", "builders", "mounts", "editor", "cli"],
 ];
 
 /** What users import: src/index.ts and the smaller entry points. They take from every room, and are rooms for nobody. */

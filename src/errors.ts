@@ -211,4 +211,6 @@ export type ErrorCode =
   // mounts, and containers over this system's store
   | "ERR_MOUNT"
   | "ERR_MOUNT_LIMIT"
+  // editors
+  | "ERR_NOT_TRUSTED"
   | "ERR_INTERNAL";

@@ -29,11 +29,11 @@ interface Loaded {
 }
 
 /** What a run of Node loads. */
-async function loadedBy(args: readonly string[], node = process.execPath): Promise<Loaded> {
+async function loadedBy(args: readonly string[], node = process.execPath, input = ""): Promise<Loaded> {
   await using folder = await temporaryFolder("imports");
   const file = folder.join("loaded");
   const hooked = ["--import", `data:text/javascript,${encodeURIComponent(registration)}`, ...args];
-  await mustRun(node, hooked, { cwd: projectRoot, env: { ...process.env, LOADED: file } });
+  await mustRun(node, hooked, { cwd: projectRoot, env: { ...process.env, LOADED: file }, input });
   const urls = readFileSync(file, "utf8").trim().split("\n");
   const all = (pattern: RegExp): string[] => [
     ...new Set(urls.flatMap((url) => pattern.exec(url)?.[1] ?? [])),
@@ -119,5 +119,17 @@ describe("what the command line loads", () => {
     expect(packages).toEqual(["commander"]);
     expect(files.filter((file) => file.startsWith("cli/commands/"))).toEqual(["cli/commands/push.js"]);
     expect(files).not.toContain("builders/push/pushImage.js");
+  });
+
+  test("to serve an editor: the protocol, and nothing that checks specs or speaks HTTP", async () => {
+    const messages = [
+      { id: 1, method: "initialize", params: { capabilities: {} } },
+      { id: 2, method: "shutdown" },
+      { method: "exit" },
+    ].map((message) => JSON.stringify({ jsonrpc: "2.0", ...message }));
+    const input = messages.map((body) => `Content-Length: ${body.length}\r\n\r\n${body}`).join("");
+    const loaded = await loadedBy(["dist/cli/bin.js", "lsp", "--stdio"], process.execPath, input);
+    expect(loaded.packages.toSorted()).toEqual(["commander", "vscode-jsonrpc"]);
+    for (const room of ["spec", "planning", "builders", "http"]) expect(loaded.rooms).not.toContain(room);
   });
 });

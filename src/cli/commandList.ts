@@ -51,6 +51,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     eval: async () => (await import("./commands/eval.js")).evaluation,
     realise: async () => (await import("./commands/realise.js")).realisation,
     cache: async () => (await import("./commands/cache.js")).cache,
+    lsp: async () => (await import("./commands/lsp.js")).lsp,
   },
   "Steps of the builds in nix/:": {
     "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,

@@ -11,7 +11,7 @@ import { storeDirOf } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import type { LayerFlags } from "./formatFlags.js";
-import { type ImageFlags, specFrom, withImageFlags, withLayerFlags } from "./imageFlags.js";
+import { type ImageFlags, specFrom, withBaseInput, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { followed, isSpec, requireFiles } from "./paths.js";
@@ -58,14 +58,16 @@ async function withFiles<T>(
   }
   const { streamLayeredImage } = await import("../builders/build/streamLayeredImage.js");
   const { jobs } = options;
-  return withStore(options, async (store) => {
-    const spec = describe(await specFrom(args, options, store, io));
-    const { signal } = io;
-    await using image = await streamLayeredImage(spec, {
-      ...{ store, signal, jobs, onProgress, registries, maxUnpacked },
-    });
-    return await use(image);
-  });
+  return withBaseInput(io, options, { maxUnpacked }, (flags) =>
+    withStore(options, async (store) => {
+      const spec = describe(await specFrom(args, flags, store, io));
+      const { signal } = io;
+      await using image = await streamLayeredImage(spec, {
+        ...{ store, signal, jobs, onProgress, registries, maxUnpacked },
+      });
+      return await use(image);
+    }),
+  );
 }
 
 /** The one argument that names an image and not what it is made of, links followed. */

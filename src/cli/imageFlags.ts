@@ -8,10 +8,11 @@ import type { ImageSpec } from "../spec/spec.js";
 import { parseSpec } from "../spec/specFile.js";
 import { LaminixError } from "../errors.js";
 import { readText } from "../files/readText.js";
+import type { UnpackBudget } from "../transports/unpackBudget.js";
 import type { Io } from "./io.js";
 import { repeated, underHeading, whole } from "./options.js";
 import { followed, isPlainFolder, isSpec, requireArguments, requireFiles, storePaths } from "./paths.js";
-import { isStandardInput, specInput } from "./standardInput.js";
+import { isStandardInput, specInput, withInput } from "./standardInput.js";
 
 export interface ImageFlags {
   readonly name?: string;
@@ -56,7 +57,7 @@ export function withImageFlags(command: Command, { tag = true } = {}): Command {
     .option("--workdir <D>", "the working folder of a container")
     .option(
       "--from-image <ARCHIVE>",
-      "the base image: a docker-archive, an OCI layout, or docker://NAME@DIGEST",
+      "the base image: a docker-archive, an OCI layout, docker://NAME@DIGEST, or - for standard input",
     );
   underHeading(command, "More of the container's configuration:", (own) =>
     own
@@ -183,6 +184,18 @@ async function fromPaths(
     name: repositoryName(name),
     contents: args.map((arg) => inStore.get(arg) ?? followed(arg, undefined)),
   };
+}
+
+/** Flags in which a temporary file stands for a base that comes from standard input, for as long as `use` runs. */
+export function withBaseInput<Flags extends Pick<ImageFlags, "fromImage">, T>(
+  io: Io,
+  flags: Flags,
+  budget: { readonly maxUnpacked?: UnpackBudget | undefined },
+  use: (flags: Flags) => Promise<T>,
+): Promise<T> {
+  const { fromImage } = flags;
+  if (fromImage === undefined) return use(flags);
+  return withInput(io, [fromImage], budget, ([file]) => use({ ...flags, fromImage: file }));
 }
 
 function entriesOf(config: ImageSpec["config"]): [string, unknown][] {

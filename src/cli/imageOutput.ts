@@ -4,12 +4,13 @@ import type { BuiltImage } from "../builders/build/builtImage.js";
 import type { ImageFormat, ImageOutput } from "../builders/build/imageFile.js";
 import type { Encoding } from "../image/layer.js";
 import type { ImageSpec } from "../spec/spec.js";
+import type { StoreSource } from "../store/storeSource.js";
 import type { Compressor } from "../compress/compressors.js";
 import type { OnProgress } from "../progress.js";
 import type { ImageDocument } from "./documents/images.js";
-import { bytes } from "./format.js";
+import { bytes } from "../format.js";
 import { archiveCompression, type FormatFlags, misnamedOutput, withFormatKeys } from "./formatFlags.js";
-import { type ImageFlags, specFrom } from "./imageFlags.js";
+import { type ImageFlags, specFrom, withBaseInput } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
 import { imageOutputAt, STANDARD_OUTPUT } from "./outputs.js";
@@ -39,8 +40,8 @@ export async function writeImage(
   await using output = await imageOutputAt(where, io);
   const report = new Report(io, options, PLANNING);
   const { onProgress } = report;
-  await withStore(options, async (store) => {
-    const spec = withFormatKeys(await specFrom(args, options, store, io), options);
+  const writing = async (store: StoreSource, flags: ImageFlags): Promise<void> => {
+    const spec = withFormatKeys(await specFrom(args, flags, store, io), options);
     const compression = await archiveCompression(where, spec);
     const misnamed = misnamedOutput(where, compression ?? compressionOf(spec, format));
     if (misnamed !== undefined) onProgress({ type: "warning", message: misnamed });
@@ -48,7 +49,10 @@ export async function writeImage(
     const how = { store, signal, jobs, onProgress: written.onProgress, maxUnpacked };
     await using image = await make(spec, how);
     await writeAndReport(image, output, { place, format, compression, jobs, signal, written }, report);
-  });
+  };
+  await withBaseInput(io, options, { maxUnpacked }, (flags) =>
+    withStore(options, (store) => writing(store, flags)),
+  );
 }
 
 /** The layers of an image, as progress tells of them. */

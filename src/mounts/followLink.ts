@@ -8,7 +8,7 @@ const MAX_LINKS = 40;
 export interface Places {
   readonly storeDir: string;
   /** Where the plan's paths are on this system. */
-  readonly sources: ReadonlyMap<string, string>;
+  readonly sources: Pick<ReadonlyMap<string, string>, "get">;
 }
 
 /**

@@ -3,11 +3,17 @@ import { z } from "zod";
 
 /** Of one image. */
 export const layersSchema = z.object({
-  layers: z.array(z.object({ paths: z.array(z.string()).readonly() })).readonly(),
+  layers: z
+    .array(z.object({ paths: z.array(z.string()).readonly().describe("The layer's store paths.") }))
+    .readonly()
+    .describe("Bottom first."),
 });
 /** Of several that were planned together. */
 export const imagesSchema = z.object({
-  images: z.array(z.object({ name: z.string(), ...layersSchema.shape })).readonly(),
+  images: z
+    .array(z.object({ name: z.string().describe("The image's name."), ...layersSchema.shape }))
+    .readonly()
+    .describe("Images that were planned together."),
 });
 export const planSchema = z.union([layersSchema, imagesSchema]);
 

@@ -55,6 +55,27 @@ describe("an archive from standard input", () => {
     }
   });
 
+  test("is a base by --from-image", async () => {
+    const base = (place: string): string[] => [
+      "build",
+      "--name",
+      "x",
+      "-o",
+      folder.join("out.tar"),
+      "--json",
+      "--from-image",
+      place,
+    ];
+    const spec = folder.join("empty.json");
+    writeFileSync(spec, "{}");
+    const piped = await given([...base("-"), ...graph, spec], archive);
+    const named = await runMain([...base(folder.join("image.tar")), ...graph, spec]);
+    expect(piped.code).toBe(0);
+    expect(piped.stdout.toString()).toBe(named.stdout.toString());
+    const twice = await given([...base("-"), ...graph, "-"], archive);
+    expect([twice.code, twice.stderr]).toEqual([2, expect.stringContaining("named twice")]);
+  });
+
   test("comes through a pipe to the program", async () => {
     const bin = new URL("../../dist/cli/bin.js", import.meta.url).pathname;
     const line = 'cat "$1" | "$2" "$3" inspect - --json';

@@ -18,7 +18,7 @@ const images = [
 ];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
 const steps = ["stream-conf", "conf", "customise"];
-const others = ["store", "roots", "hold", "eval", "realise", "cache", "run", "mounts", "help"];
+const others = ["store", "roots", "hold", "eval", "realise", "cache", "lsp", "run", "mounts", "help"];
 const commands = [...images, "load", "push", "validate", ...questions, ...steps, ...others];
 
 /** The text below a heading. */

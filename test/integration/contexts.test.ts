@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { build, type BuildOptions } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { builtFile } from "../support/builtFile.js";
 import { node24Path } from "../support/otherNodes.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { describeWith, testWith } from "../support/requirements.js";
@@ -141,7 +142,7 @@ describeWith(["nix-daemon", "nix-store"], "a program", () => {
       await bundle(outfile, { format });
       const asked = await run(process.execPath, [project.join(outfile), file], { env });
       expect(asked.stderr).toMatch(/ERR_ADDON_MISSING[^]*external: \["laminix"\]/);
-      const given = { ...env, LAMINIX_ADDON: path.join(projectRoot, "build/Release/addon.node") };
+      const given = { ...env, LAMINIX_ADDON: builtFile("addon.node") };
       const hashing = await run(process.execPath, [project.join(outfile), file], { env: given });
       expect(hashing.stderr).toMatch(/ERR_BUNDLED[^]*external: \["laminix"\]/);
     },

@@ -5,6 +5,7 @@ import {
   SPEC_OR_PATHS,
   specFrom,
   specsFrom,
+  withBaseInput,
   withImageFlags,
   withLayerFlags,
 } from "../imageFlags.js";
@@ -14,6 +15,7 @@ import type {
   PlanDocument,
   TogetherDocument,
 } from "../documents/layers.js";
+import type { StoreSource } from "../../store/storeSource.js";
 import type { Io } from "../io.js";
 import {
   comparisonSummary,
@@ -59,11 +61,11 @@ export function layers(io: Io): Command {
     .action(async (args: string[], options: LayersOptions) => {
       const report = new Report(io, options, PLANNING);
       const { onProgress } = report;
-      await withStore(options, async (store) => {
+      const answer = async (store: StoreSource, flags: LayersOptions): Promise<void> => {
         const isTogether = args.length > 1 && args.every((arg) => isSpec([arg]));
         const specs = isTogether
-          ? await specsFrom(args, options, store, io)
-          : [await specFrom(args, options, store, io)];
+          ? await specsFrom(args, flags, store, io)
+          : [await specFrom(args, flags, store, io)];
         return withRegistries(specs.flatMap(imagesIn), options, io, (registries) => {
           const { maxUnpacked } = options;
           const planning = { store, signal: io.signal, onProgress, registries, maxUnpacked };
@@ -72,7 +74,10 @@ export function layers(io: Io): Command {
             ? answerTogether(options, specs, planning, report)
             : answerTo(options, spec, planning, report);
         });
-      });
+      };
+      await withBaseInput(io, options, options, (flags) =>
+        withStore(options, (store) => answer(store, flags)),
+      );
     });
 }
 

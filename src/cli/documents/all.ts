@@ -71,4 +71,5 @@ export const withoutDocument: Readonly<Record<string, string>> = {
   run: "what the container's command prints",
   completion: "a script for a shell",
   help: "text",
+  lsp: "the protocol of a language server",
 };

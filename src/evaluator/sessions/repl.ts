@@ -140,8 +140,8 @@ export class ReplSession implements Session {
 
   async end(): Promise<void> {
     const { pid } = this.#child;
-    // Who waits for this must not find its process over before.
-    this.#child.ref();
+    // Who waits for this must not find its process over before: neither while the child ends, nor while its pipes do.
+    this.#keepWaiting(true);
     if (this.isAlive && pid !== undefined) {
       this.isAlive = false;
       this.#child.stdin?.end();

@@ -53,7 +53,10 @@ const kinds = {
       )
       .describe("Where the link leads."),
   }),
-  folder: z.strictObject({ folder: z.literal(true, "a folder is true"), mode }),
+  folder: z.strictObject({
+    folder: z.literal(true, "a folder is true").describe("That it is a folder: true."),
+    mode,
+  }),
 };
 
 /** A piece as it is given in full. */

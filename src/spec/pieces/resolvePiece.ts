@@ -13,23 +13,23 @@ const text = z.string().min(1);
 
 const fakeNssSchema = z
   .strictObject({
-    piece: z.literal("fakeNss"),
+    piece: z.literal("fakeNss").describe("Which piece."),
     extraPasswdLines: z.array(z.string()).optional().describe("Lines of /etc/passwd."),
     extraGroupLines: z.array(z.string()).optional().describe("Lines of /etc/group."),
   })
   .describe("The users root and nobody, and how names are looked up.");
 const binShSchema = z
-  .strictObject({ piece: z.literal("binSh"), shell: text.describe("The program.") })
+  .strictObject({ piece: z.literal("binSh").describe("Which piece."), shell: text.describe("The program.") })
   .describe("/bin/sh");
 const usrBinEnvSchema = z
   .strictObject({
-    piece: z.literal("usrBinEnv"),
+    piece: z.literal("usrBinEnv").describe("Which piece."),
     coreutils: text.describe("A package with bin/env, or the path of an env."),
   })
   .describe("/usr/bin/env");
 const caCertificatesSchema = z
   .strictObject({
-    piece: z.literal("caCertificates"),
+    piece: z.literal("caCertificates").describe("Which piece."),
     cacert: text.describe("A package with etc/ssl/certs/ca-bundle.crt, or the path of a bundle."),
   })
   .describe("A bundle of certificates where programs look for one.");

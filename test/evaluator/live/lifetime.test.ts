@@ -54,6 +54,23 @@ describeEachNix("an evaluator's end:", (release) => {
     expect(processesOf(mark)).toEqual([]);
   });
 
+  test("a program that waits for close() goes on, where what Nix has started keeps its output open", async () => {
+    const { env } = markedEnvironment(release);
+    await using folder = await temporaryFolder("evaluator");
+    const nix = '#!/bin/sh\nPATH=${PATH#*:}\nsleep 0.3 &\nexec nix "$@"\n';
+    writeFileSync(folder.join("nix"), nix, { mode: 0o755 });
+    const program = `
+      import { openEvaluator } from ${JSON.stringify(moduleUrl("index.js"))};
+      const evaluator = await openEvaluator({ env: process.env });
+      await evaluator.load("1");
+      await evaluator.close();
+      console.log("goes on");`;
+    const path = `${folder.path}:${env["PATH"] ?? process.env["PATH"] ?? ""}`;
+    const args = ["--input-type=module", "--eval", program];
+    const { code, stdout } = await run(process.execPath, args, { env: { ...env, PATH: path } });
+    expect([code, stdout.toString()]).toEqual([0, "goes on\n"]);
+  });
+
   test("what answers from before a reload can be given up", async () => {
     const { env, mark } = markedEnvironment(release);
     await using evaluator = await openEvaluator({ env, spare: false });

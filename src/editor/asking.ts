@@ -1,0 +1,4 @@
+/** How long an answer is wanted. */
+export interface Asking {
+  readonly signal: AbortSignal;
+}
