@@ -1,10 +1,8 @@
 // The documentation as a site: `npm run docs`. Nothing of it is fetched, neither when it is built nor when it is read.
 import { cpSync, mkdirSync } from "node:fs";
 import path from "node:path";
-import { groups } from "./contents.js";
+import { first, groups } from "./contents.js";
 import { linkedFiles, rewrites, root, siteLinks, slugify, srcExclude } from "./places.js";
-
-const start = { text: "Start", link: "/start" };
 
 /** For the index of the search, which has no colours: to find them takes most of the time of a build. */
 function plainly(source, env, md) {
@@ -34,8 +32,8 @@ export default {
     config: siteLinks,
   },
   themeConfig: {
-    nav: [start, ...groups],
-    sidebar: [start, ...groups.map((group) => ({ ...group, collapsed: false }))],
+    nav: [...first, ...groups],
+    sidebar: [...first, ...groups.map((group) => ({ ...group, collapsed: false }))],
     outline: [2, 3],
     search: { provider: "local", options: { _render: plainly } },
   },

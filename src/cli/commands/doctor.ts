@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { DoctorDocument } from "../documents/others.js";
-import { counted } from "../format.js";
+import { counted } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, refuseGraph } from "../options.js";
 import { Report } from "../report.js";

@@ -3,7 +3,7 @@ import { constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { isAccessible } from "../../files/optionalFile.js";
 import { DigestCache } from "../../image/digestCache.js";
-import { counted } from "../format.js";
+import { counted } from "../../format.js";
 import { type Check, type Found, ok } from "./check.js";
 
 export const cache: Check = {
