@@ -17,9 +17,9 @@ export function moreBytes(delta: number): string {
   return `${delta < 0 ? "-" : "+"}${bytes(Math.abs(delta))}`;
 }
 
-/** `1 path`, `2 paths`. */
-export function counted(count: number, noun: string): string {
-  return `${String(count)} ${noun}${count === 1 ? "" : "s"}`;
+/** `1 path`, `2 paths`. @param plural with an s unless given */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${String(count)} ${count === 1 ? noun : plural}`;
 }
 
 /** Names of store paths without folder and hash, the first few of them. */

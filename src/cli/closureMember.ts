@@ -6,7 +6,8 @@ import { notValid } from "../store/pathInfo.js";
 import { ambiguous, likeHint, pathNamed } from "../store/questions/named.js";
 import { hashPart, isBaseName, type StorePath, toStorePath } from "../store/storePath.js";
 import type { StoreSource } from "../store/storeSource.js";
-import { followed, requireFile } from "./paths.js";
+import { followed } from "../store/followed.js";
+import { requireFile } from "./paths.js";
 
 /** Whether an argument is a word that no file here has for a name. */
 export function isWord(arg: string): boolean {

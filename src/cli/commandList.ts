@@ -59,6 +59,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     customise: async () => (await import("./commands/customise.js")).customise,
   },
   [PROGRAM]: {
+    doctor: async () => (await import("./commands/doctor.js")).doctor,
     completion: async () => (await import("./commands/completion.js")).completion,
     help: async () => (await import("./commands/help.js")).help,
   },

@@ -7,6 +7,7 @@ import type { BuiltImage } from "../builders/build/builtImage.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError, named } from "../errors.js";
 import { firstBytes } from "../files/optionalFile.js";
+import { followed } from "../store/followed.js";
 import { storeDirOf } from "../store/storePath.js";
 import { DOCKER } from "../manifests/reference.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
@@ -14,7 +15,7 @@ import type { LayerFlags } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withBaseInput, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
-import { followed, isSpec, requireFiles } from "./paths.js";
+import { isSpec, requireFiles } from "./paths.js";
 import { withInput } from "./standardInput.js";
 
 export const SPEC_OR_PATHS_OR_ARCHIVE =

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { absolutePath } from "../files/home.js";
 import { type Command, Option } from "commander";
 import { repositoryName } from "../manifests/reference.js";
+import { followed } from "../store/followed.js";
 import type { StoreSource } from "../store/storeSource.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { parseSpec } from "../spec/specFile.js";
@@ -11,7 +12,7 @@ import { readText } from "../files/readText.js";
 import type { UnpackBudget } from "../transports/unpackBudget.js";
 import type { Io } from "./io.js";
 import { repeated, underHeading, whole } from "./options.js";
-import { followed, isPlainFolder, isSpec, requireArguments, requireFiles, storePaths } from "./paths.js";
+import { isPlainFolder, isSpec, requireArguments, requireFiles, storePaths } from "./paths.js";
 import { isStandardInput, specInput, withInput } from "./standardInput.js";
 
 export interface ImageFlags {

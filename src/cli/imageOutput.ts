@@ -8,7 +8,7 @@ import type { StoreSource } from "../store/storeSource.js";
 import type { Compressor } from "../compress/compressors.js";
 import type { OnProgress } from "../progress.js";
 import type { ImageDocument } from "./documents/images.js";
-import { bytes } from "./format.js";
+import { bytes } from "../format.js";
 import { archiveCompression, type FormatFlags, misnamedOutput, withFormatKeys } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withBaseInput } from "./imageFlags.js";
 import type { Io } from "./io.js";

@@ -5,7 +5,7 @@ import { redactUrl } from "../redact.js";
 import { describeImages, layerDescriptors } from "../transports/describe.js";
 import { filesOf, layerContents, type PathInLayer } from "../transports/layerContents.js";
 import { type ShownText, type Span, styled } from "./colour.js";
-import { bytes, counted } from "./format.js";
+import { bytes, counted } from "../format.js";
 
 interface InspectOptions {
   /** Whether the files of each layer are listed. */

@@ -5,7 +5,7 @@ import type { PlannedLayer } from "../planning/plan.js";
 import type { LayersPlan } from "../planning/planLayers.js";
 import type { PlanTogether } from "../planning/planTogether.js";
 import { type ShownText, type Span, styled } from "./colour.js";
-import { bytes, counted, namesOf } from "./format.js";
+import { bytes, counted, namesOf } from "../format.js";
 
 export function layerLines({ layers }: { readonly layers: readonly PlannedLayer[] }): (string | Span)[] {
   if (layers.length === 0) return [];

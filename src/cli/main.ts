@@ -1,5 +1,5 @@
 /** One run of the command line: its exit code, and what its errors look like. */
-import { LaminixError } from "../errors.js";
+import { type ErrorCode, LaminixError } from "../errors.js";
 import { redactValue } from "../redact.js";
 import { styled } from "./colour.js";
 import { filtered, type Io, OutputClosed, ProgramEnded, type Streams } from "./io.js";
@@ -11,6 +11,19 @@ const FAILED = 1;
 const USAGE = 2;
 const INTERRUPTED = 130;
 const CLOSED = 141;
+
+/** Errors that may come of a part that is missing here. */
+const MISSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "ERR_ADDON_MISSING",
+  "ERR_NO_DAEMON",
+  "ERR_ENGINE_HOST",
+  "ERR_ENGINE_UNREACHABLE",
+  "ERR_MACHINE",
+  "ERR_NAMESPACE",
+  "ERR_PROGRAM",
+]);
+
+const DOCTOR = "`laminix doctor` shows what else is missing on this machine";
 
 /**
  * Runs one command line.
@@ -57,13 +70,19 @@ function reportWarnings({ stderr, warnings }: Io): void {
   if (warnings.length > 0) stderr.write(`${JSON.stringify({ warnings })}\n`);
 }
 
+/** A program that ran, and failed, is not missing. */
+function hintOf({ code, hint, details }: LaminixError): string | undefined {
+  if (!MISSING.has(code) || (code === "ERR_PROGRAM" && "exitCode" in details)) return hint;
+  return hint === undefined ? DOCTOR : `${hint}; ${DOCTOR}`;
+}
+
 function report(error: unknown, io: Io, argv: readonly string[]): void {
   // Coded errors have no secrets in them; others may.
   const { message, stack = "" } = redactValue(
     error instanceof Error ? error : new Error(String(error)),
   ) as Error;
   const code = error instanceof LaminixError ? error.code : "ERR_INTERNAL";
-  const hint = error instanceof LaminixError ? error.hint : undefined;
+  const hint = error instanceof LaminixError ? hintOf(error) : undefined;
   if (argv.includes("--json")) {
     io.stderr.write(`${JSON.stringify({ error: { code, message, hint }, warnings: io.warnings })}\n`);
     return;

@@ -1,6 +1,6 @@
 /** Answers as tables in Markdown, for a pull request. */
 import type { ClosureDiff, PackageChange } from "../store/questions/diffClosures.js";
-import { bytes, counted, moreBytes } from "./format.js";
+import { bytes, counted, moreBytes } from "../format.js";
 
 /** A table of the packages that changed, and the totals; a sentence where none did. */
 export function diffMarkdown({ changes, before, after, narSizeDelta }: ClosureDiff): string {

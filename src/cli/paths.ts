@@ -1,15 +1,12 @@
 /** Arguments that name store paths. */
-import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { lstatSync, statSync } from "node:fs";
 import { absolutePath } from "../files/home.js";
 import type { StoreSource } from "../store/storeSource.js";
 import { LaminixError, named } from "../errors.js";
 import { DOCKER } from "../manifests/reference.js";
 import { isStandardInput } from "./standardInput.js";
+import { followed } from "../store/followed.js";
 import { type StorePath, storeDirOf, toStorePath } from "../store/storePath.js";
-
-/** Links followed before a circle is assumed, as many as Linux follows. */
-const MAX_LINKS = 40;
 
 /**
  * The store paths that arguments name. A link such as `./result` is followed until it leads into the store, and no
@@ -41,21 +38,6 @@ export function requireFile(path: string, arg: string, storeDir: string | undefi
     details: { path: arg },
     hint: "a store path, or a link to one, is expected",
   });
-}
-
-/** Where a path leads, link by link, until it is in the store or leads no further. */
-export function followed(arg: string, storeDir: string | undefined): string {
-  let path = absolutePath(arg);
-  const isInside = (): boolean =>
-    storeDir === undefined ? storeDirOf(path) !== undefined : path.startsWith(`${storeDir}/`);
-  for (let links = 0; !isInside(); links++) {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (links > MAX_LINKS || !stats) return path;
-    const next = stats.isSymbolicLink() ? resolve(dirname(path), readlinkSync(path)) : realpathSync(path);
-    if (next === path) return path;
-    path = next;
-  }
-  return path;
 }
 
 /** Whether an argument is a folder outside of any store, and no link into one. */

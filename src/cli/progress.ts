@@ -5,7 +5,7 @@
 import { redactUrl } from "../redact.js";
 import type { OnProgress, ProgressEvent } from "../progress.js";
 import { type ShownText, styled } from "./colour.js";
-import { bytes, counted, namesOf } from "./format.js";
+import { bytes, counted, namesOf } from "../format.js";
 import type { Io } from "./io.js";
 
 const kinds = { store: "", root: "the image's root", base: "base image", image: "" } as const;

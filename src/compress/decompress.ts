@@ -38,6 +38,11 @@ const programs: Readonly<Record<"bzip2" | "xz" | "zstd", FilterProgram>> = {
   },
 };
 
+/** The program that a decoder is; none where it is Node's. */
+export function decoderProgram(compression: Compression): FilterProgram | undefined {
+  return Object.hasOwn(programs, compression) ? programs[compression as keyof typeof programs] : undefined;
+}
+
 /** Bytes that a decoder hands over at once. */
 const CHUNK = 1 << 18;
 

@@ -29,6 +29,10 @@ interface Ending {
   readonly signal: NodeJS.Signals | null;
 }
 
+export function installHint({ program, package: debian }: FilterProgram): string {
+  return `install ${program} (Debian's package ${debian})`;
+}
+
 /** Characters of what a program says that are kept. */
 const KEPT = 2000;
 
@@ -91,16 +95,17 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<Ending> {
 }
 
 function problemOf(
-  { program, package: debian, failure, others = [] }: FilterProgram,
+  filterProgram: FilterProgram,
   { error, code, signal }: Ending,
   stderr: string,
   whole: boolean,
 ): LaminixError | undefined {
+  const { program, failure, others = [] } = filterProgram;
   if (error) {
     return new LaminixError("ERR_PROGRAM", `${program} cannot be started: ${error.code ?? error.message}`, {
       cause: error,
       details: { program },
-      ...(error.code === "ENOENT" && { hint: `install ${program} (Debian's package ${debian})` }),
+      ...(error.code === "ENOENT" && { hint: installHint(filterProgram) }),
     });
   }
   if (code === 0 && stderr === "" && whole) return undefined;

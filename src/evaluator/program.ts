@@ -68,6 +68,9 @@ export interface Invocation {
   readonly input?: string;
 }
 
+/** Where there is no Nix. */
+export const NIX_HINT = "install Nix (https://nixos.org/download), or add its programs' folder to PATH";
+
 /**
  * Runs one of Nix's programs.
  * @param failure makes the error of what was said, where the program ran and failed
@@ -90,7 +93,7 @@ export async function runNix(
       onStderrLine: (line) => {
         transcript.add(line);
       },
-      hint: "install Nix (https://nixos.org/download), or add its programs' folder to PATH",
+      hint: NIX_HINT,
     });
     return stdout;
   } catch (error) {

@@ -12,6 +12,7 @@ import {
   storePathsIn,
   toStorePath,
 } from "../store/storePath.js";
+import { followed } from "../store/followed.js";
 import type { StoreSource } from "../store/storeSource.js";
 import type { Base } from "./base.js";
 
@@ -39,6 +40,7 @@ export async function namedPaths(
 ): Promise<NamedPaths> {
   const near = [...spec.contents, ...spec.copyToRoot]
     .filter((entry) => typeof entry === "string")
+    .map((entry) => followed(entry, undefined))
     .find((path) => storeDirOf(path) !== undefined);
   const storeDir = await store.storeDir({ ...options, near });
   const contents = contentsOf(spec.contents, storeDir);

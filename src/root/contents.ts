@@ -5,6 +5,7 @@ import { LaminixError, named } from "../errors.js";
 import type { Piece } from "../spec/pieces/piece.js";
 import { pieceTree } from "../spec/pieces/pieceTree.js";
 import type { ContentsEntry } from "../spec/spec.js";
+import { followed } from "../store/followed.js";
 import { type StorePath, storeDirOf, toStorePath } from "../store/storePath.js";
 import type { Owner } from "../tar/header.js";
 import { graft } from "../tree/graft.js";
@@ -19,13 +20,14 @@ export type Content =
   | { readonly kind: "piece"; readonly piece: Piece };
 
 /**
- * Anything inside a store path counts as that path.
+ * Anything inside a store path counts as that path, and so does a link to one, such as `./result`.
  * @throws {LaminixError} ERR_STORE_PATH; ERR_OUTSIDE_STORE for what is neither in the store nor a folder
  */
 export function contentsOf(entries: readonly ContentsEntry[], storeDir: string): Content[] {
   return entries.map((entry) => {
     if (typeof entry !== "string") return { kind: "piece", piece: entry };
-    if (entry.startsWith(`${storeDir}/`)) return { kind: "store", path: toStorePath(entry, storeDir) };
+    const path = followed(entry, storeDir);
+    if (path.startsWith(`${storeDir}/`)) return { kind: "store", path: toStorePath(path, storeDir) };
     return { kind: "folder", path: plainFolder(entry, storeDir) };
   });
 }

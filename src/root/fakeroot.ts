@@ -44,7 +44,10 @@ const SESSION = [
   'code=$?; echo $code > "$ended"; exit $code',
 ].join("\n");
 
-const HINT = "fakeRootCommands runs under fakeroot: install it, or use perms, which needs no program";
+export const FAKEROOT_HINT =
+  "fakeRootCommands runs under fakeroot: install it, or use perms, which needs no program";
+
+export const PROOT_HINT = "enableFakechroot needs proot: install it";
 
 /** @throws {LaminixError} ERR_SCRIPT, ERR_PROGRAM, ERR_UNSUPPORTED */
 export async function fakerootSession(session: Session, options: SessionOptions): Promise<void> {
@@ -55,7 +58,7 @@ export async function fakerootSession(session: Session, options: SessionOptions)
     return;
   }
   const args = ["--", "bash", "-c", SESSION, "bash", exitCodeFile, tar, disk, script.file];
-  await runScript(script, "fakeroot", args, { ...options, folder, cwd: disk, hint: HINT });
+  await runScript(script, "fakeroot", args, { ...options, folder, cwd: disk, hint: FAKEROOT_HINT });
 }
 
 /** Places of the host, or its own, that a program in proot finds in the image's root. */
@@ -78,7 +81,7 @@ async function runInProot(
     folder,
     cwd: disk,
     env: { PATH: path, HOME: "/" },
-    hint: "enableFakechroot needs proot: install it",
+    hint: PROOT_HINT,
   });
 }
 

@@ -254,22 +254,32 @@ export interface NativeAddon {
   connect(target: NativeTarget, options: NativeOptions): NativeConnection;
 }
 
-let addon: NativeAddon | undefined;
+interface LoadedAddon {
+  readonly file: string;
+  readonly addon: NativeAddon;
+}
+
+let loaded: LoadedAddon | undefined;
 
 /**
  * The addon, loaded at the first call.
  * @throws {LaminixError} ERR_ADDON_MISSING when there is none for this platform, or it does not load
  */
 export function loadAddon(): NativeAddon {
-  return (addon ??= firstThatLoads());
+  return loadedAddon().addon;
 }
 
-function firstThatLoads(): NativeAddon {
+/** The same, and the file that it is in. */
+export function loadedAddon(): LoadedAddon {
+  return (loaded ??= firstThatLoads());
+}
+
+function firstThatLoads(): LoadedAddon {
   const given = process.env.LAMINIX_ADDON;
   const failures: unknown[] = [];
   for (const file of given === undefined ? builtFiles("addon.node") : [given]) {
     try {
-      return createRequire(file)(file) as NativeAddon;
+      return { file, addon: createRequire(file)(file) as NativeAddon };
     } catch (cause) {
       failures.push(cause);
     }

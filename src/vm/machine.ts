@@ -20,6 +20,7 @@ import {
   machineArguments,
   MODULES,
   NETWORK_MODULES,
+  QEMU_HINT,
   qemuProgram,
   sandboxArguments,
 } from "./qemu.js";
@@ -53,7 +54,7 @@ export async function runInMachine(script: RootScript, options: RunOptions): Pro
     onStdoutLine: log.add,
     // At its end the machine's port would be one that nobody listens to.
     endlessInput: true,
-    hint: "install QEMU, such as Debian's qemu-system-x86 or qemu-system-arm",
+    hint: QEMU_HINT,
   });
   const disk = new OpenArchive(openSync(files.output, "r"));
   adopt(disk);

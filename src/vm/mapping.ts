@@ -1,10 +1,9 @@
 /** Whose files there can be in namespaces: those of all where the caller is root, else those of subordinate ids. */
-import { constants } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
 import { LaminixError } from "../errors.js";
 import { decode } from "../bytes/byteString.js";
-import { isAccessible, textIfThere } from "../files/optionalFile.js";
+import { inPath } from "../files/inPath.js";
+import { textIfThere } from "../files/optionalFile.js";
 import type { FolderNode, TreeNode } from "../tree/node.js";
 
 export interface Mapping {
@@ -26,6 +25,11 @@ export function mappingOf(): Mapping {
   return hasSubordinates()
     ? { kind: "subordinate", arguments: [...map, "--map-auto"], overlayOptions }
     : { kind: "alone", arguments: map, overlayOptions };
+}
+
+/** The program that enters namespaces with mounts of their own, and its arguments; a command follows. */
+export function unshareCommand(mapping: Mapping, ...more: readonly string[]): [string, ...string[]] {
+  return ["unshare", ...mapping.arguments, "--mount", "--propagation=private", ...more, "--"];
 }
 
 export interface Overlay {
@@ -59,7 +63,7 @@ function hasSubordinates(): boolean {
     textIfThere(file)
       .split("\n")
       .some((line) => [username, String(uid)].includes(line.split(":")[0]));
-  return listed("/etc/subuid") && listed("/etc/subgid") && ["newuidmap", "newgidmap"].every(isInPath);
+  return listed("/etc/subuid") && listed("/etc/subgid") && ["newuidmap", "newgidmap"].every(inPath);
 }
 
 /**
@@ -89,9 +93,4 @@ function foreign(at: string, how: string): LaminixError {
       hint: 'give the user subordinate ids (subuid(5), newuidmap), or use isolation "machine"',
     },
   );
-}
-
-function isInPath(program: string): boolean {
-  const folders = (process.env.PATH ?? "").split(":");
-  return folders.some((folder) => isAccessible(join(folder, program), constants.X_OK));
 }

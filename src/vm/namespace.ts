@@ -10,7 +10,7 @@ import { applyLayer, emptyRoot } from "../tree/apply.js";
 import type { FolderNode } from "../tree/node.js";
 import { findBusybox } from "./busybox.js";
 import { COMMAND_FAILED, encodeDescription, enterProgram } from "./enter.js";
-import { mappingOf, overlayOf, requireMapped } from "./mapping.js";
+import { mappingOf, overlayOf, requireMapped, unshareCommand } from "./mapping.js";
 import { failureOf, parseReport } from "./outcome.js";
 import type { RootScript, RunOptions } from "./rootScript.js";
 import { ScriptLog } from "./scriptLog.js";
@@ -36,7 +36,8 @@ export async function runInNamespace(script: RootScript, options: RunOptions): P
   const log = new ScriptLog(onLine);
   const main = ["sh", place("main"), temporary.path];
   try {
-    await run("unshare", [...mapping.arguments, "--mount", "--propagation=private", "--", ...main], {
+    const [unshare, ...args] = unshareCommand(mapping);
+    await run(unshare, [...args, ...main], {
       ...(signal && { signal }),
       onStdoutLine: log.add,
       // At its end all that was started there ends: when this process does, at the latest.

@@ -13,6 +13,9 @@ export interface Boot {
   readonly memory: number;
 }
 
+/** Where there is no QEMU. */
+export const QEMU_HINT = "install QEMU, such as Debian's qemu-system-x86 or qemu-system-arm";
+
 /** Files of a machine. */
 export interface MachineFiles {
   /** A disk that is only read. */
@@ -119,12 +122,17 @@ export function machineArguments(
 const TRIAL_LIMIT = 4000;
 const trials = new Map<string, Promise<boolean>>();
 
+/** Whether this user may try the processor's own virtualisation. */
+export function mayUseKvm(): boolean {
+  return isAccessible("/dev/kvm", constants.R_OK | constants.W_OK);
+}
+
 /**
  * Whether the kernel boots with KVM: a `/dev/kvm` that is there may still hang. Tried once for each kernel, and
  * remembered for as long as this process runs.
  */
 export function kvmWorks(program: string, boot: Boot): Promise<boolean> {
-  if (!isAccessible("/dev/kvm", constants.R_OK | constants.W_OK)) return Promise.resolve(false);
+  if (!mayUseKvm()) return Promise.resolve(false);
   const key = `${program} ${boot.kernel}`;
   const known = trials.get(key) ?? bootsWithKvm(program, boot);
   trials.set(key, known);

@@ -1,5 +1,5 @@
 /** Roots of images from what is not in a store, and what follows from them. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test, vi } from "vitest";
 // Threads are started from compiled files.
 import { buildLayeredImage, GraphStore, type ImageSpec, streamLayeredImage } from "../../dist/index.js";
@@ -42,6 +42,13 @@ describe("the tag of an image for which none was asked", () => {
     const tags = await Promise.all(copies.map((copyToRoot) => tagOf({ contents, copyToRoot })));
     tags.push(await tagOf({ contents: [], copyToRoot: contents }));
     expect(new Set(tags).size).toBe(4);
+  });
+
+  test("is the same for a link to a store path as for the path", async () => {
+    await using folder = await temporaryFolder();
+    const link = folder.join("result");
+    symlinkSync(id("config"), link);
+    expect(await tagOf({ contents: [link] })).toBe(await tagOf({ contents: [id("config")] }));
   });
 
   test("follows from what is in a plain folder, not from where that is", async () => {

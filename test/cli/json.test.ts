@@ -69,6 +69,7 @@ const stored = {
   eval: () => ["eval", "{ a = [ 1 2.5 ]; }"],
   realise: () => ["realise", "PROGRAM"],
   cache: () => ["cache"],
+  doctor: () => ["doctor"],
   "stream-conf": () => ["stream-conf", "CONF", "-o", "OUT/conf.tar"],
   conf: () => ["conf", "ATTRS", "-o", "OUT/conf.json"],
   customise: () => ["customise", "SPEC", "-o", "OUT/layer"],

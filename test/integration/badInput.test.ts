@@ -555,7 +555,7 @@ describeWith(["nix-daemon", "nix-store", "linux"], "the command line", () => {
       ]) {
         const line = [process.execPath, bin, command, ...args].join(" ");
         const result = await run("script", ["-qec", line, "/dev/null"], {
-          env: environment(),
+          env: { ...environment(), NO_COLOR: "1" },
           timeout: PATIENCE,
         });
         expect(result).toMatchObject({ code: 2, timedOut: false });

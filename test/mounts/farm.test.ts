@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { builtFile } from "../support/builtFile.js";
 import { assembleFarm, type MountPlan, mountPlan, NixStore } from "../../dist/index.js";
 import { farmOf } from "../../dist/mounts/farm.js";
 import { encodeFarm } from "../../dist/vm/enter.js";
@@ -44,7 +45,7 @@ beforeAll(async () => {
   );
   names = { tree: treeName, file: fileName, link: linkName, top: topName };
   enter = folder.join("enter");
-  copyFileSync(path.join(projectRoot, "build/Release/laminix-enter"), enter);
+  copyFileSync(builtFile("laminix-enter"), enter);
   oldKernel = folder.join("oldKernel");
   await mustRun("cc", ["-O1", "-o", oldKernel, path.join(projectRoot, "test/support/oldKernel.c")]);
 });

@@ -131,10 +131,10 @@ describeWith(CONTAINER_NEEDS, "what a container has of this system", () => {
     while (!output.includes("ready")) await sleep(10);
     child.stdin?.write("\x03");
     await once(child, "close");
-    // Before the command is reached the line is cleared, once.
-    expect(output.replaceAll("\r", "").replace("\x1b[K", "")).toBe(
-      "/dev/pts/0\n33 99\nyes\nready\n^Cended with 5\n",
-    );
+    // Before the command is reached the line is cleared, once. An interrupt drops what is on its way to the terminal, which
+    // may be the end of ^C.
+    const shown = output.replaceAll("\r", "").replace("\x1b[K", "");
+    expect(shown).toMatch(/^\/dev\/pts\/0\n33 99\nyes\nready\n\^?C?ended with 5\n$/);
     expect(readFileSync(`${state}.2`, "utf8")).toBe(readFileSync(`${state}.1`, "utf8"));
   });
 

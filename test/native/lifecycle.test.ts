@@ -1,11 +1,10 @@
 /** What happens to the process around a connection. Each case is a process of its own: what must not happen is its crash. */
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { builtFile } from "../support/builtFile.js";
 import { FakeDaemon, type Peer, wire } from "../support/fakeDaemon.js";
 
-const ADDON =
-  process.env.LAMINIX_ADDON ?? fileURLToPath(new URL("../../build/Release/addon.node", import.meta.url));
+const ADDON = process.env.LAMINIX_ADDON ?? builtFile("addon.node");
 const PATH = `/nix/store/${"0".repeat(32)}-path`;
 
 /** What every script starts with. */

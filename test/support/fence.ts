@@ -6,6 +6,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, w
 import { createServer, type Server } from "node:net";
 import path from "node:path";
 import { expect } from "vitest";
+import { builtFile } from "./builtFile.js";
 import { mustRun, projectRoot, run, type RunResult } from "./run.js";
 import { type TemporaryFolder, temporaryFolder } from "./temporary.js";
 
@@ -134,7 +135,7 @@ export class Outdoors implements AsyncDisposable {
    */
   async expectFenced(home: string, tryAll: (script: string) => Promise<RunResult>): Promise<string[]> {
     const marked = path.join(home, "secret/marked");
-    const enter = path.join(projectRoot, "build/Release/laminix-enter");
+    const enter = builtFile("laminix-enter");
     const program = readFileSync(enter);
     const pattern = readFileSync("/proc/sys/kernel/core_pattern");
     const tried = Object.entries(ways).map(

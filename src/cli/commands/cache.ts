@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { DigestCache } from "../../image/digestCache.js";
 import type { CacheDocument } from "../documents/others.js";
-import { bytes, counted } from "../format.js";
+import { bytes, counted } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { Report } from "../report.js";

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Closure } from "../../store/closure.js";
 import { type ShownText, styled } from "../colour.js";
 import type { ClosureDocument, SizesDocument } from "../documents/closures.js";
-import { bytes, counted } from "../format.js";
+import { bytes, counted } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";

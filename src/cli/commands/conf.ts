@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { FileDocument } from "../documents/images.js";
-import { bytes } from "../format.js";
+import { bytes } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt } from "../outputs.js";

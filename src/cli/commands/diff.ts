@@ -3,7 +3,7 @@ import { Option } from "commander";
 import { changeText } from "../../store/questions/changeText.js";
 import type { ClosureDiff, PackageChange } from "../../store/questions/diffClosures.js";
 import type { DiffDocument } from "../documents/closures.js";
-import { bytes, counted, moreBytes } from "../format.js";
+import { bytes, counted, moreBytes } from "../../format.js";
 import type { Io } from "../io.js";
 import { diffMarkdown } from "../markdown.js";
 import { command, type CommonOptions, withStore } from "../options.js";

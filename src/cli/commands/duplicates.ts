@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Duplicate } from "../../store/questions/duplicates.js";
 import type { DuplicatesDocument } from "../documents/closures.js";
-import { bytes, counted, namesOf } from "../format.js";
+import { bytes, counted, namesOf } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";

@@ -6,7 +6,7 @@ import type { ImageFormat, ImageOutput } from "../../builders/build/imageFile.js
 import type { PushImageIndexOptions } from "../../builders/push/pushImageIndex.js";
 import { LaminixError } from "../../errors.js";
 import type { IndexDocument, PushedDocument } from "../documents/images.js";
-import { bytes, counted } from "../format.js";
+import { bytes, counted } from "../../format.js";
 import { annotationsIn, type LayerFlags, withManifestFlags } from "../formatFlags.js";
 import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";

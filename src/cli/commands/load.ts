@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { LoadedDocument } from "../documents/images.js";
-import { bytes, counted } from "../format.js";
+import { bytes, counted } from "../../format.js";
 import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { MergedDocument } from "../documents/images.js";
-import { bytes, counted } from "../format.js";
+import { bytes, counted } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { compressionAt, OUTPUT, outputAt } from "../outputs.js";

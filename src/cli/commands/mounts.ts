@@ -3,7 +3,7 @@ import { LaminixError } from "../../errors.js";
 import type { MountPlan } from "../../mounts/mountPlan.js";
 import { type MountFormat, MOUNT_FORMATS } from "../../mounts/formatMounts.js";
 import type { MountsDocument } from "../documents/others.js";
-import { bytes, counted } from "../format.js";
+import { bytes, counted } from "../../format.js";
 import { specFrom } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { PulledImage } from "../../builders/pullImage.js";
 import type { PulledDocument } from "../documents/images.js";
-import { bytes } from "../format.js";
+import { bytes } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { OUTPUT, outputAt } from "../outputs.js";

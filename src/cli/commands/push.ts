@@ -7,7 +7,7 @@ import { LaminixError } from "../../errors.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";
 import type { Registries } from "../../transports/registry/registries.js";
 import type { PushedDocument, PushPlanDocument } from "../documents/images.js";
-import { bytes, counted, namesOf } from "../format.js";
+import { bytes, counted, namesOf } from "../../format.js";
 import { type LayerFlags, withFormatKeys, withManifestFlags } from "../formatFlags.js";
 import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";

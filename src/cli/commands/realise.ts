@@ -8,7 +8,7 @@ import { evaluatorOptions, type EvaluatorFlags, filesOf, withEvaluatorFlags } fr
 import type { PathsDocument } from "../documents/closures.js";
 import type { Io } from "../io.js";
 import { command } from "../options.js";
-import { followed } from "../paths.js";
+import { followed } from "../../store/followed.js";
 import { Report } from "../report.js";
 
 export function realisation(io: Io): Command {

@@ -4,7 +4,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withDaemon } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
 import { Report } from "../report.js";
-import { drawn } from "../tree.js";
+import { drawn } from "../../store/questions/drawn.js";
 
 const help = `
 For each path: the garbage collector roots that keep it alive, and under each the shortest chain of references from

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
 import type { ConfImageDocument } from "../documents/images.js";
-import { bytes } from "../format.js";
+import { bytes } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { compressionAt, outputAt, STANDARD_OUTPUT } from "../outputs.js";

@@ -7,7 +7,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, whole, withStore } from "../options.js";
 import { requireArguments, storePaths } from "../paths.js";
 import { Report } from "../report.js";
-import { drawn } from "../tree.js";
+import { drawn } from "../../store/questions/drawn.js";
 
 interface TreeOptions extends CommonOptions {
   readonly depth?: number;

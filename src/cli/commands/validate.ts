@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Problem } from "../../builders/validate/findings.js";
 import { LaminixError } from "../../errors.js";
 import type { ValidatedDocument } from "../documents/images.js";
-import { counted } from "../format.js";
+import { counted } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
 import { reading } from "../progress.js";

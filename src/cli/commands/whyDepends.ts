@@ -9,7 +9,7 @@ import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
 import { storePaths } from "../paths.js";
 import { Report } from "../report.js";
-import { drawn, drawnEdges } from "../tree.js";
+import { drawn, drawnEdges } from "../../store/questions/drawn.js";
 
 interface WhyDependsOptions extends CommonOptions {
   readonly all?: boolean;

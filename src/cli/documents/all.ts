@@ -54,6 +54,7 @@ export const documents = {
   eval: of("eval", closures.value),
   realise: of("realise", closures.paths),
   cache: of("cache", others.cache),
+  doctor: of("doctor", others.doctor),
   "stream-conf": of("stream-conf", images.confImage),
   conf: of("conf", images.file),
   customise: of("customise", images.customisation),

@@ -119,6 +119,44 @@ export const cache = facts({
 });
 export type CacheDocument = DocumentOf<typeof cache>;
 
+export const doctor = facts({
+  features: z
+    .array(
+      z.strictObject({
+        feature: text("Its name."),
+        neededFor: text("What does not work without it."),
+        status: z
+          .enum(["ok", "limited", "missing", "unknown"])
+          .describe("`limited`: a part of it works; `unknown`: it was not tried, or did not answer in time."),
+        found: text("What is there, or what is wrong; words for people."),
+        todo: text("What to do about it; words for people.").optional(),
+      }),
+    )
+    .describe("What was looked for."),
+}).meta({
+  examples: [
+    {
+      features: [
+        {
+          feature: "daemon",
+          neededFor: "questions to the Nix store, images of store paths",
+          status: "ok",
+          found: "Nix 2.24.9, protocol 1.37, trusts you, at /nix/var/nix/daemon-socket/socket",
+        },
+        {
+          feature: "xz",
+          neededFor: "NARs of binary caches, archives and kernel modules with xz",
+          status: "missing",
+          found: "xz is not in PATH",
+          todo: "install xz (Debian's package xz-utils)",
+        },
+      ],
+      warnings: [],
+    },
+  ],
+});
+export type DoctorDocument = DocumentOf<typeof doctor>;
+
 export const failure = z
   .strictObject({
     error: z

@@ -51,7 +51,8 @@ const SETTINGS = [
   { file: "kernel/apparmor_restrict_unprivileged_userns", closed: "1", open: "0" },
 ] as const;
 
-function settingInTheWay(): string | undefined {
+/** What to do where one of them does. */
+export function settingInTheWay(): string | undefined {
   const found = SETTINGS.find(({ file, closed }) => textIfThere(`/proc/sys/${file}`).trim() === closed);
   if (!found) return undefined;
   const name = found.file.replace("/", ".");

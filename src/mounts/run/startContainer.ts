@@ -11,7 +11,7 @@ import { shellQuoted } from "../../process/shell.js";
 import { Progress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import { encodeDescription, enterProgram } from "../../vm/enter.js";
-import { type Mapping, mappingOf, overlayOf } from "../../vm/mapping.js";
+import { type Mapping, mappingOf, overlayOf, unshareCommand } from "../../vm/mapping.js";
 import { unpackArguments } from "../../vm/unpackTar.js";
 import { farmOf } from "../farm.js";
 import type { ContainerRoot } from "./containerRoot.js";
@@ -147,8 +147,7 @@ function running(
   }: Pick<Preparation, "options" | "mapping"> & { readonly release: () => Promise<void> },
 ): Container {
   const { signal, stdio = "inherit" } = options;
-  const unshare = ["unshare", ...mapping.arguments, "--mount", "--propagation=private", "--"];
-  const command = [...unshare, "sh", join(folder, "main")].map(shellQuoted).join(" ");
+  const command = [...unshareCommand(mapping), "sh", join(folder, "main")].map(shellQuoted).join(" ");
   const script = `exec 9>&2 2>${shellQuoted(join(folder, "messages"))}; exec ${command}`;
   const streams = typeof stdio === "string" ? [stdio, stdio, stdio] : [...stdio, ...DEFAULTS].slice(0, 3);
   // Descriptor 3 ends with this process, whatever ends that, and the container with it. Nobody else kills the group: the

@@ -43,6 +43,28 @@ export async function findCredentials(
   return undefined;
 }
 
+/** Logins in one file, without their secrets. */
+export interface KnownLogins {
+  readonly file: string;
+  /** What the file has a login for in itself: a registry, or a namespace of it. */
+  readonly written: readonly string[];
+  /** Registries whose logins a program keeps. */
+  readonly helped: readonly { readonly server: string; readonly program: string }[];
+  /** The program that is asked for every other registry. */
+  readonly store: string | undefined;
+}
+
+/**
+ * Who could ask registries from here: what `findCredentials` looks through. No program is asked.
+ * @throws {LaminixError} ERR_REGISTRY_AUTH, ERR_FILE_READ
+ */
+export function knownLogins(environment: Environment): KnownLogins[] {
+  return credentialFiles(environment).flatMap((path) => {
+    const config = readConfig(path, { named: path === environment.REGISTRY_AUTH_FILE });
+    return config ? [new CredentialFile(path, config).known()] : [];
+  });
+}
+
 function credentialFiles(environment: Environment): string[] {
   const value = (name: string): string | undefined => environment[name] || undefined;
   const named = value("REGISTRY_AUTH_FILE");
@@ -91,6 +113,19 @@ class CredentialFile {
     this.#config = config;
   }
 
+  known(): KnownLogins {
+    const helpers = [...this.#object("credHelpers")];
+    const store = this.#config.get("credsStore");
+    return {
+      file: this.#path,
+      written: [...this.#object("auths")].flatMap(([key, value]) => (this.#entry(key, value) ? [key] : [])),
+      helped: helpers.flatMap(([server, helper]) =>
+        isName(helper) ? [{ server, program: helperProgram(helper) }] : [],
+      ),
+      store: isName(store) ? helperProgram(store) : undefined,
+    };
+  }
+
   async find(
     repository: Pick<ImageReference, "registry" | "repository">,
     options: CredentialOptions,
@@ -99,10 +134,10 @@ class CredentialFile {
     const helpers = this.#object("credHelpers");
     for (const key of keys) {
       const helper = helpers.get(key);
-      if (typeof helper === "string" && helper !== "") return askHelper(helper, key, options);
+      if (isName(helper)) return askHelper(helper, key, options);
     }
     const store = this.#config.get("credsStore");
-    if (typeof store === "string" && store !== "") {
+    if (isName(store)) {
       const found = await askHelper(
         store,
         repository.registry === "docker.io" ? HUB : repository.registry,
@@ -182,13 +217,22 @@ function hostOf(key: string): string | undefined {
   return ["index.docker.io", "registry-1.docker.io"].includes(host) ? "docker.io" : host;
 }
 
+function isName(value: Json | undefined): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function helperProgram(name: string): string {
+  const program = `docker-credential-${name}`;
+  if (!/^[\w.-]+$/.test(name)) throw unusable(program, `${JSON.stringify(name)} is not a credential helper`);
+  return program;
+}
+
 async function askHelper(
   name: string,
   server: string,
   { signal, environment }: CredentialOptions,
 ): Promise<Credentials | undefined> {
-  const program = `docker-credential-${name}`;
-  if (!/^[\w.-]+$/.test(name)) throw unusable(program, `${JSON.stringify(name)} is not a credential helper`);
+  const program = helperProgram(name);
   const lines: string[] = [];
   try {
     await run(program, ["get"], {

@@ -1,1 +1,0 @@
-export { bytes, counted, moreBytes, namesOf } from "../format.js";

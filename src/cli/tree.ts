@@ -1,1 +1,0 @@
-export { drawn, drawnEdges } from "../store/questions/drawn.js";
