@@ -1,7 +1,8 @@
 import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { inNeovim, type NeovimOptions, neovims } from "../support/neovim.js";
+import { isAlive } from "../support/processes.js";
 import { describeWith } from "../support/requirements.js";
 
 let store: NixStore;
@@ -138,6 +139,18 @@ for (const { release, needs } of neovims) {
       expect(seen["first"]?.result?.contents.value).toMatch(/valid: +yes/);
       // It serves another folder, in which this path is of no store.
       expect(seen["other"]?.result).toBeFalsy();
+    });
+
+    test("leaves no server behind when it is killed, nor when it quits", async () => {
+      for (const end of ["vim.loop.kill(vim.fn.getpid(), 9)", "vim.cmd('qa!')"]) {
+        const servers = await inside<string[]>({
+          file: ["paths.txt", `${lib}\n`],
+          script: `client.ready() client.onto('libfoo') client.hover() return vim.fn.readfile('servers')`,
+          end,
+        });
+        expect(servers).toHaveLength(1);
+        for (const server of servers) await vi.waitUntil(() => !isAlive(Number(server)));
+      }
     });
 
     if (release === "installed") return;

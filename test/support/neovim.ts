@@ -25,6 +25,8 @@ export interface NeovimOptions {
   readonly before?: string;
   /** What is done in Lua, with `client` of editors/neovim/client.lua; it returns what the test gets. */
   readonly script: string;
+  /** Lua that ends Neovim, unless it quits. */
+  readonly end?: string;
 }
 
 /** Runs the script in a Neovim that has opened the file, and that nobody else has configured. */
@@ -35,7 +37,9 @@ export async function inNeovim<T>(options: NeovimOptions): Promise<T> {
   const at = (name: string): string => folder.join(name);
   mkdirSync(at("bin"));
   const started = [process.execPath, bin, '"$@"', ...options.args].join(" ");
-  writeFileSync(at("bin/laminix"), `#!/bin/sh\nexec ${started}\n`, { mode: 0o755 });
+  writeFileSync(at("bin/laminix"), `#!/bin/sh\necho $$ >>${at("servers")}\nexec ${started}\n`, {
+    mode: 0o755,
+  });
   writeFileSync(at(options.file[0]), options.file[1]);
   writeFileSync(
     at("init.lua"),
@@ -50,7 +54,7 @@ export async function inNeovim<T>(options: NeovimOptions): Promise<T> {
      local ok, result = pcall(script)
      local text = vim.json.encode({ ok = ok, result = result })
      vim.fn.writefile({ text }, ${JSON.stringify(at("result.json"))})
-     vim.cmd('qa!')`,
+     ${options.end ?? "vim.cmd('qa!')"}`,
   );
   const args = ["--headless", "-i", "NONE", "-n", "-u", "init.lua", options.file[0], "-S", "script.lua"];
   const { stderr, stdout, timedOut } = await run(program, args, {
