@@ -5,6 +5,7 @@
 import { closure } from "./closure.js";
 import { compress } from "./compress.js";
 import { containers } from "./containers.js";
+import { editor } from "./editor.js";
 import { evaluator } from "./evaluator.js";
 import { exporting } from "./export.js";
 import { graph } from "./graph.js";
@@ -22,7 +23,7 @@ import { vm } from "./vm.js";
 
 const benches = {
   ...{ stream, hashing, compress, export: exporting, push, "push-large": pushLarge },
-  ...{ closure, evaluator, graph, loading, nar, ssh, planning, vm, layers, start, run: containers },
+  ...{ closure, editor, evaluator, graph, loading, nar, ssh, planning, vm, layers, start, run: containers },
 };
 /** What takes much room is measured only when it is asked for. */
 const usual = Object.keys(benches).filter((name) => name !== "push-large");

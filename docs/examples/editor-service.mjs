@@ -1,28 +1,85 @@
-// A service for an editor. It reads questions as lines of JSON, `{"id":1,"path":"/nix/store/…"}`, and answers likewise.
-// A new question cancels the one before it, so that the answer for what is on the screen never waits behind one for what
-// has scrolled away.
+// A service for an editor. It reads questions as lines of JSON, `{"id":1,"type":"closure","path":"/nix/store/…"}`, and
+// answers likewise, with `{"id":1,"name":"hello-2.12.1","paths":12,"bytes":34200000}` or with `{"id":1,"error":{…}}`.
+// A new question cancels the one of its type before it, so that the answer for what is on the screen never waits behind
+// one for what has scrolled away; `{"cancel":"closure"}` only cancels.
 import { createInterface } from "node:readline";
 import { openStore } from "laminix";
 
-const store = await openStore(process.argv[2]);
-let current = new AbortController();
+/** Answers that are kept; the oldest goes first. */
+const MOST_KEPT = 1000;
 
-async function answer({ id, path }, signal) {
-  try {
+const store = await openStore(process.argv[2]);
+const kept = new Map();
+const running = new Map();
+
+const ask = {
+  async closure(path, signal) {
     const { size, narSize } = await store.closure(path, { signal });
-    return { id, paths: size, bytes: narSize };
+    return { name: nameOf(path), paths: size, bytes: narSize };
+  },
+  async path(path, signal) {
+    const info = await store.pathInfo(path, { signal });
+    if (!info) return { name: nameOf(path), valid: false };
+    return { name: nameOf(path), valid: true, bytes: info.narSize };
+  },
+};
+
+/** What follows `/nix/store/<hash>-`. */
+const nameOf = (path) => path.replace(/^.*\/[^-/]*-/, "");
+
+async function answer({ id, type, path }, signal) {
+  try {
+    const key = `${type} ${path}`;
+    // Whether a path is there may change, and is asked each time; what its closure is does not.
+    const isThere = type !== "closure" || (await store.isValidPath(path, { signal }));
+    const reply = (isThere && kept.get(key)) || (await ask[type](path, signal));
+    signal.throwIfAborted();
+    if (type === "closure") keep(key, reply);
+    return { id, ...reply };
   } catch (error) {
-    if (signal.aborted) return { id, cancelled: true };
-    return { id, error: { code: error.code, message: error.message } };
+    if (signal.aborted) return { id, cancelled: true, reason: signal.reason.message };
+    return refusal(id, error.code ?? "ERR_INTERNAL", error.message);
   }
 }
 
-const answers = [];
-for await (const line of createInterface({ input: process.stdin })) {
-  current.abort();
-  current = new AbortController();
-  const answered = answer(JSON.parse(line), current.signal);
-  answers.push(answered.then((reply) => console.log(JSON.stringify(reply))));
+function keep(key, reply) {
+  kept.delete(key);
+  kept.set(key, reply);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
 }
-await Promise.all(answers);
+
+function cancel(type, reason) {
+  running.get(type)?.abort(new DOMException(reason, "AbortError"));
+  running.delete(type);
+}
+
+const refusal = (id, code, message) => ({ id, error: { code, message } });
+
+async function hear(line) {
+  let question;
+  try {
+    question = JSON.parse(line);
+  } catch (error) {
+    return refusal(null, "ERR_JSON", error.message);
+  }
+  const { id = null, type = "closure", path, cancel: cancelled } = question ?? {};
+  if (typeof cancelled === "string") return cancel(cancelled, "it was cancelled");
+  if (!Object.hasOwn(ask, type) || typeof path !== "string") {
+    return refusal(id, "ERR_ARGUMENT", "a question has a path, and is of type closure or path");
+  }
+  cancel(type, "a later question took its place");
+  const controller = new AbortController();
+  running.set(type, controller);
+  return answer({ id, type, path }, controller.signal);
+}
+
+const answered = new Set();
+for await (const line of createInterface({ input: process.stdin })) {
+  const answering = hear(line).then((reply) => {
+    if (reply) console.log(JSON.stringify(reply));
+    answered.delete(answering);
+  });
+  answered.add(answering);
+}
+await Promise.all(answered);
 await store.close();

@@ -3,9 +3,8 @@ import { LaminixError } from "../errors.js";
 import type { Editor } from "./editor.js";
 import type { Asking } from "./asking.js";
 import { objectOf, stringIn } from "./parameters.js";
-import { makeReport, type Report } from "./reports/report.js";
+import type { Report } from "./reports/report.js";
 import { parseReportUri, PATH_REPORTS, type ReportOf } from "./reports/reportUri.js";
-import { showReport } from "./reports/showReport.js";
 
 type Arguments = readonly unknown[];
 
@@ -28,8 +27,10 @@ export const commands: Readonly<Record<string, RunCommand>> = {
   })),
   "laminix.layers": shown((args) => ({ kind: "layers", spec: textAt(args, 0, "the URI of a spec") })),
   /** A report for editors that do not read `laminix:` URIs themselves. */
-  "laminix.report": async (args, editor, asking) =>
-    makeReport(parseReportUri(textAt(args, 0, "the URI of a report")), editor, asking),
+  "laminix.report": async (args, editor, asking) => {
+    const { makeReport } = await import("./reports/report.js");
+    return makeReport(parseReportUri(textAt(args, 0, "the URI of a report")), editor, asking);
+  },
   "laminix.addRoot": async (args, editor, asking) => {
     editor.settings.requireTrust("no root is added");
     const { addRoot } = await import("./roots.js");
@@ -58,6 +59,8 @@ export async function executeCommand(params: unknown, editor: Editor, asking: As
 
 function shown(reportOf: (args: Arguments) => ReportOf): RunCommand {
   return async (args, editor, asking): Promise<Report> => {
+    const { makeReport } = await import("./reports/report.js");
+    const { showReport } = await import("./reports/showReport.js");
     const report = await makeReport(reportOf(args), editor, asking);
     await showReport(report, editor);
     return report;

@@ -27,8 +27,6 @@ export async function completion(
 }
 
 interface Beginning {
-  /** Of the folder. */
-  readonly start: number;
   /** As it is written, with the slash behind it, which JSON may escape. */
   readonly folder: string;
   readonly name: string;
@@ -41,11 +39,11 @@ function beginningAt(text: OpenText, offset: number): Beginning | undefined {
     /((?:\\?\/[^\s\p{Cc}"'`<>|,;:()[\]{}/\\]+)+\\?\/)([0-9a-zA-Z+\-._?=]*)$/u.exec(
       text.text.slice(from, offset),
     ) ?? [];
-  return whole === "" ? undefined : { start: offset - whole.length, folder, name };
+  return whole === "" ? undefined : { folder, name };
 }
 
 async function storePathItems(
-  { start, folder, name }: Beginning,
+  { folder, name }: Beginning,
   text: OpenText,
   offset: number,
   { facts }: Editor,
@@ -59,7 +57,7 @@ async function storePathItems(
   if (!plain.endsWith(`${storeDir}/`)) return undefined;
   const bases = await facts.index.matching(name, MOST_ITEMS, asking);
   const [behind = ""] = /^[0-9a-zA-Z+\-._?=]*/.exec(text.text.slice(offset, offset + 256)) ?? [];
-  const range = text.rangeOf(start, offset + behind.length);
+  const range = text.rangeOf(offset - name.length, offset + behind.length);
   return {
     // With more typed, others may match.
     isIncomplete: true,
@@ -69,8 +67,8 @@ async function storePathItems(
       detail: base.slice(0, 32),
       sortText: String(i).padStart(4, "0"),
       // Editors compare it with what is to be replaced.
-      filterText: `${folder}${base.startsWith(name) && name !== "" ? base : base.slice(33)}`,
-      textEdit: { range, newText: `${folder}${base}` },
+      filterText: base.startsWith(name) && name !== "" ? base : base.slice(33),
+      textEdit: { range, newText: base },
     })),
   };
 }

@@ -8,7 +8,6 @@ import { positionOf, uriOf } from "./parameters.js";
 import { pathFacts } from "./pathFacts.js";
 import { asMarkdown, asPlainText } from "./shownFacts.js";
 import { hashedWordAt, mayNameStorePath, storePathAt } from "./storePathsAt.js";
-import { keyDescriptionAt } from "./spec/keyDescription.js";
 
 /** A store path in a text. */
 export interface NamedPath {
@@ -22,7 +21,10 @@ export async function hover(params: unknown, editor: Editor, asking: Asking): Pr
   const text = editor.documents.require(uriOf(params));
   const offset = text.offsetAt(positionOf(params));
   const found = await pathUnder(text, offset, editor, asking);
-  if (!found) return keyDescriptionAt(text, offset, editor);
+  if (!found) {
+    const { keyDescriptionAt } = await import("./spec/keyDescription.js");
+    return keyDescriptionAt(text, offset, editor);
+  }
   const shown = await pathFacts(found.path, found.inside, editor.facts, asking);
   const { markdown } = editor.client;
   return {

@@ -11,7 +11,7 @@ import { within } from "./patience.js";
 import type { Part, ShownFact, ShownFacts } from "./shownFacts.js";
 
 /** Milliseconds that what may take long is waited for. */
-const PATIENCE = 60;
+const PATIENCE = 40;
 const BEING_READ = "is being read; look again soon";
 /** Of a list, how many are named. */
 const MOST_NAMED = 3;

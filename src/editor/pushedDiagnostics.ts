@@ -1,6 +1,5 @@
 /** Diagnostics for editors that do not ask for them: sent a while after the last change of a text. */
 import type { Editor } from "./editor.js";
-import { diagnosticsOf } from "./diagnostics.js";
 import type { OpenText } from "./openText.js";
 
 /** Milliseconds. */
@@ -39,6 +38,7 @@ export class PushedDiagnostics {
   async #send(text: OpenText): Promise<void> {
     const { uri, version, outdated } = text;
     try {
+      const { diagnosticsOf } = await import("./diagnostics.js");
       const diagnostics = await diagnosticsOf(text, this.#editor, { signal: outdated });
       if (outdated.aborted) return;
       this.#editor.client.notify("textDocument/publishDiagnostics", { uri, version, diagnostics });

@@ -53,6 +53,7 @@ describe("requests", () => {
       client.failure("workspace/executeCommand", { command: "rm" }),
       client.failure("workspace/executeCommand", { command: "laminix.closure", arguments: ["/etc"] }),
       client.failure("workspace/executeCommand", { command: "laminix.closure", arguments: [{}] }),
+      client.failure("workspace/executeCommand", { command: "laminix.layers", arguments: ["\udc00"] }),
       client.failure("workspace/textDocumentContent", { uri: "laminix:/x?y" }),
       client.failure("workspace/textDocumentContent", { uri: `laminix:${store.pathFor("gone-1")}?closure` }),
       client.failure("documentLink/resolve", { range: 1 }),
@@ -70,6 +71,7 @@ describe("requests", () => {
       ...[
         "ERR_OUTSIDE_STORE",
         "ERR_ARGUMENT",
+        "ERR_FILE_READ",
         "ERR_ARGUMENT",
         "ERR_PATH_NOT_VALID",
         "ERR_ARGUMENT",

@@ -62,19 +62,57 @@ describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
     expect(lines[0]).toMatch(/^ +3\.0 MiB/);
   });
 
-  test("editor-service answers the last question and cancels those before it", async () => {
-    const questions = [program, library, "/elsewhere", program].map((path, id) =>
-      JSON.stringify({ id, path }),
+  interface Reply {
+    readonly id: number | null;
+    readonly name?: string;
+    readonly paths?: number;
+    readonly cancelled?: true;
+    readonly reason?: string;
+    readonly error?: { readonly code: string };
+  }
+
+  async function serve(lines: readonly unknown[]): Promise<Reply[]> {
+    const texts = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line)));
+    const { stdout } = await example("editor-service.mjs", [url()], `${texts.join("\n")}\n`);
+    const replies = stdout.toString().trimEnd().split("\n");
+    return replies.map((reply) => JSON.parse(reply) as Reply);
+  }
+
+  test("editor-service answers the last question of each type and cancels those before it", async () => {
+    const replies = await serve([
+      { id: 1, path: program },
+      { id: 2, type: "closure", path: library },
+      { id: 3, type: "path", path: library },
+      { id: 4, type: "closure", path: program },
+    ]);
+    expect(replies.map(({ id }) => id).sort()).toEqual([1, 2, 3, 4]);
+    const reply = (wanted: number): Reply | undefined => replies.find(({ id }) => id === wanted);
+    const name = program.replace(/^.*\/[^-/]*-/, "");
+    expect(reply(4)).toEqual({ id: 4, name, paths: 2, bytes: expect.any(Number) as number });
+    expect(reply(3)).toMatchObject({ id: 3, valid: true });
+    for (const id of [1, 2])
+      expect(reply(id)).toEqual({ id, cancelled: true, reason: "a later question took its place" });
+  });
+
+  test("editor-service survives what is no question, and cancels when it is told to", async () => {
+    const replies = await serve([
+      ...["{", "null", "3", '{"id":5}', { id: 6, path: "/elsewhere" }, { id: 7, path: program }],
+      { cancel: "closure" },
+      { id: 8, type: "path", path: program },
+    ]);
+    expect(replies.flatMap(({ id, error }) => (error ? [[id, error.code]] : []))).toEqual(
+      expect.arrayContaining([
+        [null, "ERR_JSON"],
+        [null, "ERR_ARGUMENT"],
+        [5, "ERR_ARGUMENT"],
+      ]),
     );
-    const { stdout } = await example("editor-service.mjs", [url()], `${questions.join("\n")}\n`);
-    const replies = stdout
-      .toString()
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { id: number; paths?: number; cancelled?: true });
-    expect(replies.map(({ id }) => id).sort()).toEqual([0, 1, 2, 3]);
-    expect(replies.find(({ id }) => id === 3)).toMatchObject({ paths: 2 });
-    expect(replies.filter(({ cancelled }) => cancelled).length).toBeGreaterThan(0);
+    expect(replies.find(({ id }) => id === 7)).toEqual({
+      id: 7,
+      cancelled: true,
+      reason: "it was cancelled",
+    });
+    expect(replies.find(({ id }) => id === 8)).toMatchObject({ valid: true });
   });
 
   test("package-report lists versions and licences, and counts what cannot be evaluated", async () => {

@@ -48,7 +48,7 @@ describe("the package", () => {
       [
         ...compiled,
         ...listed("dist").filter((file) => file.endsWith(".json")),
-        ...listed("docs"),
+        ...listed("docs").filter((file) => !file.startsWith("docs/.vitepress/")),
         ...listed("man"),
         ...native,
         ...["CMakeLists.txt", "enter.txt", "package.json", "sources.txt"].map((name) => `native/${name}`),

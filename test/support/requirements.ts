@@ -6,9 +6,10 @@ import { vmKernelPath } from "./vm.js";
 import { otherDockerd } from "./newerDocker.js";
 import { node24Path, nodeArm64Path } from "./otherNodes.js";
 import { nixPrograms } from "./nixes.js";
+import { unpackedNeovim } from "./unpackedNeovim.js";
 
 /**
- * `root`, `linux`, `node24`, `nodeArm64` (which QEMU runs), the Nix or the Docker of another Debian release, `mountReaders` (its Docker Compose and
+ * `root`, `linux`, `node24`, `nodeArm64` (which QEMU runs), the Nix, the Docker or the Neovim of another Debian release, `mountReaders` (its Docker Compose and
  * quadlet), `vm` (QEMU, and a kernel for it), or the name of a program; `dockerd` and `dockerTrixie` include being root, as
  * they run only then.
  */
@@ -19,6 +20,8 @@ export type Requirement =
   | "nodeArm64"
   | "nixTrixie"
   | "nixSid"
+  | "neovimTrixie"
+  | "neovimSid"
   | "dockerTrixie"
   | "mountReaders"
   | "vm"
@@ -55,6 +58,10 @@ function isMet(requirement: Requirement): boolean {
       return existsSync(nixPrograms("trixie"));
     case "nixSid":
       return existsSync(nixPrograms("sid"));
+    case "neovimTrixie":
+      return existsSync(unpackedNeovim("trixie"));
+    case "neovimSid":
+      return existsSync(unpackedNeovim("sid"));
     case "vm":
       return existsSync(vmKernelPath()) && hasProgram(qemu) && hasProgram("busybox");
     case "mountReaders":

@@ -14,10 +14,10 @@ export type ReportOf =
 export const SCHEME = "laminix";
 
 export function reportUri(report: ReportOf): string {
-  if (report.kind === "layers") return `${SCHEME}:/spec?layers=${encodeURIComponent(report.spec)}`;
-  const path = report.path.split("/").map(encodeURIComponent).join("/");
+  if (report.kind === "layers") return `${SCHEME}:/spec?layers=${encoded(report.spec)}`;
+  const path = report.path.split("/").map(encoded).join("/");
   if (report.kind !== "why-depends") return `${SCHEME}:${path}?${report.kind}`;
-  return `${SCHEME}:${path}?${report.kind}=${encodeURIComponent(report.to)}`;
+  return `${SCHEME}:${path}?${report.kind}=${encoded(report.to)}`;
 }
 
 /**
@@ -38,6 +38,11 @@ export function parseReportUri(uri: string): ReportOf {
     details: { uri },
     hint: `a report is laminix:/nix/store/<hash>-<name>?closure; there are ${[...PATH_REPORTS, "why-depends=", "layers="].join(", ")}`,
   });
+}
+
+/** Half of a surrogate pair, which JSON can bring, has no UTF-8 and so no escape. */
+function encoded(text: string): string {
+  return encodeURIComponent(text.replaceAll(/\p{Surrogate}/gu, "\ufffd"));
 }
 
 function decoded(text: string): string {
