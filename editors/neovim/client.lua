@@ -53,6 +53,19 @@ function client.hover()
   return table.concat(lines, '\n')
 end
 
+-- What is on the terminal after a hover at the cursor; for Neovim 0.7 in tmux.
+function client.screen()
+  vim.o.wrap, vim.o.fillchars, vim.o.laststatus, vim.o.ruler = false, 'eob: ', 0, false
+  vim.lsp.handlers['textDocument/hover'] = vim.lsp.with(vim.lsp.handlers.hover, { border = 'rounded' })
+  vim.lsp.buf.hover()
+  awaited('a hover', float)
+  vim.cmd('redraw')
+  return awaited('it on the terminal', function()
+    local shown = vim.fn.system({ 'tmux', 'capture-pane', '-p' })
+    return shown:find('╰') and shown
+  end)
+end
+
 -- The file that "go to definition" opens.
 function client.definition()
   local from = vim.api.nvim_get_current_buf()

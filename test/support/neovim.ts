@@ -25,6 +25,8 @@ export interface NeovimOptions {
   readonly before?: string;
   /** What is done in Lua, with `client` of editors/neovim/client.lua; it returns what the test gets. */
   readonly script: string;
+  /** Whether it has a terminal: one of tmux, which tells what is on it. */
+  readonly terminal?: boolean;
   /** Lua that ends Neovim, unless it quits. */
   readonly end?: string;
 }
@@ -56,11 +58,25 @@ export async function inNeovim<T>(options: NeovimOptions): Promise<T> {
      vim.fn.writefile({ text }, ${JSON.stringify(at("result.json"))})
      ${options.end ?? "vim.cmd('qa!')"}`,
   );
-  const args = ["--headless", "-i", "NONE", "-n", "-u", "init.lua", options.file[0], "-S", "script.lua"];
-  const { stderr, stdout, timedOut } = await run(program, args, {
+  const args = [
+    ...(options.terminal ? [] : ["--headless"]),
+    "-i",
+    "NONE",
+    "-n",
+    "-u",
+    "init.lua",
+    options.file[0],
+    "-S",
+    "script.lua",
+  ];
+  const session = `stty rows 18 cols 80; tmux -u -L ${path.basename(folder.path)} -f /dev/null new-session "${[program, ...args].join(" ")}"`;
+  const onTerminal = ["script", "-qec", session, "/dev/null"] as const;
+  const [first, ...rest] = options.terminal ? onTerminal : ([program, ...args] as const);
+  const { stderr, stdout, timedOut } = await run(first, rest, {
     cwd: folder.path,
     timeout: 30_000,
     env: {
+      TERM: "xterm",
       PATH: `${at("bin")}:${process.env["PATH"]}`,
       HOME: folder.path,
       ...Object.fromEntries(
