@@ -11,7 +11,7 @@ import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun, projectRoot } from "../support/run.js";
+import { mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** As much of a `conf.json` as is looked at. */
@@ -497,23 +497,5 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       const name = await nix.evaluate<string>(`(${pull(`hash = "";`)}).name`);
       expect(name).toBe(`docker-image-${registry.host.replace(":", "-")}-my-image-latest.tar`);
     });
-  });
-});
-
-describeWith(["nix-daemon", "nix-store"], "docs/nix.md", () => {
-  test("has examples that are Nix, and give images", async () => {
-    await using nix = await nixFunctions();
-    const text = readFileSync(path.join(projectRoot, "docs/nix.md"), "utf8");
-    const examples = Array.from(text.matchAll(/^```nix\n([^]*?)^```$/gm), ([, example]) =>
-      example!.replaceAll("/path/to/laminix", projectRoot),
-    );
-    expect(examples.length).toBeGreaterThan(3);
-    for (const example of examples) {
-      const value = await nix.evaluate<string>(`
-        let pkgs' = pkgs // { hello = pkgs.bashInteractive; }; in
-        let pkgs = pkgs'; value = (${example}); in
-        value.drvPath or (value.streamLayeredImage { name = "x"; }).drvPath`);
-      expect(value).toMatch(/\.drv$/);
-    }
   });
 });
