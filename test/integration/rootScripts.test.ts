@@ -278,7 +278,7 @@ describeWith(["unshare", "busybox", "root"], "a script in namespaces", () => {
       expect(await failureOf(script("true", {}, namespace))).toMatchObject({
         code: "ERR_ADDON_MISSING",
         details: { path: folder.join("nowhere") },
-        hint: expect.stringContaining("npm rebuild laminix") as string,
+        hint: expect.stringContaining("npm run build:native") as string,
       });
     } finally {
       delete process.env["LAMINIX_ENTER"];
