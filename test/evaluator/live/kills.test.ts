@@ -22,7 +22,8 @@ describeEachNix("an evaluator whose Nix is killed", (release) => {
     const value = await evaluator.load("{ a = 1; }");
     killAll(mark);
     await until(() => processesOf(mark).length === 0);
-    await sleep(50);
+    // This process is told of their end some time later.
+    await sleep(500);
     expect(await value.get("a").toJS()).toBe(1);
   });
 
