@@ -74,10 +74,13 @@ describeWith(
     test.each(Object.entries(LIVE_PAGES))("%s", async (page, { links, given, env = {} }) => {
       const folder = await world.newFolder(links);
       if (given !== undefined) await world.mustShell(given, { folder });
-      let printed = "";
+      let [printed, heading] = ["", ""];
       for (const [i, block] of blocksOf(page).entries()) {
         const run = (lines: string): Promise<string> =>
           world.mustShell(lines, { folder, env, name: nameOf(block) });
+        // What is under another heading is not what was printed.
+        if (block.heading !== heading) printed = "";
+        ({ heading } = block);
         if (block.file !== undefined) world.write(block.file, block.text, folder);
         if (isCommand(block)) {
           if (onlyRead(block) === undefined) printed = await run(commands(block));
