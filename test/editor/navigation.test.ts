@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LanguageClient, startLanguageClient } from "../support/languageClient.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { askAt, at, complete, opened } from "./asking.js";
+import { addPackages } from "./packages.js";
 
 let store: NixStore;
 let client: LanguageClient;
@@ -14,20 +15,7 @@ const reading = { workspace: { textDocumentContent: {} } };
 
 beforeAll(async () => {
   store = await startNixStore();
-  lib = await store.addTree("libfoo-1.2", (place) => {
-    mkdirSync(`${place}/lib`, { recursive: true });
-    writeFileSync(`${place}/lib/libfoo.so`, "elf");
-  });
-  hello = await store.addTree(
-    "hello-2.12.1",
-    (place) => {
-      mkdirSync(`${place}/bin`, { recursive: true });
-      writeFileSync(`${place}/bin/hello`, "#!/bin/sh\n", { mode: 0o755 });
-      symlinkSync(`${lib}/lib/libfoo.so`, `${place}/bin/foo`);
-      symlinkSync("/etc/passwd", `${place}/bin/away`);
-    },
-    { references: [lib] },
-  );
+  ({ lib, hello } = await addPackages(store));
   client = await startLanguageClient({ store: store.uri, capabilities: reading });
 });
 

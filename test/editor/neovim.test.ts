@@ -1,9 +1,10 @@
-import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { inNeovim, type NeovimOptions, neovims } from "../support/neovim.js";
 import { isAlive } from "../support/processes.js";
 import { describeWith } from "../support/requirements.js";
+import { addPackages } from "./packages.js";
 
 let store: NixStore;
 let lib: string;
@@ -15,19 +16,7 @@ const HASH = "a".repeat(64);
 beforeAll(async () => {
   store = await startNixStore();
   gone = store.pathFor("gone-1.0");
-  lib = await store.addTree("libfoo-1.2", (place) => {
-    mkdirSync(`${place}/lib`, { recursive: true });
-    writeFileSync(`${place}/lib/libfoo.so`, "elf");
-  });
-  hello = await store.addTree(
-    "hello-2.12.1",
-    (place) => {
-      mkdirSync(`${place}/bin`, { recursive: true });
-      writeFileSync(`${place}/bin/hello`, "#!/bin/sh\n", { mode: 0o755 });
-      symlinkSync(`${lib}/lib/libfoo.so`, `${place}/bin/foo`);
-    },
-    { references: [lib] },
-  );
+  ({ lib, hello } = await addPackages(store));
 });
 
 afterAll(() => store[Symbol.asyncDispose]());
