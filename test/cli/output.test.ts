@@ -91,7 +91,7 @@ test("an archive on standard output is compressed where that is asked for", asyn
 });
 
 test("an archive does not go into pipes that are the runtime's own", async () => {
-  const program = path.join(projectRoot, "dist/cli/bin.js");
+  const program = path.join(projectRoot, "dist/bundled/laminix.js");
   const descriptors = [3, 5, 7, 9, 11, 12];
   const results = await Promise.all(
     descriptors.map((n) => run(process.execPath, [program, "export", at("image.tar"), "-o", `/dev/fd/${n}`])),
@@ -228,7 +228,7 @@ describe("the folder of a layout", () => {
 });
 
 describe("the program", () => {
-  const cli = path.join(projectRoot, "dist/cli/bin.js");
+  const cli = path.join(projectRoot, "dist/bundled/laminix.js");
   const exporting = (place: string): string[] => [cli, "export", at("image.tar"), "--quiet", "-o", place];
 
   test("appends to standard output for /dev/stdout where that is a file", async () => {
