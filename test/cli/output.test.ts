@@ -239,6 +239,20 @@ describe("the program", () => {
     expect(readFileSync(at("appended")).equals(expected)).toBe(true);
   });
 
+  test("makes room in the pipe that an archive goes into", async () => {
+    const script = `
+import fcntl, subprocess, sys
+F_GETPIPE_SZ = 1032
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+archive = child.stdout.read(4096)
+print(fcntl.fcntl(child.stdout, F_GETPIPE_SZ))
+child.stdout.read()
+sys.exit(child.wait())`;
+    const archive = ["-o", "-", "--compress", "none", "--quiet"];
+    const { stdout } = await mustRun("python3", ["-c", script, process.execPath, cli, ...build(...archive)]);
+    expect(Number(stdout)).toBe(1 << 20);
+  });
+
   test("ends with 141 and no word where a pipe's reader goes away", async () => {
     await mustRun("mkfifo", [at("left")]);
     const reading = run("head", ["-c", "1", at("left")]);
