@@ -47,8 +47,10 @@ async function firstPush(image: LargeImage, pushing: Pushing): Promise<string> {
         pushing.skopeo(it, { source: `oci:${pushing.layout}`, level: LEVEL }),
       ),
       ...first(SKOPEO, (it) => pushing.skopeo(it, { level: LEVEL })),
-      ...first(`laminix push, level ${String(LEVEL)}`, (it) => pushing.laminix(it, LEVEL)),
-      ...first(`laminix push, level ${String(EQUAL_LEVEL)}`, (it) => pushing.laminix(it, EQUAL_LEVEL)),
+      ...first(`laminix push, level ${String(LEVEL)}`, (it) => pushing.laminix(it, { level: LEVEL })),
+      ...first(`laminix push, level ${String(EQUAL_LEVEL)}`, (it) =>
+        pushing.laminix(it, { level: EQUAL_LEVEL }),
+      ),
     },
     { rounds: ROUNDS },
   );
@@ -71,12 +73,12 @@ async function firstPush(image: LargeImage, pushing: Pushing): Promise<string> {
 async function secondPush(image: LargeImage, pushing: Pushing): Promise<string> {
   await using ours = await startImageRegistry({ plain: true });
   await using theirs = await startImageRegistry({ plain: true });
-  await pushing.laminix(ours, LEVEL);
+  await pushing.laminix(ours, { level: LEVEL });
   await pushing.skopeo(theirs, { level: LEVEL });
   const results = await compare(
     {
       "laminix closure of its roots": () => pushing.closure(),
-      "laminix push": () => pushing.laminix(ours, LEVEL),
+      "laminix push": () => pushing.laminix(ours, { level: LEVEL }),
       "skopeo copy": () => pushing.skopeo(theirs, { level: LEVEL }),
       // The cache that the one before has filled.
       "skopeo copy, cache kept": () => pushing.skopeo(theirs, { level: LEVEL, cached: true }),

@@ -15,15 +15,31 @@ import { loading } from "./loading.js";
 import { nar } from "./nar.js";
 import { planning } from "./planning.js";
 import { push } from "./push.js";
+import { pushFar } from "./pushFar.js";
 import { pushLarge } from "./pushLarge.js";
+import { scale } from "./scale.js";
 import { ssh } from "./ssh.js";
 import { start } from "./start.js";
 import { stream } from "./stream.js";
 import { vm } from "./vm.js";
 
 const benches = {
-  ...{ stream, hashing, compress, export: exporting, push, "push-large": pushLarge },
-  ...{ closure, editor, evaluator, graph, loading, nar, ssh, planning, vm, layers, start, run: containers },
+  ...{ stream, hashing, compress, export: exporting, push, "push-far": pushFar, "push-large": pushLarge },
+  ...{
+    closure,
+    editor,
+    evaluator,
+    graph,
+    loading,
+    nar,
+    scale,
+    ssh,
+    planning,
+    vm,
+    layers,
+    start,
+    run: containers,
+  },
 };
 /** What takes much room is measured only when it is asked for. */
 const usual = Object.keys(benches).filter((name) => name !== "push-large");

@@ -2,12 +2,11 @@
  * A closure of 10,000 paths, 50 references deep, of a store behind SSH on a line that takes its time. One question at a
  * time would take as many round trips as there are paths.
  */
-import { connect, createServer, type Socket } from "node:net";
-import { once } from "node:events";
 import { NixStore } from "laminix";
 import { startNixStore, type SyntheticPath } from "../test/support/nixStore.js";
 import { sshStoreUrl, startSshServer } from "../test/support/sshServer.js";
 import { clock, compare } from "./support/measure.js";
+import { slowLine } from "./support/slowLine.js";
 import { ratio, seconds, table } from "./support/table.js";
 
 /** Milliseconds of a round trip. */
@@ -21,7 +20,7 @@ export async function ssh(): Promise<string> {
   await store.registerPaths(paths);
   const root = paths.at(-1)?.path ?? "";
   await using server = await startSshServer();
-  await using line = await slowLine(server.port);
+  await using line = await slowLine(server.port, ROUND_TRIP);
   // The port is the URL's; the host is known by the server's own.
   const options = server.env.NIX_SSHOPTS.replace(/ -p \d+$/, "");
   process.env.NIX_SSHOPTS = `${options} -o HostKeyAlias=[${server.host}]:${String(server.port)}`;
@@ -63,30 +62,4 @@ function levels(storeDir: string): SyntheticPath[] {
   const top = Array.from({ length: WIDTH }, (_, i) => path(LEVELS - 1, i));
   paths.push({ path: path(LEVELS, 0), narHash: "0".repeat(64), narSize: 1000, references: top });
   return paths;
-}
-
-/** Passes on what comes, half a round trip later. */
-async function slowLine(target: number): Promise<AsyncDisposable & { readonly port: number }> {
-  const later = (from: Socket, to: Socket): void => {
-    from.on("data", (data) => setTimeout(() => to.destroyed || to.write(data), ROUND_TRIP / 2));
-    from.on("close", () => setTimeout(() => to.destroy(), ROUND_TRIP));
-    from.on("error", () => undefined);
-  };
-  const line = createServer((client) => {
-    const server = connect(target, "127.0.0.1");
-    for (const socket of [client, server]) socket.setNoDelay(true);
-    later(client, server);
-    later(server, client);
-  });
-  line.listen(0, "127.0.0.1");
-  await once(line, "listening");
-  const address = line.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return {
-    port: address.port,
-    [Symbol.asyncDispose]: async () => {
-      line.close();
-      await once(line, "close");
-    },
-  };
 }

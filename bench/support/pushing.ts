@@ -22,6 +22,15 @@ export interface SkopeoOptions {
   readonly cached?: boolean;
 }
 
+export interface LaminixOptions {
+  /** Of gzip. */
+  readonly level?: number;
+  /** Whether it knows what it has pushed before. */
+  readonly cached?: boolean;
+  /** A spec's file; the bare store paths unless given. */
+  readonly spec?: string;
+}
+
 export class Pushing {
   /** The image as a docker-archive, whose layers are not compressed. */
   readonly archive: string;
@@ -46,13 +55,18 @@ export class Pushing {
     return pushing;
   }
 
-  /** With an empty cache. */
-  async laminix({ host }: ImageRegistry, level: number): Promise<Cost> {
+  /** With an empty cache unless the one of the push before is kept. */
+  async laminix({ host }: Pick<ImageRegistry, "host">, options: LaminixOptions = {}): Promise<Cost> {
+    const { level, cached = false, spec } = options;
     const { folder, roots, store } = this.#image;
     const cache = path.join(folder, "cache");
-    await rm(cache, { recursive: true, force: true });
-    const how = ["--layer-compression-level", String(level), "--store", store, "--quiet"];
-    return measure([...laminix, "push", ...roots, `${host}/${NAME}`, ...how], {
+    if (!cached) await rm(cache, { recursive: true, force: true });
+    const how = [
+      ...(level === undefined ? [] : ["--layer-compression-level", String(level)]),
+      ...["--store", store, "--quiet"],
+    ];
+    const image = spec === undefined ? roots : [spec];
+    return measure([...laminix, "push", ...image, `${host}/${NAME}`, ...how], {
       env: { LAMINIX_CACHE_DIR: cache },
     });
   }
@@ -64,7 +78,7 @@ export class Pushing {
   }
 
   async skopeo(
-    { host }: ImageRegistry,
+    { host }: Pick<ImageRegistry, "host">,
     { source = `docker-archive:${this.archive}`, level, cached = false }: SkopeoOptions,
   ): Promise<Cost> {
     const data = path.join(this.#image.folder, "skopeo");
