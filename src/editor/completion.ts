@@ -1,7 +1,11 @@
-/** Store paths by the names of their packages, where the store's folder has been written; and keys of image specs. */
+/**
+ * Store paths by the names of their packages, where the store's folder has been written; files in a store path; and keys
+ * of image specs.
+ */
 import type { CompletionItem, CompletionList } from "vscode-languageserver-protocol";
 import type { Editor } from "./editor.js";
 import type { Asking } from "./asking.js";
+import { folderItems } from "./folderItems.js";
 import type { OpenText } from "./openText.js";
 import { positionOf, uriOf } from "./parameters.js";
 import { specCompletion } from "./spec/specCompletion.js";
@@ -22,6 +26,8 @@ export async function completion(
     const found = await storePathItems(typed, text, offset, editor, asking);
     if (found) return found;
   }
+  const inside = await folderItems(text, offset, editor, asking);
+  if (inside) return inside;
   const items = await specCompletion(text, offset, editor);
   return items.length === 0 ? null : items;
 }
