@@ -141,7 +141,8 @@ function client.report(pattern)
 end
 
 -- Types at the end of the buffer, takes the first that is offered, and returns what was offered and the line that it made.
-function client.complete(typed)
+-- The keys ask for what is offered: Neovim's own completion unless given.
+function client.complete(typed, asking)
   vim.bo.omnifunc = 'v:lua.vim.lsp.omnifunc'
   vim.o.completeopt = 'menu,menuone,noselect'
   vim.fn.append(vim.fn.line('$'), '')
@@ -158,7 +159,7 @@ function client.complete(typed)
     vim.api.nvim_input(keys('<C-n><C-y><Esc>'))
   end))
   -- With `!` it goes on until insert mode ends.
-  vim.api.nvim_feedkeys(keys('A' .. typed .. '<C-x><C-o>'), 'tx!', false)
+  vim.api.nvim_feedkeys(keys('A' .. typed .. (asking or '<C-x><C-o>')), 'tx!', false)
   return { items = items, line = vim.fn.getline('.') }
 end
 

@@ -3,6 +3,7 @@
  * of image specs.
  */
 import type { CompletionItem, CompletionList } from "vscode-languageserver-protocol";
+import { isDaemon } from "./askedStore.js";
 import type { Editor } from "./editor.js";
 import type { Asking } from "./asking.js";
 import { folderItems } from "./folderItems.js";
@@ -61,6 +62,7 @@ async function storePathItems(
   const storeDir = await facts.storeDir(asking);
   // There may be more before it, such as `file://`.
   if (!plain.endsWith(`${storeDir}/`)) return undefined;
+  if (!isDaemon(await facts.store)) return undefined;
   const bases = await facts.index.matching(name, MOST_ITEMS, asking);
   const [behind = ""] = /^[0-9a-zA-Z+\-._?=]*/.exec(text.text.slice(offset, offset + 256)) ?? [];
   const range = text.rangeOf(offset - name.length, offset + behind.length);

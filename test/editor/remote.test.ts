@@ -113,6 +113,7 @@ describeWith(["nix"], "a binary cache", () => {
     await using client = await startLanguageClient({ store: `${url}?require-sigs=false` });
     await everything(client);
     expect(await hover(client, lib)).not.toContain("referenced by");
+    expect((await complete(client, `${store.storeDir}/hel|`)).items).toEqual([]);
     const { data } = await client.failure("workspace/executeCommand", {
       command: "laminix.roots",
       arguments: [lib],
