@@ -8,7 +8,7 @@ import { normalise, type StorePath, toStorePath } from "../store/storePath.js";
 import type { Asking } from "./asking.js";
 import { type AskedStore, isDaemon, openAskedStore } from "./askedStore.js";
 import { ClosureSizes, type ClosureTotals } from "./closureTotals.js";
-import { Folders } from "./folderEntries.js";
+import type { FolderEntries, Folders } from "./folderEntries.js";
 import type { NixStore } from "../store/nixStore.js";
 import { StoreIndex } from "./storeIndex.js";
 import { ToldValidity } from "./toldValidity.js";
@@ -35,7 +35,7 @@ export class Facts implements AsyncDisposable {
   readonly #sizes: ClosureSizes;
   readonly #validity: ToldValidity;
   readonly index: StoreIndex;
-  readonly folders: Folders;
+  #folders: Promise<Folders> | undefined;
 
   /** @param url as `--store` takes it */
   constructor(url: string, news: FactsNews) {
@@ -52,7 +52,6 @@ export class Facts implements AsyncDisposable {
       news.onValidity();
     });
     this.index = new StoreIndex(this);
-    this.folders = new Folders(this);
   }
 
   get store(): Promise<AskedStore> {
@@ -169,6 +168,12 @@ export class Facts implements AsyncDisposable {
     } catch {
       return undefined; // nothing is there
     }
+  }
+
+  /** What is in a folder of a store path; empty `inside` for the path itself. */
+  async folderEntries(path: StorePath, inside: string, asking: Asking): Promise<FolderEntries> {
+    this.#folders ??= import("./folderEntries.js").then(({ Folders }) => new Folders(this));
+    return (await this.#folders).entries(path, inside, asking);
   }
 
   /** The file or the folder of this disk that a path in the store leads to; `undefined` where it leads out of the store. */

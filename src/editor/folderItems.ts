@@ -24,7 +24,7 @@ export async function folderItems(
   const typed = insideAt(text, offset, await facts.storeDir(asking));
   if (!typed) return undefined;
   const { path, folder, name } = typed;
-  const { entries, isIncomplete } = await facts.folders.entries(path, folder, asking);
+  const { entries, isIncomplete } = await facts.folderEntries(path, folder, asking);
   const lower = name.toLowerCase();
   const matching = entries
     .filter((each) => each.name.toLowerCase().startsWith(lower) && !ENDS_PATH.test(each.name))
