@@ -7,7 +7,7 @@ import { type LanguageClient, marked, startLanguageClient } from "../support/lan
 import { type NixStore, startNixStore } from "../support/nixStore.js";
 import { describeWith } from "../support/requirements.js";
 import { type SshServer, sshStoreUrl, startSshServer } from "../support/sshServer.js";
-import { askAt, at, complete, opened } from "./asking.js";
+import { askAt, at, complete, hoverAt, opened } from "./asking.js";
 
 let store: NixStore;
 let lib: string;
@@ -38,13 +38,8 @@ beforeAll(async () => {
 
 afterAll(() => store[Symbol.asyncDispose]());
 
-/** What is shown once nothing of it is being read any more. */
-async function hover(client: LanguageClient, path: string): Promise<string> {
-  for (;;) {
-    const { contents } = await askAt(client, "textDocument/hover", at(path));
-    if (!contents.value.includes("is being read")) return contents.value;
-  }
-}
+const hover = async (client: LanguageClient, path: string): Promise<string> =>
+  (await hoverAt(client, at(path))).contents.value;
 
 async function everything(client: LanguageClient): Promise<void> {
   const known = await hover(client, hello);
