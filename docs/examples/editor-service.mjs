@@ -1,14 +1,18 @@
 // A service for an editor. It reads questions as lines of JSON, `{"id":1,"type":"closure","path":"/nix/store/…"}`, and
 // answers likewise, with `{"id":1,"name":"hello-2.12.1","paths":12,"bytes":34200000}` or with `{"id":1,"error":{…}}`.
 // A new question cancels the one of its type before it, so that the answer for what is on the screen never waits behind
-// one for what has scrolled away; `{"cancel":"closure"}` only cancels.
+// one for what has scrolled away; `{"cancel":"closure"}` only cancels. Answers about closures are kept, and marked with
+// `"kept":true` when they are given again.
+//
+//   node editor-service.mjs [STORE [ANSWERS]]
 import { createInterface } from "node:readline";
 import { openStore } from "laminix";
 
-/** Answers that are kept; the oldest goes first. */
-const MOST_KEPT = 1000;
+const [, , url, answers] = process.argv;
+/** Answers that are kept; the one that was given longest ago goes first. */
+const mostKept = Number(answers ?? 1000);
 
-const store = await openStore(process.argv[2]);
+const store = await openStore(url);
 const kept = new Map();
 const running = new Map();
 
@@ -32,10 +36,11 @@ async function answer({ id, type, path }, signal) {
     const key = `${type} ${path}`;
     // Whether a path is there may change, and is asked each time; what its closure is does not.
     const isThere = type !== "closure" || (await store.isValidPath(path, { signal }));
-    const reply = (isThere && kept.get(key)) || (await ask[type](path, signal));
+    const known = isThere ? kept.get(key) : undefined;
+    const reply = known ?? (await ask[type](path, signal));
     signal.throwIfAborted();
     if (type === "closure") keep(key, reply);
-    return { id, ...reply };
+    return { id, ...reply, ...(known && { kept: true }) };
   } catch (error) {
     if (signal.aborted) return { id, cancelled: true, reason: signal.reason.message };
     return refusal(id, error.code ?? "ERR_INTERNAL", error.message);
@@ -45,7 +50,7 @@ async function answer({ id, type, path }, signal) {
 function keep(key, reply) {
   kept.delete(key);
   kept.set(key, reply);
-  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  if (kept.size > mostKept) kept.delete(kept.keys().next().value);
 }
 
 function cancel(type, reason) {

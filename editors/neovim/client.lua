@@ -44,13 +44,16 @@ local function linesOf(buffer)
   return vim.api.nvim_buf_get_lines(buffer, 0, -1, false)
 end
 
--- The text of the window that a hover opens.
+-- The text of the window that a hover opens, once nothing of it is being read any more.
 function client.hover()
-  vim.lsp.buf.hover()
-  local window = awaited('a hover', float)
-  local lines = linesOf(vim.api.nvim_win_get_buf(window))
-  vim.api.nvim_win_close(window, true)
-  return table.concat(lines, '\n')
+  for _ = 1, 100 do
+    vim.lsp.buf.hover()
+    local window = awaited('a hover', float)
+    local text = table.concat(linesOf(vim.api.nvim_win_get_buf(window)), '\n')
+    vim.api.nvim_win_close(window, true)
+    if not text:find('is being read', 1, true) then return text end
+  end
+  error('in vain: a hover with all in it', 0)
 end
 
 -- What is on the terminal after a hover at the cursor; for Neovim 0.7 in tmux.
@@ -141,7 +144,8 @@ function client.report(pattern)
 end
 
 -- Types at the end of the buffer, takes the first that is offered, and returns what was offered and the line that it made.
-function client.complete(typed)
+-- The keys ask for what is offered: Neovim's own completion unless given.
+function client.complete(typed, asking)
   vim.bo.omnifunc = 'v:lua.vim.lsp.omnifunc'
   vim.o.completeopt = 'menu,menuone,noselect'
   vim.fn.append(vim.fn.line('$'), '')
@@ -158,7 +162,7 @@ function client.complete(typed)
     vim.api.nvim_input(keys('<C-n><C-y><Esc>'))
   end))
   -- With `!` it goes on until insert mode ends.
-  vim.api.nvim_feedkeys(keys('A' .. typed .. '<C-x><C-o>'), 'tx!', false)
+  vim.api.nvim_feedkeys(keys('A' .. typed .. (asking or '<C-x><C-o>')), 'tx!', false)
   return { items = items, line = vim.fn.getline('.') }
 end
 

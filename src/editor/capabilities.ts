@@ -41,7 +41,7 @@ export function agreedWith(capabilities: unknown): Agreed {
 export function serverCapabilities({ encoding, abilities }: Agreed): ServerCapabilities {
   return {
     positionEncoding: encoding,
-    textDocumentSync: { openClose: true, change: INCREMENTAL },
+    textDocumentSync: { openClose: true, change: INCREMENTAL, save: true },
     hoverProvider: true,
     definitionProvider: true,
     documentLinkProvider: { resolveProvider: true },

@@ -1,7 +1,12 @@
-/** Store paths by the names of their packages, where the store's folder has been written; and keys of image specs. */
+/**
+ * Store paths by the names of their packages, where the store's folder has been written; files in a store path; and keys
+ * of image specs.
+ */
 import type { CompletionItem, CompletionList } from "vscode-languageserver-protocol";
+import { isDaemon } from "./askedStore.js";
 import type { Editor } from "./editor.js";
 import type { Asking } from "./asking.js";
+import { folderItems } from "./folderItems.js";
 import type { OpenText } from "./openText.js";
 import { positionOf, uriOf } from "./parameters.js";
 import { specCompletion } from "./spec/specCompletion.js";
@@ -22,6 +27,8 @@ export async function completion(
     const found = await storePathItems(typed, text, offset, editor, asking);
     if (found) return found;
   }
+  const inside = await folderItems(text, offset, editor, asking);
+  if (inside) return inside;
   const items = await specCompletion(text, offset, editor);
   return items.length === 0 ? null : items;
 }
@@ -55,6 +62,7 @@ async function storePathItems(
   const storeDir = await facts.storeDir(asking);
   // There may be more before it, such as `file://`.
   if (!plain.endsWith(`${storeDir}/`)) return undefined;
+  if (!isDaemon(await facts.store)) return undefined;
   const bases = await facts.index.matching(name, MOST_ITEMS, asking);
   const [behind = ""] = /^[0-9a-zA-Z+\-._?=]*/.exec(text.text.slice(offset, offset + 256)) ?? [];
   const range = text.rangeOf(offset - name.length, offset + behind.length);

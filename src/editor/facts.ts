@@ -8,8 +8,10 @@ import { normalise, type StorePath, toStorePath } from "../store/storePath.js";
 import type { Asking } from "./asking.js";
 import { type AskedStore, isDaemon, openAskedStore } from "./askedStore.js";
 import { ClosureSizes, type ClosureTotals } from "./closureTotals.js";
+import type { FolderEntries, Folders } from "./folderEntries.js";
 import type { NixStore } from "../store/nixStore.js";
 import { StoreIndex } from "./storeIndex.js";
+import { ToldValidity } from "./toldValidity.js";
 
 /** A place in a store path, and on this disk. */
 export interface RealPlace {
@@ -20,21 +22,35 @@ export interface RealPlace {
   readonly isExecutable: boolean;
 }
 
+export interface FactsNews {
+  /** A closure has been read that somebody did not wait for. */
+  onClosure(): void;
+  /** A path of which something was told has become valid, or is valid no longer. */
+  onValidity(): void;
+}
+
 export class Facts implements AsyncDisposable {
   readonly url: string;
   readonly #store: Promise<AskedStore>;
   readonly #sizes: ClosureSizes;
+  readonly #validity: ToldValidity;
   readonly index: StoreIndex;
+  #folders: Promise<Folders> | undefined;
 
-  /**
-   * @param url as `--store` takes it
-   * @param onClosure is told when a closure has been read that somebody did not wait for
-   */
-  constructor(url: string, onClosure: () => void) {
+  /** @param url as `--store` takes it */
+  constructor(url: string, news: FactsNews) {
     this.url = url;
     this.#store = openAskedStore(url);
     this.#store.catch(() => undefined); // told to whoever asks
-    this.#sizes = new ClosureSizes((path, signal) => this.closure(path, { signal }), onClosure);
+    this.#sizes = new ClosureSizes(
+      (path, signal) => this.closure(path, { signal }),
+      () => {
+        news.onClosure();
+      },
+    );
+    this.#validity = new ToldValidity(this, () => {
+      news.onValidity();
+    });
     this.index = new StoreIndex(this);
   }
 
@@ -55,11 +71,25 @@ export class Facts implements AsyncDisposable {
 
   /** `undefined` if it is not valid. */
   async pathInfo(path: StorePath, asking: Asking): Promise<PathInfo | undefined> {
-    return (await this.#store).pathInfo(path, asking);
+    const info = await (await this.#store).pathInfo(path, asking);
+    this.#validity.tell(path, info !== undefined);
+    return info;
   }
 
   /** Those of the paths that are valid, asked at once. */
   async validPaths(paths: readonly StorePath[], asking: Asking): Promise<ReadonlySet<StorePath>> {
+    const valid = await this.askValid(paths, asking);
+    for (const path of paths) this.#validity.tell(path, valid.has(path));
+    return valid;
+  }
+
+  /** Asks whether what was told of paths is still so. */
+  async checkValidity(): Promise<void> {
+    await this.#validity.check();
+  }
+
+  /** The same as {@link validPaths}, for {@link ToldValidity}. */
+  async askValid(paths: readonly StorePath[], asking: Asking): Promise<ReadonlySet<StorePath>> {
     const store = await this.#store;
     if (paths.length === 0) return new Set();
     if (isDaemon(store)) return new Set(await store.validPaths(paths, asking));
@@ -93,7 +123,18 @@ export class Facts implements AsyncDisposable {
 
   /** @throws {LaminixError} ERR_DERIVATION, ERR_PATH_NOT_VALID, ERR_FILE_READ, … */
   async derivation(path: StorePath, asking: Asking): Promise<Derivation> {
-    return (await this.daemon()).derivation(path, asking);
+    const store = await this.#store;
+    if (isDaemon(store)) return store.derivation(path, asking);
+    const { readDerivationValue } = await import("../store/readDerivation.js");
+    return readDerivationValue(store, path, asking);
+  }
+
+  /** The folder of this disk that has the store's files; `undefined` where they are on another. */
+  async folder(asking: Asking): Promise<string | undefined> {
+    const store = await this.#store;
+    if (!isDaemon(store)) return undefined;
+    const { parseStoreUrl } = await import("../store/location.js");
+    return parseStoreUrl(store.url).physicalDir(await this.storeDir(asking));
   }
 
   /** Where the files of a store path are on this disk; `undefined` where they are on another. */
@@ -129,6 +170,12 @@ export class Facts implements AsyncDisposable {
     }
   }
 
+  /** What is in a folder of a store path; empty `inside` for the path itself. */
+  async folderEntries(path: StorePath, inside: string, asking: Asking): Promise<FolderEntries> {
+    this.#folders ??= import("./folderEntries.js").then(({ Folders }) => new Folders(this));
+    return (await this.#folders).entries(path, inside, asking);
+  }
+
   /** The file or the folder of this disk that a path in the store leads to; `undefined` where it leads out of the store. */
   async followed(
     path: string,
@@ -157,6 +204,7 @@ export class Facts implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#sizes.close();
     this.index.close();
+    this.#validity.close();
     const store = await this.#store.catch(() => undefined);
     await store?.close();
   }

@@ -36,8 +36,13 @@ export class Session implements Editor, AsyncDisposable {
     const { store } = this.settings.current;
     if (this.#facts?.url === store) return this.#facts;
     void this.#facts?.[Symbol.asyncDispose]();
-    this.#facts = new Facts(store, () => {
-      if (this.client.refreshesHints) this.#refresh("workspace/inlayHint/refresh");
+    this.#facts = new Facts(store, {
+      onClosure: () => {
+        if (this.client.refreshesHints) this.#refresh("workspace/inlayHint/refresh");
+      },
+      onValidity: () => {
+        this.#renew();
+      },
     });
     return this.#facts;
   }
@@ -111,6 +116,10 @@ export class Session implements Editor, AsyncDisposable {
         contentChanges: changes,
       });
       if (text) this.#diagnostics.changed(text);
+    },
+    // A store on another machine does not tell that it has changed.
+    "textDocument/didSave": () => {
+      void this.#facts?.checkValidity();
     },
     "textDocument/didClose": (params) => {
       const uri = uriOf(params);

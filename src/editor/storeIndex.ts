@@ -1,8 +1,7 @@
 /** The names of all paths of a store, to complete by. */
 import { statSync } from "node:fs";
-import { dirname } from "node:path";
 import { abortable } from "../abort.js";
-import { baseName, type StorePath } from "../store/storePath.js";
+import { baseName } from "../store/storePath.js";
 import type { NixStore } from "../store/nixStore.js";
 import type { Asking } from "./asking.js";
 
@@ -10,8 +9,6 @@ import type { Asking } from "./asking.js";
 const GOOD_FOR = 60_000;
 /** The same where it cannot tell: it is on another disk, or was just being changed. */
 const GOOD_FOR_NOW = 2000;
-/** Paths that are looked for on this disk, to find the folder. */
-const MOST_LOOKED_FOR = 20;
 
 interface Names {
   /** Base names, by what follows the hash part. */
@@ -25,7 +22,7 @@ interface Names {
 /** What is asked of the store. */
 interface Store {
   daemon(): Promise<NixStore>;
-  realPath(path: StorePath): Promise<string | undefined>;
+  folder(asking: Asking): Promise<string | undefined>;
 }
 
 export class StoreIndex {
@@ -68,22 +65,15 @@ export class StoreIndex {
 
   async #read(): Promise<Names> {
     const at = Date.now();
+    const { signal } = this.#end;
     const daemon = await this.#store.daemon();
-    const paths = await daemon.allValidPaths({ signal: this.#end.signal });
+    const paths = await daemon.allValidPaths({ signal });
     const bases = paths.map(baseName).sort((one, other) => {
       const [first, second] = [one.slice(33), other.slice(33)];
       return first < second ? -1 : first > second ? 1 : 0;
     });
-    const folder = await this.#folderOf(paths);
+    const folder = await this.#store.folder({ signal });
     return { bases, folder, changed: timeOf(folder), at };
-  }
-
-  async #folderOf(paths: readonly StorePath[]): Promise<string | undefined> {
-    for (const path of paths.slice(0, MOST_LOOKED_FOR)) {
-      const real = await this.#store.realPath(path);
-      if (real !== undefined) return dirname(real);
-    }
-    return undefined;
   }
 }
 

@@ -29,6 +29,14 @@ export function storePathAt(text: OpenText, offset: number, storeDir: string): S
   return touching.at(-1);
 }
 
+/** The path that a text is in the middle of at an offset, whatever follows. */
+export function pathUpTo(text: OpenText, offset: number, storeDir: string): StorePathRange | undefined {
+  const [start] = around(text, offset);
+  const found = storePathsBetween(text, start, offset, storeDir).at(-1);
+  // Full stops at the end may be the beginning of a name.
+  return found && /^\.*$/.test(text.text.slice(found.end, offset)) ? found : undefined;
+}
+
 /** A word that may be a store path without its folder. */
 export interface HashedWord {
   readonly start: number;

@@ -97,7 +97,7 @@ test("a root is added where the workspace is trusted, and keeps the path", async
   expect((await run(other, "laminix.addRoot", hello)).link).toBe(folder.join("result-hello-2"));
 });
 
-test("a report is shown by an editor that can: by its name, or as a file", async () => {
+test("a report is shown by an editor that can: by its name, or as a file; others are told where it is", async () => {
   const shows = { window: { showDocument: { support: true } } };
   const answers = { "window/showDocument": () => ({ success: true }) };
   const options = { store: store.uri, answers };
@@ -108,11 +108,16 @@ test("a report is shown by an editor that can: by its name, or as a file", async
   await run(files, "laminix.closure", hello);
   const { uri } = await files.heard<{ uri: string }>("window/showDocument");
   expect(readFileSync(fileURLToPath(uri), "utf8")).toBe(text);
+  await using told = await startLanguageClient(options);
+  await run(told, "laminix.closure", hello);
+  const { message } = await told.heard<{ message: string }>("window/showMessage");
+  expect(message).toMatch(/^Closure of hello-2\.12\.1: \/.*\/Closure-of-hello-2\.12\.1\.txt$/);
+  expect(readFileSync(message.slice(message.indexOf("/")), "utf8")).toBe(text);
   await using quiet = await startLanguageClient({
     ...options,
     capabilities: shows,
     initializationOptions: { reports: "result" },
   });
   expect((await run(quiet, "laminix.closure", hello)).text).toBe(text);
-  expect(quiet.told.map(({ method }) => method)).not.toContain("window/showDocument");
+  expect(quiet.told).toEqual([]);
 });

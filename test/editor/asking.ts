@@ -31,6 +31,18 @@ export async function askAt<Method extends keyof Answers>(
   });
 }
 
+/** What is shown where the text has a `|`, once nothing of it is being read any more. */
+export async function hoverAt(
+  client: LanguageClient,
+  withMark: string,
+): Promise<Answers["textDocument/hover"]> {
+  for (;;) {
+    const shown = await askAt(client, "textDocument/hover", withMark);
+    // There may be nothing at all.
+    if (!(shown as typeof shown | null)?.contents.value.includes("is being read")) return shown;
+  }
+}
+
 /** A path with a `|` in it. */
 export const at = (path: string, behind = 40): string => `${path.slice(0, behind)}|${path.slice(behind)}`;
 

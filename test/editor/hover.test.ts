@@ -1,7 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Answers, type LanguageClient, marked, startLanguageClient } from "../support/languageClient.js";
+import { type Answers, type LanguageClient, startLanguageClient } from "../support/languageClient.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
+import { at, hoverAt } from "./asking.js";
 
 let store: NixStore;
 let client: LanguageClient;
@@ -47,24 +48,11 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-let count = 0;
-
 const ask = (on: LanguageClient, uri: string, position: object): Promise<Answers["textDocument/hover"]> =>
   on.request("textDocument/hover", { textDocument: { uri }, position });
 
-/** What is shown where the text has a `|`, once nothing of it is being read any more. */
-async function hover(withMark: string, on = client): Promise<Answers["textDocument/hover"]> {
-  const { text, position } = marked(withMark);
-  const uri = `file:///t/${++count}.txt`;
-  await on.open(uri, text);
-  for (;;) {
-    const shown = await ask(on, uri, position);
-    // There may be nothing at all.
-    if (!(shown as typeof shown | null)?.contents.value.includes("is being read")) return shown;
-  }
-}
-
-const at = (path: string, behind = 40): string => `${path.slice(0, behind)}|${path.slice(behind)}`;
+const hover = (withMark: string, on = client): Promise<Answers["textDocument/hover"]> =>
+  hoverAt(on, withMark);
 
 describe("hover", () => {
   test("tells of a path its name, version, size, closure, referrers and signatures", async () => {

@@ -127,3 +127,56 @@ describe("completion of store paths", () => {
     while (!applied.includes(path)) ({ applied } = await complete(client, `${store.storeDir}/newcomer|`));
   });
 });
+
+describe("completion of files in a store path", () => {
+  const escaped = (path: string): string => path.replaceAll("/", "\\/");
+
+  test("offers what is in the folder that has been written", async () => {
+    const { items, applied } = await complete(client, `exec ${hello}/bin/|`);
+    expect(items.map(({ label, kind }) => [label, kind])).toEqual([
+      ["away", 18],
+      ["foo", 18],
+      ["hello", 17],
+    ]);
+    expect(applied[2]).toBe(`exec ${hello}/bin/hello`);
+    const [folder, ...others] = (await complete(client, `"${hello}/|"`)).items;
+    expect([folder!.label, folder!.kind, others]).toEqual(["bin", 19, []]);
+    expect((await complete(client, `exec ${hello}/bin/he|nlo -x`)).applied).toEqual([
+      `exec ${hello}/bin/hello -x`,
+    ]);
+    expect((await complete(client, `{"a":"${escaped(`${hello}/bin/fo`)}|"}`)).applied).toEqual([
+      `{"a":"${escaped(`${hello}/bin/foo`)}"}`,
+    ]);
+  });
+
+  test("follows links, but not out of the store", async () => {
+    const path = await store.addTree("linked-1", (place) => {
+      mkdirSync(`${place}/real`, { recursive: true });
+      for (const name of [".hidden", "not a word", "plain"]) writeFileSync(`${place}/real/${name}`, "");
+      symlinkSync("real", `${place}/relative`);
+      symlinkSync(`${lib}/lib`, `${place}/lib`);
+      symlinkSync("/etc", `${place}/etc`);
+    });
+    const names = async (inside: string): Promise<string[]> =>
+      (await complete(client, `${path}/${inside}|`)).items.map(({ label }) => label);
+    // A path in a text ends at a space.
+    expect(await names("relative/")).toEqual([".hidden", "plain"]);
+    expect(await names("relative/.")).toEqual([".hidden"]);
+    expect(await names("lib/")).toEqual(["libfoo.so"]);
+    for (const inside of ["etc/", "none/", "real/plain/", "../", "real/../../"])
+      expect(await names(inside)).toEqual([]);
+  });
+
+  test("of a large folder are some, and more with more typed", async () => {
+    const path = await store.addTree("many-1", (place) => {
+      mkdirSync(place);
+      for (let i = 0; i < 300; i++) writeFileSync(`${place}/file-${i}`, "");
+    });
+    const list = await askAt(client, "textDocument/completion", `${path}/fi|`);
+    expect(list).toMatchObject({ isIncomplete: true, items: { length: 200 } });
+    expect(await askAt(client, "textDocument/completion", `${path}/file-29|`)).toMatchObject({
+      isIncomplete: false,
+      items: { length: 11 },
+    });
+  });
+});

@@ -80,18 +80,32 @@ for (const { release, needs } of neovims) {
       expect(seen.report.text).toContain(lib);
     });
 
-    // Neovim up to 0.10 compares what was typed with what would be inserted, whatever the server says of it.
-    const typed = (path: string): string =>
-      release === "sid" ? `${store.storeDir}/hel` : path.slice(0, -"hello-2.12.1".length - 20);
-
-    test("completes paths", async () => {
-      const seen = await inside<{ items: string[]; line: string }>({
+    test("completes paths by name, and files in them", async () => {
+      // Neovim's own completion goes by the hash up to 0.10: it compares what was typed with what would be inserted.
+      const asking = release === "sid" ? "<C-x><C-o>" : "<C-x><C-u>";
+      const complete = (typed: string): string => `client.complete('${typed}', '${asking}')`;
+      const seen = await inside<{ items: string[]; line: string }[]>({
         file: ["paths.txt", `${lib}\n`],
-        script: `client.ready() return client.complete('PATH=${typed(hello)}')`,
+        script: `
+          client.ready()
+          return { ${complete(`é🙂=${store.storeDir}/hel`)}, ${complete(`é🙂=${hello}/bin/h`)} }`,
       });
-      expect(seen.items).toEqual(["hello-2.12.1"]);
-      expect(seen.line).toBe(`PATH=${hello}`);
+      expect(seen).toEqual([
+        { items: ["hello-2.12.1"], line: `é🙂=${hello}` },
+        { items: ["hello"], line: `é🙂=${hello}/bin/hello` },
+      ]);
     });
+
+    if (release !== "sid") {
+      test("completes paths by the hash in its own way", async () => {
+        const typed = hello.slice(0, -"hello-2.12.1".length - 20);
+        const seen = await inside<{ items: string[]; line: string }>({
+          file: ["paths.txt", `${lib}\n`],
+          script: `client.ready() return client.complete('PATH=${typed}')`,
+        });
+        expect(seen).toEqual({ items: ["hello-2.12.1"], line: `PATH=${hello}` });
+      });
+    }
 
     test("takes questions back", async () => {
       const chain = Array.from({ length: 400 }, (_, i) => store.pathFor(`burst-${i}`));

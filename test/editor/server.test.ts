@@ -200,22 +200,6 @@ describe("settings", () => {
     });
     expect((await askAt(on, "textDocument/hover", at(lib))).contents.value).toMatch(/valid: +yes/);
   });
-
-  test("may name a binary cache, of which less is known", async () => {
-    const folder = `${store.root}/cache`;
-    await store.run("nix", ["copy", "--to", `file://${folder}?compression=none`, lib]);
-    await using on = await startLanguageClient({ store: `file://${folder}?require-sigs=false` });
-    let value = "being read";
-    while (value.includes("being read"))
-      ({ value } = (await askAt(on, "textDocument/hover", at(lib))).contents);
-    expect(value).toMatch(/closure: +\d+ B, 1 path/);
-    expect(value).not.toContain("referenced by");
-    const failure = await on.failure("workspace/executeCommand", {
-      command: "laminix.roots",
-      arguments: [lib],
-    });
-    expect(failure.data?.code).toBe("ERR_UNSUPPORTED");
-  });
 });
 
 describe("the server ends", () => {

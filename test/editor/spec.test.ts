@@ -1,9 +1,11 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { InlayHint } from "vscode-languageserver-protocol";
 import { type LanguageClient, startLanguageClient } from "../support/languageClient.js";
 import { type NixStore, startNixStore } from "../support/nixStore.js";
+import { startPodmanEngine } from "../support/podmanEngine.js";
+import { testWith } from "../support/requirements.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { askAt, complete, opened } from "./asking.js";
 
@@ -258,6 +260,75 @@ describe("the lens on a spec", () => {
     await trusted.heard<{ value: { kind: string } }>("$/progress", ({ value }) => value.kind === "end");
     const failed = await client.failure("workspace/executeCommand", lenses[1]!.command);
     expect(failed.data?.code).toBe("ERR_NOT_TRUSTED");
+  });
+
+  testWith(["podman"], "loads the image into the container engine", async () => {
+    await using engine = await startPodmanEngine();
+    await using trusted = await startLanguageClient({
+      store: store.uri,
+      initializationOptions: { trusted: true },
+      environment: { DOCKER_HOST: engine.host },
+    });
+    const text = JSON.stringify({ name: "web", tag: "1", contents: [hello] });
+    const uri = await opened(trusted, text, named);
+    const lenses = await trusted.request("textDocument/codeLens", { textDocument: { uri } });
+    const loaded = await trusted.ask("workspace/executeCommand", lenses[2]!.command);
+    const { stdout } = await engine.podman(["image", "inspect", "--format", "{{.Id}}", "web:1"]);
+    expect(loaded).toMatchObject({
+      references: [expect.stringMatching(/web:1$/)],
+      imageIds: [`sha256:${stdout.toString().trim()}`],
+    });
+    // Without an engine, it is an error with a code.
+    await engine[Symbol.asyncDispose]();
+    expect((await trusted.failure("workspace/executeCommand", lenses[2]!.command)).data?.code).toMatch(
+      /^ERR_/,
+    );
+  });
+});
+
+describe("what is shown", () => {
+  test("is asked for again when a path of it becomes valid, and when it is collected", async () => {
+    await using own = await startNixStore();
+    await own.addTextFile("other-1", "x");
+    const build = (): Promise<string> => own.addTextFile("late-1", "x");
+    const path = await build();
+    await own.run("nix-store", ["--delete", path]);
+    const refreshes = ["inlayHint", "codeLens", "diagnostic"].map((kind) => `workspace/${kind}/refresh`);
+    const refreshSupport = true;
+    await using on = await startLanguageClient({
+      store: own.uri,
+      capabilities: {
+        textDocument: { diagnostic: {} },
+        workspace: {
+          inlayHint: { refreshSupport },
+          codeLens: { refreshSupport },
+          diagnostics: { refreshSupport },
+        },
+      },
+    });
+    const uri = await opened(on, JSON.stringify({ name: "web", contents: [path] }), named);
+    const textDocument = { uri };
+    const title = async (): Promise<string> => {
+      const [lens] = await on.request("textDocument/codeLens", { textDocument });
+      return (await on.request("codeLens/resolve", lens)).command!.title;
+    };
+    const faults = async (): Promise<number> =>
+      (await on.request("textDocument/diagnostic", { textDocument })).items.length;
+    const refreshed = (): number => on.told.filter(({ method }) => refreshes.includes(method)).length;
+    expect([await title(), await faults()]).toEqual([expect.stringContaining("is not valid"), 1]);
+    let before = refreshed();
+    await build();
+    await vi.waitUntil(() => refreshed() === before + 3, { timeout: 20_000 });
+    expect([await title(), await faults()]).toEqual([expect.stringMatching(/^1 layer, /), 0]);
+    before = refreshed();
+    await own.run("nix-store", ["--gc"]);
+    await vi.waitUntil(() => refreshed() === before + 3, { timeout: 20_000 });
+    expect([await title(), await faults()]).toEqual([expect.stringContaining("is not valid"), 1]);
+    // What nothing is told of changes nothing.
+    await own.addTextFile("another-1", "x");
+    await on.notify("textDocument/didSave", { textDocument });
+    await title();
+    expect(refreshed()).toBe(before + 3);
   });
 });
 

@@ -1,4 +1,6 @@
 /** The examples of the documentation run, as a reader would run them. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
@@ -9,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import nodePath from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startDockerEngine } from "../support/dockerEngine.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
@@ -68,6 +71,7 @@ describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
     readonly paths?: number;
     readonly cancelled?: true;
     readonly reason?: string;
+    readonly kept?: true;
     readonly error?: { readonly code: string };
   }
 
@@ -113,6 +117,26 @@ describeWith(["nix-daemon", "nix-store", "nix"], "the example", () => {
       reason: "it was cancelled",
     });
     expect(replies.find(({ id }) => id === 8)).toMatchObject({ valid: true });
+  });
+
+  test("editor-service keeps as many answers as it is told to, and drops the oldest", async () => {
+    const service = spawn("node", [folder.join("editor-service.mjs"), url(), "2"], { stdio: "pipe" });
+    const replies = createInterface({ input: service.stdout })[Symbol.asyncIterator]();
+    const isKept = async (path: string): Promise<boolean> => {
+      service.stdin.write(`${JSON.stringify({ path })}\n`);
+      const { value } = await replies.next();
+      const { paths, kept = false } = JSON.parse(value as string) as Reply;
+      expect(paths).toBeGreaterThan(0);
+      return kept;
+    };
+    const third = await daemon.addTextFile("third", "x");
+    const asked: boolean[] = [];
+    for (const path of [library, program, library, third, library, program, third])
+      asked.push(await isKept(path));
+    // The third drops the program, and the program then drops the third.
+    expect(asked).toEqual([false, false, true, false, true, false, false]);
+    service.stdin.end();
+    expect(await once(service, "exit")).toEqual([0, null]);
   });
 
   test("package-report lists versions and licences, and counts what cannot be evaluated", async () => {

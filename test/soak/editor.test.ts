@@ -1,4 +1,5 @@
 /** The language server with any messages about any texts: each is answered, or refused with a code. */
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ResponseError } from "vscode-languageserver-protocol/node";
@@ -11,6 +12,7 @@ const METHODS = [
   ...["textDocument/inlayHint", "textDocument/codeAction", "textDocument/completion"],
   ...["textDocument/diagnostic", "documentLink/resolve", "codeLens/resolve", "workspace/executeCommand"],
   ...["workspace/textDocumentContent", "laminix/attributes", "textDocument/rename", "initialize"],
+  ...["laminix/store", "laminix/target", "laminix/tree", "laminix/duplicates", "laminix/diff"],
 ];
 const COMMANDS = [
   ...["path", "closure", "referrers", "roots", "derivation", "whyDepends", "layers", "report"],
@@ -29,7 +31,11 @@ let clients: LanguageClient[];
 
 beforeAll(async () => {
   store = await startNixStore();
-  path = await store.addTextFile("hello-2.12", "x");
+  path = await store.addTree("hello-2.12", (place) => {
+    mkdirSync(`${place}/bin`, { recursive: true });
+    writeFileSync(`${place}/bin/x`, "x");
+    symlinkSync("..", `${place}/bin/up`);
+  });
   clients = await Promise.all(
     ["utf-8", "utf-16"].map((encoding) =>
       startLanguageClient({ store: store.uri, capabilities: { general: { positionEncodings: [encoding] } } }),
@@ -74,6 +80,7 @@ function messages(): fc.Arbitrary<Message[]> {
       command: fc.constantFrom(...COMMANDS),
       arguments: fc.array(fc.oneof(text, address, fc.jsonValue()), { maxLength: 2 }),
       uri: address,
+      ...{ path: text, at: text, before: text, after: text },
       data: fc.oneof(fc.record({ path: text, inside: text }), fc.jsonValue()),
     },
     { requiredKeys: ["textDocument"] },
