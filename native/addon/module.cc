@@ -2,6 +2,13 @@
 
 #include "addon/connection.h"
 
+#ifdef LAMINIX_ENCODERS
+#include <libdeflate.h>
+#include <zstd.h>
+
+#include "addon/encoding.h"
+#endif
+
 namespace laminix::addon {
 
 /** One for every environment that loads the addon: worker threads have their own. */
@@ -9,12 +16,27 @@ class Module final : public Napi::Addon<Module> {
  public:
   Module(Napi::Env env, Napi::Object exports) : connection_(Napi::Persistent(Connection::define(env))) {
     DefineAddon(exports, {InstanceMethod<&Module::connect>("connect")});
+#ifdef LAMINIX_ENCODERS
+    Napi::Object versions = Napi::Object::New(env);
+    versions.Set("libdeflate", LIBDEFLATE_VERSION_STRING);
+    versions.Set("zstd", ZSTD_versionString());
+    DefineAddon(exports, {InstanceMethod<&Module::encode>("encode"), InstanceValue("encoders", versions)});
+#endif
   }
 
  private:
   Napi::Value connect(const Napi::CallbackInfo& info) { return connection_.New({info[0], info[1]}); }
 
   Napi::FunctionReference connection_;
+
+#ifdef LAMINIX_ENCODERS
+  Napi::Value encode(const Napi::CallbackInfo& info) {
+    if (!encoding_) encoding_ = Encoding::open(info.Env());
+    return Encoding::encode(encoding_, info);
+  }
+
+  std::shared_ptr<Encoding> encoding_;
+#endif
 };
 
 }  // namespace laminix::addon
