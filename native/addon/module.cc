@@ -3,6 +3,13 @@
 
 #include "addon/connection.h"
 
+#ifdef LAMINIX_ENCODERS
+#include <libdeflate.h>
+#include <zstd.h>
+
+#include "addon/encoding.h"
+#endif
+
 namespace laminix::addon {
 
 /** One for every environment that loads the addon: worker threads have their own. */
@@ -11,13 +18,18 @@ class Module final : public Napi::Addon<Module> {
   Module(Napi::Env env, Napi::Object exports) : connection_(Napi::Persistent(Connection::define(env))) {
     DefineAddon(exports, {InstanceMethod<&Module::connect>("connect"),
                           InstanceMethod<&Module::widenPipe>("widenPipe")});
+#ifdef LAMINIX_ENCODERS
+    Napi::Object versions = Napi::Object::New(env);
+    versions.Set("libdeflate", LIBDEFLATE_VERSION_STRING);
+    versions.Set("zstd", ZSTD_versionString());
+    DefineAddon(exports, {InstanceMethod<&Module::encode>("encode"), InstanceValue("encoders", versions)});
+#endif
   }
 
  private:
   Napi::Value connect(const Napi::CallbackInfo& info) { return connection_.New({info[0], info[1]}); }
 
-  /** As much room as a process may have that is not root's (pipe(7)). Where there is less, it stays as it is.
-   */
+  /** As much room as anyone may have (pipe(7)). Where that fails, it stays as it is. */
   void widenPipe(const Napi::CallbackInfo& info) {
 #ifdef F_SETPIPE_SZ
     fcntl(info[0].As<Napi::Number>().Int32Value(), F_SETPIPE_SZ, 1 << 20);
@@ -25,6 +37,15 @@ class Module final : public Napi::Addon<Module> {
   }
 
   Napi::FunctionReference connection_;
+
+#ifdef LAMINIX_ENCODERS
+  Napi::Value encode(const Napi::CallbackInfo& info) {
+    if (!encoding_) encoding_ = Encoding::open(info.Env());
+    return Encoding::encode(encoding_, info);
+  }
+
+  std::shared_ptr<Encoding> encoding_;
+#endif
 };
 
 }  // namespace laminix::addon

@@ -161,9 +161,9 @@ const USUAL_PIPE = 1 << 16;
 
 /** Takes a sixth of the time off a large archive. Without the addon the pipe stays as it is. */
 async function widenOutput(): Promise<void> {
-  const { loadAddon } = await import("../store/native.js");
+  const { loadedAddon } = await import("../process/addon.js");
   try {
-    loadAddon().widenPipe(1);
+    (loadedAddon().addon as { widenPipe(fd: number): void }).widenPipe(1);
   } catch {
     // what needs the addon says so
   }

@@ -1,113 +1,154 @@
 /**
- * A stream compressed in chunks of one size by several threads. Where it is cut depends on nothing but the size, so the
+ * A stream encoded in chunks of one size by several threads. Where it is cut depends on nothing but the size, so the
  * bytes are the same for any number of threads and however the input comes.
  */
 import { availableParallelism } from "node:os";
 import { abortable, untilAborted } from "../abort.js";
 import type { BorrowedBytes } from "../bytes/bytes.js";
-import { threadScript } from "../process/ownFile.js";
-import { Threads } from "../threads/threads.js";
-import { type ChunkTask, roomFor } from "./messages.js";
 
-export interface ChunkOptions extends Pick<ChunkTask, "format" | "level"> {
+/** What encodes chunks, in threads. */
+export interface ChunkEncoder<Memory extends ArrayBufferLike> {
   /** Bytes of a chunk; only the last one is shorter. */
   readonly size: number;
   /** Chunks that each thread is given in advance, so that it never waits for the one that brings them. */
   readonly ahead: number;
   /** Bytes in front of a chunk that may be referred to; not more than `size`. */
   readonly dictionary: number;
+  readonly allocate: (bytes: number) => Memory;
+  /** Called when the memory is not needed any more. */
+  letGo(memory: Memory): void;
+  /**
+   * The chunk becomes what it is encoded to: from the memory's first byte on.
+   * @param jobs how many chunks may be encoded at once
+   */
+  encode(chunk: Chunk<Memory>, jobs: number): Encoding;
+}
+
+export interface Chunk<Memory extends ArrayBufferLike> {
+  /** Holds the dictionary from its first byte on, and the chunk behind it. */
+  readonly memory: Memory;
+  /** Bytes. */
+  readonly dictionary: number;
+  /** Bytes of the chunk. */
+  readonly length: number;
+}
+
+export interface Encoding {
+  /** The memory is in use until it settles. */
+  readonly promise: Promise<Encoded>;
+  /** The chunk is not wanted: it need not be encoded. */
+  readonly cancel: () => void;
+}
+
+export interface Encoded {
+  /** Bytes. */
+  readonly length: number;
+  /** Of the chunk as it came, where the format has it. */
+  readonly crc32: number;
+}
+
+export interface EncodedChunk {
+  /** Good until the next one is asked for. */
+  readonly bytes: Uint8Array;
+  readonly crc32: number;
+  /** Bytes of the chunk as it came. */
+  readonly plainLength: number;
+}
+
+export interface ChunkOptions {
   readonly signal?: AbortSignal | undefined;
   /** Threads at the most. */
   readonly jobs?: number | undefined;
-  /** Called with each chunk as it came, in order. */
-  readonly onChunk?: (chunk: Uint8Array) => void;
 }
-
-/**
- * Shared by all compressions of this process. Not libuv's pool: four of them at the most would run at once, and nobody
- * could read a file meanwhile.
- */
-const threads = new Threads<ChunkTask, number>({
-  script: () => threadScript("compress/worker.js"),
-  failure: "a thread that compresses failed",
-  data: () => undefined,
-});
-let nextId = 1;
 
 /** More threads than these wait for the one that brings the bytes. */
 const DEFAULT_THREADS = 16;
 
+/** Bytes that a chunk may become, where it does not compress at all. */
+export function roomFor(length: number): number {
+  return length + (length >> 8) + 1024;
+}
+
 /**
- * The chunks, compressed, in order; one that is empty where the input is. Memory holds those that are given in advance.
+ * The chunks, encoded, in order; one that is empty where the input is. Memory holds those that are given in advance.
  * @throws whatever `pieces` throws
  */
-export async function* encodeChunks(pieces: BorrowedBytes, options: ChunkOptions): BorrowedBytes {
-  const { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) } = options;
+export async function* encodeChunks<Memory extends ArrayBufferLike>(
+  pieces: BorrowedBytes,
+  encoder: ChunkEncoder<Memory>,
+  { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) }: ChunkOptions,
+): AsyncGenerator<EncodedChunk> {
   const mostThreads = Math.max(1, jobs);
-  const most = mostThreads * (1 + options.ahead);
-  const free: SharedArrayBuffer[] = [];
-  const pending: Pending[] = [];
-  for await (const task of tasksOf(untilAborted(pieces, signal), options, () => free.pop())) {
-    const encoded = threads.leastBusy(mostThreads).do(nextId++, task);
-    // What it fails with is told when its turn comes.
-    encoded.catch(() => undefined);
-    pending.push({ encoded, memory: task.memory });
-    if (pending.length < most) continue;
-    const next = pending.shift() as Pending;
-    yield await bytesOf(next, signal);
-    free.push(next.memory);
+  const most = mostThreads * (1 + encoder.ahead);
+  const free: Memory[] = [];
+  const pending: Pending<Memory>[] = [];
+  const first = async ({ encoding, chunk }: Pending<Memory>): Promise<EncodedChunk> => {
+    const { length, crc32 } = await abortable(encoding.promise, signal);
+    pending.shift();
+    // Nothing is written to it before the next chunk is asked for.
+    free.push(chunk.memory);
+    return { bytes: new Uint8Array(chunk.memory, 0, length), crc32, plainLength: chunk.length };
+  };
+  try {
+    for await (const chunk of cut(untilAborted(pieces, signal), encoder, () => free.pop())) {
+      const encoding = encoder.encode(chunk, mostThreads);
+      // What it fails with is told when its turn comes.
+      encoding.promise.catch(() => undefined);
+      pending.push({ encoding, chunk });
+      const [next] = pending;
+      if (next && pending.length >= most) yield await first(next);
+    }
+    for (let [next] = pending; next; [next] = pending) yield await first(next);
+  } finally {
+    for (const memory of free) encoder.letGo(memory);
+    for (const { encoding, chunk } of pending) {
+      const letGo = (): void => {
+        encoder.letGo(chunk.memory);
+      };
+      encoding.promise.then(letGo, letGo);
+      encoding.cancel();
+    }
   }
-  for (const each of pending) yield await bytesOf(each, signal);
 }
 
-interface Pending {
-  /** How many bytes of the memory. */
-  readonly encoded: Promise<number>;
-  readonly memory: SharedArrayBuffer;
-}
-
-async function bytesOf({ encoded, memory }: Pending, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  return new Uint8Array(memory, 0, await abortable(encoded, signal));
+interface Pending<Memory extends ArrayBufferLike> {
+  readonly encoding: Encoding;
+  readonly chunk: Chunk<Memory>;
 }
 
 /** Each in memory of its own, with the end of the chunk before it as its dictionary. */
-async function* tasksOf(
+async function* cut<Memory extends ArrayBufferLike>(
   pieces: BorrowedBytes,
-  { format, level, size, dictionary: reach, onChunk }: ChunkOptions,
-  reusable: () => SharedArrayBuffer | undefined,
-): AsyncGenerator<ChunkTask> {
+  { size, dictionary: reach, allocate }: ChunkEncoder<Memory>,
+  reusable: () => Memory | undefined,
+): AsyncGenerator<Chunk<Memory>> {
   const tail = new Uint8Array(reach);
   let dictionary = 0;
-  let chunk: Uint8Array | undefined;
+  let memory: Memory | undefined;
+  let chunk: Uint8Array = new Uint8Array(0);
   let length = 0;
-  const begin = (): Uint8Array => {
-    const memory = new Uint8Array(reusable() ?? new SharedArrayBuffer(Math.max(reach + size, roomFor(size))));
-    memory.set(tail.subarray(0, dictionary));
+  const begin = (): Memory => {
+    const taken = reusable() ?? allocate(Math.max(reach + size, roomFor(size)));
+    new Uint8Array(taken).set(tail.subarray(0, dictionary));
+    chunk = new Uint8Array(taken, dictionary, size);
     length = 0;
-    return memory.subarray(dictionary, dictionary + size);
-  };
-  const task = (whole: Uint8Array): ChunkTask => {
-    onChunk?.(whole.subarray(0, length));
-    const memory = whole.buffer as SharedArrayBuffer;
-    const made = { format, level, memory, dictionary, length };
-    if (length === size) {
-      tail.set(whole.subarray(size - reach));
-      dictionary = reach;
-    }
-    return made;
+    return taken;
   };
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length;) {
-      chunk ??= begin();
+      memory ??= begin();
       const part = piece.subarray(at, at + size - length);
       chunk.set(part, length);
       length += part.length;
       at += part.length;
       if (length < size) continue;
-      yield task(chunk);
-      chunk = undefined;
+      const whole = { memory, dictionary, length };
+      tail.set(chunk.subarray(size - reach));
+      dictionary = reach;
+      memory = undefined;
+      yield whole;
     }
   }
-  if (chunk) yield task(chunk);
-  else if (length === 0) yield task(begin());
+  if (memory) yield { memory, dictionary, length };
+  else if (length === 0) yield { memory: begin(), dictionary, length };
 }

@@ -6,10 +6,10 @@ import { gzip } from "./gzip.js";
 import { zstd } from "./zstd.js";
 
 /**
- * The compressed bytes. They follow from the plain ones, the level, and the encoder's version, which is Node's own or
- * that of the program `zstd`: not from the number of threads, nor from how the input is cut into pieces. What is read
- * ahead is bounded, so that a slow reader slows the source.
- * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd; and whatever `pieces` throws
+ * The compressed bytes. They follow from the plain ones, the level, the encoder and its version: not from the number of
+ * threads, nor from how the input is cut into pieces. What is read ahead is bounded, so that a slow reader slows the
+ * source.
+ * @throws {LaminixError} ERR_ADDON_MISSING; and whatever `pieces` throws
  */
 export function compress(
   pieces: BorrowedBytes,

@@ -2,9 +2,15 @@
 export const COMPRESSORS = ["none", "gz", "zstd"] as const;
 export type Compressor = (typeof COMPRESSORS)[number];
 
+/** What makes gzip: libdeflate is in the addon, zlib in Node. They make different bytes. */
+export const GZIP_ENCODERS = ["libdeflate", "zlib"] as const;
+export type GzipEncoder = (typeof GZIP_ENCODERS)[number];
+
 export interface CompressOptions {
-  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  /** Of gzip 0 to 12, and to 9 by zlib, 6 unless given; of zstd 1 to 19, 3 unless given. */
   readonly level?: number | undefined;
+  /** Of gzip; libdeflate unless given. */
+  readonly encoder?: GzipEncoder | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Threads that compress, at the most; one for each core, up to 16, unless given. */
   readonly jobs?: number | undefined;

@@ -1,41 +1,67 @@
 /** What compressed bytes follow from, beside the plain ones: for keys under which their digests are remembered. */
-import { cpus } from "node:os";
-import { run } from "../process/run.js";
+import { createHash } from "node:crypto";
+import type { BorrowedBytes } from "../bytes/bytes.js";
+import { compress } from "./compress.js";
 import type { CompressOptions, Compressor } from "./compressors.js";
 import { GZIP_LEVEL } from "./gzip.js";
-import { zstdOfNode } from "./nodeZstd.js";
 import { ZSTD_LEVEL } from "./zstd.js";
 
 /** Changes when the plain bytes are cut into other chunks than before. */
-const FORMAT = 1;
+const FORMAT = 2;
 
-let zstdProgram: Promise<string | undefined> | undefined;
+const names = new Map<string, Promise<string>>();
 
 /**
- * The encoder with its version and its level. The same name, the same bytes; `undefined` where there is none to ask.
- * zlib takes other ways on other processors, so theirs is part of its name.
+ * The encoder, its level, and a hash of what it makes of a fixed text: another version of it may make other bytes, and
+ * zlib does on other processors. The same name, the same bytes.
+ * @throws {LaminixError} ERR_ADDON_MISSING
  */
-export async function encoderName(
+export function encoderName(
   compressor: Exclude<Compressor, "none">,
-  { level }: Pick<CompressOptions, "level"> = {},
-): Promise<string | undefined> {
-  if (compressor === "gz") {
-    const processor = `${process.arch} ${cpus()[0]?.model ?? ""}`;
-    return `gz ${String(FORMAT)} zlib ${process.versions.zlib} ${processor} level ${String(level ?? GZIP_LEVEL)}`;
+  { level, encoder = "libdeflate" }: Pick<CompressOptions, "level" | "encoder"> = {},
+): Promise<string> {
+  const base =
+    compressor === "gz"
+      ? `gz ${String(FORMAT)} ${encoder} level ${String(level ?? GZIP_LEVEL)}`
+      : `zstd ${String(FORMAT)} level ${String(level ?? ZSTD_LEVEL)}`;
+  let name = names.get(base);
+  if (!name) {
+    name = sampleHash(compressor, { level, encoder }).then((hash) => `${base} ${hash}`);
+    // Asked again, it may be there.
+    name.catch(() => names.delete(base));
+    names.set(base, name);
   }
-  const version = zstdOfNode() ? nodeVersion() : await (zstdProgram ??= programVersion());
-  return version && `zstd ${String(FORMAT)} ${version} level ${String(level ?? ZSTD_LEVEL)}`;
+  return name;
 }
 
-function nodeVersion(): string {
-  const { zstd = process.version } = process.versions as { readonly zstd?: string };
-  return `node ${zstd}`;
+/** The first 16 digits of its SHA-256. */
+async function sampleHash(
+  compressor: Exclude<Compressor, "none">,
+  options: CompressOptions,
+): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of compress(sample(), compressor, options)) hash.update(piece);
+  return hash.digest("hex").slice(0, 16);
 }
 
-async function programVersion(): Promise<string | undefined> {
-  try {
-    return (await run("zstd", ["--version"])).stdout.toString().trim();
-  } catch {
-    return undefined; // compressing will tell why
+/** Words that are repeated near and far, with letters and noise in between. */
+async function* sample(): BorrowedBytes {
+  await Promise.resolve();
+  const bytes = Buffer.alloc(1 << 16);
+  let state = 1;
+  const random = (below: number): number => {
+    // A linear congruential generator, of which the high bits are the better ones.
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + random(24);
+    if (at > 100 && random(4) > 0) {
+      const from = random(at - 24);
+      bytes.copyWithin(at, from, from + end - at);
+      at = end;
+    }
+    while (at < end) bytes[at++] = random(4) > 0 ? 97 + random(6) : random(256);
   }
+  yield bytes;
 }

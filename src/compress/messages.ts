@@ -1,16 +1,7 @@
-/** A chunk to be compressed on its own: what a thread is asked for. */
-export interface ChunkTask {
-  readonly format: "gz" | "zstd";
-  readonly level: number;
-  /** Holds the dictionary from its first byte on, and the chunk behind it; in the end what the chunk has become. */
-  readonly memory: SharedArrayBuffer;
-  /** Bytes. */
-  readonly dictionary: number;
-  /** Bytes of the chunk. */
-  readonly length: number;
-}
+/** A chunk to be deflated: what a thread is asked for. */
+import type { Chunk } from "./chunks.js";
 
-/** Bytes that a chunk may become, where it does not compress at all. */
-export function roomFor(length: number): number {
-  return length + (length >> 8) + 1024;
+/** In the end, its memory holds what the chunk has become. */
+export interface ChunkTask extends Chunk<SharedArrayBuffer> {
+  readonly level: number;
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { BorrowedBytes } from "../bytes/bytes.js";
 import { compress } from "../compress/compress.js";
+import type { GzipEncoder } from "../compress/compressors.js";
 import { encoderName } from "../compress/encoder.js";
 import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
@@ -49,8 +50,10 @@ export interface LayerBlob extends Disposable {
 }
 
 export interface BlobOptions {
-  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  /** Of gzip 0 to 12, and to 9 by zlib, 6 unless given; of zstd 1 to 19, 3 unless given. */
   readonly level?: number | undefined;
+  /** Of gzip; libdeflate unless given. */
+  readonly encoder?: GzipEncoder | undefined;
   /** Threads that compress, at the most. */
   readonly jobs?: number | undefined;
   /** Remembers what layers with a content key are when they are compressed. */
@@ -61,8 +64,8 @@ export interface BlobOptions {
 
 /**
  * The layer in an encoding. One that lies in it already is passed on as it is, whatever level it was compressed with.
- * @throws {LaminixError} ERR_UNSUPPORTED for zstd in Docker's format; opening it ERR_UNSUPPORTED where there is no zstd,
- *   ERR_DIGEST when it is not what its digest says, and what reading the layer throws
+ * @throws {LaminixError} ERR_UNSUPPORTED for zstd in Docker's format; opening it ERR_ADDON_MISSING, ERR_DIGEST
+ *   when it is not what its digest says, and what reading the layer throws
  */
 export function layerBlob(layer: Layer, encoding: Encoding, options: BlobOptions = {}): LayerBlob {
   const mediaType = layerMediaType(encoding, options.format);
@@ -209,10 +212,10 @@ class CompressedBlob implements LayerBlob {
   }
 
   async *#compressed({ signal }: LayerOptions): AsyncGenerator<Uint8Array> {
-    const { level, jobs } = this.#options;
+    const { level, encoder, jobs } = this.#options;
     const hash = createHash("sha256");
     let size = 0;
-    const pieces = compress(this.layer.open({ signal }), this.#encoding, { level, jobs, signal });
+    const pieces = compress(this.layer.open({ signal }), this.#encoding, { level, encoder, jobs, signal });
     for await (const piece of pieces) {
       hash.update(piece);
       size += piece.length;
@@ -242,11 +245,10 @@ class CompressedBlob implements LayerBlob {
   async #memory(): Promise<
     { readonly cache: DigestCache; readonly key: string; readonly encoder: string } | undefined
   > {
-    const { cache, level } = this.#options;
+    const { cache, level, encoder } = this.#options;
     const key = contentKeyOf(this.layer) ?? knownDiffId(this.layer);
     if (!cache || key === undefined) return undefined;
-    const encoder = await encoderName(this.#encoding, { level });
-    return encoder === undefined ? undefined : { cache, key, encoder };
+    return { cache, key, encoder: await encoderName(this.#encoding, { level, encoder }) };
   }
 }
 

@@ -1,11 +1,5 @@
-/**
- * What the compiled addon offers, and where it is found.
- *
- * The addon is loaded when first needed, so that everything that does not talk to a daemon works without it.
- */
-import { createRequire } from "node:module";
-import { LaminixError } from "../errors.js";
-import { buildHint, builtFiles } from "../process/ownFile.js";
+/** What the compiled addon offers to those who talk to a daemon. */
+import { loadedAddon } from "../process/addon.js";
 import type { StorePath } from "./storePath.js";
 
 /** Where a daemon is: a Unix socket, or a program that speaks the protocol on its standard input and output. */
@@ -252,44 +246,12 @@ export interface NativeOptions {
 export interface NativeAddon {
   /** Returns at once; `ready` tells how it went. */
   connect(target: NativeTarget, options: NativeOptions): NativeConnection;
-  /** Gives a pipe more room, so that writer and reader wait for each other less often. Does nothing to anything else. */
-  widenPipe(fd: number): void;
 }
-
-interface LoadedAddon {
-  readonly file: string;
-  readonly addon: NativeAddon;
-}
-
-let loaded: LoadedAddon | undefined;
 
 /**
  * The addon, loaded at the first call.
  * @throws {LaminixError} ERR_ADDON_MISSING when there is none for this platform, or it does not load
  */
 export function loadAddon(): NativeAddon {
-  return loadedAddon().addon;
-}
-
-/** The same, and the file that it is in. */
-export function loadedAddon(): LoadedAddon {
-  return (loaded ??= firstThatLoads());
-}
-
-function firstThatLoads(): LoadedAddon {
-  const given = process.env.LAMINIX_ADDON;
-  const failures: unknown[] = [];
-  for (const file of given === undefined ? builtFiles("addon.node") : [given]) {
-    try {
-      return { file, addon: createRequire(file)(file) as NativeAddon };
-    } catch (cause) {
-      failures.push(cause);
-    }
-  }
-  const [cause] = failures;
-  const reason = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
-  throw new LaminixError("ERR_ADDON_MISSING", `the native addon cannot be loaded: ${reason}`, {
-    cause,
-    hint: buildHint(),
-  });
+  return loadedAddon().addon as NativeAddon;
 }

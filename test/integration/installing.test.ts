@@ -44,7 +44,7 @@ describe("the package", () => {
     const compiled = library.flatMap((file) =>
       [".js", ".d.ts"].map((ending) => file.replace(/^src/, "dist").replace(/\.ts$/, ending)),
     );
-    const native = ["addon", "daemon", "farm", "posix"].flatMap((name) => listed(`native/${name}`));
+    const native = ["addon", "daemon", "encode", "farm", "posix"].flatMap((name) => listed(`native/${name}`));
     expect(files.sort()).toEqual(
       [
         ...compiled,
@@ -53,7 +53,9 @@ describe("the package", () => {
         ...listed("docs").filter((file) => !file.startsWith("docs/.vitepress/")),
         ...listed("man"),
         ...native,
-        ...["CMakeLists.txt", "enter.txt", "package.json", "sources.txt"].map((name) => `native/${name}`),
+        ...["CMakeLists.txt", "encode.txt", "enter.txt", "package.json", "sources.txt"].map(
+          (name) => `native/${name}`,
+        ),
         ...["linux-arm64", "linux-x64"].flatMap((system) =>
           ["addon.node", "laminix-enter"].map((name) => `prebuilds/${system}/${name}`),
         ),

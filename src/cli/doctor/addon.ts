@@ -1,4 +1,4 @@
-import { loadedAddon } from "../../store/native.js";
+import { loadedAddon } from "../../process/addon.js";
 import { type Check, ok } from "./check.js";
 
 export const addon: Check = {

@@ -2,7 +2,7 @@
 import { addon } from "./addon.js";
 import { cache } from "./cache.js";
 import type { Check } from "./check.js";
-import { compressors } from "./compressors.js";
+import { decoders, encoders } from "./compression.js";
 import { credentials } from "./credentials.js";
 import { daemon } from "./daemon.js";
 import { engines } from "./engines.js";
@@ -12,6 +12,6 @@ import { namespaces } from "./namespaces.js";
 import { fakeroot, ssh } from "./programs.js";
 
 export const checks: readonly Check[] = [
-  ...[addon, daemon, ssh, evaluator, cache, ...compressors, ...engines, credentials],
+  ...[addon, daemon, ssh, evaluator, cache, encoders, ...decoders, ...engines, credentials],
   ...[namespaces, ...fakeroot, ...machine],
 ];
