@@ -4,7 +4,9 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LaminixError } from "../errors.js";
 
-const EXTERNAL = 'leave the package laminix out of the bundle: external: ["laminix"] (docs/installing.md)';
+const EXTERNAL =
+  'leave the package laminix out of the bundle: external: ["laminix"], ' +
+  'or with webpack externals: { laminix: "node-commonjs laminix" } (docs/installing.md)';
 
 /**
  * What is built from C++: by CMake at installation, or ahead of it for the package.

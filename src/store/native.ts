@@ -3,7 +3,7 @@
  *
  * The addon is loaded when first needed, so that everything that does not talk to a daemon works without it.
  */
-import { createRequire } from "node:module";
+import Module from "node:module";
 import { LaminixError } from "../errors.js";
 import { buildHint, builtFiles } from "../process/ownFile.js";
 import type { StorePath } from "./storePath.js";
@@ -279,7 +279,8 @@ function firstThatLoads(): LoadedAddon {
   const failures: unknown[] = [];
   for (const file of given === undefined ? builtFiles("addon.node") : [given]) {
     try {
-      return { file, addon: createRequire(file)(file) as NativeAddon };
+      // By its bare name, webpack would take the call for one that it has to resolve.
+      return { file, addon: Module.createRequire(file)(file) as NativeAddon };
     } catch (cause) {
       failures.push(cause);
     }
