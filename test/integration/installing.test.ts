@@ -1,11 +1,21 @@
 /** The package as users get it: packed by npm, and installed where there is next to nothing. */
-import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BareRoot, type Processor } from "../support/bareRoot.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun, projectRoot, type RunResult } from "../support/run.js";
+import { mustRun, projectRoot, run, type RunResult } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** Minutes long, and so not for every run. */
@@ -169,19 +179,44 @@ describeWith(
   },
 );
 
+const PNPM = /`pnpm rebuild laminix`.*`pnpm approve-builds`/;
+const YARN = /`yarn rebuild laminix`.*dependenciesMeta/;
+
 test.each([
-  ["node_modules", /`npm rebuild laminix`/],
-  ["node_modules/.pnpm/laminix@1/node_modules", /`pnpm rebuild laminix`.*`pnpm approve-builds`/],
-  [".yarn/unplugged/laminix/node_modules", /`yarn rebuild laminix`.*dependenciesMeta/],
-])("in %s the hint has the command that compiles the addon", async (place, hint) => {
+  ["node_modules", "", /`npm rebuild laminix`/],
+  ["node_modules", ".yarn-integrity", /`npm rebuild laminix`/],
+  ["node_modules/.pnpm/laminix@1/node_modules", "", PNPM],
+  ["node_modules", ".modules.yaml", PNPM],
+  [".yarn/unplugged/laminix/node_modules", "", YARN],
+  ["node_modules", ".yarn-state.yml", YARN],
+])("in %s beside “%s” the hint has the command that compiles the addon", async (place, file, hint) => {
   await using project = await temporaryFolder("hints");
   const home = project.join(place, "laminix");
   cpSync(path.join(projectRoot, "dist"), path.join(home, "dist"), { recursive: true });
   copyFileSync(path.join(projectRoot, "package.json"), path.join(home, "package.json"));
+  if (file !== "") writeFileSync(project.join(place, file), "");
   const { buildHint, builtFiles } = (await import(`${home}/dist/process/ownFile.js`)) as {
     buildHint(): string;
     builtFiles(name: string): string[];
   };
   expect(buildHint()).toMatch(hint);
   expect(() => builtFiles("addon.node")).toThrow(/^laminix has no addon\.node for /);
+});
+
+test.each([
+  [undefined, "npm"],
+  ["npm/11.6.0 node/v20.19.0 linux x64 workspaces/false", "npm"],
+  ["pnpm/10.34.9 npm/? node/v20.19.0 linux x64", "pnpm"],
+  ["yarn/4.18.1 npm/? node/v20.19.0 linux x64", "yarn"],
+  ["yarn/1.22.22 npm/? node/v20.19.0 linux x64", "npm"],
+])("where %s installs it and there is no CMake, that is told with its command", async (agent, manager) => {
+  await using project = await temporaryFolder("agents");
+  mkdirSync(project.join("scripts"));
+  copyFileSync(path.join(projectRoot, "scripts/install.js"), project.join("scripts/install.js"));
+  symlinkSync(path.join(projectRoot, "node_modules"), project.join("node_modules"));
+  const { code, stdout } = await run(process.execPath, [project.join("scripts/install.js")], {
+    env: { PATH: project.path, npm_config_user_agent: agent },
+  });
+  expect(code).toBe(0);
+  expect(stdout.toString()).toContain(`\`${manager} rebuild laminix\` compiles it. (there is no CMake)`);
 });
