@@ -203,6 +203,41 @@ test.each([
   expect(() => builtFiles("addon.node")).toThrow(/^laminix has no addon\.node for /);
 });
 
+/** Fails for want of a daemon, once the addon is loaded. */
+const HINT = `
+  import { openStore } from "laminix";
+  await openStore("unix:///nowhere/socket").then((store) => store.storeDir()).catch((error) => console.log(error.code, error.hint));`;
+
+test.each(
+  SOAKS
+    ? ([
+        ["pnpm@10", "pnpm/bin/pnpm.cjs", PNPM],
+        ["@yarnpkg/cli-dist@4", "@yarnpkg/cli-dist/bin/yarn.js", YARN],
+        ["yarn@1", "yarn/bin/yarn.js", /`npm rebuild laminix`/],
+      ] as const)
+    : [],
+)("%s installs it, and the hint is right where the addon is gone", async (manager, program, hint) => {
+  await using project = await temporaryFolder("managers");
+  const flags = ["--no-audit", "--no-fund", "--ignore-scripts"];
+  await mustRun("npm", ["install", "--prefix", project.join("tools"), ...flags, manager], {
+    timeout: 300_000,
+  });
+  const home = project.join("home");
+  mkdirSync(home);
+  writeFileSync(path.join(home, "package.json"), '{ "private": true, "type": "module" }\n');
+  writeFileSync(path.join(home, "hint.js"), HINT);
+  writeFileSync(path.join(home, "yarn.lock"), "");
+  writeFileSync(path.join(home, ".yarnrc.yml"), "nodeLinker: node-modules\nenableTelemetry: false\n");
+  const add = [project.join("tools/node_modules", program), "add", `laminix@file:${packed}`];
+  await mustRun(process.execPath, add, { cwd: home, timeout: 300_000, env: { CI: undefined } });
+  const told = async (): Promise<string> =>
+    (await mustRun(process.execPath, ["hint.js"], { cwd: home })).stdout.toString();
+  expect(await told()).toMatch(/^ERR_NO_DAEMON /);
+  rmSync(path.join(home, "node_modules/laminix/prebuilds"), { recursive: true });
+  rmSync(path.join(home, "node_modules/laminix/build"), { recursive: true, force: true });
+  expect(await told()).toMatch(new RegExp(`^ERR_ADDON_MISSING .*${hint.source}`));
+});
+
 test.each([
   [undefined, "npm"],
   ["npm/11.6.0 node/v20.19.0 linux x64 workspaces/false", "npm"],
