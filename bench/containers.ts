@@ -21,7 +21,7 @@ const MANY = 10_000;
 const ORDINARY = 1000;
 const LONG = 1_200_000;
 
-const laminix = [process.execPath, path.join(projectRoot, "dist/cli/bin.js")];
+const laminix = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js")];
 const NODE = "node -e 0";
 const RUN = "laminix run";
 

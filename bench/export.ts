@@ -25,7 +25,13 @@ async function measureExport({ folder, conf, paths }: LargeImage): Promise<strin
   await mustRun("tar", ["-xf", archive, "-C", layers]);
   const names = `import json; print(*json.load(open("manifest.json"))[0]["Layers"], sep="\\n", file=open("layers", "w"))`;
   await mustRun("python3", ["-c", names], { cwd: layers });
-  const laminix = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), "export", archive, "--quiet"];
+  const laminix = [
+    process.execPath,
+    path.join(projectRoot, "dist/bundled/laminix.js"),
+    "export",
+    archive,
+    "--quiet",
+  ];
   const results = await compare({
     "tar, unpacking": async () => {
       await rm(root, { recursive: true, force: true });

@@ -18,7 +18,7 @@ export async function loading(): Promise<string> {
 
 async function measureLoading(image: LargeImage, engine: DockerEngine): Promise<string> {
   const { roots } = await debianClosure(largePackages);
-  const laminix = [process.execPath, path.join(projectRoot, "dist/cli/bin.js")];
+  const laminix = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js")];
   const env = { ...engine.env, LAMINIX_CACHE_DIR: path.join(image.folder, "cache") };
   const run = (verb: string): Promise<{ seconds: number; peakBytes: number }> => {
     const args = [path.join(image.folder, "root"), "--name", "image", "--tag", "1", "--store", image.store];

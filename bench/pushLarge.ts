@@ -20,7 +20,7 @@ export async function pushLarge(): Promise<string> {
   await using registry = await startImageRegistry({ plain: true });
   const paths: string[] = [];
   for (let i = 1; i <= LAYERS; i++) paths.push(await store.addTree(`large-${String(i)}`, writeFile));
-  const command = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), "push"];
+  const command = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js"), "push"];
   const how = ["--layer-compression-level", LEVEL, "--store", store.uri, "--quiet"];
   const cost = await measure([...command, ...paths, `${registry.host}/bench:1`, ...how], {
     env: { LAMINIX_CACHE_DIR: folder.join("cache") },

@@ -21,7 +21,7 @@ const targets: Readonly<Record<string, string>> = {
 };
 
 export async function start(): Promise<string> {
-  const bin = path.join(projectRoot, "dist/cli/bin.js");
+  const bin = path.join(projectRoot, "dist/bundled/laminix.js");
   const results = await compare(
     {
       [NODE]: () => run("-e", ""),

@@ -13,7 +13,7 @@ export function stream(): Promise<string> {
 async function measureStream(image: LargeImage): Promise<string> {
   const cache = path.join(image.folder, "cache");
   const env = { LAMINIX_CACHE_DIR: cache };
-  const command = [process.execPath, path.join(projectRoot, "dist/cli/bin.js")];
+  const command = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js")];
   const laminix = [...command, "stream-conf", image.conf, "--store", image.store, "--quiet"];
   const python = ["python3", path.join(projectRoot, "test/support/reference_stream.py"), image.conf];
   const results = await compare({

@@ -23,7 +23,12 @@ async function measureScripts({ folder, conf, store }: LargeImage): Promise<stri
       file,
       JSON.stringify({ name, compressor: "none", runAsRoot: "echo made > /made", ...spec }),
     );
-    const command = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), "build-image", "--quiet"];
+    const command = [
+      process.execPath,
+      path.join(projectRoot, "dist/bundled/laminix.js"),
+      "build-image",
+      "--quiet",
+    ];
     const output = path.join(folder, `${name}.tar`);
     const machine = ["--acceleration", "tcg", "--kernel", vmKernelPath(), "--isolation", isolation];
     return [...command, "--store", store, ...machine, "--output", output, file];

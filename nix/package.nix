@@ -75,7 +75,7 @@ stdenv.mkDerivation {
   buildPhase = ''
     runHook preBuild
     cmake --build build
-    HOME=$TMPDIR npm run build:ts
+    HOME=$TMPDIR npm run compile
     runHook postBuild
   '';
   installPhase = ''

@@ -105,6 +105,15 @@ describe("what an entry point loads", () => {
   });
 });
 
+const toEditor = [
+  { id: 1, method: "initialize", params: { capabilities: {} } },
+  { id: 2, method: "shutdown" },
+  { method: "exit" },
+]
+  .map((message) => JSON.stringify({ jsonrpc: "2.0", ...message }))
+  .map((body) => `Content-Length: ${body.length}\r\n\r\n${body}`)
+  .join("");
+
 describe("what the command line loads", () => {
   const command = (...args: string[]): Promise<Loaded> => loadedBy(["dist/cli/bin.js", ...args]);
 
@@ -122,14 +131,15 @@ describe("what the command line loads", () => {
   });
 
   test("to serve an editor: the protocol, and nothing that checks specs or speaks HTTP", async () => {
-    const messages = [
-      { id: 1, method: "initialize", params: { capabilities: {} } },
-      { id: 2, method: "shutdown" },
-      { method: "exit" },
-    ].map((message) => JSON.stringify({ jsonrpc: "2.0", ...message }));
-    const input = messages.map((body) => `Content-Length: ${body.length}\r\n\r\n${body}`).join("");
-    const loaded = await loadedBy(["dist/cli/bin.js", "lsp", "--stdio"], process.execPath, input);
+    const loaded = await loadedBy(["dist/cli/bin.js", "lsp", "--stdio"], process.execPath, toEditor);
     expect(loaded.packages.toSorted()).toEqual(["commander", "vscode-jsonrpc"]);
     for (const room of ["spec", "planning", "builders", "http"]) expect(loaded.rooms).not.toContain(room);
   });
+});
+
+test("the command line is bundled: it answers an editor from a dozen files, and no other package", async () => {
+  const loaded = await loadedBy(["dist/bundled/laminix.js", "lsp", "--stdio"], process.execPath, toEditor);
+  expect(loaded.packages).toEqual([]);
+  expect(loaded.rooms).toEqual(["bundled"]);
+  expect(loaded.files.length).toBeLessThan(15);
 });

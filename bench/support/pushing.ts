@@ -6,7 +6,7 @@ import { mustRun, projectRoot } from "../../test/support/run.js";
 import type { LargeImage } from "./largeImage.js";
 import { type Cost, measure } from "./measure.js";
 
-const laminix = [process.execPath, path.join(projectRoot, "dist/cli/bin.js")] as const;
+const laminix = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js")] as const;
 
 /** The repository and the tag that all push to. */
 const NAME = "bench:1";

@@ -53,11 +53,22 @@ function isInstalledBy(home: string, folder: string, file: string): boolean {
  * @throws {LaminixError} ERR_BUNDLED
  */
 export function threadScript(name: string): string {
+  return compiledFile(name, "the scripts of its threads");
+}
+
+/**
+ * What was written beside the compiled sources.
+ * @param name its path in `dist`
+ * @throws {LaminixError} ERR_BUNDLED
+ */
+export function schemaFile(name: string): string {
+  return compiledFile(name, "its schemas");
+}
+
+function compiledFile(name: string, what: string): string {
   const home = packageFolder();
   if (home !== undefined) return join(home, "dist", name);
-  throw new LaminixError("ERR_BUNDLED", "laminix was bundled without the scripts of its threads", {
-    hint: EXTERNAL,
-  });
+  throw new LaminixError("ERR_BUNDLED", `laminix was bundled without ${what}`, { hint: EXTERNAL });
 }
 
 /** `undefined` where the code has become part of another file. */
@@ -68,7 +79,8 @@ function packageFolder(): string | undefined {
   const folder = fileURLToPath(new URL("../..", here));
   try {
     const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name?: unknown };
-    return name === "laminix" && here.endsWith("/dist/process/ownFile.js") ? folder : undefined;
+    const ours = /\/dist\/(?:process\/ownFile|bundled\/\w+)\.js$/;
+    return name === "laminix" && ours.test(here) ? folder : undefined;
   } catch {
     return undefined;
   }

@@ -252,6 +252,8 @@ export interface NativeOptions {
 export interface NativeAddon {
   /** Returns at once; `ready` tells how it went. */
   connect(target: NativeTarget, options: NativeOptions): NativeConnection;
+  /** Gives a pipe more room, so that writer and reader wait for each other less often. Does nothing to anything else. */
+  widenPipe(fd: number): void;
 }
 
 interface LoadedAddon {

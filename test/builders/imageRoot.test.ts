@@ -14,7 +14,7 @@ const store = GraphStore.parse(
   JSON.stringify(["config", "x"].map((name) => ({ path: id(name), narSize: 1, references: [] }))),
   "graph.json",
 );
-const cli = `${projectRoot}/dist/cli/bin.js`;
+const cli = `${projectRoot}/dist/bundled/laminix.js`;
 
 async function tagOf(spec: Partial<ImageSpec>): Promise<string> {
   await using image = await streamLayeredImage({ name: "it", ...spec }, { store, cache: false });

@@ -102,7 +102,7 @@ describe("colours", () => {
 
 describeWith(["script", "linux"], "on a real terminal", () => {
   const screen = (prefix: string): string => {
-    const command = `${prefix} ${process.execPath} ${path.join(projectRoot, "dist/cli/bin.js")} help store`;
+    const command = `${prefix} ${process.execPath} ${path.join(projectRoot, "dist/bundled/laminix.js")} help store`;
     return execFileSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8" });
   };
 

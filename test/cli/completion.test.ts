@@ -24,7 +24,7 @@ beforeAll(async () => {
   mkdirSync(folder.join("work/folder"), { recursive: true });
   writeFileSync(folder.join("work/file.tar"), "");
   mkdirSync(folder.join("bin"));
-  const program = path.join(projectRoot, "dist/cli/bin.js");
+  const program = path.join(projectRoot, "dist/bundled/laminix.js");
   writeFileSync(folder.join("bin/laminix"), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, {
     mode: 0o755,
   });

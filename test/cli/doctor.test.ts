@@ -20,7 +20,7 @@ interface Finding {
   readonly todo?: string;
 }
 
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 
 let folder: TemporaryFolder;
 /** A machine with nothing on it but Node. */

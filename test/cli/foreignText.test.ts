@@ -78,7 +78,7 @@ describe("text of others on a terminal", () => {
 
 describeWith(["script", "linux"], "on a real terminal", () => {
   test("neither an image nor an error can steer it", () => {
-    const program = path.join(projectRoot, "dist/cli/bin.js");
+    const program = path.join(projectRoot, "dist/bundled/laminix.js");
     for (const file of [archive, folder.join(`absent${HOSTILE}`)]) {
       const command = `${process.execPath} ${program} inspect '${file}' || true`;
       const screen = execFileSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8" });

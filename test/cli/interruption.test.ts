@@ -9,7 +9,7 @@ import { describeWith } from "../support/requirements.js";
 import { mustRun, projectRoot, run } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type Name = keyof typeof CODES;
 

@@ -91,7 +91,7 @@ test("an archive on standard output is compressed where that is asked for", asyn
 });
 
 test("an archive does not go into pipes that are the runtime's own", async () => {
-  const program = path.join(projectRoot, "dist/cli/bin.js");
+  const program = path.join(projectRoot, "dist/bundled/laminix.js");
   const descriptors = [3, 5, 7, 9, 11, 12];
   const results = await Promise.all(
     descriptors.map((n) => run(process.execPath, [program, "export", at("image.tar"), "-o", `/dev/fd/${n}`])),
@@ -228,7 +228,7 @@ describe("the folder of a layout", () => {
 });
 
 describe("the program", () => {
-  const cli = path.join(projectRoot, "dist/cli/bin.js");
+  const cli = path.join(projectRoot, "dist/bundled/laminix.js");
   const exporting = (place: string): string[] => [cli, "export", at("image.tar"), "--quiet", "-o", place];
 
   test("appends to standard output for /dev/stdout where that is a file", async () => {
@@ -237,6 +237,20 @@ describe("the program", () => {
     await mustRun("sh", ["-c", script, at("appended"), process.execPath, ...exporting("/dev/stdout")]);
     const expected = Buffer.concat([Buffer.from("before\n"), stdout, Buffer.from("after\n")]);
     expect(readFileSync(at("appended")).equals(expected)).toBe(true);
+  });
+
+  test("makes room in the pipe that an archive goes into", async () => {
+    const script = `
+import fcntl, subprocess, sys
+F_GETPIPE_SZ = 1032
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+archive = child.stdout.read(4096)
+print(fcntl.fcntl(child.stdout, F_GETPIPE_SZ))
+child.stdout.read()
+sys.exit(child.wait())`;
+    const archive = ["-o", "-", "--compress", "none", "--quiet"];
+    const { stdout } = await mustRun("python3", ["-c", script, process.execPath, cli, ...build(...archive)]);
+    expect(Number(stdout)).toBe(1 << 20);
   });
 
   test("ends with 141 and no word where a pipe's reader goes away", async () => {

@@ -77,7 +77,7 @@ describe("an archive from standard input", () => {
   });
 
   test("comes through a pipe to the program", async () => {
-    const bin = new URL("../../dist/cli/bin.js", import.meta.url).pathname;
+    const bin = new URL("../../dist/bundled/laminix.js", import.meta.url).pathname;
     const line = 'cat "$1" | "$2" "$3" inspect - --json';
     const { stdout, code } = await run("sh", [
       "-c",

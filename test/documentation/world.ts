@@ -85,7 +85,7 @@ export class World implements AsyncDisposable {
       DOCUMENTATION_SHOP: path.join(projectRoot, "docs/examples/shop-graph.json"),
       DOCUMENTATION_PATH: process.env["PATH"] ?? "",
       DOCUMENTATION_KERNEL: vmKernelPath(),
-      DOCUMENTATION_COMMAND: `${process.execPath} ${path.join(projectRoot, "dist/cli/bin.js")}`,
+      DOCUMENTATION_COMMAND: `${process.execPath} ${path.join(projectRoot, "dist/bundled/laminix.js")}`,
     };
   }
 

@@ -23,7 +23,7 @@ import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** Milliseconds. Whatever is wrong, the command line says so within this, on a machine that is busy too. */
 const PATIENCE = 60_000;
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 
 describeWith(["nix-daemon", "nix-store", "linux"], "the command line", () => {
   let daemon: NixStore;

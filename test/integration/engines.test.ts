@@ -12,7 +12,7 @@ import { laminix, mustRun, projectRoot, type RunResult } from "../support/run.js
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 const debian = ["nix-daemon", "nix-store", "python3", "apt-get", "dpkg-deb"];
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 
 let folder: TemporaryFolder;
 beforeAll(async () => {

@@ -184,7 +184,7 @@ describeWith(["linux", "nix-daemon", "nix-build", "busybox"], "the project host-
       recursive: true,
     });
     mkdirSync(folder.join("bin"));
-    const bin = nodePath.join(projectRoot, "dist/cli/bin.js");
+    const bin = nodePath.join(projectRoot, "dist/bundled/laminix.js");
     writeFileSync(folder.join("bin/laminix"), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`, {
       mode: 0o755,
     });

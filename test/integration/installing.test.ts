@@ -50,13 +50,15 @@ describe("the package", () => {
       .trimEnd()
       .split("\n")
       .map((file) => file.replace(/^package\//, ""));
-    const compiled = listed("src").flatMap((file) =>
+    const library = listed("src").filter((file) => !file.startsWith("src/cli/"));
+    const compiled = library.flatMap((file) =>
       [".js", ".d.ts"].map((ending) => file.replace(/^src/, "dist").replace(/\.ts$/, ending)),
     );
     const native = ["addon", "daemon", "farm", "posix"].flatMap((name) => listed(`native/${name}`));
     expect(files.sort()).toEqual(
       [
         ...compiled,
+        ...listed("dist/bundled"),
         ...listed("dist").filter((file) => file.endsWith(".json")),
         ...listed("docs").filter((file) => !file.startsWith("docs/.vitepress/")),
         ...listed("man"),

@@ -16,7 +16,7 @@ function expectPlain(text: string): void {
   expect(text).not.toContain("\r");
 }
 
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 
 describeWith(["nix-daemon", "nix-store", "linux"], "good manners", () => {
   let daemon: NixStore;

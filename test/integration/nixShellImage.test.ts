@@ -103,7 +103,7 @@ describeWith(needs, "a shell's image in an engine", () => {
     run: readonly string[] = [],
     command: readonly string[] = [],
   ): Promise<string> {
-    const bin = `${projectRoot}/dist/cli/bin.js`;
+    const bin = `${projectRoot}/dist/bundled/laminix.js`;
     const script = `set -o pipefail; "$0" "$@" | docker load`;
     const args = [bin, "nix-shell", source, "--store", url, ...flags];
     const loaded = await mustRun("bash", ["-c", script, process.execPath, ...args], {

@@ -181,7 +181,7 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)`;
           ...["build", large, "--store", nix.uri, "--quiet", "--format", format],
           ...["--layer-compression", compression, "-o", tools.join(`large-${format}`)],
         ];
-        const bin = new URL("../../dist/cli/bin.js", import.meta.url).pathname;
+        const bin = new URL("../../dist/bundled/laminix.js", import.meta.url).pathname;
         const { stdout } = await mustRun("python3", ["-c", program, process.execPath, bin, ...args], {
           env: { TMPDIR: tools.join("spools"), LAMINIX_CACHE_DIR: tools.join("large-cache") },
           timeout: 300_000,

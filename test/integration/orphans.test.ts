@@ -13,7 +13,7 @@ import { laminix, projectRoot } from "../support/run.js";
 import { type SshServer, sshStoreUrl, startSshServer } from "../support/sshServer.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 
 let folder: TemporaryFolder;
 let nix: NixStore;

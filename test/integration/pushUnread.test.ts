@@ -10,7 +10,7 @@ testWith(
   "a push of an image that is there, by a machine that remembers nothing, opens no file of the store",
   async () => {
     await using scene = await startPushScene();
-    const bin = path.join(projectRoot, "dist/cli/bin.js");
+    const bin = path.join(projectRoot, "dist/bundled/laminix.js");
     const reference = `${scene.registry.host}/it/unread:1`;
     const push = async (what: string): Promise<{ readonly opened: string[]; readonly facts: unknown }> => {
       const trace = scene.folder.join(`${what}.strace`);

@@ -44,7 +44,7 @@ describeWith(["dockerd", "busybox", "nix-daemon", "root"], "laminix run --with d
   const laminix = (args: readonly string[], options: { readonly input?: string } = {}): Promise<RunResult> =>
     run(
       process.execPath,
-      [path.join(projectRoot, "dist/cli/bin.js"), "run", "--store", daemon.uri, ...args],
+      [path.join(projectRoot, "dist/bundled/laminix.js"), "run", "--store", daemon.uri, ...args],
       {
         ...options,
         env: environment(),

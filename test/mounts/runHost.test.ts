@@ -117,7 +117,7 @@ describeWith(CONTAINER_NEEDS, "what a container has of this system", () => {
       "tty; stty size; test -t 0 && test -t 2 && echo yes; trap 'exit 5' INT; echo ready; while :; do sleep 0.02; done";
     const inner = ["run", scene.busybox, "--", "sh", "-c", script];
     const state = scene.folder.join("state");
-    const quoted = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), ...inner].map(
+    const quoted = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js"), ...inner].map(
       (word) => `'${word.replaceAll("'", `'\\''`)}'`,
     );
     const outer = `stty rows 33 cols 99; stty -g >${state}.1; ${quoted.join(" ")}; echo ended with $?; stty -g >${state}.2`;
@@ -139,7 +139,12 @@ describeWith(CONTAINER_NEEDS, "what a container has of this system", () => {
   });
 
   test("is that terminal as it was, though laminix is killed", async () => {
-    const laminix = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), "run", scene.busybox];
+    const laminix = [
+      process.execPath,
+      path.join(projectRoot, "dist/bundled/laminix.js"),
+      "run",
+      scene.busybox,
+    ];
     const state = scene.folder.join("before");
     const outer = `stty -g >${state}; ${laminix.join(" ")} -- sh -c 'echo ready; sleep 1000'; echo ended with $?; read line; stty -g`;
     const child = scene.start(ROOT, [], { instead: ["script", "-qec", outer, "/dev/null"] });

@@ -18,7 +18,7 @@ import { laminix, projectRoot } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { vmKernelPath } from "../support/vm.js";
 
-const bin = `${projectRoot}/dist/cli/bin.js`;
+const bin = `${projectRoot}/dist/bundled/laminix.js`;
 
 /** Told by what fails; `LAMINIX_SEED` takes it again. */
 const seed = Number(process.env["LAMINIX_SEED"] ?? randomInt(2 ** 31));

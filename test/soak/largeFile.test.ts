@@ -41,7 +41,7 @@ describeWith(["python3"], "stream-conf, given a file of more than 8 GiB", () => 
 ours() { "$1" "$2" stream-conf "$4" --quiet | head -c "$5"; }
 theirs() { python3 "$3" "$4" 2>/dev/null | head -c "$5"; }
 cmp <(ours "$@" | tee >(wc -c >&2)) <(theirs "$@")`;
-    const programs = [process.execPath, `${projectRoot}/dist/cli/bin.js`];
+    const programs = [process.execPath, `${projectRoot}/dist/bundled/laminix.js`];
     const reference = `${projectRoot}/test/support/reference_stream.py`;
     const args = [...programs, reference, folder.join("conf.json"), String(COMPARED)];
     const { stderr } = await mustRun("bash", ["-c", script, "bash", ...args], {

@@ -57,7 +57,7 @@ const SCRIPTS: Readonly<Record<Bundler, string>> = {
     if (problem) throw new Error(problem);`,
 };
 
-/** Makes the file. Bundlers that are no dependency of the checkout's are kept beside it. */
+/** Makes the file. webpack, which is large, is kept beside the checkout. */
 export async function bundle(bundler: Bundler, { entry, file, laminix }: Bundling): Promise<void> {
   const place = await homeOf(bundler);
   const isModule = file.endsWith(".mjs");
@@ -72,15 +72,12 @@ export async function bundle(bundler: Bundler, { entry, file, laminix }: Bundlin
 
 /** The folder from which its program finds it. */
 async function homeOf(bundler: Bundler): Promise<string> {
-  if (bundler === "esbuild" || bundler === "rollup") return projectRoot;
-  const place = path.join(projectRoot, ".cache/bundlers", bundler);
-  if (existsSync(path.join(place, "node_modules", bundler))) return place;
+  if (bundler !== "webpack") return projectRoot;
+  const place = path.join(projectRoot, ".cache/webpack");
+  if (existsSync(path.join(place, "node_modules/webpack"))) return place;
   mkdirSync(place, { recursive: true });
   writeFileSync(path.join(place, "package.json"), '{ "private": true }\n');
-  const version = bundler === "webpack" ? "5" : "1";
   const flags = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"];
-  await mustRun("npm", ["install", "--prefix", place, ...flags, `${bundler}@${version}`], {
-    timeout: 300_000,
-  });
+  await mustRun("npm", ["install", "--prefix", place, ...flags, "webpack@5"], { timeout: 300_000 });
   return place;
 }

@@ -6,7 +6,7 @@ import { mustRun, projectRoot } from "./run.js";
 const source = path.join(projectRoot, "src");
 const compiled = path.join(projectRoot, "dist");
 /** What `npm run build:ts` writes last. */
-const last = path.join(compiled, "build-image-spec.schema.json");
+const last = path.join(compiled, "bundled/LICENSES");
 
 const filesIn = (folder: string, ending: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(ending));
@@ -16,7 +16,9 @@ function isCurrent(): boolean {
   const sources = filesIn(source, ".ts");
   const time = statSync(last).mtimeMs;
   if (sources.some((name) => statSync(path.join(source, name)).mtimeMs > time)) return false;
-  const modules = filesIn(compiled, ".js").map((name) => name.replace(/\.js$/, ".ts"));
+  const modules = filesIn(compiled, ".js")
+    .filter((name) => !name.startsWith("bundled/"))
+    .map((name) => name.replace(/\.js$/, ".ts"));
   return modules.length === sources.length && modules.every((name) => sources.includes(name));
 }
 

@@ -73,7 +73,7 @@ export interface ContainerResult {
 }
 
 const BATCH = path.join(projectRoot, "test/support/runContainers.js");
-const BIN = path.join(projectRoot, "dist/cli/bin.js");
+const BIN = path.join(projectRoot, "dist/bundled/laminix.js");
 
 export class ContainerScene implements AsyncDisposable {
   readonly folder: TemporaryFolder;

@@ -119,7 +119,7 @@ export class Outdoors implements AsyncDisposable {
 
   /** Runs laminix; the token is in the caller's environment, keys, working folder and descriptors. */
   laminix({ id }: FenceCaller, home: string, args: readonly string[]): Promise<RunResult> {
-    const bin = path.join(projectRoot, "dist/cli/bin.js");
+    const bin = path.join(projectRoot, "dist/bundled/laminix.js");
     const caller = 'cd "$1/secret"; exec 9<>marked; shift; exec "$@"';
     const keyed = [path.join(this.tools, "bin/escape"), "hold-key", "laminix-fence", process.execPath, bin];
     return run("sh", ["-c", caller, "sh", home, ...keyed, ...args], {

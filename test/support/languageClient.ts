@@ -90,7 +90,7 @@ export interface LanguageClient extends AsyncDisposable {
   exited(): Promise<number | null>;
 }
 
-export const bin = path.join(projectRoot, "dist/cli/bin.js");
+export const bin = path.join(projectRoot, "dist/bundled/laminix.js");
 
 export async function startLanguageClient(options: LanguageClientOptions = {}): Promise<LanguageClient> {
   const args = [bin, "lsp", "--stdio", ...(options.store === undefined ? [] : ["--store", options.store])];

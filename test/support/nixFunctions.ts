@@ -20,7 +20,7 @@ export async function nixFunctions(
 ): Promise<NixFunctions> {
   const store = await startNixStore(options);
   const file = (name: string): string => path.join(projectRoot, name);
-  const command = `${process.execPath} ${file("dist/cli/bin.js")}`;
+  const command = `${process.execPath} ${file("dist/bundled/laminix.js")}`;
   const scope = `
     let
       pkgs = import ${file("test/support/nixPackages.nix")} {

@@ -113,6 +113,6 @@ export interface LaminixOptions extends RunOptions {
 
 /** Runs the command-line program as it was built into `dist/`. */
 export function laminix(args: readonly string[], options: LaminixOptions = {}): Promise<RunResult> {
-  const bin = path.join(projectRoot, "dist/cli/bin.js");
+  const bin = path.join(projectRoot, "dist/bundled/laminix.js");
   return run(options.node ?? process.execPath, [bin, ...args], options);
 }

@@ -26,7 +26,7 @@ export interface Started extends AsyncDisposable {
 
 /** Starts the command-line program as it was built into `dist/`. */
 export function startLaminix(args: readonly string[], options: StartedOptions): Started {
-  const child = spawn(process.execPath, [path.join(projectRoot, "dist/cli/bin.js"), ...args], {
+  const child = spawn(process.execPath, [path.join(projectRoot, "dist/bundled/laminix.js"), ...args], {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", options.stdout, "pipe"],
   });

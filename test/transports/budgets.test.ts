@@ -294,7 +294,7 @@ describe("--max-unpacked (maxUnpacked)", () => {
     mkdirSync(temporary);
     const output = folder.join("exported.tar");
     const args = ["export", archive, "-o", output, "--max-unpacked", "2m", "--json"];
-    const result = await run(process.execPath, [path.join(projectRoot, "dist/cli/bin.js"), ...args], {
+    const result = await run(process.execPath, [path.join(projectRoot, "dist/bundled/laminix.js"), ...args], {
       env: { ...process.env, TMPDIR: temporary },
     });
     expect(result.code).toBe(1);
@@ -334,7 +334,7 @@ test("a process that reads a layer of half a million files ends when it is told 
   mkdirSync(temporary);
   const output = folder.join("signalled.tar");
   const args = ["export", written("files.tar", archive), "-o", output];
-  const child = spawn(process.execPath, [path.join(projectRoot, "dist/cli/bin.js"), ...args], {
+  const child = spawn(process.execPath, [path.join(projectRoot, "dist/bundled/laminix.js"), ...args], {
     env: { ...process.env, TMPDIR: temporary },
     stdio: "ignore",
     timeout: 60_000,

@@ -1,5 +1,6 @@
 /** What the published JSON schemas say of the keys of a spec. */
 import { readFile } from "node:fs/promises";
+import { schemaFile } from "../../process/ownFile.js";
 import type { JsonPath } from "./jsonTree.js";
 import type { SpecSchema } from "./specDocument.js";
 
@@ -22,9 +23,7 @@ const loaded = new Map<SpecSchema, Promise<Schema>>();
 export async function loadSchema(name: SpecSchema): Promise<Schema> {
   let schema = loaded.get(name);
   if (!schema) {
-    schema = readFile(new URL(`../../${name}.schema.json`, import.meta.url), "utf8").then(
-      (text) => JSON.parse(text) as Schema,
-    );
+    schema = readFile(schemaFile(`${name}.schema.json`), "utf8").then((text) => JSON.parse(text) as Schema);
     loaded.set(name, schema);
   }
   return schema;

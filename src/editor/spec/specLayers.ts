@@ -1,8 +1,8 @@
 /** Plans the layers of a spec: here, or where that would keep others waiting, in a process of its own. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { type ErrorCode, LaminixError } from "../../errors.js";
+import { threadScript } from "../../process/ownFile.js";
 import { findStorePaths } from "../../store/findStorePaths.js";
 import type { Asking } from "../asking.js";
 import type { Facts } from "../facts.js";
@@ -51,7 +51,7 @@ async function pathsBelow(spec: WrittenSpec, facts: Facts, asking: Asking): Prom
 }
 
 async function planElsewhere(asked: Asked, { signal }: Asking): Promise<SpecLayers> {
-  const child = fork(fileURLToPath(new URL("planner.js", import.meta.url)), {
+  const child = fork(threadScript("editor/spec/planner.js"), {
     stdio: "ignore",
     execArgv: [],
     killSignal: "SIGKILL",

@@ -33,7 +33,12 @@ describeWith(
     /** Runs the command line with the store at its place, and with no daemon; answers its standard output. */
     async function run(args: readonly string[]): Promise<Buffer> {
       const script = `mount --bind "$0" ${ROOT} && exec "$@"`;
-      const command = [process.execPath, path.join(projectRoot, "dist/cli/bin.js"), ...args, "--quiet"];
+      const command = [
+        process.execPath,
+        path.join(projectRoot, "dist/bundled/laminix.js"),
+        ...args,
+        "--quiet",
+      ];
       const options = { env: { NIX_REMOTE: `unix://${inputs.newFile("no-daemon")}` } };
       const unshared = ["--mount", "sh", "-c", script, hostRoot(), ...command];
       return (await mustRun("unshare", unshared, options)).stdout;

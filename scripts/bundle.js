@@ -1,0 +1,57 @@
+// Bundles the command line into a few files, dist/bundled: Node takes half a millisecond for each module that it loads, and
+// the command line would load a hundred before it answers. The library, and the scripts of threads, stay as they are.
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { rolldown } from "rolldown";
+
+const root = path.resolve(import.meta.dirname, "..");
+const bundled = path.join(root, "dist/bundled");
+
+/** The largest files: these modules with all that they import at once, unless a file above has it. */
+const files = [
+  group("start", compiled("cli/main", "cli/io", "cli/program", "cli/options")),
+  // Else there would be hundreds of files of a few lines.
+  { name: "common", test: /\/dist\//, minShareCount: 16 },
+  group("store", compiled("store/nixStore")),
+  group("editor", compiled("cli/commands/lsp", "editor/server", "editor/hover")),
+  group("run", compiled("cli/commands/run")),
+];
+
+rmSync(bundled, { recursive: true, force: true });
+const bundle = await rolldown({
+  cwd: root,
+  input: { laminix: "dist/cli/bin.js" },
+  platform: "node",
+  logLevel: "silent",
+});
+const { output } = await bundle.write({
+  dir: bundled,
+  entryFileNames: "[name].js",
+  chunkFileNames: "[name].js",
+  comments: false,
+  // Errors and stack traces have names in them.
+  minify: { mangle: false, compress: true, codegen: true },
+  codeSplitting: { groups: files },
+});
+
+const packages = new Set(
+  output
+    .flatMap(({ moduleIds = [] }) => moduleIds)
+    .flatMap((file) => /.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+);
+const licenses = [...packages].sort().map((folder) => {
+  const { name, version } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+  if (file === undefined) throw new Error(`${name} has no license in ${folder}`);
+  return `${name} ${version}\n\n${readFileSync(path.join(folder, file), "utf8").trim()}\n`;
+});
+writeFileSync(path.join(bundled, "LICENSES"), licenses.join(`\n${"-".repeat(80)}\n\n`));
+
+function compiled(...modules) {
+  return new Set(modules.map((name) => path.join(root, "dist", `${name}.js`)));
+}
+
+function group(name, modules) {
+  return { name, test: (file) => modules.has(file) };
+}
