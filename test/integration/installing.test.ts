@@ -185,13 +185,13 @@ const PNPM = /`pnpm rebuild laminix`.*`pnpm approve-builds`/;
 const YARN = /`yarn rebuild laminix`.*dependenciesMeta/;
 
 test.each([
-  ["node_modules", "", /`npm rebuild laminix`/],
-  ["node_modules", ".yarn-integrity", /`npm rebuild laminix`/],
-  ["node_modules/.pnpm/laminix@1/node_modules", "", PNPM],
-  ["node_modules", ".modules.yaml", PNPM],
-  [".yarn/unplugged/laminix/node_modules", "", YARN],
-  ["node_modules", ".yarn-state.yml", YARN],
-])("in %s beside “%s” the hint has the command that compiles the addon", async (place, file, hint) => {
+  ["npm", "node_modules", "", /`npm rebuild laminix`/],
+  ["Yarn 1", "node_modules", ".yarn-integrity", /`npm rebuild laminix`/],
+  ["pnpm", "node_modules/.pnpm/laminix@1/node_modules", "", PNPM],
+  ["pnpm, hoisted", "node_modules", ".modules.yaml", PNPM],
+  ["Yarn 4", ".yarn/unplugged/laminix/node_modules", "", YARN],
+  ["Yarn 4, without Plug'n'Play", "node_modules", ".yarn-state.yml", YARN],
+])("where %s installs, the hint has its command that compiles the addon", async (_, place, file, hint) => {
   await using project = await temporaryFolder("hints");
   const home = project.join(place, "laminix");
   cpSync(path.join(projectRoot, "dist"), path.join(home, "dist"), { recursive: true });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { emulatedNode, emulatedTests } from "../support/emulatedTests.js";
 import { describeWith } from "../support/requirements.js";
 
-/** A quarter of an hour. */
+/** Some twenty minutes. */
 const SOAKS = process.env["LAMINIX_SOAK"] === "true";
 const folders = SOAKS ? ["test/native", "test/store"] : [];
 
