@@ -47,6 +47,13 @@ function compile() {
   return loads(path.join(build, "Release/addon.node")) ? undefined : "what was compiled does not load";
 }
 
+/** Yarn 1 has no such command, and npm's works on what it installs. */
+function rebuildCommand() {
+  const agent = process.env.npm_config_user_agent ?? "";
+  const manager = /^pnpm\//.test(agent) ? "pnpm" : /^yarn\/(?!1\.)/.test(agent) ? "yarn" : "npm";
+  return `${manager} rebuild laminix`;
+}
+
 const lastLines = (text) => text.trimEnd().split("\n").slice(-15).join("\n");
 
 function install() {
@@ -56,7 +63,7 @@ function install() {
   if (problem === undefined) return;
   console.log(
     `laminix: installed without its addon for ${platform}, so it cannot ask a Nix daemon or run containers. ` +
-      `With CMake and a C++20 compiler, \`npm rebuild laminix\` compiles it. (${problem})`,
+      `With CMake and a C++20 compiler, \`${rebuildCommand()}\` compiles it. (${problem})`,
   );
 }
 

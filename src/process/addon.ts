@@ -1,5 +1,5 @@
 /** The compiled addon: loaded when it is first needed, so that what does not need it works without. */
-import { createRequire } from "node:module";
+import Module from "node:module";
 import { LaminixError } from "../errors.js";
 import { buildHint, builtFiles } from "./ownFile.js";
 
@@ -24,7 +24,8 @@ function firstThatLoads(): LoadedAddon {
   const failures: unknown[] = [];
   for (const file of given === undefined ? builtFiles("addon.node") : [given]) {
     try {
-      return { file, addon: createRequire(file)(file) as unknown };
+      // By its bare name, webpack would take the call for one that it has to resolve.
+      return { file, addon: Module.createRequire(file)(file) as unknown };
     } catch (cause) {
       failures.push(cause);
     }

@@ -4,7 +4,9 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LaminixError } from "../errors.js";
 
-const EXTERNAL = 'leave the package laminix out of the bundle: external: ["laminix"] (docs/installing.md)';
+const EXTERNAL =
+  'leave the package laminix out of the bundle: external: ["laminix"], ' +
+  'or with webpack externals: { laminix: "node-commonjs laminix" } (docs/installing.md)';
 
 /**
  * What is built from C++: by CMake at installation, or ahead of it for the package.
@@ -33,11 +35,16 @@ export function buildHint(): string {
 
 /** As the package manager has it that installed the package. */
 function rebuilding(home: string): string {
-  if (home.includes(`${sep}.pnpm${sep}`))
+  if (isInstalledBy(home, ".pnpm", ".modules.yaml"))
     return "build it with `pnpm rebuild laminix`, after `pnpm approve-builds`";
-  if (process.versions["pnp"] !== undefined || home.includes(`${sep}.yarn${sep}`))
+  if (process.versions["pnp"] !== undefined || isInstalledBy(home, ".yarn", ".yarn-state.yml"))
     return "build it with `yarn rebuild laminix`, with dependenciesMeta.laminix.built set in package.json";
   return "build it with `npm rebuild laminix`, if npm may run its install script";
+}
+
+/** Whether the package is in the folder that a package manager keeps packages in, or beside the file that it leaves among them. */
+function isInstalledBy(home: string, folder: string, file: string): boolean {
+  return home.includes(`${sep}${folder}${sep}`) || existsSync(join(home, "..", file));
 }
 
 /**

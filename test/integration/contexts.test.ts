@@ -1,8 +1,7 @@
-/** Where programs load the package: other modules, bundles, threads and test runners. */
+/** Where programs load the package: other modules, threads and test runners. Bundles are in test/soak/bundlers.test.ts. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { builtFile } from "../support/builtFile.js";
 import { ContextProject, DONE } from "../support/contextProject.js";
 import { node24Path } from "../support/otherNodes.js";
 import { describeWith, testWith } from "../support/requirements.js";
@@ -54,19 +53,4 @@ describeWith(["nix-daemon", "nix-store"], "a program", () => {
   test.each(["threads", "vmThreads"] as const)("is a test of vitest in %s", async (pool) => {
     expect(await project.vitest(pool)).toContain("1 passed");
   });
-
-  test("is a bundle, with laminix beside it", async () => {
-    await project.bundle("beside.mjs", "beside");
-    expect(await project.printed("beside.mjs")).toBe(DONE);
-  });
-
-  test.each(["within.mjs", "within.cjs"])(
-    "is a bundle with laminix in it, and is told how not to be: %s",
-    async (file) => {
-      await project.bundle(file, "within");
-      expect((await project.run(file)).stderr).toMatch(/ERR_ADDON_MISSING[^]*external: \["laminix"\]/);
-      const hashing = await project.run(file, process.execPath, { LAMINIX_ADDON: builtFile("addon.node") });
-      expect(hashing.stderr).toMatch(/ERR_BUNDLED[^]*external: \["laminix"\]/);
-    },
-  );
 });

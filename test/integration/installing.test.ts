@@ -1,11 +1,21 @@
 /** The package as users get it: packed by npm, and installed where there is next to nothing. */
-import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BareRoot, type Processor } from "../support/bareRoot.js";
 import { type NixStore as TestStore, startNixStore } from "../support/nixStore.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun, projectRoot, type RunResult } from "../support/run.js";
+import { mustRun, projectRoot, run, type RunResult } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** Minutes long, and so not for every run. */
@@ -173,19 +183,79 @@ describeWith(
   },
 );
 
+const PNPM = /`pnpm rebuild laminix`.*`pnpm approve-builds`/;
+const YARN = /`yarn rebuild laminix`.*dependenciesMeta/;
+
 test.each([
-  ["node_modules", /`npm rebuild laminix`/],
-  ["node_modules/.pnpm/laminix@1/node_modules", /`pnpm rebuild laminix`.*`pnpm approve-builds`/],
-  [".yarn/unplugged/laminix/node_modules", /`yarn rebuild laminix`.*dependenciesMeta/],
-])("in %s the hint has the command that compiles the addon", async (place, hint) => {
+  ["npm", "node_modules", "", /`npm rebuild laminix`/],
+  ["Yarn 1", "node_modules", ".yarn-integrity", /`npm rebuild laminix`/],
+  ["pnpm", "node_modules/.pnpm/laminix@1/node_modules", "", PNPM],
+  ["pnpm, hoisted", "node_modules", ".modules.yaml", PNPM],
+  ["Yarn 4", ".yarn/unplugged/laminix/node_modules", "", YARN],
+  ["Yarn 4, without Plug'n'Play", "node_modules", ".yarn-state.yml", YARN],
+])("where %s installs, the hint has its command that compiles the addon", async (_, place, file, hint) => {
   await using project = await temporaryFolder("hints");
   const home = project.join(place, "laminix");
   cpSync(path.join(projectRoot, "dist"), path.join(home, "dist"), { recursive: true });
   copyFileSync(path.join(projectRoot, "package.json"), path.join(home, "package.json"));
+  if (file !== "") writeFileSync(project.join(place, file), "");
   const { buildHint, builtFiles } = (await import(`${home}/dist/process/ownFile.js`)) as {
     buildHint(): string;
     builtFiles(name: string): string[];
   };
   expect(buildHint()).toMatch(hint);
   expect(() => builtFiles("addon.node")).toThrow(/^laminix has no addon\.node for /);
+});
+
+/** Fails for want of a daemon, once the addon is loaded. */
+const HINT = `
+  import { openStore } from "laminix";
+  await openStore("unix:///nowhere/socket").then((store) => store.storeDir()).catch((error) => console.log(error.code, error.hint));`;
+
+test.each(
+  SOAKS
+    ? ([
+        ["pnpm@10", "pnpm/bin/pnpm.cjs", PNPM],
+        ["@yarnpkg/cli-dist@4", "@yarnpkg/cli-dist/bin/yarn.js", YARN],
+        ["yarn@1", "yarn/bin/yarn.js", /`npm rebuild laminix`/],
+      ] as const)
+    : [],
+)("%s installs it, and the hint is right where the addon is gone", async (manager, program, hint) => {
+  await using project = await temporaryFolder("managers");
+  const flags = ["--no-audit", "--no-fund", "--ignore-scripts"];
+  await mustRun("npm", ["install", "--prefix", project.join("tools"), ...flags, manager], {
+    timeout: 300_000,
+  });
+  const home = project.join("home");
+  mkdirSync(home);
+  writeFileSync(path.join(home, "package.json"), '{ "private": true, "type": "module" }\n');
+  writeFileSync(path.join(home, "hint.js"), HINT);
+  writeFileSync(path.join(home, "yarn.lock"), "");
+  writeFileSync(path.join(home, ".yarnrc.yml"), "nodeLinker: node-modules\nenableTelemetry: false\n");
+  const add = [project.join("tools/node_modules", program), "add", `laminix@file:${packed}`];
+  await mustRun(process.execPath, add, { cwd: home, timeout: 300_000, env: { CI: undefined } });
+  const told = async (): Promise<string> =>
+    (await mustRun(process.execPath, ["hint.js"], { cwd: home })).stdout.toString();
+  expect(await told()).toMatch(/^ERR_NO_DAEMON /);
+  rmSync(path.join(home, "node_modules/laminix/prebuilds"), { recursive: true });
+  rmSync(path.join(home, "node_modules/laminix/build"), { recursive: true, force: true });
+  expect(await told()).toMatch(new RegExp(`^ERR_ADDON_MISSING .*${hint.source}`));
+});
+
+test.each([
+  [undefined, "npm"],
+  ["npm/11.6.0 node/v20.19.0 linux x64 workspaces/false", "npm"],
+  ["pnpm/10.34.9 npm/? node/v20.19.0 linux x64", "pnpm"],
+  ["yarn/4.18.1 npm/? node/v20.19.0 linux x64", "yarn"],
+  ["yarn/1.22.22 npm/? node/v20.19.0 linux x64", "npm"],
+])("where %s installs it and there is no CMake, that is told with its command", async (agent, manager) => {
+  await using project = await temporaryFolder("agents");
+  mkdirSync(project.join("scripts"));
+  copyFileSync(path.join(projectRoot, "scripts/install.js"), project.join("scripts/install.js"));
+  symlinkSync(path.join(projectRoot, "node_modules"), project.join("node_modules"));
+  const { code, stdout } = await run(process.execPath, [project.join("scripts/install.js")], {
+    env: { PATH: project.path, npm_config_user_agent: agent },
+  });
+  expect(code).toBe(0);
+  expect(stdout.toString()).toContain(`\`${manager} rebuild laminix\` compiles it. (there is no CMake)`);
 });

@@ -31,7 +31,7 @@ describeWith(["nix-daemon", "nix-store", "npm"], "a program with the addon", () 
     let project: ContextProject;
     beforeAll(async () => {
       project = await ContextProject.make(addon);
-      await project.bundle("beside.mjs", "beside");
+      await project.bundle("esbuild", "beside.mjs", "beside");
     });
     afterAll(() => project[Symbol.asyncDispose]());
 

@@ -1,6 +1,7 @@
 /** A root file system with Node, npm, `sh` and the C library of Debian 11, and nothing else: no compiler, CMake, Python or git. */
 import { copyFileSync, mkdirSync } from "node:fs";
 import path from "node:path";
+import { QEMU_ARM64, REGISTER } from "./emulation.js";
 import { nodeArm64Path } from "./otherNodes.js";
 import { mustRun, projectRoot, run, type RunResult } from "./run.js";
 import { temporaryFolder, type TemporaryFolder } from "./temporary.js";
@@ -11,18 +12,12 @@ const DEBIAN = { x64: "amd64", arm64: "arm64" } as const;
 
 const NODE = { x64: process.execPath, arm64: nodeArm64Path } as const;
 
-/** The kernel runs arm64's programs by this one: the first bytes of their files, of those the bits that matter, and QEMU. */
-const QEMU = String.raw`:arm64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:F`;
-
 /** In namespaces of its own, so that neither a mount nor QEMU concerns anybody else. $1 is the root, $2 the libraries. */
 const ENTER = `
 set -e
 root=$1 libraries=$2 npm=$3 qemu=$4
 shift 4
-if [ -n "$qemu" ]; then
-  mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
-  printf '%s' "$qemu" >/proc/sys/fs/binfmt_misc/register
-fi
+if [ -n "$qemu" ]; then ${REGISTER} fi
 for folder in lib lib64 usr/lib; do
   [ ! -d "$libraries/$folder" ] || mount --bind "$libraries/$folder" "$root/$folder"
 done
@@ -78,7 +73,7 @@ export class BareRoot implements AsyncDisposable {
       "npm",
     );
     const { stdout } = await mustRun("npm", ["config", "get", "registry"]);
-    const qemu = this.#processor === "arm64" ? QEMU : "";
+    const qemu = this.#processor === "arm64" ? QEMU_ARM64 : "";
     const command = [this.join(), libraries, npm, qemu, "/bin/node", ...args];
     return run("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", ENTER, "sh", ...command], {
       timeout: 600_000,

@@ -1,7 +1,7 @@
 /** A project that has the package installed, and the ways in which its programs load it. */
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { build } from "esbuild";
+import { type Bundler, type Bundling, bundle } from "./bundlers.js";
 import { type NixStore as TestStore, startNixStore } from "./nixStore.js";
 import { mustRun, projectRoot, run, type RunResult } from "./run.js";
 import { temporaryFolder, type TemporaryFolder } from "./temporary.js";
@@ -43,7 +43,7 @@ export class ContextProject implements AsyncDisposable {
     const store = await startNixStore({ storeDir: "/contexts/store" });
     const packages = folder.join("node_modules");
     mkdirSync(packages);
-    for (const name of ["vitest", "typescript", "@types"])
+    for (const name of ["vitest", "typescript", "@types", ...dependencies()])
       symlinkSync(path.join(projectRoot, "node_modules", name), path.join(packages, name));
     if (addon === undefined) symlinkSync(projectRoot, path.join(packages, "laminix"));
     else installed(path.join(packages, "laminix"), addon);
@@ -89,15 +89,10 @@ export class ContextProject implements AsyncDisposable {
     return this.printed("threads.mjs", node);
   }
 
-  /** A bundle by esbuild, with laminix beside it or in it. */
-  async bundle(file: string, laminix: "beside" | "within"): Promise<void> {
+  /** A bundle, with laminix beside it or in it. */
+  async bundle(bundler: Bundler, file: string, laminix: Bundling["laminix"]): Promise<void> {
     writeFileSync(this.join("entry.mjs"), `(async () => {${ESM}})();`);
-    await build({
-      ...{ entryPoints: [this.join("entry.mjs")], outfile: this.join(file), absWorkingDir: this.join() },
-      ...{ bundle: true, platform: "node", logLevel: "silent" },
-      format: file.endsWith(".mjs") ? "esm" : "cjs",
-      external: laminix === "beside" ? ["laminix"] : [],
-    });
+    await bundle(bundler, { entry: this.join("entry.mjs"), file: this.join(file), laminix });
   }
 
   /** A test of vitest's. @returns what vitest printed */
@@ -146,6 +141,12 @@ export class ContextProject implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
   }
+}
+
+/** What npm installs with the package. */
+function dependencies(): string[] {
+  const manifest = readFileSync(path.join(projectRoot, "package.json"), "utf8");
+  return Object.keys((JSON.parse(manifest) as { dependencies: object }).dependencies);
 }
 
 /** A copy of the package, with its addon in one place or in none. */
