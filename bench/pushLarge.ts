@@ -69,7 +69,7 @@ async function firstPush(
   await rm(folder.join("cache"), { recursive: true, force: true });
   const push = [process.execPath, path.join(projectRoot, "dist/bundled/laminix.js"), "push", ...paths];
   const common = ["--layer-compression-level", LEVEL, "--store", store, "--quiet"];
-  return measure([...push, `${registry.host}/bench:1`, ...common, ...how], {
+  return await measure([...push, `${registry.host}/bench:1`, ...common, ...how], {
     env: { LAMINIX_CACHE_DIR: folder.join("cache") },
   });
 }
