@@ -28,7 +28,7 @@ let
     names = import ./lib/names.nix;
     withPassthru = import ./lib/withPassthru.nix;
     endingFor = import ./lib/compressors.nix;
-    # For builds that read or write zstd with a Node before 22.15, which has none built in.
+    # For builds that read zstd.
     zstd = if tools ? zstd then [ tools.zstd ] else [ ];
     build = call ./lib/build.nix;
     write = call ./lib/write.nix;

@@ -6,6 +6,8 @@
   cacert,
   cmake,
   ninja,
+  libdeflate,
+  zstd,
 }:
 let
   src = builtins.path {
@@ -57,8 +59,12 @@ stdenv.mkDerivation {
     cmake
     ninja
   ];
-  # For the first line of installed scripts.
-  buildInputs = [ nodejs ];
+  # The first for the first line of installed scripts, the others for the addon.
+  buildInputs = [
+    nodejs
+    libdeflate
+    zstd
+  ];
 
   # Does what cmake-js would do, without downloading Node's headers.
   configurePhase = ''

@@ -10,6 +10,7 @@ import {
 } from "../arguments.js";
 import type { Output } from "../files/outputTarget.js";
 import { imageIndex } from "../manifests/imageIndex.js";
+import { GZIP_ENCODERS, type GzipEncoder } from "../compress/compressors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
 import type { Digest } from "../bytes/digest.js";
 import type { Platform } from "../image/platform.js";
@@ -41,14 +42,16 @@ export interface ImageIndexOptions extends Pick<
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** Of layers that do not come from an OCI layout; gzip unless given. */
   readonly layerCompression?: Encoding | undefined;
-  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  /** Of gzip 0 to 12, and to 9 by zlib, 6 unless given; of zstd 1 to 19, 3 unless given. */
   readonly layerCompressionLevel?: number | undefined;
+  /** What makes gzip; libdeflate, which is in the addon, unless given. They make different bytes. */
+  readonly layerEncoder?: GzipEncoder | undefined;
 }
 
 const INDEX_KEYS = keysOf<ImageIndexOptions>({
   ...{ signal: true, onProgress: true, jobs: true, cache: true, registries: true, maxUnpacked: true },
   ...{ output: true, format: true, reference: true, annotations: true },
-  ...{ layerCompression: true, layerCompressionLevel: true },
+  ...{ layerCompression: true, layerCompressionLevel: true, layerEncoder: true },
 });
 
 export interface ImageIndexFile {
@@ -86,7 +89,7 @@ export async function writeImageIndex(
   options: Omit<ImageIndexOptions, "output" | "format">,
 ): Promise<ImageIndexFile> {
   const { signal, jobs, layerCompression = "gz", registries } = options;
-  requireLevel(options.layerCompressionLevel, layerCompression);
+  requireLevel(options.layerCompressionLevel, layerCompression, options.layerEncoder);
   const { maxUnpacked } = options;
   const opening = { signal, platform: "all", kept: ["oci"], registries, maxUnpacked } as const;
   using opened = await openAll(images, opening);
@@ -96,6 +99,7 @@ export async function writeImageIndex(
   const writing = {
     ...{ signal, jobs, encoding: layerCompression },
     level: options.layerCompressionLevel,
+    encoder: options.layerEncoder,
     cache: digestCacheOf(options),
     onLayer: new Progress(options.onProgress).layer,
     beforeIndex: () => checkRoots(images, signal),
@@ -165,5 +169,8 @@ function checkArguments(images: readonly (string | BuiltImage)[], options: Image
       requireOneOf(value, ENCODINGS, argument);
     },
     layerCompressionLevel: requireCount,
+    layerEncoder: (value, argument) => {
+      requireOneOf(value, GZIP_ENCODERS, argument);
+    },
   });
 }

@@ -1,6 +1,7 @@
 /** The flags that say what an image is written as. */
 import { type Command, Option } from "commander";
 import { IMAGE_FORMATS, type ImageFormat } from "../builders/build/imageFile.js";
+import { GZIP_ENCODERS, type GzipEncoder } from "../compress/compressors.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError, named } from "../errors.js";
 import { type Encoding, ENCODINGS } from "../image/layer.js";
@@ -10,6 +11,7 @@ import { compressionAt, OUTPUT } from "./outputs.js";
 export interface LayerFlags {
   readonly layerCompression?: Encoding;
   readonly layerCompressionLevel?: number;
+  readonly layerEncoder?: GzipEncoder;
   readonly annotation?: readonly string[];
 }
 
@@ -41,9 +43,15 @@ export function withManifestFlags(command: Command): Command {
         ]),
       )
       .addOption(
-        new Option("--layer-compression-level <N>", "its level: 0 to 9 for gz, 1 to 19 for zstd").argParser(
-          whole,
-        ),
+        new Option(
+          "--layer-compression-level <N>",
+          "its level: 0 to 12 for gz, by zlib to 9; 1 to 19 for zstd",
+        ).argParser(whole),
+      )
+      .addOption(
+        new Option("--layer-encoder <NAME>", "what makes gz (default: libdeflate)").choices([
+          ...GZIP_ENCODERS,
+        ]),
       )
       .addOption(
         new Option("--annotation <K=V>", "an annotation of the manifest (repeatable)").argParser(repeated),
@@ -59,11 +67,18 @@ export function withFormatKeys<S extends ImageSpec>(
   spec: S,
   flags: LayerFlags & Pick<FormatFlags, "format">,
 ): S {
-  const { format = "docker-archive", layerCompression, layerCompressionLevel, annotation } = flags;
+  const {
+    format = "docker-archive",
+    layerCompression,
+    layerCompressionLevel,
+    layerEncoder,
+    annotation,
+  } = flags;
   if (format === "docker-archive") {
     const given = {
       "layer-compression": layerCompression,
       "layer-compression-level": layerCompressionLevel,
+      "layer-encoder": layerEncoder,
       annotation,
     };
     const [useless] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
@@ -77,6 +92,7 @@ export function withFormatKeys<S extends ImageSpec>(
     ...spec,
     ...(layerCompression !== undefined && { layerCompression }),
     ...(layerCompressionLevel !== undefined && { layerCompressionLevel }),
+    ...(layerEncoder !== undefined && { layerEncoder }),
     ...(annotation && { annotations: { ...spec.annotations, ...annotationsIn(annotation) } }),
   };
 }

@@ -16,16 +16,24 @@ export interface CompressOptions {
   readonly jobs?: number | undefined;
 }
 
-/** What zlib takes, and zstd without a window larger than all decoders have memory for. */
+/** What libdeflate takes, and zstd without a window larger than all decoders have memory for. */
 const LEVELS: Readonly<Partial<Record<Compressor, readonly [number, number]>>> = {
-  gz: [0, 9],
+  gz: [0, 12],
   zstd: [1, 19],
 };
+const ZLIB_LEVELS = [0, 9] as const;
 
 /** The levels that there are, in words, where it is none of them. */
-export function otherLevels(compressor: Compressor, level: number): string | undefined {
-  const levels = LEVELS[compressor];
+export function otherLevels(
+  compressor: Compressor,
+  level: number,
+  encoder?: GzipEncoder,
+): string | undefined {
+  const isZlib = compressor === "gz" && encoder === "zlib";
+  const levels = isZlib ? ZLIB_LEVELS : LEVELS[compressor];
   if (!levels) return "left out where nothing is compressed";
   const [least, most] = levels;
-  return level >= least && level <= most ? undefined : `${String(least)} to ${String(most)} of ${compressor}`;
+  return level >= least && level <= most
+    ? undefined
+    : `${String(least)} to ${String(most)} of ${compressor}${isZlib ? " by zlib" : ""}`;
 }

@@ -35,6 +35,8 @@ export interface LayerBlob extends Disposable {
    * passed on.
    */
   readonly kind: "packed" | "plain" | "compressed" | "foreign";
+  /** What compresses it, as digests are remembered by; where nothing has to, none. */
+  encoder(): Promise<string | undefined>;
   /** Of the tar in it; its size is that of the packed bytes where the layer lies packed and nobody has to unpack it. */
   plain(options?: DigestOptions): Promise<LayerDigest>;
   /** Digest and size of its bytes; found out once. */
@@ -93,6 +95,7 @@ export function packedBlob(
     known: () => Promise.resolve(descriptor),
     descriptor: () => Promise.resolve(descriptor),
     make: () => Promise.resolve(),
+    encoder: () => Promise.resolve(undefined),
     open: (options) => packed.open(options),
     [Symbol.dispose]: () => undefined,
   };
@@ -110,6 +113,10 @@ class PlainBlob implements LayerBlob {
 
   plain(options?: DigestOptions): Promise<LayerDigest> {
     return this.layer.diffId(options);
+  }
+
+  encoder(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   async descriptor(options?: LayerOptions): Promise<Descriptor> {
@@ -153,6 +160,11 @@ class CompressedBlob implements LayerBlob {
 
   plain(options?: DigestOptions): Promise<LayerDigest> {
     return this.layer.diffId(options);
+  }
+
+  encoder(): Promise<string> {
+    const { level, encoder } = this.#options;
+    return encoderName(this.#encoding, { level, encoder });
   }
 
   async known(): Promise<Descriptor | undefined> {
@@ -245,10 +257,10 @@ class CompressedBlob implements LayerBlob {
   async #memory(): Promise<
     { readonly cache: DigestCache; readonly key: string; readonly encoder: string } | undefined
   > {
-    const { cache, level, encoder } = this.#options;
+    const { cache } = this.#options;
     const key = contentKeyOf(this.layer) ?? knownDiffId(this.layer);
     if (!cache || key === undefined) return undefined;
-    return { cache, key, encoder: await encoderName(this.#encoding, { level, encoder }) };
+    return { cache, key, encoder: await this.encoder() };
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { requireOptions } from "../arguments.js";
-import { COMPRESSORS, otherLevels } from "../compress/compressors.js";
+import { COMPRESSORS, GZIP_ENCODERS, otherLevels } from "../compress/compressors.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject, toJs } from "../bytes/json.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
@@ -167,7 +167,15 @@ export const specSchema = z.strictObject({
     .int()
     .nullable()
     .default(null)
-    .describe("The level of layerCompression: 0 to 9 for gz (default: 6), 1 to 19 for zstd (default: 3)."),
+    .describe(
+      "The level of layerCompression: 0 to 12 for gz, by zlib to 9 (default: 6), 1 to 19 for zstd (default: 3).",
+    ),
+  layerEncoder: z
+    .enum(GZIP_ENCODERS)
+    .default("libdeflate")
+    .describe(
+      "What compresses layers with gz: libdeflate, which is in laminix's addon, or zlib, which Node.js has. They make different bytes.",
+    ),
   annotations: z
     .record(z.string().min(1), z.string())
     .default({})
@@ -263,9 +271,10 @@ function resolved(spec: ImageSpec, { warn }: Progress): ResolvedSpec {
 function checkLevel({
   layerCompression,
   layerCompressionLevel: level,
-}: Pick<z.output<typeof specSchema>, "layerCompression" | "layerCompressionLevel">): void {
+  layerEncoder,
+}: Pick<z.output<typeof specSchema>, "layerCompression" | "layerCompressionLevel" | "layerEncoder">): void {
   if (level === null) return;
-  const levels = otherLevels(layerCompression, level);
+  const levels = otherLevels(layerCompression, level, layerEncoder);
   const key = "layerCompressionLevel";
   if (levels !== undefined) throw invalid(key, `${key}: ${String(level)} should be ${levels}`);
 }

@@ -183,6 +183,16 @@ describeWith(["nix-daemon", "nix-store", "zstd"], "an image as an OCI layout", (
     expect(archives[1]!.tag).not.toBe(archives[0]!.tag);
   });
 
+  test("has blobs of the encoder that is asked for, whatever is remembered of the other", async () => {
+    const digests = [];
+    for (const layerEncoder of ["libdeflate", "zlib", "libdeflate"] as const) {
+      digests.push((await build(`by-${digests.length}`, { layerEncoder })).digest);
+      await layout(`by-${digests.length - 1}`);
+    }
+    expect(digests[2]).toBe(digests[0]);
+    expect(digests[1]).not.toBe(digests[0]);
+  });
+
   test("has blobs of a level that is asked for", async () => {
     const sizes: number[] = [];
     for (const level of [1, 9]) {
@@ -191,7 +201,8 @@ describeWith(["nix-daemon", "nix-store", "zstd"], "an image as an OCI layout", (
     }
     expect(sizes[1]).toBeLessThan(sizes[0]!);
     for (const bad of [
-      { layerCompressionLevel: 10 },
+      { layerCompressionLevel: 13 },
+      { layerCompressionLevel: 10, layerEncoder: "zlib" },
       { layerCompression: "none", layerCompressionLevel: 1 },
       { layerCompression: "zstd", layerCompressionLevel: 0 },
       { layerCompressionLevel: 1.5 },
@@ -201,7 +212,8 @@ describeWith(["nix-daemon", "nix-store", "zstd"], "an image as an OCI layout", (
         details: { key: "layerCompressionLevel" },
       });
     }
-    for (const bad of [{ annotations: { a: 1 } }, { annotations: { "": "a" } }, { layerCompression: "xz" }]) {
+    const others = [{ layerCompression: "xz" }, { layerEncoder: "pigz" }];
+    for (const bad of [{ annotations: { a: 1 } }, { annotations: { "": "a" } }, ...others]) {
       await expect(build("bad", bad as never)).rejects.toMatchObject({ code: "ERR_SPEC" });
     }
     await expect(build("bad", {}, { format: "oci" as never })).rejects.toMatchObject({

@@ -57,6 +57,7 @@ describe("an image's spec", () => {
       compressor: "gz",
       layerCompression: "gz",
       layerCompressionLevel: null,
+      layerEncoder: "libdeflate",
       annotations: {},
       snapshotter: false,
       namedOnly: [],

@@ -610,6 +610,7 @@ describe("laminix inspect", () => {
 describe("laminix build in OCI formats", () => {
   test("refuses flags that have no effect, and levels that there are not", async () => {
     const output = folder.join("refused");
+    const zlib = ["--format", "oci-dir", "--layer-encoder", "zlib"];
     for (const [flags, code, message] of [
       [["--layer-compression", "gz"], 2, /--layer-compression has no effect in a docker-archive/],
       [["--annotation", "a=b"], 2, /--annotation has no effect/],
@@ -617,7 +618,9 @@ describe("laminix build in OCI formats", () => {
       [["--format", "oci-dir", "--compress", "gz"], 2, /oci-dir is a folder/],
       [["--format", "oci"], 2, /docker-archive, oci-archive, oci-dir/],
       [["--format", "oci-dir", "--layer-compression", "xz"], 2, /none, gz, zstd/],
-      [["--format", "oci-dir", "--layer-compression-level", "11"], 1, /11 should be 0 to 9 of gz/],
+      [["--format", "oci-dir", "--layer-compression-level", "13"], 1, /13 should be 0 to 12 of gz/],
+      [[...zlib, "--layer-compression-level", "10"], 1, /10 should be 0 to 9 of gz by zlib/],
+      [["--layer-encoder", "zlib"], 2, /--layer-encoder has no effect in a docker-archive/],
     ] as const) {
       const result = await runMain(["build", program, ...graph, "-o", output, ...flags]);
       expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(message)]);

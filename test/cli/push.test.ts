@@ -171,7 +171,7 @@ describeWith(
         [
           ["push", archive, `${name}:1`, "--layer-compression-level", "99"],
           "ERR_ARGUMENT",
-          /CompressionLevel must be 0 to 9/,
+          /CompressionLevel must be 0 to 12/,
         ],
       ] as const) {
         const error = await errorOf(...args);

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { crc32, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 // Threads are started from compiled files.
 import { compress } from "../../dist/compress/compress.js";
-import { type CompressOptions, type Compressor } from "../../dist/compress/compressors.js";
+import type { CompressOptions, Compressor } from "../../dist/compress/compressors.js";
 import { ownedBytes } from "../../dist/bytes/bytes.js";
 import { decompress } from "../../dist/compress/decompress.js";
 import { bytesOf } from "../support/members.js";
@@ -14,7 +13,7 @@ import { joinedCrc32 } from "../../dist/compress/crc32.js";
 import { arm64RootPath, node24Path, nodeArm64Path } from "../support/otherNodes.js";
 import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun, projectRoot } from "../support/run.js";
+import { mustRun } from "../support/run.js";
 import { moduleUrl, runScript } from "../support/script.js";
 
 /** Sizes of what is compressed in one go: by zlib, libdeflate and zstd. */
@@ -190,9 +189,9 @@ describe("gzip by libdeflate", () => {
   });
 
   test("is smaller than zlib's", async () => {
-    const text = readFileSync(path.join(projectRoot, "docs/reference.md"));
-    expect((await packed(text, "gz")).length).toBeLessThan(
-      (await packed(text, "gz", { encoder: "zlib" })).length,
+    const program = readFileSync(process.execPath).subarray(0, 5_000_000);
+    expect((await packed(program, "gz")).length).toBeLessThan(
+      (await packed(program, "gz", { encoder: "zlib" })).length,
     );
   });
 });
@@ -335,7 +334,7 @@ test("threads that end for want of work are not given any more", async () => {
   // They are kept for half a second.
   for (let delay = 494; delay < 508; delay++) {
     await sleep(delay);
-    expect(await all()).toEqual(made);
+    expect((await all()).every((each, i) => each.equals(made[i]!))).toBe(true);
   }
 });
 

@@ -93,6 +93,10 @@ describeWith(["nix-daemon", "nix-store", "npm", "cmake", "ninja", "c++"], "the p
       for (const name of ["typescript", "@types", "undici-types", "vitest"])
         expect(installed).not.toContain(name);
 
+      const script = `console.log(Object.keys(require(process.argv[1]).encoders).sort().join())`;
+      const { stdout } = await mustRun(process.execPath, ["-e", script, `${home}/build/Release/addon.node`]);
+      expect(stdout.toString()).toBe("libdeflate,zstd\n");
+
       // The daemon is asked by the addon that was built.
       const asked = await mustRun(`${built}/bin/laminix`, ["closure", built, "--json"], {
         env: nix.store.env,

@@ -1,6 +1,7 @@
 /** The addon's encoders, and what happens to the process around them: what must not happen is its crash. */
-import { describe, expect, it } from "vitest";
+import { createRequire } from "node:module";
 import { inflateRawSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
 import { builtFile } from "../support/builtFile.js";
 import { Random } from "../support/random.js";
 import { mustRun } from "../support/run.js";
@@ -19,8 +20,7 @@ interface Addon {
   readonly encoders: { readonly libdeflate: string; readonly zstd: string };
   encode(options: unknown, memory: unknown, length: unknown): Call;
 }
-const { default: module } = (await import("node:module")) as { default: typeof import("node:module") };
-const addon = module.createRequire(import.meta.url)(ADDON) as Addon;
+const addon = createRequire(import.meta.url)(ADDON) as Addon;
 
 const gz = { format: "gz", level: 6, jobs: 2 };
 

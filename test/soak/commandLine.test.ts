@@ -96,6 +96,7 @@ const FLAGS = [
   ],
   ...[
     "--layer-compression-level",
+    "--layer-encoder",
     "--manifest-format",
     "--digest-file",
     "--annotation",

@@ -101,4 +101,6 @@ in
   cacert = folder "cacert" "etc/ssl/certs/ca-bundle.crt" certificates;
   cmake = "/cmake";
   ninja = "/ninja";
+  libdeflate = "/libdeflate";
+  zstd = "/zstd";
 }

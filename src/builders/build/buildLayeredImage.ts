@@ -7,7 +7,7 @@ import type { ImageSpec } from "../../spec/spec.js";
  * What `streamLayeredImage` makes, written to a file as a docker-archive that is compressed with the spec's
  * `compressor`, gzip unless given; or as an OCI layout whose layers are compressed with its `layerCompression`, gzip
  * unless given. The output is there whole or not at all.
- * @throws {LaminixError} ERR_SPEC, ERR_FILE_WRITE, ERR_UNSUPPORTED where there is no zstd, and all that
+ * @throws {LaminixError} ERR_SPEC, ERR_FILE_WRITE, ERR_ADDON_MISSING, and all that
  *   `streamLayeredImage` and reading its image can throw
  */
 export async function buildLayeredImage(spec: ImageSpec, options: BuildFileOptions): Promise<ImageFile> {

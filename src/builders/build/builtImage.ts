@@ -1,7 +1,7 @@
 /** What the builders make: an image that is ready to be read. */
 import type { Readable } from "node:stream";
 import { keysOf, requireKnown } from "../../arguments.js";
-import type { Compressor } from "../../compress/compressors.js";
+import type { Compressor, GzipEncoder } from "../../compress/compressors.js";
 import type { Descriptor } from "../../image/descriptor.js";
 import type { Image, NamedImage } from "../../image/image.js";
 import type { Encoding } from "../../image/layer.js";
@@ -36,7 +36,7 @@ const READ_KEYS = keysOf<ReadOptions>({ signal: true, onProgress: true, jobs: tr
 const PIECES_KEYS = [...READ_KEYS, "format", "onDigest"];
 
 /** How layers are packed where manifests lead to them. */
-export type Packing = Pick<ContentsOptions, "encoding" | "level" | "cache" | "jobs"> & {
+export type Packing = Pick<ContentsOptions, "encoding" | "level" | "encoder" | "cache" | "jobs"> & {
   readonly signal: AbortSignal | undefined;
 };
 
@@ -55,6 +55,7 @@ export class BuiltImage implements AsyncDisposable {
   /** How its layers are compressed in OCI layouts, as the spec says. */
   readonly layerCompression: Encoding;
   readonly #level: number | undefined;
+  readonly #encoder: GzipEncoder;
   readonly #prepared: Prepared;
   readonly #options: BuildOptions;
 
@@ -76,6 +77,7 @@ export class BuiltImage implements AsyncDisposable {
     this.compressor = spec.compressor;
     this.layerCompression = spec.layerCompression;
     this.#level = spec.layerCompressionLevel ?? undefined;
+    this.#encoder = spec.layerEncoder;
     this.#prepared = made.prepared;
     this.#options = made.options;
   }
@@ -97,7 +99,7 @@ export class BuiltImage implements AsyncDisposable {
    * The archive, uncompressed, in pieces; each is good until the next one is asked for. What goes wrong ends it before
    * its manifest or index, so that half an archive is never taken for a whole one.
    * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_NAR, ERR_NAR_HASH, ERR_PATH_NOT_VALID; for an oci-archive
-   *   ERR_UNSUPPORTED where there is no zstd, and ERR_FILE_WRITE for temporary files
+   *   ERR_ADDON_MISSING, and ERR_FILE_WRITE for temporary files
    */
   async *pieces(options: PiecesOptions = {}): AsyncGenerator<Uint8Array> {
     requireKnown(options, PIECES_KEYS);
@@ -164,7 +166,8 @@ export class BuiltImage implements AsyncDisposable {
   packing(options: ReadOptions = {}): Packing {
     const { signal = this.#options.signal, jobs = this.#options.jobs } = options;
     const cache = digestCacheOf(this.#options);
-    return { signal, jobs, cache, encoding: this.layerCompression, level: this.#level };
+    const packing = { encoding: this.layerCompression, level: this.#level, encoder: this.#encoder };
+    return { signal, jobs, cache, ...packing };
   }
 
   /**

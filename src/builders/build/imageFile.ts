@@ -70,7 +70,7 @@ export async function openImageOutput(options: BuildFileOptions): Promise<ImageO
  * Writes the image, which is there whole or not at all.
  * @param compression of an archive; unless given, the spec's for a docker-archive, and none for an OCI layout, whose layers
  *   are compressed
- * @throws {LaminixError} ERR_FILE_WRITE, ERR_UNSUPPORTED where there is no zstd, and what reading the image can throw
+ * @throws {LaminixError} ERR_FILE_WRITE, ERR_ADDON_MISSING, and what reading the image can throw
  */
 export async function writeImageFile(
   image: BuiltImage,

@@ -13,7 +13,7 @@ const SILENT: ReadonlySet<string> = new Set([
   ...["layeringPipeline", "previous", "history", "volatility"],
   ...["contents", "copyToRoot", "runAsRoot"],
   // These have no say in a docker-archive; annotations do where there are some.
-  ...["layerCompression", "layerCompressionLevel", "annotations"],
+  ...["layerCompression", "layerCompressionLevel", "layerEncoder", "annotations"],
   // Said by the paths that are mounted.
   "snapshotter",
 ]);

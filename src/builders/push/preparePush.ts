@@ -62,8 +62,10 @@ export async function withPreparedPush<T>(
 /** An image keeps its manifest unless another is asked for. */
 function openingOf(asked: PushImageOptions, registries: Registries): OpenAllOptions {
   const { signal, platform, manifestFormat: format, layerCompression, layerCompressionLevel } = asked;
-  const { maxUnpacked } = asked;
-  const isRemade = [format, layerCompression, layerCompressionLevel].some((each) => each !== undefined);
+  const { maxUnpacked, layerEncoder } = asked;
+  const isRemade = [format, layerCompression, layerCompressionLevel, layerEncoder].some(
+    (each) => each !== undefined,
+  );
   const kept = isRemade ? [] : undefined;
   return { signal, registries, platform: platform ?? "all", format, kept, maxUnpacked };
 }
@@ -75,10 +77,10 @@ function packingOf(images: readonly (string | BuiltImage)[], asked: PushImageOpt
   const { signal = built?.signal, jobs = built?.jobs } = asked;
   const { layerCompression: encoding = built?.encoding ?? "gz" } = asked;
   const ownLevel = encoding === built?.encoding ? built.level : undefined;
-  const { layerCompressionLevel: level = ownLevel } = asked;
-  requireLevel(level, encoding);
+  const { layerCompressionLevel: level = ownLevel, layerEncoder: encoder = built?.encoder } = asked;
+  requireLevel(level, encoding, encoder);
   const cache = asked.cache === undefined && built ? built.cache : digestCacheOf(asked);
-  return { signal, jobs, encoding, level, cache };
+  return { signal, jobs, encoding, level, encoder, cache };
 }
 
 async function previousLayers(

@@ -10,7 +10,7 @@ import {
   requireString,
   requireStrings,
 } from "../../arguments.js";
-import { otherLevels } from "../../compress/compressors.js";
+import { GZIP_ENCODERS, type GzipEncoder, otherLevels } from "../../compress/compressors.js";
 import { ArgumentError } from "../../errors.js";
 import { type Encoding, ENCODINGS } from "../../image/layer.js";
 import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaTypes.js";
@@ -26,8 +26,10 @@ export interface PushImageOptions extends Omit<BuildOptions, "store"> {
   readonly manifestFormat?: ManifestFormat | undefined;
   /** Of the layers; as the spec says, or as they lie, unless given. */
   readonly layerCompression?: Encoding | undefined;
-  /** Of gzip 0 to 9, 6 unless given; of zstd 1 to 19, 3 unless given. */
+  /** Of gzip 0 to 12, and to 9 by zlib, 6 unless given; of zstd 1 to 19, 3 unless given. */
   readonly layerCompressionLevel?: number | undefined;
+  /** What makes gzip; libdeflate, which is in the addon, unless given. They make different bytes. */
+  readonly layerEncoder?: GzipEncoder | undefined;
   /** Images in registries whose layers are taken over unread, where they are made of the same as these. */
   readonly cacheFrom?: readonly string[] | undefined;
   /** Whether layers are taken over from the image that is at the reference before, and from `cacheFrom`; `true` unless given. */
@@ -45,6 +47,7 @@ const PUSH_KEYS = [
       manifestFormat: true,
       layerCompression: true,
       layerCompressionLevel: true,
+      layerEncoder: true,
     },
     ...{ cacheFrom: true, registryCache: true, verify: true },
   }),
@@ -67,6 +70,9 @@ export function checkPushOptions(options: PushImageOptions, more: readonly strin
       requireOneOf(value, ENCODINGS, argument);
     },
     layerCompressionLevel: requireCount,
+    layerEncoder: (value, argument) => {
+      requireOneOf(value, GZIP_ENCODERS, argument);
+    },
     cacheFrom: requireStrings,
     registryCache: requireBoolean,
     verify: requireBoolean,
@@ -83,7 +89,11 @@ function requirePlatform(value: unknown, argument: string): void {
 }
 
 /** @throws {ArgumentError} ERR_ARGUMENT */
-export function requireLevel(level: number | undefined, encoding: Encoding): void {
-  const levels = level === undefined ? undefined : otherLevels(encoding, level);
+export function requireLevel(
+  level: number | undefined,
+  encoding: Encoding,
+  encoder: GzipEncoder | undefined,
+): void {
+  const levels = level === undefined ? undefined : otherLevels(encoding, level, encoder);
   if (levels !== undefined) throw new ArgumentError("options.layerCompressionLevel", levels, level);
 }

@@ -20,6 +20,8 @@ export interface PushedLayer {
   /** Store paths, or the layer's name in a base image. */
   readonly sources: readonly string[];
   readonly fate: LayerFate;
+  /** What compressed it, with its level and a hash of what it makes of a fixed text; where that was done here. */
+  readonly encoder?: string;
 }
 
 export interface PushedImage {
@@ -72,8 +74,9 @@ async function sent({ entry, reference, options }: PreparedPush): Promise<Pushed
   return {
     reference: formatReference({ ...reference, digest }),
     ...{ digest, tags: options.tags, size, sent: bytes },
-    layers: layers.map(({ layer: { kind, sources }, diffId, descriptor, fate }) => ({
+    layers: layers.map(({ layer: { kind, sources }, diffId, descriptor, fate, encoder }) => ({
       ...{ diffId, digest: descriptor.digest, size: descriptor.size, kind, sources, fate },
+      ...(encoder !== undefined && { encoder }),
     })),
   };
 }

@@ -67,7 +67,14 @@ async function make(io: Io, args: readonly string[], options: Options): Promise<
   const { onProgress } = report;
   await using target =
     output === undefined ? undefined : await imageOutputAt({ format: "oci-dir", ...options, output }, io);
-  const { layerCompression, layerCompressionLevel, jobs, annotation = [], maxUnpacked } = options;
+  const {
+    layerCompression,
+    layerCompressionLevel,
+    layerEncoder,
+    jobs,
+    annotation = [],
+    maxUnpacked,
+  } = options;
   const places = args.map((arg) => (isSpec([arg]) ? arg : imagePlace(arg)));
   await withRegistries(
     [...places, ...(push === undefined ? [] : [push])],
@@ -75,7 +82,8 @@ async function make(io: Io, args: readonly string[], options: Options): Promise<
     io,
     async (registries) => {
       const how = { jobs, registries, onProgress, signal: io.signal, maxUnpacked };
-      const layers = { layerCompression, layerCompressionLevel, annotations: annotationsIn(annotation) };
+      const packing = { layerCompression, layerCompressionLevel, layerEncoder };
+      const layers = { ...packing, annotations: annotationsIn(annotation) };
       await withImages(places, how, options, io, async (images) => {
         if (target === undefined) await pushIndex(images, push ?? "", { ...how, ...layers }, report);
         else

@@ -39,7 +39,7 @@ interface Options
 }
 
 const examples = `
-With --json: {"reference","digest","tags":[…],"size","sent","layers":[{"kind","sources","diffId","digest","size","fate"},…],
+With --json: {"reference","digest","tags":[…],"size","sent","layers":[{"kind","sources","diffId","digest","size","fate","encoder"},…],
 "warnings":[…]}; with --dry-run {"layers":[…],"toSend","warnings":[…]}. docs/json.md says what each of them is.
 
 Examples:
@@ -101,8 +101,8 @@ async function pushTo(
   const { pushImage, planPush } = await import("../../builders/push/pushImage.js");
   const { once } = await import("../../bytes/bytes.js");
   const { tag: tags, digestFile, dryRun, ...flags } = options;
-  const { manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify, jobs } =
-    options;
+  const { manifestFormat, layerCompression, layerCompressionLevel, layerEncoder } = options;
+  const { cacheFrom, registryCache, verify, jobs } = options;
   const { maxUnpacked } = options;
   const report = new Report(io, options, reading(...image));
   const { onProgress } = report;
@@ -111,7 +111,8 @@ async function pushTo(
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });
   await withImage(io, image, flags, { onProgress, registries, maxUnpacked, describe }, async (it) => {
     const how: PushImageOptions = {
-      ...{ tags, manifestFormat, layerCompression, layerCompressionLevel, cacheFrom, registryCache, verify },
+      ...{ tags, manifestFormat, layerCompression, layerCompressionLevel, layerEncoder },
+      ...{ cacheFrom, registryCache, verify },
       ...{ jobs, registries, onProgress, signal: io.signal, maxUnpacked },
       platform: platformIn(options),
     };

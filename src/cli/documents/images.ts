@@ -119,6 +119,9 @@ const pushedLayer = z.strictObject({
   ).optional(),
   size: bytes("as the registry has it; of the uncompressed tar where there is no digest"),
   fate,
+  encoder: text(
+    "What compressed it here: its name, its level, and a hash of what it makes of a fixed text.",
+  ).optional(),
 });
 
 export const pushed = facts({
@@ -136,7 +139,12 @@ export const pushed = facts({
       tags: ["1"],
       size: 86_004,
       sent: 86_004,
-      layers: [{ kind: "store", sources: [HELLO], diffId: HASH, digest: OTHER, size: 85_202, fate: "sent" }],
+      layers: [
+        {
+          ...{ kind: "store", sources: [HELLO], diffId: HASH, digest: OTHER, size: 85_202, fate: "sent" },
+          encoder: "gz 2 libdeflate level 6 91c9f1f3cbb1f5a7",
+        },
+      ],
       warnings: [],
     },
   ],

@@ -26,7 +26,7 @@ export interface ArchiveWriteOptions extends LayoutWriteOptions {
 /**
  * The archive. A member's size comes before its bytes, so that compressed layers wait in temporary files, unless their
  * sizes are known.
- * @throws {LaminixError} ERR_UNSUPPORTED where there is no zstd, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
+ * @throws {LaminixError} ERR_ADDON_MISSING, ERR_FILE_WRITE for temporary files, ERR_DIGEST, and what
  *   reading the layers throws
  */
 export function writeOciArchive(

@@ -49,7 +49,7 @@ export interface Pushed {
 }
 
 /**
- * @throws {LaminixError} ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_UNSUPPORTED where there is no zstd,
+ * @throws {LaminixError} ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_ADDON_MISSING,
  *   ERR_DIGEST, also when `verify` finds that what is there is something else; and what reading the layers throws
  */
 export async function push(entry: Entry, options: PushOptions): Promise<Pushed> {

@@ -14,6 +14,8 @@ import { uploadBlob } from "./upload.js";
 export interface PushedLayer extends WrittenLayer {
   readonly layer: Layer;
   readonly fate: LayerFate;
+  /** What compressed it, where that was done here. */
+  readonly encoder?: string | undefined;
 }
 
 export interface PushEvent {
@@ -142,9 +144,11 @@ export class LayerSender {
   async #end(plain: LayerDigest, fate: LayerFate): Promise<PushedLayer> {
     const { signal } = this.#options;
     const descriptor = await this.#blob.descriptor({ signal });
+    // What another image has may be of another encoder.
+    const encoder = fate === "unread" ? undefined : await this.#blob.encoder();
     this.#tell(plain, descriptor, { fate, sent: this.sent });
     this.#blob[Symbol.dispose](); // what was compressed of it takes room on the disk
-    return { layer: this.#blob.layer, diffId: plain.diffId, descriptor, fate };
+    return { layer: this.#blob.layer, diffId: plain.diffId, descriptor, fate, encoder };
   }
 
   #tell(

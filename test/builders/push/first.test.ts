@@ -53,6 +53,12 @@ describeWith(
         expect(pushed.layers.map(({ digest, size }) => ({ digest, size }))).toEqual(
           manifest.layers.map(({ digest, size }) => ({ digest, size })),
         );
+        const encoder = {
+          none: undefined,
+          gz: /^gz \d libdeflate level 6 [0-9a-f]{16}$/,
+          zstd: /^zstd \d level 3 /,
+        }[how];
+        for (const layer of pushed.layers) expect(layer.encoder ?? "").toMatch(encoder ?? /^$/);
         const sizes = blobs.map((digest) => blobIn(registry.storage, digest).length);
         expect(pushed.size).toBe(sizes.reduce((sum, size) => sum + size, 0));
         expect(pushed.sent).toBe(pushed.size);
