@@ -1,9 +1,10 @@
 /** Compressing on all cores, beside `pigz` and `zstd` with as many threads, over the tar of a large closure's files. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { stat } from "node:fs/promises";
 import { debianClosure, largePackages } from "../test/support/debianStore.js";
+import { node24Path } from "../test/support/otherNodes.js";
 import { mustRun } from "../test/support/run.js";
 import { temporaryFolder } from "../test/support/temporary.js";
 import { compare, measure } from "./support/measure.js";
@@ -13,46 +14,74 @@ const BYTES = 300_000_000;
 const program = path.join(import.meta.dirname, "support/compressFile.js");
 const jobs = String(availableParallelism());
 
-const commands: Readonly<Record<string, readonly string[]>> = {
-  "pigz -6": ["pigz", "-6nTc", "-p", jobs],
-  "laminix, gz": [process.execPath, program, "gz", jobs],
-  "zstd -3": ["zstd", "-3qc", `-T${jobs}`],
-  "laminix, zstd": [process.execPath, program, "zstd", jobs],
-};
+/** This Node, the other one that is there, and those that LAMINIX_BENCH_NODES names, separated by colons. */
+const nodes = [process.execPath, node24Path(), ...(process.env["LAMINIX_BENCH_NODES"]?.split(":") ?? [])];
+
+interface Candidate {
+  readonly name: string;
+  readonly peer: string;
+  readonly command: readonly string[];
+}
+
+async function candidates(): Promise<Candidate[]> {
+  const ours: Candidate[] = [];
+  const versions = new Set<string>();
+  for (const node of nodes.filter((each) => existsSync(each))) {
+    const version = (await mustRun(node, ["--version"])).stdout.toString().trim();
+    if (versions.has(version)) continue;
+    versions.add(version);
+    for (const threads of [jobs, "8"]) {
+      const how = `Node ${version.slice(1)}, ${threads} threads`;
+      for (const [compressor, peer] of Object.entries({ gz: "pigz -6", zstd: "zstd -3" }))
+        ours.push({ name: `${compressor}, ${how}`, peer, command: [node, program, compressor, threads] });
+    }
+  }
+  return [
+    { name: "pigz -6", peer: "pigz -6", command: ["pigz", "-6nTc", "-p", jobs] },
+    { name: "zstd -3", peer: "zstd -3", command: ["zstd", "-3qc", `-T${jobs}`] },
+    ...ours,
+  ];
+}
 
 export async function compress(): Promise<string> {
   const { storeDir } = await debianClosure(largePackages);
   await using folder = await temporaryFolder("bench");
   const file = folder.join("plain");
   await mustRun("sh", ["-c", `tar -C "$1" -cf - . | head -c ${String(BYTES)} >"$2"`, "sh", storeDir, file]);
-  const candidates = Object.entries(commands).map(
-    ([name, command]) => [name, () => onFile(command, file)] as const,
-  );
-  const results = await compare(Object.fromEntries(candidates), { rounds: 3 });
+  const all = await candidates();
+  const works = all.map(({ name, command }) => [name, () => onFile(command, file)] as const);
+  const results = await compare(Object.fromEntries(works), { rounds: 3 });
 
   const rows = [];
-  for (const [name, result] of Object.entries(results)) {
-    const peer = results[name.endsWith("gz") || name.startsWith("pigz") ? "pigz -6" : "zstd -3"];
-    const size = await sizeOf(commands[name] ?? [], file, folder.join("packed"));
-    const [cost] = result.samples;
+  for (const { name, peer, command } of all) {
+    const [own, its] = [results[name], results[peer]];
+    if (!own || !its) continue;
+    const size = await sizeOf(command, file, folder.join("packed"));
     rows.push([
       name,
-      seconds(result.seconds),
-      ratio(result.seconds / (peer?.seconds ?? 0)),
-      seconds(cost?.cpuSeconds ?? 0),
+      seconds(own.seconds),
+      ratio(own.seconds / its.seconds),
+      seconds(cpuOf(own.samples)),
+      ratio(cpuOf(own.samples) / cpuOf(its.samples)),
       mebibytes(size),
-      mebibytes(result.peakBytes),
+      mebibytes(own.peakBytes),
     ]);
   }
   const head = [
-    `compressing ${mebibytes(BYTES)}, ${jobs} threads`,
+    `compressing ${mebibytes(BYTES)}, the programs with ${jobs} threads`,
     "time",
     "of the program's",
     "CPU",
+    "of the program's",
     "size",
     "peak memory",
   ];
   return table(head, rows);
+}
+
+/** The least: what else the machine does only adds to it. */
+function cpuOf(samples: readonly { readonly cpuSeconds: number }[]): number {
+  return Math.min(...samples.map(({ cpuSeconds }) => cpuSeconds));
 }
 
 async function onFile(command: readonly string[], file: string): ReturnType<typeof measure> {

@@ -9,15 +9,21 @@ import { createRequire } from "node:module";
 import path from "node:path";
 
 const root = path.resolve(import.meta.dirname, "..");
+const compiled = path.join(root, "build/Release/addon.node");
 const platform = `${process.platform}-${process.arch}`;
 const wantsBuild = process.env.npm_config_build_from_source === "true";
 
 /** In a process of its own: a file may be there and end the one that loads it. */
 function loads(file) {
-  if (!existsSync(file)) return false;
-  const { status } = spawnSync(process.execPath, ["-e", "require(process.argv[1])", file], {
-    stdio: "ignore",
-  });
+  return existsSync(file) && succeeds("require(process.argv[1])", file);
+}
+
+function hasEncoders(file) {
+  return succeeds("process.exit(require(process.argv[1]).encoders ? 0 : 1)", file);
+}
+
+function succeeds(script, file) {
+  const { status } = spawnSync(process.execPath, ["-e", script, file], { stdio: "ignore" });
   return status === 0;
 }
 
@@ -44,7 +50,7 @@ function compile() {
     if (error) return error.code === "ENOENT" ? "there is no CMake" : error.message;
     if (status !== 0) return `CMake failed:\n${lastLines(stdout + stderr)}`;
   }
-  return loads(path.join(build, "Release/addon.node")) ? undefined : "what was compiled does not load";
+  return loads(compiled) ? undefined : "what was compiled does not load";
 }
 
 /** Yarn 1 has no such command, and npm's works on what it installs. */
@@ -60,7 +66,14 @@ function install() {
   if (!wantsBuild && loads(path.join(root, "prebuilds", platform, "addon.node"))) return;
   console.log(`laminix: compiling the addon for ${platform}`);
   const problem = compile();
-  if (problem === undefined) return;
+  if (problem === undefined) {
+    if (hasEncoders(compiled)) return;
+    console.log(
+      "laminix: compiled without libdeflate and libzstd, so it makes neither zstd nor, but for `--layer-encoder zlib`, gzip. " +
+        "With their headers (Debian's packages libdeflate-dev and libzstd-dev), `npm rebuild laminix` adds them.",
+    );
+    return;
+  }
   console.log(
     `laminix: installed without its addon for ${platform}, so it cannot ask a Nix daemon or run containers. ` +
       `With CMake and a C++20 compiler, \`${rebuildCommand()}\` compiles it. (${problem})`,

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { crc32, gunzipSync } from "node:zlib";
 import fc from "fast-check";
@@ -15,6 +15,7 @@ import { Random } from "../support/random.js";
 import { describeWith } from "../support/requirements.js";
 import { mustRun } from "../support/run.js";
 import { moduleUrl, runScript } from "../support/script.js";
+import { temporaryFolder } from "../support/temporary.js";
 
 /** Sizes of what is compressed in one go: by zlib, libdeflate and zstd. */
 const ZLIB_CHUNK = 1 << 19;
@@ -245,16 +246,25 @@ describe("an addon that is missing", () => {
     ["gz", /build.*--layer-encoder zlib.*--compress none/],
     ["zstd", /build.*--layer-encoder zlib/],
   ])("is an error for %s that names ways out", async (compressor, hint) => {
-    const env = { LAMINIX_ADDON: "/nowhere/addon.node" };
-    const { stdout, stderr } = await runScript(source(compressor), { env });
-    expect(stderr).toBe("");
-    expect(
-      stdout
+    await using folder = await temporaryFolder();
+    const bare = folder.join("addon.cjs");
+    writeFileSync(bare, "// As an addon that was built without them is.");
+    for (const [addon, first] of [
+      ["/nowhere/addon.node", /^build it/],
+      [bare, /libdeflate-dev and libzstd-dev/],
+    ] as const) {
+      const env = { LAMINIX_ADDON: addon };
+      const { stdout, stderr } = await runScript(source(compressor), { env });
+      expect(stderr).toBe("");
+      const [error, other] = stdout
         .toString()
         .trimEnd()
         .split("\n")
-        .map((line) => JSON.parse(line) as unknown),
-    ).toEqual([{ code: "ERR_ADDON_MISSING", hint: expect.stringMatching(hint) as string }, "by zlib"]);
+        .map((line) => JSON.parse(line) as unknown);
+      expect(error).toEqual({ code: "ERR_ADDON_MISSING", hint: expect.stringMatching(hint) as string });
+      expect(error).toEqual({ code: "ERR_ADDON_MISSING", hint: expect.stringMatching(first) as string });
+      expect(other).toBe("by zlib");
+    }
   });
 });
 

@@ -131,7 +131,13 @@ const spec = {
     extraCommands: "",
     passthru: {},
   },
-  ...{ annotations: { a: "b" }, layerCompression: "zstd", layerCompressionLevel: 3, layerEncoder: "zlib", includeNixDB: false },
+  ...{
+    annotations: { a: "b" },
+    layerCompression: "zstd",
+    layerCompressionLevel: 3,
+    layerEncoder: "zlib",
+    includeNixDB: false,
+  },
 } as const;
 
 describe("what a user writes is taken, or refused with a code:", () => {
