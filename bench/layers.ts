@@ -1,7 +1,8 @@
 /**
  * What plans of layers move: for closures of several shapes and budgets, the efficiency of each strategy by the measure,
  * and that of updates that are planned again from nothing: a path and all that refers to it is replaced, sizes differ by
- * up to 2 %, and the bytes of layers count that were not there before. Then what is gained by knowing what changes often,
+ * up to 2 %, and the bytes of layers count that were not there before. Then the same for chains of changes, each planned
+ * after the plan before it. Then what is gained by knowing what changes often,
  * learnt from two releases of Debian and tried on the next, beside what could be gained by one who knew the future.
  */
 import { auto } from "../dist/layering/auto.js";
@@ -11,6 +12,7 @@ import { measure } from "../dist/layering/measure.js";
 import { popularity } from "../dist/layering/popularity.js";
 import { largePackages } from "../test/support/debianStore.js";
 import { Random } from "../test/support/random.js";
+import { previousLayers } from "../dist/planning/balanced.js";
 import { weightsFrom } from "../dist/planning/weights.js";
 import type { StorePath } from "../dist/store/storePath.js";
 import {
@@ -21,6 +23,7 @@ import {
   type UpdatedEntry,
 } from "./support/debianGraph.js";
 import { derivations } from "./support/derivations.js";
+import { serversByNar } from "./support/serversByNar.js";
 import { table } from "./support/table.js";
 
 const packages = {
@@ -41,6 +44,7 @@ export async function layers(): Promise<string> {
   const closures: [string, readonly Entry[]][] = [];
   for (const [name, wanted] of Object.entries(packages)) closures.push([name, await debianGraph(wanted)]);
   closures.push(["derivations", await derivations("ffmpeg")], ["chain", chain(200)]);
+  closures.push(["servers by NAR", await serversByNar()]);
   const rows: string[][] = [];
   for (const [name, entries] of closures) {
     const graph = await graphFrom(entries);
@@ -57,7 +61,60 @@ export async function layers(): Promise<string> {
   }
   const names = Object.keys(strategies);
   const head = ["efficiency", ...names, ...names.map((name) => `${name}, replanned`)];
-  return `${table(head, rows)}\n\n${await learning()}`;
+  return [table(head, rows), await chained(closures), await learning()].join("\n\n");
+}
+
+/** Chains of changes of each closure, and how many changes each has. */
+const CHAINS = 3;
+const LINKS = 10;
+
+/** What is moved where each change is planned after the plan before it, and what is left as it was. */
+async function chained(closures: readonly (readonly [string, readonly Entry[]])[]): Promise<string> {
+  const rows: string[][] = [];
+  let [ideal, moved] = [0, 0];
+  for (const [name, entries] of closures) {
+    for (const budget of BUDGETS) {
+      const sums = await chainsOf(entries, budget);
+      ideal += sums.ideal;
+      moved += sums.moved;
+      const parts = [sums.ideal / sums.moved, sums.last / CHAINS].map((part) => part.toFixed(3));
+      const kept = [sums.kept / sums.untouched, sums.wholePlans / (CHAINS * LINKS)];
+      const percents = kept.map((part) => `${(part * 100).toFixed(1)} %`);
+      rows.push([`${name}, ${String(budget)} layers`, ...parts, ...percents]);
+    }
+  }
+  rows.push(["all: moved beside the ideal", `${((moved - ideal) / 1e6).toFixed(0)} MB`, "", "", ""]);
+  const head = ["changes one after the other", "efficiency", "of the last plan"];
+  return table([...head, "untouched layers kept", "all of them kept"], rows);
+}
+
+async function chainsOf(entries: readonly Entry[], budget: number) {
+  const sums = { ideal: 0, moved: 0, last: 0, untouched: 0, kept: 0, wholePlans: 0 };
+  const random = new Random(7);
+  const start = balanced(await graphFrom(entries), budget, { previous: [] });
+  for (let chainNumber = 0; chainNumber < CHAINS; chainNumber++) {
+    let [now, plan] = [entries, start];
+    for (let link = 0; link < LINKS; link++) {
+      now = changed(now, random.pick(now).path, random);
+      const graph = await graphFrom(now);
+      const before = plan;
+      plan = balanced(graph, budget, { previous: previousLayers(before, graph) });
+      const sizes = new Map(graph.names.map((path, node) => [path, graph.narSizes[node] ?? 0]));
+      const bytes = (paths: readonly string[]): number =>
+        paths.reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0);
+      const [old, present] = [new Set(before.map(keyOf)), new Set(plan.map(keyOf))];
+      const oldPaths = new Set<string>(before.flat());
+      const untouched = before.filter((layer) => layer.every((path) => sizes.has(path)));
+      const kept = untouched.filter((layer) => present.has(keyOf(layer))).length;
+      sums.ideal += bytes(graph.names.filter((path) => !oldPaths.has(path)));
+      sums.moved += bytes(plan.filter((layer) => !old.has(keyOf(layer))).flat());
+      sums.untouched += untouched.length;
+      sums.kept += kept;
+      sums.wholePlans += kept === untouched.length ? 1 : 0;
+      if (link === LINKS - 1) sums.last += measure(graph, plan).efficiency;
+    }
+  }
+  return sums;
 }
 
 /** Some changes of a closure, one of them in each graph. */

@@ -31,6 +31,7 @@ export interface ImageFlags {
   readonly strategy?: string;
   readonly pipeline?: string;
   readonly previous?: string;
+  readonly horizon?: number;
   readonly history?: readonly string[];
   readonly hints?: string;
   readonly created?: string;
@@ -100,6 +101,12 @@ export function withLayerFlags(command: Command): Command {
       .option(
         "--previous <PLAN|IMAGE>",
         "a previous image or plan, whose layers balanced keeps where that costs little",
+      )
+      .addOption(
+        new Option(
+          "--horizon <N>",
+          "how many changes a plan after --previous is to serve (default: 20)",
+        ).argParser(whole),
       )
       .addOption(
         many(
@@ -207,7 +214,7 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
   const { name, tag, fromImage, maxLayers, strategy, created, mtime, architecture, uid, gid, uname, gname } =
     flags;
   const { includeStorePaths, snapshotter, includeNixDb: includeNixDB, pipeline: layeringPipeline } = flags;
-  const { previous, history, hints: volatility } = flags;
+  const { previous, horizon, history, hints: volatility } = flags;
   const keys = {
     name,
     tag,
@@ -216,6 +223,7 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
     strategy,
     layeringPipeline,
     previous,
+    horizon,
     history,
     volatility,
     created,

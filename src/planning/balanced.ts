@@ -22,12 +22,12 @@ export async function balancedOptions(
     spec.previous === null ? undefined : await readPlan(spec.previous, "previous", spec, options);
   return (graph) => ({
     weights: weights(graph),
-    ...(previous && { previous: previousLayers(previous, graph) }),
+    ...(previous && { previous: previousLayers(previous, graph), horizon: spec.horizon }),
   });
 }
 
 /** Where the nodes of a graph were: by their paths, and those that are new by the packages that they are of. */
-function previousLayers(plan: readonly (readonly StorePath[])[], graph: Graph): PreviousLayer[] {
+export function previousLayers(plan: readonly (readonly StorePath[])[], graph: Graph): PreviousLayer[] {
   const layerOfPath = new Map(plan.flatMap((layer, i) => layer.map((path) => [path as string, i] as const)));
   const layerOfPackage = new Map(
     plan.flatMap((layer, i) => layer.map((path) => [keyOf(path), i] as const)).toReversed(),

@@ -6,6 +6,7 @@ import { requireOptions } from "../arguments.js";
 import { COMPRESSORS, GZIP_ENCODERS, otherLevels } from "../compress/compressors.js";
 import { LaminixError, nearestWord } from "../errors.js";
 import { fromJs, isObject, type Json, type JsonObject, toJs } from "../bytes/json.js";
+import { HORIZON } from "../layering/balanced/previous.js";
 import { STRATEGIES, type Strategy } from "../layering/plan.js";
 import type { RootScriptSpec } from "../vm/rootScript.js";
 import { type Progress, SILENT } from "../progress.js";
@@ -94,6 +95,13 @@ export const specSchema = z.strictObject({
     .default(null)
     .describe(
       "For strategy balanced: a previous image or plan, whose layers are kept where that costs little: an image's name, a plan as layers --json prints it, or the name of a file with one.",
+    ),
+  horizon: z
+    .int()
+    .min(0)
+    .default(HORIZON)
+    .describe(
+      "With previous: how many changes the plan is to serve. A layer is changed only if that saves more bytes over so many changes than the new layers have.",
     ),
   history: z
     .array(z.union([text, planSchema], PLAN))
@@ -214,6 +222,7 @@ export type LayeringSpec = Pick<
   | "maxLayers"
   | "strategy"
   | "previous"
+  | "horizon"
   | "history"
   | "volatility"
 >;

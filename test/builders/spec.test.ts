@@ -63,6 +63,7 @@ describe("an image's spec", () => {
       namedOnly: [],
       passthru: {},
       previous: null,
+      horizon: 20,
       history: [],
       volatility: [],
     });

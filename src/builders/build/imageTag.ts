@@ -10,7 +10,7 @@ import type { RootLayer } from "../../root/rootLayer.js";
 /** Keys of a spec that decide nothing, or only through the layers that are made by them, which are looked at instead. */
 const SILENT: ReadonlySet<string> = new Set([
   ...["specVersion", "passthru", "tag", "fromImage", "compressor"],
-  ...["layeringPipeline", "previous", "history", "volatility"],
+  ...["layeringPipeline", "previous", "horizon", "history", "volatility"],
   ...["contents", "copyToRoot", "runAsRoot"],
   // These have no say in a docker-archive; annotations do where there are some.
   ...["layerCompression", "layerCompressionLevel", "layerEncoder", "annotations"],

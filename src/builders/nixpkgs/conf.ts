@@ -25,6 +25,7 @@ const keys = specSchema.pick({
   ...{
     layeringPipeline: true,
     previous: true,
+    horizon: true,
     history: true,
     volatility: true,
     uid: true,

@@ -27,7 +27,7 @@ export interface SpecLayers {
 /** Those that name files, images and commands. */
 const UNHEEDED = [
   ...["fromImage", "extraCommands", "fakeRootCommands", "enableFakechroot", "runAsRoot", "perms"],
-  ...["layeringPipeline", "previous", "history", "volatility"],
+  ...["layeringPipeline", "previous", "horizon", "history", "volatility"],
 ];
 const HEEDED = [
   ...["name", "tag", "contents", "copyToRoot", "config", "maxLayers", "strategy", "includeStorePaths"],

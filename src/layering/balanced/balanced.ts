@@ -7,15 +7,17 @@ import { byName, type Graph, type LayerPlan, toPlan } from "../graph.js";
 import { uniformWeights, type Weights } from "../measure.js";
 import type { Group } from "./group.js";
 import { merged } from "./merge.js";
-import { kept, type PreviousLayer } from "./previous.js";
+import { HORIZON, kept, type PreviousLayer } from "./previous.js";
 import { isSmall, problemOf } from "./problem.js";
 import { improved } from "./search.js";
 
 export interface BalancedOptions {
   /** All are as likely unless given. */
   readonly weights?: Weights | undefined;
-  /** Layers that are kept where little is lost by it. */
+  /** Layers that are kept where little is lost by it; none for a plan that others are to follow. */
   readonly previous?: readonly PreviousLayer[] | undefined;
+  /** How many changes a plan is to serve that is made after a previous one; default: 20. */
+  readonly horizon?: number | undefined;
 }
 
 /**
@@ -23,11 +25,11 @@ export interface BalancedOptions {
  * @throws {LaminixError} ERR_GRAPH for a graph with a circle
  */
 export function balanced(graph: Graph, limit: number, options: BalancedOptions = {}): LayerPlan {
-  const { weights = uniformWeights(graph), previous } = options;
+  const { weights = uniformWeights(graph), previous, horizon = HORIZON } = options;
   const problem = problemOf(graph, weights, limit, previous && layerNumbers(previous, graph));
   const groups = merged(problem.units, limit, problem.costs);
   const fresh = isSmall(problem.units.length) ? improved([groups], problem) : groups;
-  return inOrder(previous ? kept(previous, fresh, limit, problem) : fresh, graph);
+  return inOrder(previous ? kept(previous, fresh, limit, problem, horizon) : fresh, graph);
 }
 
 /** For each node, the number of the layer that it was in, or 0. */

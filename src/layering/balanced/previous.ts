@@ -2,12 +2,15 @@
  * Planning again where there was a plan before. A layer that is as it was need not be moved, so that a new plan costs,
  * beside what each later change moves, the bytes of its layers that were not there: once, when it is first pushed.
  */
+import { Descent } from "./descent.js";
 import { type Costs, costOf, type Group, union } from "./group.js";
 import { merged } from "./merge.js";
 import type { Problem } from "./problem.js";
 
-/** How many changes a plan is to serve: so many times what one moves weighs as much as what it costs to adopt the plan. */
-const CHANGES = 10;
+/** How many changes a plan is to serve unless told: so many times what one moves weighs as much as what the plan costs to adopt. */
+export const HORIZON = 20;
+/** How many words and pairs each search for better layers may look at: about a second of work. */
+const MOST_WORK = 2e8;
 
 /** A layer that was there before. */
 export interface PreviousLayer {
@@ -17,45 +20,56 @@ export interface PreviousLayer {
   readonly isWhole: boolean;
 }
 
-/** @returns the cheapest plan found, by what it costs to adopt it and by what it moves later */
+/**
+ * @param previous none for the first plan of those that are going to be made one after the other
+ * @returns the cheapest plan found, by what it costs to adopt it and by what it moves later
+ */
 export function kept(
   previous: readonly PreviousLayer[],
   fresh: readonly Group[],
   limit: number,
   problem: Problem,
+  horizon: number,
 ): Group[] {
-  const plan = new Adoption(previous, problem);
-  let best = merged(plan.inherited, limit, problem.costs);
-  // Layers whose paths had better be elsewhere are taken apart, the dearest first.
-  for (const group of best.toSorted(
-    (one, other) => costOf(other, problem.costs) - costOf(one, problem.costs),
-  )) {
+  const plan = new Adoption(previous, problem, horizon);
+  const descents = [...(previous.length > 0 ? [inheritedLayers(plan, limit, problem)] : []), fresh].map(
+    (groups) => plan.descent(groups, limit),
+  );
+  return plan.groupsOf(descents.reduce((best, next) => (next.cost < best.cost ? next : best)));
+}
+
+/** The previous layers, merged where they are too many; the dearest are taken apart where that pays. */
+function inheritedLayers(plan: Adoption, limit: number, { costs }: Problem): Group[] {
+  let best = merged(plan.inherited, limit, costs);
+  for (const group of best.toSorted((one, other) => costOf(other, costs) - costOf(one, costs))) {
     if (group.nodes.length < 2 || !best.includes(group)) continue;
     const apart = [...best.filter((each) => each !== group), ...plan.unitsOf(group.nodes)];
-    const next = merged(apart, limit, problem.costs);
+    const next = merged(apart, limit, costs);
     if (plan.cost(next) < plan.cost(best)) best = next;
   }
-  return plan.cost(fresh) < plan.cost(best) ? [...fresh] : best;
+  return best;
 }
 
 class Adoption {
   /** The previous layers, and what was in none of them. */
   readonly inherited: readonly Group[];
+  readonly #problem: Problem;
+  readonly #horizon: number;
   readonly #units: Map<number, Group>;
   readonly #costs: Costs;
   readonly #changes: number;
   readonly #whole: ReadonlySet<string>;
   readonly #known = new WeakMap<Group, boolean>();
 
-  constructor(previous: readonly PreviousLayer[], { units, costs, weight }: Problem) {
+  constructor(previous: readonly PreviousLayer[], problem: Problem, horizon: number) {
+    const { units, costs, weight } = problem;
+    this.#problem = problem;
+    this.#horizon = horizon;
     this.#costs = costs;
-    this.#changes = CHANGES / Math.max(weight, Number.MIN_VALUE);
+    this.#changes = horizon / Math.max(weight, Number.MIN_VALUE);
     this.#units = new Map(units.flatMap((unit) => unit.nodes.map((node) => [node, unit])));
     this.#whole = new Set(previous.filter(({ isWhole }) => isWhole).map(({ nodes }) => keyOf(nodes)));
-    const layers = previous.flatMap(({ nodes }) => {
-      const [first, ...others] = this.unitsOf(nodes);
-      return first ? [others.reduce((group, unit) => union(group, unit, costs), first)] : [];
-    });
+    const layers = previous.flatMap(({ nodes }) => unionOf(this.unitsOf(nodes), costs) ?? []);
     const placed = new Set(layers.flatMap(({ nodes }) => nodes));
     this.inherited = [...layers, ...units.filter(({ nodes: [node = -1] }) => !placed.has(node))];
   }
@@ -73,11 +87,37 @@ class Adoption {
     );
   }
 
+  /** The same plan with all steps taken that pay, by sizes as they are. */
+  descent(groups: readonly Group[], limit: number): Descent {
+    const { units } = this.#problem;
+    const layers = new Map(groups.flatMap(({ nodes }, layer) => nodes.map((node) => [node, layer])));
+    const isWhole = groups.map((group) => this.#isWhole(group));
+    const layerOf = Int32Array.from(units, ({ nodes: [node = -1] }) => layers.get(node) ?? 0);
+    const homes = layerOf.map((layer) => (isWhole[layer] ? layer : -1));
+    return new Descent(this.#problem, {
+      ...{ layerOf, homes, work: MOST_WORK, horizon: this.#horizon },
+      limit: Math.min(limit, units.length),
+    }).run();
+  }
+
+  groupsOf({ layerOf }: Descent): Group[] {
+    const members = new Map<number, Group[]>();
+    for (const [unit, group] of this.#problem.units.entries()) {
+      const layer = layerOf[unit] ?? 0;
+      members.set(layer, [...(members.get(layer) ?? []), group]);
+    }
+    return [...members.values()].flatMap((units) => unionOf(units, this.#costs) ?? []);
+  }
+
   #isWhole(group: Group): boolean {
     let is = this.#known.get(group);
     if (is === undefined) this.#known.set(group, (is = this.#whole.has(keyOf(group.nodes))));
     return is;
   }
+}
+
+function unionOf([first, ...others]: readonly Group[], costs: Costs): Group | undefined {
+  return first && others.reduce((group, unit) => union(group, unit, costs), first);
 }
 
 function keyOf(nodes: readonly number[]): string {

@@ -29,6 +29,8 @@ export interface Problem {
   readonly costs: Costs;
   /** What layers are made of, in an order that hashes and sizes have no part in. */
   readonly units: readonly Group[];
+  /** Bytes of each unit as they are. */
+  readonly bytes: Float64Array;
   /** What all nodes weigh. */
   readonly weight: number;
 }
@@ -66,7 +68,10 @@ export function problemOf(graph: Graph, weights: Weights, limit: number, parts?:
     ),
   );
   const weight = likely.reduce((sum, each) => sum + each, 0);
-  return { costs: { sets, unrest: (UNREST * weight) / Math.max(1, graph.pathCount) }, units, weight };
+  const bytes = Float64Array.from(lists, (nodes) =>
+    nodes.reduce((sum, node) => sum + (graph.narSizes[node] ?? 0), 0),
+  );
+  return { costs: { sets, unrest: (UNREST * weight) / Math.max(1, graph.pathCount) }, units, bytes, weight };
 }
 
 /**

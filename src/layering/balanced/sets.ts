@@ -12,7 +12,7 @@ export class WeightedSets {
   /** What a node weighs at the least. */
   readonly leastWeight: number;
   /** For each word, what a bit of it weighs. */
-  readonly #bitWeights: Float64Array;
+  readonly bitWeights: Float64Array;
 
   /** @param weights for each node; they should have few different values */
   constructor(weights: Float64Array) {
@@ -32,7 +32,7 @@ export class WeightedSets {
     }
     this.words = bitWeights.length;
     this.leastWeight = last ?? 0;
-    this.#bitWeights = Float64Array.from(bitWeights);
+    this.bitWeights = Float64Array.from(bitWeights);
   }
 
   hasAll(set: Uint32Array, nodes: readonly number[]): boolean {
@@ -46,7 +46,7 @@ export class WeightedSets {
   /** @param filled the words of the set that are not empty */
   weigh(set: Uint32Array, filled: Uint32Array): number {
     let sum = 0;
-    for (const word of filled) sum += ones(set[word] as number) * (this.#bitWeights[word] as number);
+    for (const word of filled) sum += ones(set[word] as number) * (this.bitWeights[word] as number);
     return sum;
   }
 
@@ -59,7 +59,7 @@ export class WeightedSets {
     for (let i = 0; i < filled.length && sum <= most; i++) {
       const word = filled[i] as number;
       const rest = (set[word] as number) & ~(other[word] as number);
-      if (rest !== 0) sum += ones(rest) * (this.#bitWeights[word] as number);
+      if (rest !== 0) sum += ones(rest) * (this.bitWeights[word] as number);
     }
     return sum;
   }
@@ -73,14 +73,14 @@ export class WeightedSets {
     let sum = 0;
     for (let i = 0; i < count; i++) {
       const word = words[start + i] as number;
-      if (word !== 0) sum += ones(word) * (this.#bitWeights[from + i] as number);
+      if (word !== 0) sum += ones(word) * (this.bitWeights[from + i] as number);
     }
     return sum;
   }
 }
 
 /** How many bits of a word are set. */
-function ones(word: number): number {
+export function ones(word: number): number {
   let count = word - ((word >>> 1) & 0x5555_5555);
   count = (count & 0x3333_3333) + ((count >>> 2) & 0x3333_3333);
   return Math.imul((count + (count >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
