@@ -10,10 +10,10 @@ import { hashLayerTar } from "./read.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 2;
-/** More threads than this find the disk, or the memory's bandwidth, used up by the others. */
-const DEFAULT_THREADS = 4;
+/** More threads than this find the disk, or the memory's bandwidth, used up by the others, and take 10 MiB each. */
+const MOST_THREADS = 4;
 /** Bytes of tars that wait to be read, in all threads together. */
-const KEPT = 40 << 20;
+const KEPT = 24 << 20;
 /** Layers with NARs that are hashed at once: while one waits for its source there is another to hash. */
 const NARS_AT_ONCE = 4;
 
@@ -55,9 +55,9 @@ export class TarPool {
   readonly #working = new Map<number, TarThread>();
   #nextId = 1;
 
-  /** @param jobs how many threads at the most; unless given, one for each core up to four */
-  constructor(jobs: number = Math.min(availableParallelism(), DEFAULT_THREADS)) {
-    this.#size = Math.max(1, jobs);
+  /** @param jobs how many threads at the most, if fewer than four; unless given, one for each core */
+  constructor(jobs: number = availableParallelism()) {
+    this.#size = Math.max(1, Math.min(jobs, MOST_THREADS));
     this.#keeps = Math.floor(KEPT / this.#size);
     this.#threads = new Threads({
       script: () => threadScript("tar/worker.js"),
