@@ -11,7 +11,7 @@ import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun } from "../support/run.js";
+import { laminix, mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** As much of a `conf.json` as is looked at. */
@@ -473,6 +473,16 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       );
       const { config } = await readImage(await outputOf(top));
       expect(config.rootfs.diff_ids.slice(0, -1)).toEqual(image.config.rootfs.diff_ids);
+    });
+
+    test("takes what `laminix pull` prints, for nixpkgs' pullImage or for this one", async () => {
+      for (const whom of ["nixpkgs", "laminix"]) {
+        const file = folder.join(`${whom}.tar`);
+        const reference = `${registry.host}/my/image@${digest}`;
+        const { stdout } = await laminix(["pull", reference, "-o", file, "--for", whom, "--no-tls-verify"]);
+        const pulled = await nix.build(`images.pullImage (${stdout.toString()} // { tlsVerify = false; })`);
+        expect(readFileSync(pulled).equals(readFileSync(file))).toBe(true);
+      }
     });
 
     test("refuses another hash, and a registry whose certificate nobody vouches for", async () => {
