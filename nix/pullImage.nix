@@ -63,12 +63,15 @@ build {
   inputs = if archive == "skopeo" then [ (require tools "skopeo" "pullImage") ] else [ ];
   attributes = {
     preferLocalBuild = true;
-    inherit imageName imageDigest outputHash;
+    inherit imageDigest outputHash;
+    # As nixpkgs names them.
+    imageName = finalImageName;
+    imageTag = finalImageTag;
+    sourceURL = "docker://${imageName}@${imageDigest}";
+    destNameTag = "${finalImageName}:${finalImageTag}";
     outputHashAlgo = if sri == null then "sha256" else builtins.head sri;
     outputHashMode = "flat";
     impureEnvVars = proxies;
-    source = "${imageName}@${imageDigest}";
-    inherit finalImageName finalImageTag;
     certificates = "${require tools "cacert" "pullImage"}/etc/ssl/certs/ca-bundle.crt";
     inherit os arch;
     tlsVerify = if tlsVerify then "true" else "false";
@@ -78,14 +81,13 @@ build {
       ''
         SSL_CERT_FILE=$certificates skopeo \
           --insecure-policy --tmpdir="$TMPDIR" --override-os "$os" --override-arch "$arch" \
-          copy --src-tls-verify="$tlsVerify" "docker://$source" \
-          "docker-archive://$out:$finalImageName:$finalImageTag" >&2
+          copy --src-tls-verify="$tlsVerify" "$sourceURL" "docker-archive://$out:$destNameTag" >&2
       ''
     else
       ''
         trust=()
         [ "$tlsVerify" = true ] || trust=(--no-tls-verify)
-        NODE_EXTRA_CA_CERTS=$certificates ${laminix} pull "$source" --output "$out" --os "$os" --arch "$arch" \
-          --final-image-name "$finalImageName" --final-image-tag "$finalImageTag" "''${trust[@]}" >&2
+        NODE_EXTRA_CA_CERTS=$certificates ${laminix} pull "''${sourceURL#docker://}" --output "$out" --os "$os" --arch "$arch" \
+          --final-image-name "$imageName" --final-image-tag "$imageTag" "''${trust[@]}" >&2
       '';
 }

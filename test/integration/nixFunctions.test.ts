@@ -183,6 +183,64 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(value).toEqual(["2", "xy", "2", {}, false, true]);
     });
 
+    test("has overrideAttrs, as derivations of nixpkgs do, which override leaves in force", async () => {
+      const value = await nix.evaluate(`
+        let
+          image = images.streamLayeredImage { name = "x"; tag = "1"; passthru.tests.one = 1; meta.description = "d"; };
+          named = image.overrideAttrs (old: { name = old.name + "y"; passthru = old.passthru // { more = 2; }; });
+          again = named.override { tag = "2"; };
+          final = image.overrideAttrs (final: old: { one = 1; two = final.one + 1; });
+        in [
+          [ named.name named.more named.imageTag named.tests.one named.meta.description ]
+          [ again.name again.more again.imageTag ]
+          final.drvAttrs.two
+          ((image.overrideAttrs { }).outPath == image.outPath)
+          ((images.fakeNss.overrideAttrs { name = "z"; }).override { }).name
+          (images.binSh.overrideAttrs { name = "z"; }).name
+        ]`);
+      expect(value).toEqual([["stream-xy", 2, "1", 1, "d"], ["stream-xy", 2, "2"], 2, true, "z", "z"]);
+    });
+
+    test("gives scripts the functions and programs of the standard environment, where there is one", async () => {
+      // A stand-in: nixpkgs' too fails for unset variables, and sets PATH anew.
+      const stdenv = `derivation {
+        name = "stdenv"; system = builtins.currentSystem; builder = "/bin/sh"; PATH = "${process.env["PATH"] ?? ""}";
+        args = [ "-c" "mkdir -p $out/bin; ln -s $(which install) $out/bin; cp $setupPath $out/setup" ];
+        passAsFile = [ "setup" ];
+        setup = ''
+          set -eu
+          : "$out" "$NIX_BUILD_TOP"
+          [ -z "''\${NIX_ATTRS_SH_FILE-}" ]
+          PATH=$stdenv/bin
+          substituteInPlace() { local text; text=$(<"$1"); printf '%s\\n' "''\${text//"$3"/"$4"}" >"$1"; }
+          set +u
+        '';
+      }`;
+      const set = `(functions { pkgs = pkgs // { stdenv = ${stdenv}; }; })`;
+      const commands = (file: string): string =>
+        `echo old >${file}; substituteInPlace ${file} --replace old new; install -m 700 ${file} ${file}.installed`;
+      const layered = await nix.build(`${set}.streamLayeredImage {
+        name = "x"; extraCommands = "${commands("extra")}"; fakeRootCommands = "${commands("root")}; chown 3:4 root";
+      }`);
+      const { layers } = await readImage(await outputOf(layered));
+      expect(layers).toHaveLength(1);
+      const single = await nix.build(
+        `${set}.buildImage { name = "x"; extraCommands = "${commands("extra")}"; }`,
+      );
+      const { layers: singles } = await readImage(gunzipSync(readFileSync(single)));
+      for (const [layer, files] of [
+        [layers[0]!, ["extra", "root"]],
+        [singles[0]!, ["extra"]],
+      ] as const) {
+        for (const file of files) {
+          const found = layer.find(({ header }) => header.name.endsWith(`${file}.installed`))!;
+          expect([found.body.toString(), found.header.mode]).toEqual(["new\n", 0o700]);
+        }
+      }
+      const said = await failure(`${set}.buildImage { name = "x"; extraCommands = "true\nfalse\n"; }`);
+      expect(said).toContain("line 2");
+    });
+
     test("passes the configuration on as it is", async () => {
       const { config, architecture } = await confOf(`{
         name = "x";
@@ -435,6 +493,95 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       );
       const env = (await mustRun("readlink", [`${await nix.build("images.usrBinEnv")}/usr/bin/env`])).stdout;
       expect(env.toString().trim()).toBe(`${await nix.build("pkgs.coreutils")}/bin/env`);
+    });
+  });
+
+  describe("every function of dockerTools", () => {
+    const LAYERED = `name! tag fromImage contents config architecture created mtime uid gid uname gname maxLayers
+      extraCommands fakeRootCommands enableFakechroot includeStorePaths includeNixDB layeringPipeline debug passthru meta`;
+    /** The parameters that nixpkgs' have; those with a mark must be given. */
+    const PARAMETERS: Readonly<Record<string, string>> = {
+      streamLayeredImage: LAYERED,
+      // It hands the others on.
+      buildLayeredImage: "name! compressor meta",
+      buildImage: `name! tag fromImage fromImageName fromImageTag copyToRoot contents keepContentsDirlinks config
+        architecture extraCommands uid gid runAsRoot diskSize buildVMMemorySize created compressor includeNixDB meta`,
+      pullImage: "imageName! imageDigest! hash sha256 os arch finalImageName finalImageTag tlsVerify name",
+      exportImage: "fromImage! name fromImageName fromImageTag diskSize",
+      streamNixShellImage: "drv! name tag uid gid homeDirectory shell command run",
+      buildNixShellImage: "drv! compressor",
+    };
+    /** The attributes of their results that docs/dockertools.md does not list as missing. */
+    const ATTRIBUTES: Readonly<Record<string, string>> = {
+      streamLayeredImage: "imageName imageTag conf streamScript isExe",
+      buildLayeredImage: "imageName imageTag conf streamScript stream",
+      buildLayeredImageWithNixDb: "imageName imageTag conf streamScript stream",
+      buildImage: "imageName imageTag buildArgs",
+      buildImageWithNixDb: "imageName imageTag buildArgs",
+      pullImage: "imageName imageTag imageDigest sourceURL destNameTag outputHash",
+      streamNixShellImage: "imageName imageTag isExe",
+      buildNixShellImage: "imageTag stream",
+      exportImage: "fromImage",
+      fakeNss: "override",
+      binSh: "",
+      usrBinEnv: "",
+      caCertificates: "",
+      mergeImages: "",
+    };
+    const page = readFileSync("docs/dockertools.md", "utf8");
+
+    test("takes its parameters, and the page on dockerTools has each", async () => {
+      const taken = await nix.evaluate<Record<string, Record<string, boolean>>>(`
+        let of = function: function.__functionArgs or (builtins.functionArgs function); in {
+          ${Object.keys(PARAMETERS)
+            .map((name) => `${name} = of images.${name};`)
+            .join("\n")}
+        }`);
+      for (const [name, parameters] of Object.entries(PARAMETERS)) {
+        const wanted = parameters
+          .split(/\s+/)
+          .map((each) => [each.replace("!", ""), !each.endsWith("!")] as const);
+        expect([name, taken[name]]).toEqual([name, expect.objectContaining(Object.fromEntries(wanted))]);
+        for (const [parameter] of wanted) expect(page).toContain(`\`${parameter}\``);
+      }
+    });
+
+    test("gives its result the same attributes, and the page has each", async () => {
+      const results = `
+        let
+          drv = derivation { name = "d"; system = builtins.currentSystem; builder = "/b"; };
+          layered = images.buildLayeredImage { name = "x"; };
+        in {
+          streamLayeredImage = images.streamLayeredImage { name = "x"; };
+          buildLayeredImage = layered;
+          buildLayeredImageWithNixDb = images.buildLayeredImageWithNixDb { name = "x"; };
+          buildImage = images.buildImage { name = "x"; };
+          buildImageWithNixDb = images.buildImageWithNixDb { name = "x"; };
+          pullImage = images.pullImage { imageName = "x"; imageDigest = "sha256:0"; hash = ""; };
+          streamNixShellImage = images.streamNixShellImage { inherit drv; };
+          buildNixShellImage = images.buildNixShellImage { inherit drv; };
+          exportImage = images.exportImage { fromImage = layered; };
+          mergeImages = images.mergeImages [ layered ];
+          inherit (images) fakeNss binSh usrBinEnv caCertificates;
+        }`;
+      const found = await nix.evaluate<Record<string, string[]>>(
+        `builtins.mapAttrs (_: builtins.attrNames) (${results})`,
+      );
+      for (const [name, attributes] of Object.entries(ATTRIBUTES)) {
+        const wanted = [
+          "name",
+          "drvPath",
+          "outPath",
+          "passthru",
+          "meta",
+          "overrideAttrs",
+          ...attributes.split(" "),
+        ];
+        const named = wanted.filter((attribute) => attribute !== "");
+        expect([name, found[name]]).toEqual([name, expect.arrayContaining(named)]);
+        for (const attribute of attributes.split(" "))
+          expect(page).toContain(`\`${attribute}\``.replace("``", ""));
+      }
     });
   });
 
