@@ -10,6 +10,7 @@
   names,
   withPassthru,
   customisationLayer,
+  copies,
 }:
 let
   streamScript = write.executable "laminix-stream-conf" ''
@@ -115,6 +116,8 @@ let
     script = ''${laminix} conf ${if debug then "--verbose" else ""} "$attrs" --output "$out"'';
   };
 
+  imageTag = if tag == null then names.hashOf conf else tag;
+
   stream = build {
     name = "stream-${baseName}";
     attributes = {
@@ -128,10 +131,15 @@ let
   };
 in
 withPassthru stream (
-  passthru
+  copies {
+    image = stream;
+    name = imageName;
+    tag = imageTag;
+    isExe = true;
+  }
+  // passthru
   // {
-    inherit conf streamScript;
-    imageTag = if tag == null then names.hashOf conf else tag;
+    inherit conf streamScript imageTag;
     # Distinguishes this from an image that is a file.
     isExe = true;
   }

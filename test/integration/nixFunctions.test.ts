@@ -632,6 +632,21 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       }
     });
 
+    test("has images that were put there by their own program, which sends what is missing", async () => {
+      const program = await nix.build(`(images.streamLayeredImage (${hello} // {
+        name = "${registry.host}/copied/it"; tag = "1";
+      })).copyToRegistry`);
+      const copy = async (): Promise<string> =>
+        (await mustRun(`${program}/bin/copy-to-registry`, ["--no-tls-verify"])).stdout.toString();
+      const first = await copy();
+      expect(first).toMatch(/\/copied\/it:1@sha256:[0-9a-f]{64}\n$/);
+      expect(await copy()).toBe(first);
+      const file = folder.join("copied.tar");
+      const { code } = await laminix(["pull", first.trim(), "-o", file, "--no-tls-verify"]);
+      expect(code).toBe(0);
+      expect((await readImage(readFileSync(file))).layers.length).toBeGreaterThan(1);
+    });
+
     test("refuses another hash, and a registry whose certificate nobody vouches for", async () => {
       const wrong = `hash = "sha256-${Buffer.alloc(32).toString("base64")}";`;
       expect(await failure(pull(`tlsVerify = false; ${wrong}`))).toMatch(/hash mismatch/);
