@@ -35,6 +35,8 @@ in
   gname ? "root",
   maxLayers ? 100,
   layeringPipeline ? null,
+  # Layers of one's own, bottom first: `[ { deps = [ package ]; maxLayers = 1; } ]`.
+  layers ? [ ],
   strategy ? "auto",
   extraCommands ? "",
   fakeRootCommands ? "",
@@ -50,18 +52,27 @@ assert
   layeringPipeline != null
   || maxLayers > 1
   || throw "laminix: maxLayers of image ${name} is ${toString maxLayers}; one layer goes to its contents and configuration, so raise it to 2 or more";
+assert
+  layers == [ ]
+  || layeringPipeline == null
+  || throw "laminix: image ${name} has both layers and layeringPipeline; keep one";
 let
   imageName = names.toLower name;
+  pipeline =
+    if layers == [ ] then layeringPipeline else import ./lib/explicitLayers.nix name maxLayers layers;
   # Without registry and slashes, which a store path's name cannot contain.
   baseName = baseNameOf name;
 
-  # It references the store paths that the configuration names.
+  # It references the store paths that the configuration and layers of one's own name.
   baseJson = write.file "${baseName}-base.json" (
-    builtins.toJSON {
-      inherit architecture;
-      config = if config == null then { } else config;
-      os = "linux";
-    }
+    builtins.toJSON (
+      {
+        inherit architecture;
+        config = if config == null then { } else config;
+        os = "linux";
+      }
+      // (if layers == [ ] then { } else { inherit layers; })
+    )
   );
 
   customisation = customisationLayer {
@@ -100,7 +111,6 @@ let
           baseJson
           fromImage
           maxLayers
-          layeringPipeline
           strategy
           created
           mtime
@@ -110,6 +120,7 @@ let
           gname
           storeDir
           ;
+        layeringPipeline = pipeline;
       };
     };
     inputs = zstd;

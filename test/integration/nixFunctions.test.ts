@@ -351,6 +351,40 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(await layersBy(file)).toEqual(layers);
     });
 
+    test("puts paths into layers of one's own, without those that lower layers have", async () => {
+      const node = (name: string, needs: string): string =>
+        `derivation { name = "${name}"; system = builtins.currentSystem; builder = "/bin/sh"; PATH = "${process.env["PATH"] ?? ""}";
+          args = [ "-c" "echo ${needs} > $out" ]; }`;
+      const image = (layers: string, more = ""): string => `
+        let
+          libc = ${node("libc", "c")}; ssl = ${node("ssl", "${libc}")}; app = ${node("app", "${ssl} ${zip}")};
+          zip = ${node("zip", "${libc}")}; tool = ${node("tool", "${zip}")};
+        in images.streamLayeredImage { name = "x"; config.Env = [ "APP=\${app}" ]; layers = ${layers}; ${more} }`;
+      const namesIn = async (layers: string, more?: string): Promise<string[][]> =>
+        confIn(await nix.build(`(${image(layers, more)}).conf`)).store_layers.map((layer) =>
+          layer.map((file) => path.basename(file).slice(33)).sort(),
+        );
+      // The tool is in the image though nothing names it.
+      expect(await namesIn("[ { deps = [ ssl ]; } { deps = [ tool ssl ]; } ]")).toEqual([
+        ["libc", "ssl"],
+        ["tool", "zip"],
+        ["app"],
+      ]);
+      expect(await namesIn("[ { deps = [ ssl ]; maxLayers = 2; } ]", "maxLayers = 4;")).toEqual([
+        ["libc"],
+        ["ssl"],
+        ["app", "zip"],
+      ]);
+      expect(await namesIn("[ { deps = [ app ]; } ]")).toEqual([["app", "libc", "ssl", "zip"]]);
+      expect(await failure(image("[ { deps = [ ssl ]; } ]", "maxLayers = 2;"))).toContain(
+        "raise it to 3 or more",
+      );
+      expect(await failure(image("[ { deps = [ ssl ]; } ]", "layeringPipeline = [ ];"))).toContain(
+        "keep one",
+      );
+      expect(await failure(image("[ { } ]"))).toMatch(/deps/);
+    });
+
     test("has no limit to the number of store paths, nor to the length of what names them", async () => {
       const count = 3000;
       const { config, store_layers: layers } = await confOf(`{
