@@ -22,7 +22,9 @@ import {
 import { type ImageTools, imageTools } from "../support/imageTools.js";
 import { membersOf } from "../support/members.js";
 import { Random } from "../support/random.js";
-import { describeWith } from "../support/requirements.js";
+import { newerSkopeo } from "../support/newerSkopeo.js";
+import { describeWith, testWith } from "../support/requirements.js";
+import { mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"], "pulling an image", () => {
@@ -170,12 +172,19 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"]
     });
   });
 
-  test("gives skopeo's archive for nixpkgs, byte for byte", async () => {
+  const givesTheArchiveOf = async (skopeo: string): Promise<void> => {
     const skopeosArchive = async (source: string, final: string): Promise<Buffer> => {
       const file = folder.join("skopeo.tar");
       rmSync(file, { force: true });
-      await tools.skopeo([
-        ...["copy", "--quiet", "--src-tls-verify=false", "--override-os=linux", "--override-arch=amd64"],
+      await mustRun(skopeo, [
+        ...[
+          "--insecure-policy",
+          "copy",
+          "--quiet",
+          "--src-tls-verify=false",
+          "--override-os=linux",
+          "--override-arch=amd64",
+        ],
         ...[`docker://${source}`, `docker-archive://${file}:${final}`],
       ]);
       return readFileSync(file);
@@ -226,7 +235,9 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"]
       using images = await openImages(output);
       expect(images.images[0]!.references).toEqual([whole]);
     }
-  });
+  };
+  test("gives skopeo's archive for nixpkgs, byte for byte", () => givesTheArchiveOf("skopeo"));
+  testWith(["skopeoTrixie"], "which is a newer skopeo's, too", () => givesTheArchiveOf(newerSkopeo));
 
   test("copes with lines that break and servers that fail", async () => {
     const name = await put(one);
