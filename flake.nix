@@ -6,12 +6,22 @@
   outputs =
     { self, nixpkgs }:
     let
-      forEachSystem = nixpkgs.lib.genAttrs [
-        "x86_64-linux"
-        "aarch64-linux"
-        "x86_64-darwin"
-        "aarch64-darwin"
-      ];
+      # Without nixpkgs' library: `lib.forPkgs` and the overlays do not need this nixpkgs, and so it is not fetched for them.
+      forEachSystem =
+        value:
+        builtins.listToAttrs (
+          map
+            (system: {
+              name = system;
+              value = value system;
+            })
+            [
+              "x86_64-linux"
+              "aarch64-linux"
+              "x86_64-darwin"
+              "aarch64-darwin"
+            ]
+        );
     in
     {
       packages = forEachSystem (system: rec {
@@ -19,19 +29,32 @@
         default = laminix;
       });
 
-      # The functions of dockerTools, per system.
-      lib = forEachSystem (
-        system:
-        import ./nix {
-          pkgs = nixpkgs.legacyPackages.${system};
-          laminix = self.packages.${system}.laminix;
-        }
-      );
+      # The functions of dockerTools, per system, or for a package set of one's own.
+      lib =
+        forEachSystem (
+          system:
+          import ./nix {
+            pkgs = nixpkgs.legacyPackages.${system};
+            laminix = self.packages.${system}.laminix;
+          }
+        )
+        // {
+          forPkgs = pkgs: import ./nix { inherit pkgs; };
+        };
 
-      # Adds `pkgs.laminix`, and `pkgs.laminixTools` to use in place of `pkgs.dockerTools`.
-      overlays.default = final: _: {
-        laminix = final.callPackage ./nix/package.nix { };
-        laminixTools = import ./nix { pkgs = final; };
+      overlays = {
+        # Adds `pkgs.laminix`, and `pkgs.laminixTools` to use in place of `pkgs.dockerTools`.
+        default = final: _: {
+          laminix = final.callPackage ./nix/package.nix { };
+          laminixTools = import ./nix { pkgs = final; };
+        };
+
+        # Puts these functions into `pkgs.dockerTools`, for expressions that cannot be changed. What has no counterpart here
+        # stays nixpkgs'.
+        dockerTools = final: previous: {
+          laminix = final.callPackage ./nix/package.nix { };
+          dockerTools = previous.dockerTools or { } // import ./nix { pkgs = final; };
+        };
       };
     };
 }

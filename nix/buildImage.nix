@@ -7,6 +7,7 @@
   withPassthru,
   pkgs,
   require,
+  copies,
 }:
 {
   name,
@@ -78,11 +79,18 @@ let
       imageName = names.toLower name;
     };
   };
+  imageTag = if tag == null then names.hashOf image else tag;
 in
 withPassthru image (
-  passthru
+  copies {
+    inherit image;
+    name = names.toLower name;
+    tag = imageTag;
+    isExe = false;
+  }
+  // passthru
   // {
     buildArgs = args;
-    imageTag = if tag == null then names.hashOf image else tag;
+    inherit imageTag;
   }
 ) meta

@@ -33,6 +33,7 @@ let
     build = call ./lib/build.nix;
     write = call ./lib/write.nix;
     specified = call ./lib/specified.nix;
+    copies = call ./lib/copies.nix;
     customisationLayer = call ./customisationLayer.nix;
   }
   // functions;

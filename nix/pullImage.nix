@@ -1,6 +1,8 @@
-# Fetches an image from a registry, as an uncompressed docker-archive with a known hash.
+# Fetches an image from a registry, as an uncompressed docker-archive with a known hash: skopeo's, as in nixpkgs, or
+# laminix's own.
 {
   build,
+  laminix,
   tools,
   require,
   goArchitecture,
@@ -18,6 +20,8 @@
   finalImageName ? imageName,
   finalImageTag ? "latest",
   tlsVerify ? true,
+  # Whose archive the hash is of: "skopeo" or "laminix", as `laminix pull` tells.
+  archive ? "skopeo",
   name ?
     builtins.replaceStrings
       [
@@ -33,6 +37,10 @@
 assert
   (hash == null) != (sha256 == null)
   || throw "laminix: pullImage of ${imageName} needs the archive's hash: either `hash` or `sha256`";
+assert
+  archive == "skopeo"
+  || archive == "laminix"
+  || throw "laminix: pullImage of ${imageName} has archive = ${builtins.toJSON archive}; it must be \"skopeo\" or \"laminix\"";
 let
   outputHash = if hash == null then sha256 else hash;
   # An SRI hash names its own algorithm.
@@ -52,22 +60,34 @@ let
 in
 build {
   inherit name;
-  inputs = [ (require tools "skopeo" "pullImage") ];
+  inputs = if archive == "skopeo" then [ (require tools "skopeo" "pullImage") ] else [ ];
   attributes = {
     preferLocalBuild = true;
-    inherit imageName imageDigest outputHash;
+    inherit imageDigest outputHash;
+    # As nixpkgs names them.
+    imageName = finalImageName;
+    imageTag = finalImageTag;
+    sourceURL = "docker://${imageName}@${imageDigest}";
+    destNameTag = "${finalImageName}:${finalImageTag}";
     outputHashAlgo = if sri == null then "sha256" else builtins.head sri;
     outputHashMode = "flat";
     impureEnvVars = proxies;
-    source = "docker://${imageName}@${imageDigest}";
-    reference = "${finalImageName}:${finalImageTag}";
     certificates = "${require tools "cacert" "pullImage"}/etc/ssl/certs/ca-bundle.crt";
     inherit os arch;
     tlsVerify = if tlsVerify then "true" else "false";
   };
-  script = ''
-    SSL_CERT_FILE=$certificates skopeo \
-      --insecure-policy --tmpdir="$TMPDIR" --override-os "$os" --override-arch "$arch" \
-      copy --src-tls-verify="$tlsVerify" "$source" "docker-archive://$out:$reference" >&2
-  '';
+  script =
+    if archive == "skopeo" then
+      ''
+        SSL_CERT_FILE=$certificates skopeo \
+          --insecure-policy --tmpdir="$TMPDIR" --override-os "$os" --override-arch "$arch" \
+          copy --src-tls-verify="$tlsVerify" "$sourceURL" "docker-archive://$out:$destNameTag" >&2
+      ''
+    else
+      ''
+        trust=()
+        [ "$tlsVerify" = true ] || trust=(--no-tls-verify)
+        NODE_EXTRA_CA_CERTS=$certificates ${laminix} pull "''${sourceURL#docker://}" --output "$out" --os "$os" --arch "$arch" \
+          --final-image-name "$imageName" --final-image-tag "$imageTag" "''${trust[@]}" >&2
+      '';
 }

@@ -10,6 +10,7 @@
   names,
   withPassthru,
   customisationLayer,
+  copies,
 }:
 let
   streamScript = write.executable "laminix-stream-conf" ''
@@ -34,6 +35,8 @@ in
   gname ? "root",
   maxLayers ? 100,
   layeringPipeline ? null,
+  # Layers of one's own, bottom first: `[ { deps = [ package ]; maxLayers = 1; } ]`.
+  layers ? [ ],
   strategy ? "auto",
   extraCommands ? "",
   fakeRootCommands ? "",
@@ -49,18 +52,27 @@ assert
   layeringPipeline != null
   || maxLayers > 1
   || throw "laminix: maxLayers of image ${name} is ${toString maxLayers}; one layer goes to its contents and configuration, so raise it to 2 or more";
+assert
+  layers == [ ]
+  || layeringPipeline == null
+  || throw "laminix: image ${name} has both layers and layeringPipeline; keep one";
 let
   imageName = names.toLower name;
+  pipeline =
+    if layers == [ ] then layeringPipeline else import ./lib/explicitLayers.nix name maxLayers layers;
   # Without registry and slashes, which a store path's name cannot contain.
   baseName = baseNameOf name;
 
-  # It references the store paths that the configuration names.
+  # It references the store paths that the configuration and layers of one's own name.
   baseJson = write.file "${baseName}-base.json" (
-    builtins.toJSON {
-      inherit architecture;
-      config = if config == null then { } else config;
-      os = "linux";
-    }
+    builtins.toJSON (
+      {
+        inherit architecture;
+        config = if config == null then { } else config;
+        os = "linux";
+      }
+      // (if layers == [ ] then { } else { inherit layers; })
+    )
   );
 
   customisation = customisationLayer {
@@ -99,7 +111,6 @@ let
           baseJson
           fromImage
           maxLayers
-          layeringPipeline
           strategy
           created
           mtime
@@ -109,11 +120,14 @@ let
           gname
           storeDir
           ;
+        layeringPipeline = pipeline;
       };
     };
     inputs = zstd;
     script = ''${laminix} conf ${if debug then "--verbose" else ""} "$attrs" --output "$out"'';
   };
+
+  imageTag = if tag == null then names.hashOf conf else tag;
 
   stream = build {
     name = "stream-${baseName}";
@@ -128,10 +142,15 @@ let
   };
 in
 withPassthru stream (
-  passthru
+  copies {
+    image = stream;
+    name = imageName;
+    tag = imageTag;
+    isExe = true;
+  }
+  // passthru
   // {
-    inherit conf streamScript;
-    imageTag = if tag == null then names.hashOf conf else tag;
+    inherit conf streamScript imageTag;
     # Distinguishes this from an image that is a file.
     isExe = true;
   }

@@ -6,6 +6,7 @@
   buildSystem,
   tools,
   require,
+  withPassthru,
 }:
 let
   # With nixpkgs, scripts find the same programs as in its builders.
@@ -22,7 +23,7 @@ in
   attributes ? { },
   inputs ? [ ],
 }:
-derivation (
+withPassthru (derivation (
   {
     inherit name;
     system = buildSystem;
@@ -51,4 +52,4 @@ derivation (
     ];
   }
   // attributes
-)
+)) { } { }

@@ -42,7 +42,18 @@ let
       }
     else
       { };
-  specFile = write.file "${name}-spec.json" (builtins.toJSON spec);
+  # As in nixpkgs, scripts have the functions of the standard environment. Its setup must not take the attributes of this
+  # build for those of a package, and must leave PATH what it has.
+  setup =
+    if tools ? stdenv.outPath then
+      "unset NIX_ATTRS_SH_FILE NIX_ATTRS_JSON_FILE; export stdenv=${tools.stdenv} out=\${out:-$NIX_BUILD_TOP/out}; laminixPath=$PATH; source $stdenv/setup; PATH=$PATH:$laminixPath; unset laminixPath; "
+    else
+      "";
+  # In the script's first line, so that errors name the lines of the caller.
+  withSetup = key: if hasScript key then { ${key} = setup + spec.${key}; } else { };
+  specFile = write.file "${name}-spec.json" (
+    builtins.toJSON (spec // withSetup "extraCommands" // withSetup "fakeRootCommands")
+  );
 in
 build {
   inherit name;

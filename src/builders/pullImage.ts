@@ -7,6 +7,7 @@ import {
   requireBoolean,
   requireFunction,
   requireKnown,
+  requireOneOf,
   requireString,
 } from "../arguments.js";
 import { LaminixError } from "../errors.js";
@@ -16,10 +17,14 @@ import { STORE_TIME } from "../image/time.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
 import { isTagged, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
+import type { Layer, LayerDigest } from "../image/layer.js";
 import { FetchProgress } from "../image/fetchProgress.js";
 import { requireUnpackable, type UnpackBudget } from "../transports/unpackBudget.js";
 import { warnOfLostMounts } from "./lostMounts.js";
 import { type OnProgress, Progress } from "../progress.js";
+
+export const PULLED_ARCHIVES = ["laminix", "skopeo"] as const;
+export type PulledArchive = (typeof PULLED_ARCHIVES)[number];
 
 export interface PullOptions extends PlatformParts {
   /**
@@ -31,6 +36,11 @@ export interface PullOptions extends PlatformParts {
   readonly finalImageName?: string | undefined;
   /** The reference's tag, or `latest`, unless given. */
   readonly finalImageTag?: string | undefined;
+  /**
+   * Whose archive to write: laminix's own, or, byte for byte, the one that skopeo writes, whose hash is the one that
+   * nixpkgs' `pullImage` wants; default: `laminix`.
+   */
+  readonly archive?: PulledArchive | undefined;
   /** Whether to verify the registry's certificate; default: `true`. Applies to that registry only. */
   readonly tlsVerify?: boolean | undefined;
   /** Whether to use http; default: `false`. */
@@ -46,7 +56,7 @@ export interface PullOptions extends PlatformParts {
 const KEYS = keysOf<PullOptions>({
   ...{ os: true, architecture: true, variant: true, output: true, finalImageName: true },
   ...{ finalImageTag: true, tlsVerify: true, plainHttp: true, environment: true, signal: true },
-  ...{ onProgress: true, maxUnpacked: true },
+  ...{ onProgress: true, maxUnpacked: true, archive: true },
 });
 
 /** An image that has been pulled. */
@@ -61,6 +71,8 @@ export interface PulledImage {
   readonly imageDigest: Digest;
   /** Of the index that the manifest was chosen from, where the reference led to one. */
   readonly indexDigest?: Digest;
+  /** Whose archive the file is. */
+  readonly archive: PulledArchive;
   /** The file's SHA-256, SRI. */
   readonly hash: string;
   readonly finalImageName: string;
@@ -71,7 +83,7 @@ export interface PulledImage {
 }
 
 /**
- * Fetches an image and writes it as an uncompressed docker-archive: the same bytes for the same manifest and final
+ * Fetches an image and writes it as an uncompressed docker-archive, laminix's own or skopeo's: the same bytes for the same manifest and final
  * name, on any machine. Its configuration stays as it is, and with it its ID. Every byte is checked against its digest;
  * the file is there whole or not at all.
  * @param reference `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`, as for `docker pull`; by its digest where it has one
@@ -96,7 +108,7 @@ export async function pullTo(
   const { tlsVerify, plainHttp, environment, maxUnpacked } = options;
   const wanted = parseReference(reference);
   const imageName = nameIn(reference);
-  const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest" } = options;
+  const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest", archive = "laminix" } = options;
   const finalReference = `${finalImageName}:${finalImageTag}`;
   if (!isTagged(finalReference)) {
     throw new LaminixError("ERR_REFERENCE", `${finalReference} is not a name and a tag`, {
@@ -105,6 +117,7 @@ export async function pullTo(
   }
   // Loaded for those who need them: most of a short program's time is loading.
   const { writeDockerArchives } = await import("../transports/dockerArchive/write.js");
+  const { writeSkopeoArchive } = await import("../transports/dockerArchive/skopeoArchive.js");
   const { writeArchive } = await import("../transports/file.js");
   const { RegistryClient } = await import("../transports/registry/client.js");
   const { readRemoteImages } = await import("../transports/registry/image.js");
@@ -124,14 +137,18 @@ export async function pullTo(
   warnOfLostMounts([{ image }], progress);
   try {
     const hash = createHash("sha256");
-    const archive = writeDockerArchives([{ image, references: [finalReference] }], {
+    const writeOptions = {
       signal,
       mtime: STORE_TIME,
-      onLayer: ({ sources }, ...rest) => {
+      onLayer: ({ sources }: Layer, ...rest: [LayerDigest, number, number]) => {
         progress.layer({ kind: "image", sources }, ...rest);
       },
-    });
-    const pieces = hashed(archive, hash);
+    };
+    const written =
+      archive === "skopeo"
+        ? writeSkopeoArchive(image, finalReference, writeOptions)
+        : writeDockerArchives([{ image, references: [finalReference] }], writeOptions);
+    const pieces = hashed(written, hash);
     const size = await writeArchive(output, pieces, { compression: "none", signal });
     const { os, architecture: arch, variant } = image.platform;
     return {
@@ -140,6 +157,7 @@ export async function pullTo(
       imageName,
       imageDigest: image.manifest?.digest ?? digest,
       ...(isIndex && { indexDigest: digest }),
+      archive,
       hash: `sha256-${hash.digest("base64")}`,
       finalImageName,
       finalImageTag,
@@ -174,6 +192,9 @@ function checkOptions(options: PullOptions): void {
     ...platformChecks,
     finalImageName: requireString,
     finalImageTag: requireString,
+    archive: (value, argument) => {
+      requireOneOf(value, PULLED_ARCHIVES, argument);
+    },
     tlsVerify: requireBoolean,
     plainHttp: requireBoolean,
     onProgress: requireFunction,

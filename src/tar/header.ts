@@ -74,8 +74,14 @@ export class HeaderEncoder {
   /**
    * @param mtime Unix seconds
    * @param records of extended attributes, say, that each entry is to have
+   * @param deviceFields what the fields of a device's number hold of other entries: Go's programs write zeros
    */
-  constructor(owner: Owner, mtime: number, records: PaxRecords = NO_RECORDS) {
+  constructor(
+    owner: Owner,
+    mtime: number,
+    records: PaxRecords = NO_RECORDS,
+    deviceFields: "empty" | "zeros" = "empty",
+  ) {
     const block = this.#template;
     let sum = 8 * 0x20; // the checksum counts its own field as spaces
     sum += writeBytes(block, MAGIC, "ustar\x0000");
@@ -95,6 +101,8 @@ export class HeaderEncoder {
     }
     sum += writeOctal(block, MTIME.at, MTIME.length, mtime);
     if (overflows(mtime, MTIME)) this.#timeRecords.push(["mtime", String(mtime)]);
+    if (deviceFields === "zeros")
+      for (const { at, length } of [DEVMAJOR, DEVMINOR]) sum += writeOctal(block, at, length, 0);
     this.#templateSum = sum;
     this.#timeRecords.push(...records.map(([keyword, value]): Records[number] => [keyword, value]));
     this.#sharedRoom = roomForRecords([...this.#ownerRecords, ...this.#timeRecords]);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { pullImage, type PullOptions } from "../../dist/index.js";
@@ -22,7 +22,9 @@ import {
 import { type ImageTools, imageTools } from "../support/imageTools.js";
 import { membersOf } from "../support/members.js";
 import { Random } from "../support/random.js";
-import { describeWith } from "../support/requirements.js";
+import { newerSkopeo } from "../support/newerSkopeo.js";
+import { describeWith, testWith } from "../support/requirements.js";
+import { mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"], "pulling an image", () => {
@@ -105,6 +107,7 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"]
       size: bytes.length,
       imageName: name,
       imageDigest: await digestAt(name),
+      archive: "laminix",
       hash: `sha256-${Buffer.from(sha256(bytes), "hex").toString("base64")}`,
       finalImageName: name,
       finalImageTag: "1",
@@ -168,6 +171,73 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"]
       code: "ERR_ARCHIVE",
     });
   });
+
+  const givesTheArchiveOf = async (skopeo: string): Promise<void> => {
+    const skopeosArchive = async (source: string, final: string): Promise<Buffer> => {
+      const file = folder.join("skopeo.tar");
+      rmSync(file, { force: true });
+      await mustRun(skopeo, [
+        ...[
+          "--insecure-policy",
+          "copy",
+          "--quiet",
+          "--src-tls-verify=false",
+          "--override-os=linux",
+          "--override-arch=amd64",
+        ],
+        ...[`docker://${source}`, `docker-archive://${file}:${final}`],
+      ]);
+      return readFileSync(file);
+    };
+    const layers = parts.amd64.layers;
+    const text = JSON.stringify({
+      ...JSON.parse(configOf(parts.amd64)),
+      // What Go escapes, and what it leaves as it is.
+      config: {
+        Cmd: ["<a> & \u2028\u2029 ü \u{1f600}", '"\\'],
+        Env: null,
+        Labels: {},
+        Big: 1,
+      },
+      created: "2024-05-06T01:02:03.5+02:00",
+      docker_version: " 20 \n",
+    });
+    const odd = text.replace(
+      '"Big":1',
+      '"Big" : 9007199254740993, "Float" : 1.50E+3, "\\u00e9": "\\/\\u003c"',
+    );
+    const name = await put((layout) => [
+      layout.blob(
+        OCI.manifest,
+        JSON.stringify({
+          ...{ schemaVersion: 2, mediaType: OCI.manifest, config: layout.blob(OCI.config, odd) },
+          layers: layers.map((layer, index) =>
+            // The repeated one is packed otherwise the second time.
+            layout.blob(`${OCI.layer}+gzip`, gzipSync(layer, { level: index === 0 ? 1 : 9 })),
+          ),
+        }),
+      ),
+    ]);
+    const many = await put(all);
+    for (const [source, finalImageName, finalImageTag, whole] of [
+      [name, "mine", "7", "docker.io/library/mine:7"],
+      [name, "registry.example:5000/a/b", "x_1.2-3", "registry.example:5000/a/b:x_1.2-3"],
+      [many, "it/odd", "latest", "docker.io/it/odd:latest"],
+    ] as const) {
+      const reference = `${source}@${await digestAt(source)}`;
+      const options = { architecture: "amd64", archive: "skopeo", finalImageName, finalImageTag } as const;
+      const pulled = await pull(reference, options);
+      const written = readFileSync(output);
+      expect(written.equals(await skopeosArchive(reference, `${finalImageName}:${finalImageTag}`))).toBe(
+        true,
+      );
+      expect(pulled.hash).toBe(`sha256-${Buffer.from(sha256(written), "hex").toString("base64")}`);
+      using images = await openImages(output);
+      expect(images.images[0]!.references).toEqual([whole]);
+    }
+  };
+  test("gives skopeo's archive for nixpkgs, byte for byte", () => givesTheArchiveOf("skopeo"));
+  testWith(["skopeoTrixie"], "which is a newer skopeo's, too", () => givesTheArchiveOf(newerSkopeo));
 
   test("copes with lines that break and servers that fail", async () => {
     const name = await put(one);
@@ -341,14 +411,19 @@ describeWith(["docker-registry", "openssl", "skopeo", "podman", "zstd", "linux"]
     const facts = JSON.parse(json.stdout.toString()) as Record<string, string>;
     expect(Object.keys(facts).sort()).toEqual(
       [
-        ..."arch finalImageName finalImageTag hash imageDigest imageName indexDigest os variant warnings".split(
+        ..."arch archive finalImageName finalImageTag hash imageDigest imageName indexDigest os variant warnings".split(
           " ",
         ),
       ].sort(),
     );
     expect(facts).toMatchObject({ arch: "arm64", finalImageName: "it", finalImageTag: "x", imageName: name });
     const plain = await runMain(args, { environment });
-    expect(plain.stdout.toString()).toContain(`  hash = "${facts["hash"]!}";\n`);
+    expect(plain.stdout.toString()).toContain(`  hash = "${facts["hash"]!}";\n  archive = "laminix";\n`);
+    const nixpkgs = (await runMain([...args, "--for", "nixpkgs"], { environment })).stdout.toString();
+    expect(nixpkgs).toContain(
+      `  hash = "sha256-${Buffer.from(sha256(readFileSync(output)), "hex").toString("base64")}";\n`,
+    );
+    expect(nixpkgs).not.toContain("archive");
     const terminal = await runMain(args, { environment, isTerminal: true });
     expect(terminal.stderr).toMatch(/\[#+\.*\] [\d.]+ [kM]?B of [\d.]+ MB {2}2 layers/);
     expect((await runMain(["pull", `${name}:1`], { environment })).code).toBe(2);

@@ -11,7 +11,7 @@ import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
 import { describeWith } from "../support/requirements.js";
-import { mustRun } from "../support/run.js";
+import { laminix, mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** As much of a `conf.json` as is looked at. */
@@ -183,6 +183,64 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(value).toEqual(["2", "xy", "2", {}, false, true]);
     });
 
+    test("has overrideAttrs, as derivations of nixpkgs do, which override leaves in force", async () => {
+      const value = await nix.evaluate(`
+        let
+          image = images.streamLayeredImage { name = "x"; tag = "1"; passthru.tests.one = 1; meta.description = "d"; };
+          named = image.overrideAttrs (old: { name = old.name + "y"; passthru = old.passthru // { more = 2; }; });
+          again = named.override { tag = "2"; };
+          final = image.overrideAttrs (final: old: { one = 1; two = final.one + 1; });
+        in [
+          [ named.name named.more named.imageTag named.tests.one named.meta.description ]
+          [ again.name again.more again.imageTag ]
+          final.drvAttrs.two
+          ((image.overrideAttrs { }).outPath == image.outPath)
+          ((images.fakeNss.overrideAttrs { name = "z"; }).override { }).name
+          (images.binSh.overrideAttrs { name = "z"; }).name
+        ]`);
+      expect(value).toEqual([["stream-xy", 2, "1", 1, "d"], ["stream-xy", 2, "2"], 2, true, "z", "z"]);
+    });
+
+    test("gives scripts the functions and programs of the standard environment, where there is one", async () => {
+      // A stand-in: nixpkgs' too fails for unset variables, and sets PATH anew.
+      const stdenv = `derivation {
+        name = "stdenv"; system = builtins.currentSystem; builder = "/bin/sh"; PATH = "${process.env["PATH"] ?? ""}";
+        args = [ "-c" "mkdir -p $out/bin; ln -s $(which install) $out/bin; cp $setupPath $out/setup" ];
+        passAsFile = [ "setup" ];
+        setup = ''
+          set -eu
+          : "$out" "$NIX_BUILD_TOP"
+          [ -z "''\${NIX_ATTRS_SH_FILE-}" ]
+          PATH=$stdenv/bin
+          substituteInPlace() { local text; text=$(<"$1"); printf '%s\\n' "''\${text//"$3"/"$4"}" >"$1"; }
+          set +u
+        '';
+      }`;
+      const set = `(functions { pkgs = pkgs // { stdenv = ${stdenv}; }; })`;
+      const commands = (file: string): string =>
+        `echo old >${file}; substituteInPlace ${file} --replace old new; install -m 700 ${file} ${file}.installed`;
+      const layered = await nix.build(`${set}.streamLayeredImage {
+        name = "x"; extraCommands = "${commands("extra")}"; fakeRootCommands = "${commands("root")}; chown 3:4 root";
+      }`);
+      const { layers } = await readImage(await outputOf(layered));
+      expect(layers).toHaveLength(1);
+      const single = await nix.build(
+        `${set}.buildImage { name = "x"; extraCommands = "${commands("extra")}"; }`,
+      );
+      const { layers: singles } = await readImage(gunzipSync(readFileSync(single)));
+      for (const [layer, files] of [
+        [layers[0]!, ["extra", "root"]],
+        [singles[0]!, ["extra"]],
+      ] as const) {
+        for (const file of files) {
+          const found = layer.find(({ header }) => header.name.endsWith(`${file}.installed`))!;
+          expect([found.body.toString(), found.header.mode]).toEqual(["new\n", 0o700]);
+        }
+      }
+      const said = await failure(`${set}.buildImage { name = "x"; extraCommands = "true\nfalse\n"; }`);
+      expect(said).toContain("line 2");
+    });
+
     test("passes the configuration on as it is", async () => {
       const { config, architecture } = await confOf(`{
         name = "x";
@@ -291,6 +349,40 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
         args = [ "-c" "echo '\${builtins.toJSON ${pipeline}}' > $out" ];
       }`;
       expect(await layersBy(file)).toEqual(layers);
+    });
+
+    test("puts paths into layers of one's own, without those that lower layers have", async () => {
+      const node = (name: string, needs: string): string =>
+        `derivation { name = "${name}"; system = builtins.currentSystem; builder = "/bin/sh"; PATH = "${process.env["PATH"] ?? ""}";
+          args = [ "-c" "echo ${needs} > $out" ]; }`;
+      const image = (layers: string, more = ""): string => `
+        let
+          libc = ${node("libc", "c")}; ssl = ${node("ssl", "${libc}")}; app = ${node("app", "${ssl} ${zip}")};
+          zip = ${node("zip", "${libc}")}; tool = ${node("tool", "${zip}")};
+        in images.streamLayeredImage { name = "x"; config.Env = [ "APP=\${app}" ]; layers = ${layers}; ${more} }`;
+      const namesIn = async (layers: string, more?: string): Promise<string[][]> =>
+        confIn(await nix.build(`(${image(layers, more)}).conf`)).store_layers.map((layer) =>
+          layer.map((file) => path.basename(file).slice(33)).sort(),
+        );
+      // The tool is in the image though nothing names it.
+      expect(await namesIn("[ { deps = [ ssl ]; } { deps = [ tool ssl ]; } ]")).toEqual([
+        ["libc", "ssl"],
+        ["tool", "zip"],
+        ["app"],
+      ]);
+      expect(await namesIn("[ { deps = [ ssl ]; maxLayers = 2; } ]", "maxLayers = 4;")).toEqual([
+        ["libc"],
+        ["ssl"],
+        ["app", "zip"],
+      ]);
+      expect(await namesIn("[ { deps = [ app ]; } ]")).toEqual([["app", "libc", "ssl", "zip"]]);
+      expect(await failure(image("[ { deps = [ ssl ]; } ]", "maxLayers = 2;"))).toContain(
+        "raise it to 3 or more",
+      );
+      expect(await failure(image("[ { deps = [ ssl ]; } ]", "layeringPipeline = [ ];"))).toContain(
+        "keep one",
+      );
+      expect(await failure(image("[ { } ]"))).toMatch(/deps/);
     });
 
     test("has no limit to the number of store paths, nor to the length of what names them", async () => {
@@ -438,6 +530,95 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
     });
   });
 
+  describe("every function of dockerTools", () => {
+    const LAYERED = `name! tag fromImage contents config architecture created mtime uid gid uname gname maxLayers
+      extraCommands fakeRootCommands enableFakechroot includeStorePaths includeNixDB layeringPipeline debug passthru meta`;
+    /** The parameters that nixpkgs' have; those with a mark must be given. */
+    const PARAMETERS: Readonly<Record<string, string>> = {
+      streamLayeredImage: LAYERED,
+      // It hands the others on.
+      buildLayeredImage: "name! compressor meta",
+      buildImage: `name! tag fromImage fromImageName fromImageTag copyToRoot contents keepContentsDirlinks config
+        architecture extraCommands uid gid runAsRoot diskSize buildVMMemorySize created compressor includeNixDB meta`,
+      pullImage: "imageName! imageDigest! hash sha256 os arch finalImageName finalImageTag tlsVerify name",
+      exportImage: "fromImage! name fromImageName fromImageTag diskSize",
+      streamNixShellImage: "drv! name tag uid gid homeDirectory shell command run",
+      buildNixShellImage: "drv! compressor",
+    };
+    /** The attributes of their results that docs/dockertools.md does not list as missing. */
+    const ATTRIBUTES: Readonly<Record<string, string>> = {
+      streamLayeredImage: "imageName imageTag conf streamScript isExe",
+      buildLayeredImage: "imageName imageTag conf streamScript stream",
+      buildLayeredImageWithNixDb: "imageName imageTag conf streamScript stream",
+      buildImage: "imageName imageTag buildArgs",
+      buildImageWithNixDb: "imageName imageTag buildArgs",
+      pullImage: "imageName imageTag imageDigest sourceURL destNameTag outputHash",
+      streamNixShellImage: "imageName imageTag isExe",
+      buildNixShellImage: "imageTag stream",
+      exportImage: "fromImage",
+      fakeNss: "override",
+      binSh: "",
+      usrBinEnv: "",
+      caCertificates: "",
+      mergeImages: "",
+    };
+    const page = readFileSync("docs/dockertools.md", "utf8");
+
+    test("takes its parameters, and the page on dockerTools has each", async () => {
+      const taken = await nix.evaluate<Record<string, Record<string, boolean>>>(`
+        let of = function: function.__functionArgs or (builtins.functionArgs function); in {
+          ${Object.keys(PARAMETERS)
+            .map((name) => `${name} = of images.${name};`)
+            .join("\n")}
+        }`);
+      for (const [name, parameters] of Object.entries(PARAMETERS)) {
+        const wanted = parameters
+          .split(/\s+/)
+          .map((each) => [each.replace("!", ""), !each.endsWith("!")] as const);
+        expect([name, taken[name]]).toEqual([name, expect.objectContaining(Object.fromEntries(wanted))]);
+        for (const [parameter] of wanted) expect(page).toContain(`\`${parameter}\``);
+      }
+    });
+
+    test("gives its result the same attributes, and the page has each", async () => {
+      const results = `
+        let
+          drv = derivation { name = "d"; system = builtins.currentSystem; builder = "/b"; };
+          layered = images.buildLayeredImage { name = "x"; };
+        in {
+          streamLayeredImage = images.streamLayeredImage { name = "x"; };
+          buildLayeredImage = layered;
+          buildLayeredImageWithNixDb = images.buildLayeredImageWithNixDb { name = "x"; };
+          buildImage = images.buildImage { name = "x"; };
+          buildImageWithNixDb = images.buildImageWithNixDb { name = "x"; };
+          pullImage = images.pullImage { imageName = "x"; imageDigest = "sha256:0"; hash = ""; };
+          streamNixShellImage = images.streamNixShellImage { inherit drv; };
+          buildNixShellImage = images.buildNixShellImage { inherit drv; };
+          exportImage = images.exportImage { fromImage = layered; };
+          mergeImages = images.mergeImages [ layered ];
+          inherit (images) fakeNss binSh usrBinEnv caCertificates;
+        }`;
+      const found = await nix.evaluate<Record<string, string[]>>(
+        `builtins.mapAttrs (_: builtins.attrNames) (${results})`,
+      );
+      for (const [name, attributes] of Object.entries(ATTRIBUTES)) {
+        const wanted = [
+          "name",
+          "drvPath",
+          "outPath",
+          "passthru",
+          "meta",
+          "overrideAttrs",
+          ...attributes.split(" "),
+        ];
+        const named = wanted.filter((attribute) => attribute !== "");
+        expect([name, found[name]]).toEqual([name, expect.arrayContaining(named)]);
+        for (const attribute of attributes.split(" "))
+          expect(page).toContain(`\`${attribute}\``.replace("``", ""));
+      }
+    });
+  });
+
   describeWith(["docker-registry", "skopeo", "openssl"], "pullImage", () => {
     let registry: ImageRegistry;
     let digest: string;
@@ -473,6 +654,31 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       );
       const { config } = await readImage(await outputOf(top));
       expect(config.rootfs.diff_ids.slice(0, -1)).toEqual(image.config.rootfs.diff_ids);
+    });
+
+    test("takes what `laminix pull` prints, for nixpkgs' pullImage or for this one", async () => {
+      for (const whom of ["nixpkgs", "laminix"]) {
+        const file = folder.join(`${whom}.tar`);
+        const reference = `${registry.host}/my/image@${digest}`;
+        const { stdout } = await laminix(["pull", reference, "-o", file, "--for", whom, "--no-tls-verify"]);
+        const pulled = await nix.build(`images.pullImage (${stdout.toString()} // { tlsVerify = false; })`);
+        expect(readFileSync(pulled).equals(readFileSync(file))).toBe(true);
+      }
+    });
+
+    test("has images that were put there by their own program, which sends what is missing", async () => {
+      const program = await nix.build(`(images.streamLayeredImage (${hello} // {
+        name = "${registry.host}/copied/it"; tag = "1";
+      })).copyToRegistry`);
+      const copy = async (): Promise<string> =>
+        (await mustRun(`${program}/bin/copy-to-registry`, ["--no-tls-verify"])).stdout.toString();
+      const first = await copy();
+      expect(first).toMatch(/\/copied\/it:1@sha256:[0-9a-f]{64}\n$/);
+      expect(await copy()).toBe(first);
+      const file = folder.join("copied.tar");
+      const { code } = await laminix(["pull", first.trim(), "-o", file, "--no-tls-verify"]);
+      expect(code).toBe(0);
+      expect((await readImage(readFileSync(file))).layers.length).toBeGreaterThan(1);
     });
 
     test("refuses another hash, and a registry whose certificate nobody vouches for", async () => {

@@ -6,7 +6,8 @@ import { namesOf, readImage } from "../builders/image.js";
 import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
 import { membersOf } from "../support/members.js";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
-import { describeWith } from "../support/requirements.js";
+import { startPodmanEngine } from "../support/podmanEngine.js";
+import { describeWith, testWith } from "../support/requirements.js";
 import { mustRun, projectRoot } from "../support/run.js";
 
 const hello = `{
@@ -50,6 +51,34 @@ describeWith(programs, "of what nix/ builds,", () => {
     expect(loaded).toBe(`hello:${tag}`);
     expect(await runIn([loaded])).toBe("hello from root");
     expect(await runIn(["--user", "65534:65534", loaded])).toBe("hello from nobody");
+  });
+
+  test("its programs load it into the engine: a stream or a file", async () => {
+    for (const [file, expression] of [
+      ["layered", `images.streamLayeredImage (${hello} // { tag = "stream"; })`],
+      ["layered", `images.buildLayeredImage (${hello} // { tag = "file"; })`],
+      ["single", `images.buildImage { name = "hello"; tag = "single"; copyToRoot = pkgs.bashInteractive; }`],
+    ] as const) {
+      const tag = await nix.evaluate<string>(`(${expression}).imageTag`);
+      const folder = await nix.build(`(${expression}).copyToDockerDaemon`);
+      await mustRun(`${folder}/bin/copy-to-docker-daemon`, [], { env: engine.env });
+      const said = await runIn([
+        `hello:${tag}`,
+        ...(file === "single" ? ["/bin/sh", "-c", "echo hello from root"] : []),
+      ]);
+      expect(said).toBe("hello from root");
+    }
+    expect(await nix.evaluate(`(images.streamLayeredImage ${hello}).copyToRegistry.meta.mainProgram`)).toBe(
+      "copy-to-registry",
+    );
+  });
+
+  testWith(["podman"], "its program loads it into podman", async () => {
+    await using podman = await startPodmanEngine();
+    const folder = await nix.build(`(images.streamLayeredImage (${hello} // { tag = "1"; })).copyToPodman`);
+    await mustRun(`${folder}/bin/copy-to-podman`, ["--host", podman.host]);
+    const { stdout } = await podman.podman(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    expect(stdout.toString()).toContain("hello:1");
   });
 
   test("an image without its store paths runs where the host's store is mounted", async () => {

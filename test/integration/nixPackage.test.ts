@@ -134,22 +134,34 @@ describeWith(["nix-daemon", "nix-store", "npm", "cmake", "ninja", "c++"], "the p
     const value = await nix.evaluate(`
       let
         nixpkgs = {
-          inherit (${ARGUMENTS}) lib;
           legacyPackages.x86_64-linux = pkgs // { callPackage = file: _: "\${file}"; };
         };
         self = (import ${projectRoot}/flake.nix).outputs { inherit nixpkgs; self = self // { outPath = ""; }; };
-        overlaid = pkgs // { callPackage = _: _: pkgs.laminix; } // self.overlays.default overlaid { };
+        overlaidBy = overlay:
+          let set = pkgs // { callPackage = _: _: pkgs.laminix; } // overlay set { dockerTools.tarsum = "theirs"; };
+          in set;
+        overlaid = overlaidBy self.overlays.default;
+        replaced = (overlaidBy self.overlays.dockerTools).dockerTools;
+        # Whoever reaches for nixpkgs fails.
+        alone = (import ${projectRoot}/flake.nix).outputs { nixpkgs = throw "nixpkgs is asked for"; self = alone; };
       in {
         systems = builtins.attrNames self.packages;
         package = baseNameOf self.packages.x86_64-linux.default;
         image = (self.lib.x86_64-linux.streamLayeredImage { name = "x"; }).name;
         overlay = (overlaid.laminixTools.streamLayeredImage { name = "x"; }).name;
+        replaced = [ (replaced.streamLayeredImage { name = "x"; }).name replaced.tarsum ];
+        alone = [
+          (alone.lib.forPkgs pkgs).binSh.name
+          ((overlaid // alone.overlays.dockerTools overlaid { }).dockerTools.binSh.name)
+        ];
       }`);
     expect(value).toEqual({
       systems: ["aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"],
       package: expect.stringMatching(/package\.nix$/),
       image: "stream-x",
       overlay: "stream-x",
+      replaced: ["stream-x", "theirs"],
+      alone: ["bin-sh", "bin-sh"],
     });
   });
 });

@@ -4,12 +4,13 @@ import { describe, test, type TestFunction } from "vitest";
 import { unpackedReader } from "./mountReaders.js";
 import { vmKernelPath } from "./vm.js";
 import { otherDockerd } from "./newerDocker.js";
+import { newerSkopeo } from "./newerSkopeo.js";
 import { node24Path, nodeArm64Path } from "./otherNodes.js";
 import { nixPrograms } from "./nixes.js";
 import { unpackedNeovim } from "./unpackedNeovim.js";
 
 /**
- * `root`, `linux`, `node24`, `nodeArm64` (which QEMU runs), the Nix, the Docker or the Neovim of another Debian release, `mountReaders` (its Docker Compose and
+ * `root`, `linux`, `node24`, `nodeArm64` (which QEMU runs), the Nix, the Docker, the skopeo or the Neovim of another Debian release, `mountReaders` (its Docker Compose and
  * quadlet), `vm` (QEMU, and a kernel for it), or the name of a program; `dockerd` and `dockerTrixie` include being root, as
  * they run only then.
  */
@@ -23,6 +24,7 @@ export type Requirement =
   | "neovimTrixie"
   | "neovimSid"
   | "dockerTrixie"
+  | "skopeoTrixie"
   | "mountReaders"
   | "vm"
   | (string & {});
@@ -66,6 +68,8 @@ function isMet(requirement: Requirement): boolean {
       return existsSync(vmKernelPath()) && hasProgram(qemu) && hasProgram("busybox");
     case "mountReaders":
       return existsSync(unpackedReader("quadlet"));
+    case "skopeoTrixie":
+      return existsSync(newerSkopeo);
     case "dockerTrixie":
       return isRoot() && existsSync(otherDockerd) && hasProgram("docker");
     case "dockerd":

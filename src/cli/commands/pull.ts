@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import type { PulledImage } from "../../builders/pullImage.js";
+import { type Command, Option } from "commander";
+import type { PulledArchive, PulledImage } from "../../builders/pullImage.js";
 import type { PulledDocument } from "../documents/images.js";
 import { bytes } from "../../format.js";
 import type { Io } from "../io.js";
@@ -14,20 +14,33 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
   readonly output: string;
   readonly finalImageName?: string;
   readonly finalImageTag?: string;
+  readonly for: keyof typeof ARCHIVES;
 }
 
+/** Whose `pullImage` writes which archive. */
+const ARCHIVES = { laminix: "laminix", nixpkgs: "skopeo" } as const satisfies Record<string, PulledArchive>;
+
 const examples = `
-With --json: {"imageName","imageDigest","indexDigest","hash","finalImageName","finalImageTag","os","arch","variant",
-"warnings":[…]}.
+With --json: {"imageName","imageDigest","indexDigest","archive","hash","finalImageName","finalImageTag","os","arch",
+"variant","warnings":[…]}.
 
 Examples:
   laminix pull docker.io/library/debian:12 -o debian.tar
+  laminix pull docker.io/library/debian:12 -o debian.tar --for nixpkgs
   laminix pull registry.example/app:1 -o app.tar.gz --arch arm64`;
 
 export function pull(io: Io): Command {
   const own = command("pull", "pull an image from a registry, and print the hash to pin it by")
     .argument("<REF>", "[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]")
     .requiredOption("-o, --output <FILE>", OUTPUT)
+    .addOption(
+      new Option(
+        "--for <WHOM>",
+        "whose pullImage the file and the printed arguments are for; nixpkgs' is by skopeo",
+      )
+        .choices(Object.keys(ARCHIVES))
+        .default("laminix"),
+    )
     .option("--final-image-name <NAME>", "the image's name in the archive (default: as in REF)")
     .option("--final-image-tag <TAG>", "the image's tag in the archive (default: REF's, or latest)")
     .addHelpText("after", examples);
@@ -42,6 +55,7 @@ export function pull(io: Io): Command {
       const pulled = await pullTo(output, reference, {
         ...{ os, variant, finalImageName, finalImageTag, tlsVerify, plainHttp },
         architecture: arch,
+        archive: ARCHIVES[options.for],
         environment: io.environment,
         signal: io.signal,
         onProgress,
@@ -54,17 +68,22 @@ export function pull(io: Io): Command {
   );
 }
 
-/** The arguments of nixpkgs' `pullImage`. */
+/** The arguments of `pullImage`; nixpkgs' does not know `archive`. */
 function plain({
   imageName,
   imageDigest,
+  archive,
   hash,
   finalImageName,
   finalImageTag,
   os,
   arch,
 }: PulledImage): string {
-  const lines = Object.entries({ imageName, imageDigest, hash, finalImageName, finalImageTag, os, arch });
+  const lines = Object.entries({
+    ...{ imageName, imageDigest, hash },
+    ...(archive === "laminix" && { archive }),
+    ...{ finalImageName, finalImageTag, os, arch },
+  });
   return `{\n${lines.map(([key, value]) => `  ${key} = ${nixString(value)};\n`).join("")}}\n`;
 }
 

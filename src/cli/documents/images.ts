@@ -182,6 +182,9 @@ export const pulled = facts({
   imageName: text("The reference without tag and digest, as it was given."),
   imageDigest: digest("Of the image's manifest: with it the same image is pulled anywhere."),
   indexDigest: digest("Of the index that the manifest was chosen from, where there is one.").optional(),
+  archive: z
+    .enum(["laminix", "skopeo"])
+    .describe("Whose archive the file is: the hash is that of its bytes."),
   hash: text("SHA-256 of the file, as SRI."),
   finalImageName: text("The name in the archive."),
   finalImageTag: text("The tag in the archive."),
@@ -193,6 +196,7 @@ export const pulled = facts({
     {
       imageName: "docker.io/library/debian",
       imageDigest: HASH,
+      archive: "laminix",
       hash: "sha256-y+Qcb09eHztdC0wvbA4bGpp7iy8OTis/nmodLDtKX2A=",
       finalImageName: "docker.io/library/debian",
       finalImageTag: "12",
