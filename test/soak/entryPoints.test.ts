@@ -163,7 +163,14 @@ describe("what a user writes is taken, or refused with a code:", () => {
   });
 
   test("a pipeline", async () => {
-    const keys = { previous: null, horizon: 20, history: [], volatility: [], maxLayers: 100, strategy: "auto" };
+    const keys = {
+      previous: null,
+      horizon: 20,
+      history: [],
+      volatility: [],
+      maxLayers: 100,
+      strategy: "auto",
+    };
     const image = { name: "a", architecture: "amd64", variant: undefined };
     const store = GraphStore.parse(JSON.stringify([{ path: PATH, narSize: 1, references: [] }]), "it");
     const closure = await store.closure(PATH);
@@ -250,7 +257,15 @@ describe("a file of nixpkgs is read, or refused with a code:", () => {
           mtime: "@1",
         },
         ...{ storeDir: "/nix/store", baseJson: base, customisationLayer: folder.join("customisation") },
-        ...{ layeringPipeline: null, previous: null, horizon: 20, history: [], volatility: [], uid: 0, gid: 0 },
+        ...{
+          layeringPipeline: null,
+          previous: null,
+          horizon: 20,
+          history: [],
+          volatility: [],
+          uid: 0,
+          gid: 0,
+        },
       },
     };
     const file = folder.join("attributes.json");
