@@ -57,7 +57,8 @@ describeWith(
       }
       leaf = await add(`package${String(LEAF)}-1.1`, 400, []);
       one = { name: "web", tag: "1", strategy: "balanced", maxLayers: 6, contents: packages };
-      two = { ...one, tag: "2", contents: packages.with(LEAF, leaf) };
+      // What the update does not touch stays.
+      two = { ...one, tag: "2", horizon: 0, contents: packages.with(LEAF, leaf) };
       repository = scene.repository();
       name = `${scene.registry.host}/${repository}`;
       previous = `docker://${name}:1`;
