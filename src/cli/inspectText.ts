@@ -1,6 +1,5 @@
 /** What is in images, as text and as JSON. Files are told as they are read, so that no list of them is kept. */
 import { formatJson, type Json, JsonNumber, jsonObject, type JsonObject } from "../bytes/json.js";
-import { ENCODER } from "../image/annotations.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { redactUrl } from "../redact.js";
 import { describeImages, layerDescriptors } from "../transports/describe.js";
@@ -39,11 +38,9 @@ export async function* inspectLines(
     const [layer, descriptor] = [image.layers[i], descriptors[i]];
     i++;
     if (!layer || !descriptor) return;
-    const encoder = descriptor.annotations?.get(ENCODER);
     yield [
       `${INDENT}${descriptor.digest}  `,
       styled("number", bytes(descriptor.size).padStart(8)),
-      ...(encoder === undefined ? [] : [`  ${encoder}`]),
       "\n",
       ...(descriptor.urls ?? []).map((url) => `${INDENT}  from ${redactUrl(url)}\n`),
       ...storePaths.flatMap(pathLine),

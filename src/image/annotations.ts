@@ -6,8 +6,6 @@ import type { Digest } from "../bytes/digest.js";
 export const CONTENT_KEY = "dev.laminix.content-key";
 /** Says of a layer that the store paths that its image's history tells of are in it, each where it belongs. */
 export const LAYER_KIND = "dev.laminix.layer-kind";
-/** Says of a layer that was compressed here what compressed it: encoder, level, and a hash of what that makes. */
-export const ENCODER = "dev.laminix.encoder";
 
 const PREFIX = "org.opencontainers.image.";
 

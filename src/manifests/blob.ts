@@ -7,7 +7,7 @@ import { encoderName } from "../compress/encoder.js";
 import { LaminixError } from "../errors.js";
 import { Spool } from "../files/spool.js";
 import type { BlobDigest, DigestCache } from "../image/digestCache.js";
-import { CONTENT_KEY, ENCODER, LAYER_KIND } from "../image/annotations.js";
+import { CONTENT_KEY, LAYER_KIND } from "../image/annotations.js";
 import type { Annotations, Descriptor } from "../image/descriptor.js";
 import { mountAnnotationsOf } from "../image/snapshotter.js";
 import {
@@ -172,9 +172,13 @@ class CompressedBlob implements LayerBlob {
       const memory = await this.#memory();
       this.#found ??= memory?.cache.compressed(memory.key, memory.encoder);
     }
-    if (!this.#found) return undefined;
-    const annotations = annotationsOf(this.layer, await this.encoder());
-    return { mediaType: this.mediaType, ...this.#found, annotations };
+    return (
+      this.#found && {
+        mediaType: this.mediaType,
+        ...this.#found,
+        annotations: annotationsOf(this.layer),
+      }
+    );
   }
 
   async descriptor(options: LayerOptions = {}): Promise<Descriptor> {
@@ -260,16 +264,12 @@ class CompressedBlob implements LayerBlob {
   }
 }
 
-/**
- * What a manifest says of a layer that was made or packed here.
- * @param encoder what compressed it, where that is known
- */
-export function annotationsOf(layer: Layer, encoder?: string): Annotations | undefined {
+/** What a manifest says of a layer that was made or packed here. */
+export function annotationsOf(layer: Layer): Annotations | undefined {
   const contentKey = contentKeyOf(layer);
   const annotations = new Map([
     ...(contentKey === undefined ? [] : [[CONTENT_KEY, contentKey] as const]),
     ...(layer.kind === "store" ? [[LAYER_KIND, layer.kind] as const] : []),
-    ...(encoder === undefined ? [] : [[ENCODER, encoder] as const]),
     ...mountAnnotationsOf(layer),
   ]);
   return annotations.size === 0 ? undefined : annotations;

@@ -1,5 +1,4 @@
 /** Images in facts, as `laminix inspect --json` prints them. */
-import { ENCODER } from "../image/annotations.js";
 import { textIn } from "../image/fields.js";
 import { type Json, JsonNumber, jsonObject, type JsonObject } from "../bytes/json.js";
 import type { Descriptor } from "../image/descriptor.js";
@@ -53,17 +52,15 @@ async function describe({ image, references }: NamedImage, options: DescribeOpti
 
 function described(
   layer: Layer,
-  { digest, size, mediaType, annotations }: Descriptor,
+  { digest, size, mediaType }: Descriptor,
   { createdBy, storePaths }: Partial<LayerContents> = {},
 ): Json {
   const { source } = layer;
-  const encoder = annotations?.get(ENCODER);
   return jsonObject({
     digest,
     diffId: knownDiffId(layer) ?? null,
     size: new JsonNumber(String(size)),
     mediaType,
-    ...(encoder !== undefined && { encoder }),
     ...(source.kind === "foreign" && { urls: source.urls }),
     ...(createdBy !== undefined && { createdBy }),
     ...(storePaths && { storePaths: storePaths.map(describedPath) }),

@@ -24,7 +24,7 @@ Of each layer: its digest and size, and what the image tells of it, which is sto
 nixpkgs, and the command that made it for others. Store paths have sizes where the layer lies uncompressed in a file; with
 --files every layer is unpacked or fetched, and they always have.
 With --json: {"images":[{"tags","digest","configDigest","architecture","os","config","layers":[{"digest","diffId","size",
-"mediaType","encoder","urls","createdBy","storePaths":[{"path","name","version","size"},…],"files":[{"type","size","name"},…]},…]}],
+"mediaType","urls","createdBy","storePaths":[{"path","name","version","size"},…],"files":[{"type","size","name"},…]},…]}],
 "warnings":[…]}; what is not known is not there, or null.
 
 Examples:

@@ -213,9 +213,6 @@ const layer = z.strictObject({
   diffId: digest("Of the uncompressed tar.").nullable(),
   size: bytes("of the layer as it lies in the image"),
   mediaType: text("Of the layer."),
-  encoder: text(
-    "What compressed it, where the image tells it: encoder, level, and a hash of what that makes.",
-  ).optional(),
   urls: z.array(z.string()).optional().describe("Where a layer lies that may not be passed on."),
   createdBy: text("The command that made it, where the image tells it.").optional(),
   storePaths: z

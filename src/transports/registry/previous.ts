@@ -7,7 +7,7 @@
  */
 import { LaminixError } from "../../errors.js";
 import { annotationsOf } from "../../manifests/blob.js";
-import { CONTENT_KEY, ENCODER } from "../../image/annotations.js";
+import { CONTENT_KEY } from "../../image/annotations.js";
 import type { DigestCache } from "../../image/digestCache.js";
 import type { JsonObject } from "../../bytes/json.js";
 import { objectIn, textIn } from "../../image/fields.js";
@@ -70,7 +70,7 @@ export class PreviousLayers {
       contentKey === undefined ? undefined : this.#cache?.get(contentKey)?.diffId;
     const packed =
       this.#packed(contentKey, encoding) ?? this.#packed(knownDiffId(layer) ?? remembered(), encoding);
-    return packed && { ...packed, annotations: annotationsOf(layer, packed.annotations?.get(ENCODER)) };
+    return packed && { ...packed, annotations: annotationsOf(layer) };
   }
 
   /** Whether the reference leads there. */
