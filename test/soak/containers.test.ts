@@ -14,12 +14,13 @@ testWith(CONTAINER_NEEDS, "containers leave nothing behind, killed ones among th
     const child = scene.start(caller, ["run", scene.busybox, "--", "sh", "-c", script]);
     child.stdout?.resume();
     child.stderr?.resume();
+    const ended = once(child, "exit");
     // At any moment of its life.
     if (i % 2 === 1) {
       await sleep((i * 37) % 500);
       child.kill(i % 4 === 1 ? "SIGKILL" : "SIGTERM");
     }
-    await once(child, "exit");
+    await ended;
   }
   for (const caller of callers) {
     while (scene.processesOf(caller).length > 0) await sleep(10);
