@@ -7,6 +7,8 @@ import { createServer } from "node:http";
 
 const blobs = new Map();
 const manifests = new Map();
+/** Bytes so far. */
+const uploads = new Map();
 let counts = { requests: 0, sent: 0 };
 
 const server = createServer((request, response) => {
@@ -65,5 +67,7 @@ const server = createServer((request, response) => {
     return answer(201, { location: `/v2/${repository}/blobs/${digest}` });
   });
 });
-const uploads = new Map();
+// Connections stay, as a registry's do.
+server.keepAliveTimeout = 120_000;
+server.requestTimeout = 0;
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
