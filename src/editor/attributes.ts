@@ -1,10 +1,10 @@
 /** Names of attributes in a Nix file: `laminix/attributes`. The evaluator stays alive; nothing is built or written. */
 import { isAbsolute } from "node:path";
-import { LaminixError } from "../errors.js";
+import { ArgumentError, LaminixError } from "../errors.js";
 import type { Evaluator } from "../evaluator/live/evaluator.js";
 import type { EvaluatorValue } from "../evaluator/live/evaluatorValue.js";
-import { ArgumentError } from "../errors.js";
 import type { Asking } from "./asking.js";
+import { keepLast } from "./keepLast.js";
 import { objectOf, stringIn } from "./parameters.js";
 import type { SettingSources } from "./settings.js";
 
@@ -63,9 +63,7 @@ export class Attributes implements AsyncDisposable {
     if (known) return known;
     const evaluator = await this.#open();
     const loading = evaluator.load({ file }, { signal, timeout: TIMEOUT });
-    this.#loaded.set(file, loading);
-    const [oldest] = this.#loaded.keys();
-    if (this.#loaded.size > MOST_LOADED && oldest !== undefined) this.#loaded.delete(oldest);
+    keepLast(this.#loaded, file, loading, MOST_LOADED);
     loading.catch(() => {
       if (this.#loaded.get(file) === loading) this.#loaded.delete(file);
     });

@@ -4,6 +4,7 @@ import { abortable } from "../abort.js";
 import type { Closure, PathInfo } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
 import { Turns } from "../threads/turns.js";
+import { keepLast } from "./keepLast.js";
 import { within } from "./patience.js";
 
 export interface ClosureTotals {
@@ -118,10 +119,7 @@ export class ClosureSizes {
   }
 
   #keep(kept: Kept): void {
-    this.#kept.delete(kept.info.path);
-    this.#kept.set(kept.info.path, kept);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+    keepLast(this.#kept, kept.info.path, kept, MOST_KEPT);
   }
 }
 

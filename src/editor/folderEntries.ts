@@ -7,6 +7,7 @@ import type { PathInfo } from "../store/closure.js";
 import type { StorePath } from "../store/storePath.js";
 import type { AskedStore } from "./askedStore.js";
 import type { Asking } from "./asking.js";
+import { keepLast } from "./keepLast.js";
 
 export interface FolderEntry {
   readonly name: string;
@@ -80,10 +81,7 @@ export class Folders {
     const info = await this.#facts.pathInfo(path, asking);
     if (!info || info.narSize > LARGEST_NAR) return undefined;
     const folders = this.#kept.get(path) ?? (await narFolders(await this.#facts.store, path, asking));
-    this.#kept.delete(path);
-    this.#kept.set(path, folders);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+    keepLast(this.#kept, path, folders, MOST_KEPT);
     return folders;
   }
 }

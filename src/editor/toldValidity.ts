@@ -5,6 +5,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { StorePath } from "../store/storePath.js";
 import type { Asking } from "./asking.js";
+import { keepLast } from "./keepLast.js";
 
 /** Paths that are asked about again; those that were told last. */
 const MOST_KEPT = 5000;
@@ -31,10 +32,7 @@ export class ToldValidity {
   }
 
   tell(path: StorePath, isValid: boolean): void {
-    this.#told.delete(path);
-    this.#told.set(path, isValid);
-    const [oldest] = this.#told.keys();
-    if (this.#told.size > MOST_KEPT && oldest !== undefined) this.#told.delete(oldest);
+    keepLast(this.#told, path, isValid, MOST_KEPT);
     this.#watching ??= this.#watch();
   }
 
