@@ -44,34 +44,34 @@ local function linesOf(buffer)
   return vim.api.nvim_buf_get_lines(buffer, 0, -1, false)
 end
 
--- The text of the window that a hover opens, once nothing of it is being read any more.
-function client.hover()
+-- What `look` sees in the window that a hover opens, once nothing of it is being read any more.
+local function hovered(look)
   for _ = 1, 100 do
     vim.lsp.buf.hover()
     local window = awaited('a hover', float)
-    local text = table.concat(linesOf(vim.api.nvim_win_get_buf(window)), '\n')
+    local seen = look(window)
     vim.api.nvim_win_close(window, true)
-    if not text:find('is being read', 1, true) then return text end
+    if not seen:find('is being read', 1, true) then return seen end
   end
   error('in vain: a hover with all in it', 0)
+end
+
+-- Its text.
+function client.hover()
+  return hovered(function(window) return table.concat(linesOf(vim.api.nvim_win_get_buf(window)), '\n') end)
 end
 
 -- What is on the terminal after a hover at the cursor; for Neovim 0.7 in tmux.
 function client.screen()
   vim.o.wrap, vim.o.fillchars, vim.o.laststatus, vim.o.ruler = false, 'eob: ', 0, false
   vim.lsp.handlers['textDocument/hover'] = vim.lsp.with(vim.lsp.handlers.hover, { border = 'rounded' })
-  for _ = 1, 100 do
-    vim.lsp.buf.hover()
-    local window = awaited('a hover', float)
+  return hovered(function()
     vim.cmd('redraw')
-    local shown = awaited('it on the terminal', function()
+    return awaited('it on the terminal', function()
       local shown = vim.fn.system({ 'tmux', 'capture-pane', '-p' })
       return shown:find('╰') and shown
     end)
-    if not shown:find('is being read', 1, true) then return shown end
-    vim.api.nvim_win_close(window, true)
-  end
-  error('in vain: a hover with all in it', 0)
+  end)
 end
 
 -- The file that "go to definition" opens.

@@ -83,9 +83,9 @@ export interface PulledImage {
 }
 
 /**
- * Fetches an image and writes it as an uncompressed docker-archive, laminix's own or skopeo's: the same bytes for the same manifest and final
- * name, on any machine. Its configuration stays as it is, and with it its ID. Every byte is checked against its digest;
- * the file is there whole or not at all.
+ * Fetches an image and writes it as an uncompressed docker-archive, laminix's own or skopeo's: the same bytes for the same
+ * manifest and final name, on any machine. Its configuration stays as it is, and with it its ID. Every byte is checked
+ * against its digest; the file is there whole or not at all.
  * @param reference `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`, as for `docker pull`; by its digest where it has one
  * @throws {LaminixError} ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_DIGEST,
  *   ERR_ARCHIVE when the image is damaged or for other platforms, ERR_UNSUPPORTED, ERR_FILE_WRITE, ERR_PROGRAM

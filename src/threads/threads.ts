@@ -6,8 +6,7 @@ import { type Message, received, type Reply } from "./messages.js";
 const IDLE = 500;
 
 export interface ThreadOptions<Data> {
-  /** What it runs, which calls `serve`. */
-  /** The path of its script; asked for when one starts. */
+  /** The path of its script, which calls `serve`; asked for when one starts. */
   readonly script: () => string;
   /** Made for each thread: its `workerData`. */
   readonly data: () => Data;
