@@ -18,20 +18,46 @@ const files = [
   group("run", compiled("cli/commands/run")),
 ];
 
+/** Of undici only what is used here: the whole of it, tests' fakes and `fetch` included, takes longer to load than a push. */
+const undici = path.join(root, "node_modules/undici/parts.js");
+
+function partsOfUndici(id) {
+  if (id !== undici) return undefined;
+  return `
+    import buildConnector from "./lib/core/connect.js";
+    import Dispatcher from "./lib/dispatcher/dispatcher.js";
+    import Pool from "./lib/dispatcher/pool.js";
+    import { request } from "./lib/api/index.js";
+    Object.assign(Dispatcher.prototype, { request });
+    export { buildConnector, Pool };
+  `;
+}
+
 rmSync(bundled, { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,
   input: { laminix: "dist/cli/bin.js" },
   platform: "node",
   logLevel: "silent",
+  plugins: [
+    {
+      name: "undici",
+      resolveId: (source) => (source === "undici" ? undici : undefined),
+      load: partsOfUndici,
+    },
+  ],
 });
 const { output } = await bundle.write({
   dir: bundled,
   entryFileNames: "[name].js",
   chunkFileNames: "[name].js",
   comments: false,
-  // Errors and stack traces have names in them.
-  minify: { mangle: false, compress: true, codegen: true },
+  // Stack traces have the names of functions in them.
+  minify: {
+    mangle: { toplevel: false, keepNames: { function: true, class: true } },
+    compress: true,
+    codegen: true,
+  },
   codeSplitting: { groups: files },
 });
 

@@ -1,4 +1,4 @@
-/** The store that questions go to, opened when it is first asked. */
+/** The store that questions go to. */
 import type { BinaryCacheStore } from "../store/binaryCache/binaryCacheStore.js";
 import type { NixStore } from "../store/nixStore.js";
 
@@ -14,7 +14,10 @@ export async function openAskedStore(url: string): Promise<AskedStore> {
     return new BinaryCacheStore(url);
   }
   const { NixStore } = await import("../store/nixStore.js");
-  return new NixStore(url, { closureMemory: CLOSURE_MEMORY });
+  const store = new NixStore(url, { closureMemory: CLOSURE_MEMORY });
+  // Connected to at once, that the first question need not wait for it; another machine is reached when it is asked.
+  if (!/^ssh(-ng)?:\/\//.test(url)) store.storeDir().catch(() => undefined);
+  return store;
 }
 
 /** A binary cache knows neither referrers, nor roots, nor all of its paths. */

@@ -199,6 +199,7 @@ class Server {
         : [];
     const client = connectedClient(this.#connection, agreed.abilities, folders);
     this.#session = new Session(client, agreed.encoding, this.#settings);
+    this.#session.openStore();
     if (Number.isInteger(processId) && (processId as number) > 0) {
       onDeath(processId as number, () => {
         this.#stop();

@@ -47,6 +47,11 @@ export class Session implements Editor, AsyncDisposable {
     return this.#facts;
   }
 
+  /** The first question is to be answered soon. */
+  openStore(): void {
+    void this.facts.store;
+  }
+
   files(): string {
     return (this.#folder ??= new TemporaryFolder()).path;
   }
@@ -145,8 +150,7 @@ export class Session implements Editor, AsyncDisposable {
     if (client.refreshesLenses) this.#refresh("workspace/codeLens/refresh");
     if (client.pullsDiagnostics && client.refreshesDiagnostics) this.#refresh("workspace/diagnostic/refresh");
     for (const text of this.documents.all()) this.#diagnostics.changed(text);
-    // Loaded, and not asked anything: the first question is to be answered soon.
-    void this.facts.store;
+    this.openStore();
   }
 
   #refresh(method: string): void {

@@ -8,10 +8,6 @@ export interface LayerTools {
   readonly cache: DigestCache | undefined;
 }
 
-/** Without a cache that could know them all the layers will be hashed, so the threads for it are started at once. */
 export function layerTools({ cache, jobs }: Pick<BuildOptions, "cache" | "jobs">): LayerTools {
-  const pool = new TarPool(jobs);
-  const digests = digestCacheOf({ cache });
-  if (!digests || digests.isEmpty) pool.warmUp();
-  return { pool, cache: digests };
+  return { pool: new TarPool(jobs), cache: digestCacheOf({ cache }) };
 }

@@ -49,6 +49,8 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
       ? undefined
       : opened.add(openCustomisationLayer(customisationLayer, conf.mtime));
   const tools = layerTools(options);
+  // Without a cache that could know them all the layers will be hashed: the threads start while the store is asked.
+  if (!tools.cache || tools.cache.isEmpty) tools.pool.warmUp();
   let hashes: KnownHashes | undefined;
   try {
     const known = (hashes = await hashesFrom(options.store, conf, options));

@@ -99,6 +99,7 @@ async function pushTo(
   io: Io,
 ): Promise<void> {
   const { pushImage, planPush } = await import("../../builders/push/pushImage.js");
+  if (!options.dryRun) loadSending();
   const { once } = await import("../../bytes/bytes.js");
   const { tag: tags, digestFile, dryRun, ...flags } = options;
   const { manifestFormat, layerCompression, layerCompressionLevel, layerEncoder } = options;
@@ -127,6 +128,17 @@ async function pushTo(
     const people = { lines: [`${pushed.reference}\n`], summary: fates(pushed.layers, pushed.sent, "sent") };
     await report.facts<PushedDocument>(pushed, people, digestOutput);
   });
+}
+
+/** Loads what sends while the store is asked: most of a push that sends nothing is loading. */
+function loadSending(): void {
+  const parts = [
+    import("../../builders/push/sendPush.js"),
+    import("../../transports/registry/previous.js"),
+    import("../../transports/registry/push.js"),
+    import("../../http/connections.js"),
+  ];
+  for (const part of parts) part.catch(() => undefined); // whoever needs it is told
 }
 
 /** `2 of 100 layers sent, 1.2 MB; 98 were there` */
