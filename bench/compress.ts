@@ -1,21 +1,18 @@
 /** Compressing on all cores, beside `pigz` and `zstd` with as many threads, over the tar of a large closure's files. */
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { stat } from "node:fs/promises";
 import { debianClosure, largePackages } from "../test/support/debianStore.js";
-import { node24Path } from "../test/support/otherNodes.js";
 import { mustRun } from "../test/support/run.js";
 import { temporaryFolder } from "../test/support/temporary.js";
 import { compare, measure } from "./support/measure.js";
+import { measuredNodes } from "./support/nodes.js";
 import { mebibytes, ratio, seconds, table } from "./support/table.js";
 
 const BYTES = 300_000_000;
 const program = path.join(import.meta.dirname, "support/compressFile.js");
 const jobs = String(availableParallelism());
-
-/** This Node, the other one that is there, and those that LAMINIX_BENCH_NODES names, separated by colons. */
-const nodes = [process.execPath, node24Path(), ...(process.env["LAMINIX_BENCH_NODES"]?.split(":") ?? [])];
 
 interface Candidate {
   readonly name: string;
@@ -25,13 +22,9 @@ interface Candidate {
 
 async function candidates(): Promise<Candidate[]> {
   const ours: Candidate[] = [];
-  const versions = new Set<string>();
-  for (const node of nodes.filter((each) => existsSync(each))) {
-    const version = (await mustRun(node, ["--version"])).stdout.toString().trim();
-    if (versions.has(version)) continue;
-    versions.add(version);
+  for (const { file: node, version } of await measuredNodes()) {
     for (const threads of [jobs, "8"]) {
-      const how = `Node ${version.slice(1)}, ${threads} threads`;
+      const how = `Node ${version}, ${threads} threads`;
       for (const [compressor, peer] of Object.entries({ gz: "pigz -6", zstd: "zstd -3" }))
         ours.push({ name: `${compressor}, ${how}`, peer, command: [node, program, compressor, threads] });
     }

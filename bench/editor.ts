@@ -5,10 +5,15 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CancellationTokenSource } from "vscode-languageserver-protocol/node";
-import { type LanguageClient, startLanguageClient } from "../test/support/languageClient.js";
+import {
+  type LanguageClient,
+  type LanguageClientOptions,
+  startLanguageClient,
+} from "../test/support/languageClient.js";
 import { startNixStore } from "../test/support/nixStore.js";
 import { randomGraph } from "./support/randomGraph.js";
-import { clock, compare, measure } from "./support/measure.js";
+import { clock, compare, type Cost, measure } from "./support/measure.js";
+import { measuredNodes } from "./support/nodes.js";
 import { seconds, table } from "./support/table.js";
 
 const PATHS = 10_000;
@@ -29,12 +34,16 @@ const targets = {
 };
 
 export async function editor(): Promise<string> {
-  await using store = await startNixStore();
+  // Where nearly all stores are: one that is elsewhere takes a second connection, which starts are measured with too.
+  await using store = await startNixStore({ storeDir: "/nix/store" });
+  await using elsewhere = await startNixStore();
   const graph = randomGraph(store.storeDir, PATHS);
   await store.registerPaths(graph);
   const names = graph.map(({ path }) => path);
   const root = names.at(-1) ?? "";
   const lone = await store.addTextFile("lone-1.0", "x");
+  const other = await elsewhere.addTextFile("lone-1.0", "x");
+  const nodes = await measuredNodes();
   await sleep(SETTLED);
 
   const inServer = async (work: (on: LanguageClient) => Promise<number>): Promise<{ seconds: number }> => {
@@ -48,15 +57,14 @@ export async function editor(): Promise<string> {
   let peak = 0;
   const results = await compare(
     {
-      "node, an empty program": () => measure([process.execPath, "-e", ""]),
-      [targets.first]: async () => {
-        const start = performance.now();
-        const on = await startLanguageClient({ store: store.uri });
-        await hoverOver(on, lone);
-        const cost = { seconds: (performance.now() - start) / 1000 };
-        await on[Symbol.asyncDispose]();
-        return cost;
-      },
+      ...Object.fromEntries(
+        nodes.flatMap(({ file: node, version }) => [
+          [`node ${version}, an empty program`, () => measure([node, "-e", ""])],
+          [`node ${version}, ${targets.first}`, () => firstAnswer({ node, store: store.uri }, lone)],
+        ]),
+      ),
+      [`node ${process.versions.node}, ${targets.first}, store elsewhere`]: () =>
+        firstAnswer({ store: elsewhere.uri }, other),
       [`hover, closure of ${PATHS.toLocaleString("en")}, ${targets.warm}`]: () =>
         clock(() => hoverOver(warm, root)),
       [`hover, ${targets.small}`]: () => inServer(async (on) => timed(() => hoverOver(on, root))),
@@ -88,6 +96,15 @@ export async function editor(): Promise<string> {
       ["peak memory, with the log and the closure", `${Math.round(peak / 1e6)} MB`, "", ""],
     ],
   );
+}
+
+async function firstAnswer(options: LanguageClientOptions, path: string): Promise<Pick<Cost, "seconds">> {
+  const start = performance.now();
+  const on = await startLanguageClient(options);
+  await hoverOver(on, path);
+  const cost = { seconds: (performance.now() - start) / 1000 };
+  await on[Symbol.asyncDispose]();
+  return cost;
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

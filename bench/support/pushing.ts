@@ -16,8 +16,8 @@ const LONG = 1_200_000;
 export interface SkopeoOptions {
   /** The docker-archive unless given. */
   readonly source?: string;
-  /** Of gzip. */
-  readonly level: number;
+  /** Of gzip; its default unless given. */
+  readonly level?: number;
   /** Whether it knows what it has pushed before. */
   readonly cached?: boolean;
 }
@@ -79,12 +79,13 @@ export class Pushing {
 
   async skopeo(
     { host }: Pick<ImageRegistry, "host">,
-    { source = `docker-archive:${this.archive}`, level, cached = false }: SkopeoOptions,
+    { source = `docker-archive:${this.archive}`, level, cached = false }: SkopeoOptions = {},
   ): Promise<Cost> {
     const data = path.join(this.#image.folder, "skopeo");
     if (!cached) await rm(data, { recursive: true, force: true });
     await mkdir(data, { recursive: true });
-    const how = ["--dest-compress-format", "gzip", "--dest-compress-level", String(level)];
+    const how =
+      level === undefined ? [] : ["--dest-compress-format", "gzip", "--dest-compress-level", String(level)];
     const quiet = ["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"];
     // Its cache lies where a user's data do, but for root, whose cannot be moved.
     const env = { _CONTAINERS_ROOTLESS_UID: "1000", XDG_DATA_HOME: data };

@@ -1,4 +1,7 @@
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <napi.h>
 
 #include "addon/connection.h"
@@ -16,8 +19,9 @@ namespace laminix::addon {
 class Module final : public Napi::Addon<Module> {
  public:
   Module(Napi::Env env, Napi::Object exports) : connection_(Napi::Persistent(Connection::define(env))) {
-    DefineAddon(exports, {InstanceMethod<&Module::connect>("connect"),
-                          InstanceMethod<&Module::widenPipe>("widenPipe")});
+    DefineAddon(exports,
+                {InstanceMethod<&Module::connect>("connect"), InstanceMethod<&Module::widenPipe>("widenPipe"),
+                 InstanceMethod<&Module::returnFreedMemory>("returnFreedMemory")});
 #ifdef LAMINIX_ENCODERS
     Napi::Object versions = Napi::Object::New(env);
     versions.Set("libdeflate", LIBDEFLATE_VERSION_STRING);
@@ -33,6 +37,18 @@ class Module final : public Napi::Addon<Module> {
   void widenPipe(const Napi::CallbackInfo& info) {
 #ifdef F_SETPIPE_SZ
     fcntl(info[0].As<Napi::Number>().Int32Value(), F_SETPIPE_SZ, 1 << 20);
+#endif
+  }
+
+  /**
+   * From now on, large blocks go back to the system when they are freed (mallopt(3)). glibc would raise the
+   * size from which they do with the blocks that it sees, up to 32 MiB. It is so for the whole process, thus
+   * for programs to decide.
+   */
+  void returnFreedMemory(const Napi::CallbackInfo&) {
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 128 << 10);
 #endif
   }
 

@@ -15,6 +15,7 @@ import type { LayerFlags } from "./formatFlags.js";
 import { type ImageFlags, specFrom, withBaseInput, withImageFlags, withLayerFlags } from "./imageFlags.js";
 import type { Io } from "./io.js";
 import { type CommonOptions, withStore } from "./options.js";
+import { returnFreedMemory } from "./ownProcess.js";
 import { isSpec, requireFiles } from "./paths.js";
 import { withInput } from "./standardInput.js";
 
@@ -41,6 +42,7 @@ export async function withImage<T>(
   how: ImageArgumentOptions,
   use: (image: string | BuiltImage) => Promise<T>,
 ): Promise<T> {
+  await returnFreedMemory();
   return withInput(io, args, how, (files) => withFiles(io, files, options, how, use));
 }
 

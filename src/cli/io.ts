@@ -4,6 +4,7 @@ import { addAbortSignal } from "node:stream";
 import { isatty } from "node:tty";
 import { cannotWrite } from "../files/cannotWrite.js";
 import { cut, hasColours, rendered, type ShownText } from "./colour.js";
+import { widenOutput } from "./ownProcess.js";
 import { visible } from "./visible.js";
 
 /** What the program is given. */
@@ -158,16 +159,6 @@ function writeToFile(data: Uint8Array | string): Promise<void> {
 
 /** Bytes that fit into a pipe unless it is told otherwise (pipe(7)). */
 const USUAL_PIPE = 1 << 16;
-
-/** Else writer and reader would wait for each other 18,000 times for a gigabyte. Without the addon it stays as it is. */
-async function widenOutput(): Promise<void> {
-  const { loadedAddon } = await import("../process/addon.js");
-  try {
-    (loadedAddon().addon as { widenPipe(fd: number): void }).widenPipe(1);
-  } catch {
-    // what needs the addon says so
-  }
-}
 
 /** A pipe may be full for as long as its reader likes; an interrupt is heard meanwhile. */
 function writeToStream(signal: AbortSignal): DataOutput["write"] {

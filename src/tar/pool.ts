@@ -10,10 +10,10 @@ import { hashLayerTar } from "./read.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 2;
-/** More threads than this find the disk, or the memory's bandwidth, used up by the others, and take 10 MiB each. */
-const MOST_THREADS = 4;
+/** More threads than this, or than cores, find the disk or the memory's bandwidth used up by the others, and take 10 MiB each. */
+const MOST_THREADS = Math.min(4, availableParallelism());
 /** Bytes of tars that wait to be read, in all threads together. */
-const KEPT = 24 << 20;
+const KEPT = 16 << 20;
 /** Layers with NARs that are hashed at once: while one waits for its source there is another to hash. */
 const NARS_AT_ONCE = 4;
 

@@ -46,7 +46,7 @@ export class ContextProject implements AsyncDisposable {
     for (const name of ["vitest", "typescript", "@types", ...dependencies()])
       symlinkSync(path.join(projectRoot, "node_modules", name), path.join(packages, name));
     if (addon === undefined) symlinkSync(projectRoot, path.join(packages, "laminix"));
-    else installed(path.join(packages, "laminix"), addon);
+    else await installed(path.join(packages, "laminix"), addon);
     return new ContextProject(folder, store, await store.addTextFile("file", "file"));
   }
 
@@ -150,11 +150,19 @@ function dependencies(): string[] {
 }
 
 /** A copy of the package, with its addon in one place or in none. */
-function installed(place: string, addon: Addon): void {
+async function installed(place: string, addon: Addon): Promise<void> {
   for (const part of ["dist", "package.json", ...(addon === "prebuilt" ? ["prebuilds"] : [])])
     cpSync(path.join(projectRoot, part), path.join(place, part), { recursive: true });
   // Its dependencies, found from where it is.
   symlinkSync(path.join(projectRoot, "node_modules"), path.join(place, "node_modules"));
-  if (addon === "compiled")
-    cpSync(path.join(projectRoot, "build/Release"), path.join(place, "build/Release"), { recursive: true });
+  if (addon === "compiled") {
+    const compiler = path.join(projectRoot, "node_modules/.bin/cmake-js");
+    await mustRun(
+      compiler,
+      ["build", "-d", path.join(projectRoot, "native"), "-O", path.join(place, "build")],
+      {
+        timeout: 600_000,
+      },
+    );
+  }
 }

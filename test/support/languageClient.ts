@@ -52,6 +52,8 @@ export type EditingItem = CompletionItem & { textEdit: { range: Range; newText: 
 
 export interface LanguageClientOptions {
   readonly store?: string;
+  /** This one unless given. */
+  readonly node?: string;
   /** What the editor says it can do. */
   readonly capabilities?: object;
   readonly initializationOptions?: object;
@@ -94,7 +96,7 @@ export const bin = path.join(projectRoot, "dist/bundled/laminix.js");
 
 export async function startLanguageClient(options: LanguageClientOptions = {}): Promise<LanguageClient> {
   const args = [bin, "lsp", "--stdio", ...(options.store === undefined ? [] : ["--store", options.store])];
-  const child = spawn(process.execPath, args, {
+  const child = spawn(options.node ?? process.execPath, args, {
     stdio: "pipe",
     env: { ...process.env, ...options.environment },
   });
