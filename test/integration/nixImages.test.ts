@@ -18,7 +18,7 @@ const hello = `{
 /** For what needs a shell and nothing else. */
 const shell = `contents = [ pkgs.bashInteractive ]; config.Env = [ "PATH=/bin" ];`;
 
-const programs = ["nix-daemon", "nix-store", "dockerd", "fakeroot", "sqlite3", "vm"];
+const programs = ["nix-daemon", "nix-store", "dockerd", "fakeroot", "sqlite3"];
 
 describeWith(programs, "of what nix/ builds,", () => {
   let nix: NixFunctions;
@@ -165,32 +165,6 @@ describeWith(programs, "of what nix/ builds,", () => {
       `images.buildImage { name = "x"; contents = images.binSh; copyToRoot = images.binSh; }`,
     );
     expect(stderr).toContain("has both copyToRoot and contents");
-  });
-
-  test("buildImage runs a script as root in a virtual machine, with the store's programs, and its memory and disk", async () => {
-    const loaded = await loadFile(`images.buildImage {
-      name = "as-root"; tag = "1";
-      copyToRoot = pkgs.bashInteractive;
-      buildVMMemorySize = 300; diskSize = 100;
-      runAsRoot = ''
-        #!\${pkgs.runtimeShell or "none"}
-        mkdir -p /srv
-        id -u > /srv/made
-        chown 1000:100 /srv/made
-        grep MemTotal /proc/meminfo > /srv/memory
-        df -m / | tail -n 1 > /srv/disk
-      '';
-      extraCommands = "echo extra > srv/extra";
-      config.Cmd = [ "/bin/sh" "-c" "cat /srv/*; stat -c %u:%g /srv/made /srv/extra" ];
-    }`);
-    const said = (await runIn([loaded])).split("\n");
-    expect(said.slice(-4)).toEqual(["0", expect.stringContaining("MemTotal"), "1000:100", "0:0"]);
-    const [disk = "", extra, , memory = ""] = said;
-    expect(extra).toBe("extra");
-    expect(Number.parseInt(memory.replace(/\D+/, ""), 10) >> 10).toSatisfy(
-      (mib: number) => mib > 200 && mib < 300,
-    );
-    expect(Number(disk.trim().split(/\s+/)[1])).toSatisfy((mib: number) => mib > 80 && mib <= 100);
   });
 
   test.each<[string, string, string[]]>([
