@@ -234,9 +234,8 @@ for (const { release, name: nixName, needs } of SOAKS ? nixes : nixes.slice(0, 1
 
       test("nginx: a server runs as its own user, from a file and from a stream", async () => {
         expect(await run("nginx")).toBe("nginx\nserved");
-        expect(await archiveOf("nginxStream")).toEqual(
-          (await mustRun("gzip", ["-dc", factsOf("nginx").path])).stdout,
-        );
+        const { stdout } = await mustRun("gzip", ["-dc", factsOf("nginx").path]);
+        expect((await archiveOf("nginxStream")).equals(stdout)).toBe(true);
       });
 
       if (SOAKS)
