@@ -137,6 +137,10 @@ const READ_ONLY: Readonly<Record<string, string>> = {
   "hold web ./result --watch": "it stays until the container is removed; test/mounts/hold.test.ts waits",
   "store 'unix:///srv/nix.socket":
     "needs a daemon for the store in /srv; test/mounts/formats.test.ts has such",
+  "flake init":
+    "would copy the whole checkout, and needs nixpkgs; test/integration/nixTemplate.test.ts does it",
+  "packages.aarch64-linux":
+    "needs a builder for another processor; test/integration/nixMachines.test.ts has such",
   "docker run -it": "is for a person at a terminal; test/integration/nixShellImage.test.ts runs such a shell",
 };
 
