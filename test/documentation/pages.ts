@@ -47,6 +47,7 @@ export const LIVE_PAGES: Readonly<Record<string, Page>> = {
       laminix push ./before registry.example/web:1`,
     env: { IMAGE: "registry.example/layers", COMMIT: "0123abc", RELEASES: "1.0 1.1" },
   },
+  "migration.md": {},
   "mounts.md": {
     links: { result: "web" },
     given: `
