@@ -31,7 +31,7 @@ const EXAMPLES = `
   helloOnRoot helloOnRootNoStore helloOnRootNoStoreFakechroot exportBash imageViaFakeChroot image-with-certs
   build-image-with-path layered-image-with-path build-image-with-architecture layered-image-with-architecture
   nix-shell-basic nix-shell-hook nix-shell-inputs nix-shell-pass-as-file nix-shell-run nix-shell-command
-  nix-shell-writable-home nix-shell-nonexistent-home nix-shell-build-derivation
+  nix-shell-writable-home nix-shell-nonexistent-home nix-shell-build-derivation cross etc
 
   repeated-layers build-image-with-fakechroot-chown layered-non-root nix-shell-file nixProgram
   pipeline-main pipeline-popularity pipeline-split-paths`

@@ -140,6 +140,8 @@ let
   # In no image but that of the commands that link to it.
   uniqueHello = script "unique-hello" "echo unique hello";
 
+  whether = ''case "$-" in *i*) echo interactive ;; *) echo "not interactive" ;; esac'';
+
   # Nodes of a graph, each a file that names those that it needs.
   nodesOf =
     edges:
@@ -156,7 +158,10 @@ let
       config.Env = map (node: "NODE=${node}") (builtins.attrValues nodes);
     }).conf;
   mainNodes = nodesOf {
-    A = [ "B" "C" ];
+    A = [
+      "B"
+      "C"
+    ];
     B = [ "C" ];
     C = [ ];
   };
@@ -164,8 +169,14 @@ let
     Root1 = [ "A" ];
     Root2 = [ "B" ];
     Root3 = [ "C" ];
-    A = [ "B" "D" ];
-    B = [ "D" "F" ];
+    A = [
+      "B"
+      "D"
+    ];
+    B = [
+      "D"
+      "F"
+    ];
     C = [ ];
     D = [ "E" ];
     E = [ ];
@@ -200,7 +211,10 @@ rec {
       WorkingDir = "/data";
       Volumes."/data" = { };
       Healthcheck = {
-        Test = [ "CMD-SHELL" "/bin/hello" ];
+        Test = [
+          "CMD-SHELL"
+          "/bin/hello"
+        ];
         Interval = 30000000000;
       };
     };
@@ -221,24 +235,40 @@ rec {
   editors = buildImage {
     name = "editors";
     tag = "latest";
-    copyToRoot = [ shell hello httpd ];
+    copyToRoot = [
+      shell
+      hello
+      httpd
+    ];
     config.Env = env;
   };
 
   nix = images.buildImageWithNixDb {
     name = "nix";
     tag = "latest";
-    copyToRoot = [ daemonLink hello shell ];
+    copyToRoot = [
+      daemonLink
+      hello
+      shell
+    ];
   };
   nixLayered = images.buildLayeredImageWithNixDb {
     name = "nix-layered";
     compressor = "none";
-    contents = [ daemonLink hello shell ];
+    contents = [
+      daemonLink
+      hello
+      shell
+    ];
   };
   nix-layered = streamLayeredImage {
     name = "nix-streamed";
     tag = "latest";
-    contents = [ daemonLink hello shell ];
+    contents = [
+      daemonLink
+      hello
+      shell
+    ];
     includeNixDB = true;
   };
 
@@ -274,7 +304,10 @@ rec {
     name = "layered-image";
     tag = "latest";
     maxLayers = 42;
-    contents = [ hello shell ];
+    contents = [
+      hello
+      shell
+    ];
     extraCommands = "echo layered > extraCommands";
     config = {
       Cmd = [ "${hello}/bin/hello" ];
@@ -334,7 +367,11 @@ rec {
           '';
         };
     in
-    builtins.foldl' layerOnTopOf null [ 1 2 3 ];
+    builtins.foldl' layerOnTopOf null [
+      1
+      2
+      3
+    ];
   layersUnpackOrder =
     let
       layerOnTopOf =
@@ -347,7 +384,10 @@ rec {
         };
     in
     # Each costs a machine; the lowest of them is there already.
-    builtins.foldl' layerOnTopOf runAsRootParentImage [ "b" "c" ];
+    builtins.foldl' layerOnTopOf runAsRootParentImage [
+      "b"
+      "c"
+    ];
   repeated-layers = buildImage {
     name = "repeated-layers";
     tag = "latest";
@@ -388,7 +428,10 @@ rec {
     name = "bulk-layer";
     tag = "latest";
     maxLayers = 2;
-    contents = [ shell hello ];
+    contents = [
+      shell
+      hello
+    ];
     config.Env = env;
   };
   layered-bulk-layer = streamLayeredImage {
@@ -400,7 +443,10 @@ rec {
       contents = [ shell ];
     };
     maxLayers = 4;
-    contents = [ hello httpd ];
+    contents = [
+      hello
+      httpd
+    ];
     config.Env = env;
   };
 
@@ -430,7 +476,11 @@ rec {
     contents = [ shell ];
     config = {
       Env = env;
-      Cmd = [ "/bin/sh" "-c" "readlink ${storeSymlink}; cat ${storeSymlink}" ];
+      Cmd = [
+        "/bin/sh"
+        "-c"
+        "readlink ${storeSymlink}; cat ${storeSymlink}"
+      ];
     };
   };
 
@@ -492,10 +542,23 @@ rec {
     '';
   };
 
-  mergedBashAndRedis = images.mergeImages [ bash redis ];
-  mergedBashNoTagAndRedis = images.mergeImages [ bashNoTag redis ];
-  mergedBashFakeRoot = images.mergeImages [ bash layeredImageWithFakeRootCommands ];
-  mergeVaryingCompressor = images.mergeImages [ bash bashUncompressed bashLayeredZstdCompressed ];
+  mergedBashAndRedis = images.mergeImages [
+    bash
+    redis
+  ];
+  mergedBashNoTagAndRedis = images.mergeImages [
+    bashNoTag
+    redis
+  ];
+  mergedBashFakeRoot = images.mergeImages [
+    bash
+    layeredImageWithFakeRootCommands
+  ];
+  mergeVaryingCompressor = images.mergeImages [
+    bash
+    bashUncompressed
+    bashLayeredZstdCompressed
+  ];
 
   helloOnRoot = streamLayeredImage helloOnRootArguments;
   helloOnRootNoStore = streamLayeredImage (
@@ -585,10 +648,8 @@ rec {
     passAsFile = [ "text" ];
     text = "this is a string";
   } { command = ''cat "$textPath"''; };
-  nix-shell-run = nixShell "run" { } { run = ''case "$-" in *i*) echo interactive ;; *) echo "not interactive" ;; esac''; };
-  nix-shell-command = nixShell "command" { } {
-    command = ''case "$-" in *i*) echo interactive ;; *) echo "not interactive" ;; esac'';
-  };
+  nix-shell-run = nixShell "run" { } { run = whether; };
+  nix-shell-command = nixShell "command" { } { command = whether; };
   nix-shell-writable-home = nixShell "writable-home" { } {
     run = ''
       if [[ "$HOME" != "$(eval "echo ~$(id -un)")" ]]; then
