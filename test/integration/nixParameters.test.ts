@@ -27,10 +27,10 @@ const PARAMETERS = {
   streamNixShellImage: "drv! name tag uid gid homeDirectory shell command run",
   buildNixShellImage: "drv! compressor",
 } as const;
-type Function = keyof typeof PARAMETERS;
+type FunctionName = keyof typeof PARAMETERS;
 
 /** Those that are taken and change nothing, with what docs/dockertools.md says of them. */
-const WITHOUT_EFFECT: Readonly<Partial<Record<Function, Readonly<Record<string, RegExp>>>>> = {
+const WITHOUT_EFFECT: Readonly<Partial<Record<FunctionName, Readonly<Record<string, RegExp>>>>> = {
   buildImage: {
     fromImageName: /`fromImageName` `fromImageTag` .*without effect/,
     fromImageTag: /`fromImageName` `fromImageTag` .*without effect/,
@@ -126,22 +126,16 @@ describeWith(programs, "of the functions of nix/,", () => {
         name = "x"; tag = "1"; architecture = "${architecture}"; compressor = "none"; }`);
       copyFileSync(made, folder.join(`${architecture}.tar`));
     }
-    const index = await command([
-      ...[
-        "index",
-        folder.join("amd64.tar"),
-        folder.join("arm64.tar"),
-        "--push",
-        `${registry.host}/my/image:1`,
-      ],
-      ...["--no-tls-verify", "--json"],
-    ]);
+    const archives = ["amd64", "arm64"].map((architecture) => folder.join(`${architecture}.tar`));
+    const index = await command(
+      ...["index", ...archives, "--push", `${registry.host}/my/image:1`, "--no-tls-verify", "--json"],
+    );
     const { digest } = JSON.parse(index) as { readonly digest: string };
 
-    pullArguments = await command([
+    pullArguments = await command(
       ...["pull", `${registry.host}/my/image@${digest}`, "--arch", "arm64", "-o", folder.join("pulled.tar")],
       ...["--final-image-name", "mine", "--final-image-tag", "3", "--for", "nixpkgs", "--no-tls-verify"],
-    ]);
+    );
     const [, hash = ""] = /hash = "sha256-([^"]+)"/.exec(pullArguments) ?? [];
     // By the digest of both, so that it matters which one is asked for.
     pullArguments = `(${pullArguments} // { imageDigest = "${digest}"; arch = "arm64"; tlsVerify = false; })`;
@@ -149,7 +143,7 @@ describeWith(programs, "of the functions of nix/,", () => {
     await nix.build(`builtins.attrValues (${results})`, ["--max-jobs", "2"]);
     paths = await nix.evaluate(`builtins.mapAttrs (_: result: result.outPath) (${results})`);
   });
-  async function command(args: readonly string[]): Promise<string> {
+  async function command(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await laminix(args);
     if (code !== 0) throw new Error(stderr);
     return stdout.toString();
@@ -211,7 +205,7 @@ describeWith(programs, "of the functions of nix/,", () => {
   };
 
   /** What shows that a parameter has been heard. */
-  const EFFECTS: Readonly<Record<Function, Readonly<Record<string, () => Promise<void>>>>> = {
+  const EFFECTS: Readonly<Record<FunctionName, Readonly<Record<string, () => Promise<void>>>>> = {
     streamLayeredImage: {
       name: async () => {
         expect((await imageOf("streamed")).manifest.RepoTags).toEqual(["example.org/streamed:7"]);
@@ -443,13 +437,13 @@ describeWith(programs, "of the functions of nix/,", () => {
     return textOf(result, `.${file}`);
   }
 
-  const cases = (Object.keys(EFFECTS) as Function[]).flatMap((name) =>
+  const cases = (Object.keys(EFFECTS) as FunctionName[]).flatMap((name) =>
     Object.entries(EFFECTS[name]).map(([parameter, effect]) => [name, parameter, effect] as const),
   );
 
   test.each(cases)("%s hears %s", (_, __, effect) => effect());
 
-  test.each(Object.keys(PARAMETERS) as Function[])(
+  test.each(Object.keys(PARAMETERS) as FunctionName[])(
     "%s takes what nixpkgs' takes, and the page has each",
     async (name) => {
       const wanted = PARAMETERS[name]

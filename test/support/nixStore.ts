@@ -138,17 +138,9 @@ export async function startNixStore(options: NixStoreOptions = {}): Promise<NixS
     // For the daemon this says which store to serve, and where its files are.
     NIX_REMOTE: storeDir === realStoreDir || isMachine ? "local" : `local?real=${realStoreDir}`,
   };
+  const bound = `mount --bind "$1" "$2" && exec nix-daemon`;
   const [program, ...args] = isMachine
-    ? [
-        "unshare",
-        "--mount",
-        "sh",
-        "-c",
-        `mount --bind "$1" "$2" && exec nix-daemon`,
-        "sh",
-        realStoreDir,
-        storeDir,
-      ]
+    ? ["unshare", "--mount", "sh", "-c", bound, "sh", realStoreDir, storeDir]
     : ["nix-daemon"];
   const startDaemon = (): Promise<Background> =>
     startInBackground(program, args, {
