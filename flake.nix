@@ -42,6 +42,12 @@
           forPkgs = pkgs: import ./nix { inherit pkgs; };
         };
 
+      # For `nix flake init -t`.
+      templates.default = {
+        path = ./templates/default;
+        description = "An image, and a workflow that builds and pushes it";
+      };
+
       overlays = {
         # Adds `pkgs.laminix`, and `pkgs.laminixTools` to use in place of `pkgs.dockerTools`.
         default = final: _: {

@@ -47,6 +47,7 @@ export const LIVE_PAGES: Readonly<Record<string, Page>> = {
       laminix push ./before registry.example/web:1`,
     env: { IMAGE: "registry.example/layers", COMMIT: "0123abc", RELEASES: "1.0 1.1" },
   },
+  "migration.md": {},
   "mounts.md": {
     links: { result: "web" },
     given: `
@@ -137,6 +138,10 @@ const READ_ONLY: Readonly<Record<string, string>> = {
   "hold web ./result --watch": "it stays until the container is removed; test/mounts/hold.test.ts waits",
   "store 'unix:///srv/nix.socket":
     "needs a daemon for the store in /srv; test/mounts/formats.test.ts has such",
+  "flake init":
+    "would copy the whole checkout, and needs nixpkgs; test/integration/nixTemplate.test.ts does it",
+  "packages.aarch64-linux":
+    "needs a builder for another processor; test/integration/nixMachines.test.ts has such",
   "docker run -it": "is for a person at a terminal; test/integration/nixShellImage.test.ts runs such a shell",
 };
 

@@ -531,20 +531,6 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
   });
 
   describe("every function of dockerTools", () => {
-    const LAYERED = `name! tag fromImage contents config architecture created mtime uid gid uname gname maxLayers
-      extraCommands fakeRootCommands enableFakechroot includeStorePaths includeNixDB layeringPipeline debug passthru meta`;
-    /** The parameters that nixpkgs' have; those with a mark must be given. */
-    const PARAMETERS: Readonly<Record<string, string>> = {
-      streamLayeredImage: LAYERED,
-      // It hands the others on.
-      buildLayeredImage: "name! compressor meta",
-      buildImage: `name! tag fromImage fromImageName fromImageTag copyToRoot contents keepContentsDirlinks config
-        architecture extraCommands uid gid runAsRoot diskSize buildVMMemorySize created compressor includeNixDB meta`,
-      pullImage: "imageName! imageDigest! hash sha256 os arch finalImageName finalImageTag tlsVerify name",
-      exportImage: "fromImage! name fromImageName fromImageTag diskSize",
-      streamNixShellImage: "drv! name tag uid gid homeDirectory shell command run",
-      buildNixShellImage: "drv! compressor",
-    };
     /** The attributes of their results that docs/dockertools.md does not list as missing. */
     const ATTRIBUTES: Readonly<Record<string, string>> = {
       streamLayeredImage: "imageName imageTag conf streamScript isExe",
@@ -563,22 +549,6 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       mergeImages: "",
     };
     const page = readFileSync("docs/dockertools.md", "utf8");
-
-    test("takes its parameters, and the page on dockerTools has each", async () => {
-      const taken = await nix.evaluate<Record<string, Record<string, boolean>>>(`
-        let of = function: function.__functionArgs or (builtins.functionArgs function); in {
-          ${Object.keys(PARAMETERS)
-            .map((name) => `${name} = of images.${name};`)
-            .join("\n")}
-        }`);
-      for (const [name, parameters] of Object.entries(PARAMETERS)) {
-        const wanted = parameters
-          .split(/\s+/)
-          .map((each) => [each.replace("!", ""), !each.endsWith("!")] as const);
-        expect([name, taken[name]]).toEqual([name, expect.objectContaining(Object.fromEntries(wanted))]);
-        for (const [parameter] of wanted) expect(page).toContain(`\`${parameter}\``);
-      }
-    });
 
     test("gives its result the same attributes, and the page has each", async () => {
       const results = `

@@ -2,13 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { namesOf, readImage } from "../builders/image.js";
+import { readImage } from "../builders/image.js";
 import { type DockerEngine, startDockerEngine } from "../support/dockerEngine.js";
-import { membersOf } from "../support/members.js";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { startPodmanEngine } from "../support/podmanEngine.js";
 import { describeWith, testWith } from "../support/requirements.js";
-import { mustRun, projectRoot } from "../support/run.js";
+import { mustRun } from "../support/run.js";
 
 const hello = `{
   name = "hello";
@@ -18,7 +17,7 @@ const hello = `{
 /** For what needs a shell and nothing else. */
 const shell = `contents = [ pkgs.bashInteractive ]; config.Env = [ "PATH=/bin" ];`;
 
-const programs = ["nix-daemon", "nix-store", "dockerd", "fakeroot", "sqlite3", "vm"];
+const programs = ["nix-daemon", "nix-store", "dockerd", "fakeroot", "sqlite3"];
 
 describeWith(programs, "of what nix/ builds,", () => {
   let nix: NixFunctions;
@@ -79,29 +78,6 @@ describeWith(programs, "of what nix/ builds,", () => {
     await mustRun(`${folder}/bin/copy-to-podman`, ["--host", podman.host]);
     const { stdout } = await podman.podman(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
     expect(stdout.toString()).toContain("hello:1");
-  });
-
-  test("an image without its store paths runs where the host's store is mounted", async () => {
-    const loaded = await loadFile(
-      `(images.buildLayeredImage ${hello}).override { name = "bare"; includeStorePaths = false; }`,
-    );
-    const { storeDir } = nix.store;
-    expect(await runIn(["--volume", `${storeDir}:${storeDir}:ro`, loaded])).toBe("hello from root");
-    await expect(runIn([loaded])).rejects.toThrow(/no such file/);
-  });
-
-  test.each([
-    ["buildLayeredImage", "contents"],
-    ["buildImage", "copyToRoot"],
-  ])("%s takes a folder beside the expression", async (builder, parameter) => {
-    const folder = `${projectRoot}/docs/examples`;
-    const loaded = await loadFile(`images.${builder} {
-      name = "folder"; tag = "${parameter.toLowerCase()}"; config.Env = [ "PATH=\${pkgs.bashInteractive}/bin" ];
-      ${parameter} = ${folder};
-    }`);
-    expect(await runIn([loaded, "cat", "/closure-report.mjs"])).toBe(
-      readFileSync(`${folder}/closure-report.mjs`, "utf8").trim(),
-    );
   });
 
   test("commands, owners and modes are in the image, and store paths that commands alone name", async () => {
@@ -167,32 +143,6 @@ describeWith(programs, "of what nix/ builds,", () => {
     expect(stderr).toContain("has both copyToRoot and contents");
   });
 
-  test("buildImage runs a script as root in a virtual machine, with the store's programs, and its memory and disk", async () => {
-    const loaded = await loadFile(`images.buildImage {
-      name = "as-root"; tag = "1";
-      copyToRoot = pkgs.bashInteractive;
-      buildVMMemorySize = 300; diskSize = 100;
-      runAsRoot = ''
-        #!\${pkgs.runtimeShell or "none"}
-        mkdir -p /srv
-        id -u > /srv/made
-        chown 1000:100 /srv/made
-        grep MemTotal /proc/meminfo > /srv/memory
-        df -m / | tail -n 1 > /srv/disk
-      '';
-      extraCommands = "echo extra > srv/extra";
-      config.Cmd = [ "/bin/sh" "-c" "cat /srv/*; stat -c %u:%g /srv/made /srv/extra" ];
-    }`);
-    const said = (await runIn([loaded])).split("\n");
-    expect(said.slice(-4)).toEqual(["0", expect.stringContaining("MemTotal"), "1000:100", "0:0"]);
-    const [disk = "", extra, , memory = ""] = said;
-    expect(extra).toBe("extra");
-    expect(Number.parseInt(memory.replace(/\D+/, ""), 10) >> 10).toSatisfy(
-      (mib: number) => mib > 200 && mib < 300,
-    );
-    expect(Number(disk.trim().split(/\s+/)[1])).toSatisfy((mib: number) => mib > 80 && mib <= 100);
-  });
-
   test.each<[string, string, string[]]>([
     ["buildLayeredImageWithNixDb", "contents", ["pkgs.bashInteractive", "images.binSh"]],
     // What was copied is there too: Nix in the image is to know it.
@@ -208,24 +158,6 @@ describeWith(programs, "of what nix/ builds,", () => {
     const { stdout } = await mustRun("sqlite3", [database, "select path from ValidPaths order by path"]);
     const paths = await Promise.all(expected.map((each) => nix.build(each)));
     expect(stdout.toString().trim().split("\n")).toEqual(paths.sort());
-  });
-
-  test("mergeImages gives one archive that loads as all of them", async () => {
-    const file = await nix.build(`images.mergeImages [
-      (images.buildLayeredImage ${hello})
-      (images.buildLayeredImage { name = "second"; tag = "2"; compressor = "none"; ${shell} })
-      (images.buildLayeredImage { name = "third"; tag = "3"; compressor = "zstd"; ${shell} })
-    ]`);
-    const loaded = await load(readFileSync(file));
-    expect(loaded.map((reference) => reference.split(":")[0])).toEqual(["hello", "second", "third"]);
-    expect(await runIn([loaded[1]!, "/bin/sh", "-c", "echo second"])).toBe("second");
-  });
-
-  test("exportImage has an image's files in one archive", async () => {
-    const file = await nix.build(`images.exportImage { fromImage = images.buildLayeredImage ${hello}; }`);
-    expect(path.basename(file).slice(33)).toBe("hello.tar.gz");
-    const names = namesOf(await membersOf(readFileSync(file)));
-    expect(names).toEqual(expect.arrayContaining(["./bin/sh", "./etc/passwd"]));
   });
 
   /** A derivation as anybody might write one; its builder is the shell that is in the image. */
@@ -246,16 +178,6 @@ describeWith(programs, "of what nix/ builds,", () => {
     const loaded = await loadStream(image);
     expect(loaded).toBe(`greeting-env:${await nix.evaluate<string>(`(${image}).imageTag`)}`);
     expect(await runIn([loaded])).toBe(`hello 2 1 ${await nix.build("pkgs.cacert")}\nhello 2 1 from a file`);
-  });
-
-  test("buildNixShellImage is the same in a file", async () => {
-    const file = await nix.build(
-      `images.buildNixShellImage { drv = ${drv}; name = "other/Shell"; tag = "1"; run = "id -u; pwd"; }`,
-    );
-    expect(path.basename(file).slice(33)).toBe("greeting-env.tar.gz");
-    const [loaded] = await load(readFileSync(file));
-    expect(loaded).toBe("other/shell:1");
-    expect(await runIn([loaded!])).toBe("1000\n/build");
   });
 
   test("a shell is refused for structured attributes, and for two things to run", async () => {

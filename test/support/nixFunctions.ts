@@ -14,7 +14,10 @@ export interface NixFunctions extends AsyncDisposable {
   tryToBuild(expression: string, args?: readonly string[]): Promise<RunResult>;
 }
 
-/** In scope of the expressions: `pkgs`, nix/default.nix as `functions`, and what it gives for `pkgs` as `images`. */
+/**
+ * In scope of the expressions: `pkgs`, `packagesFor` another system, nix/default.nix as `functions`, and what it gives for
+ * `pkgs` as `images`.
+ */
 export async function nixFunctions(
   options: Pick<NixStoreOptions, "nix" | "daemonEnv"> = {},
 ): Promise<NixFunctions> {
@@ -23,11 +26,13 @@ export async function nixFunctions(
   const command = `${process.execPath} ${file("dist/bundled/laminix.js")}`;
   const scope = `
     let
-      pkgs = import ${file("test/support/nixPackages.nix")} {
+      packagesFor = system: import ${file("test/support/nixPackages.nix")} {
+        inherit system;
         path = ${JSON.stringify(process.env["PATH"])};
         kernel = ${JSON.stringify(vmKernelPath())};
         command = ${JSON.stringify(JSON.stringify(command))};
-      };
+      } // { inherit system; };
+      pkgs = packagesFor builtins.currentSystem;
       functions = import ${file("nix")};
       images = functions { inherit pkgs; };
     in`;

@@ -8,21 +8,11 @@
   command,
   # A kernel, as its package was unpacked.
   kernel,
+  system ? builtins.currentSystem,
 }:
 
 let
-  build =
-    name: script:
-    derivation {
-      inherit name;
-      system = builtins.currentSystem;
-      builder = "/bin/sh";
-      args = [
-        "-euc"
-        script
-      ];
-      PATH = path;
-    };
+  build = import ./machineBuild.nix { inherit system path; };
 
   links =
     name: programs:
@@ -68,7 +58,7 @@ in
     chmod +x "$out/bin/fakeroot"
   '';
   proot = links "proot" [ "proot" ];
-  qemu_kvm = links "qemu" [ "qemu-system-${builtins.head (builtins.split "-" builtins.currentSystem)}" ];
+  qemu_kvm = links "qemu" [ "qemu-system-${builtins.head (builtins.split "-" system)}" ];
   # Modules have an output of their own.
   linux = (build "linux" ''ln -s ${kernel}/boot "$out"'') // {
     modules = build "linux-modules" ''mkdir "$out"; ln -s ${kernel}/lib "$out/lib"'';

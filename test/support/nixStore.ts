@@ -17,6 +17,11 @@ export interface NixStoreOptions {
    * through the daemon, as those of a chroot store do.
    */
   readonly storeDir?: string;
+  /**
+   * Whether the daemon and its builds see the files at `storeDir` all the same, whatever else is there: as on a machine of
+   * its own. Needs root.
+   */
+  readonly isMachine?: boolean;
   /** The user that owns the store and runs its daemon, where this process is root. */
   readonly user?: number;
   /** Whose daemon it is, and whose programs `run` runs; this machine's own unless given. */
@@ -84,6 +89,7 @@ export interface NixStore extends AsyncDisposable {
 /** Starts a real Nix daemon on a store of its own. */
 export async function startNixStore(options: NixStoreOptions = {}): Promise<NixStore> {
   const folder = await temporaryFolder("store");
+  const { isMachine = false } = options;
   const root = options.at ?? folder.path;
   const realStoreDir = path.join(root, "nix/store");
   const storeDir = options.storeDir ?? realStoreDir;
@@ -130,10 +136,14 @@ export async function startNixStore(options: NixStoreOptions = {}): Promise<NixS
     ...programs,
     HOME: folder.path,
     // For the daemon this says which store to serve, and where its files are.
-    NIX_REMOTE: storeDir === realStoreDir ? "local" : `local?real=${realStoreDir}`,
+    NIX_REMOTE: storeDir === realStoreDir || isMachine ? "local" : `local?real=${realStoreDir}`,
   };
+  const bound = `mount --bind "$1" "$2" && exec nix-daemon`;
+  const [program, ...args] = isMachine
+    ? ["unshare", "--mount", "sh", "-c", bound, "sh", realStoreDir, storeDir]
+    : ["nix-daemon"];
   const startDaemon = (): Promise<Background> =>
-    startInBackground("nix-daemon", [], {
+    startInBackground(program, args, {
       env: serverEnv,
       logFile: folder.join("daemon.log"),
       isReady: () => answers(socket),
