@@ -1,12 +1,13 @@
 /** The functions of `nix/`, evaluated and built by real Nix in a store that is not at /nix/store. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fakeNss, shadowSetup } from "../../dist/index.js";
 import { namesOf, readImage } from "../builders/image.js";
 import { type Node, referenceAuto } from "../layering/reference.js";
 import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
+import { Layout, layerOf } from "../support/images.js";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
@@ -434,6 +435,51 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(said).toContain(`maxLayers is ${count + 1}`);
       expect(said).toContain(`${count} to the base image`);
       expect(said).toContain(`raise maxLayers to ${count + 2} or more`);
+    });
+
+    test("builds upon an OCI layout as upon an archive, and keeps its history", async () => {
+      const layout = new Layout(folder.join("layout"));
+      const parts = {
+        layers: [await layerOf({ "etc/base": "base" })],
+        config: { Env: ["PATH=/bin"], Cmd: ["/bin/base"] },
+        history: [{ created_by: "ADD base" }],
+      };
+      layout.index([layout.image(parts, gzipSync, "+gzip")]);
+      const base = `fromImage = ${layout.folder};`;
+      const conf = await nix.build(
+        `(images.streamLayeredImage { name = "top"; contents = [ pkgs.cacert ]; ${base} }).conf`,
+      );
+      expect(confIn(conf)).toMatchObject({
+        config: parts.config,
+        from_image: expect.stringMatching(/-layout$/),
+      });
+      const built = await nix.build(`[
+        (images.streamLayeredImage { name = "top"; contents = [ pkgs.cacert ]; ${base} })
+        (images.buildLayeredImage { name = "top"; compressor = "none"; ${base} })
+        (images.buildImage { name = "top"; compressor = "none"; copyToRoot = pkgs.cacert; ${base} })
+        (images.mergeImages [ ${layout.folder} ])
+        (images.exportImage { name = "root.tar"; fromImage = ${layout.folder}; })
+      ]`);
+      const [stream, layered, single, merged, root] = built.split("\n") as [
+        string,
+        string,
+        string,
+        string,
+        string,
+      ];
+      const streamed = await readImage(await outputOf(stream));
+      expect(streamed.config.history).toMatchObject([...parts.history, {}, {}]);
+      for (const image of [
+        streamed,
+        await readImage(readFileSync(layered)),
+        await readImage(readFileSync(single)),
+      ]) {
+        expect(namesOf(image.layers[0]!)).toEqual(["etc/base"]);
+        expect(image.config.config).toEqual(parts.config);
+        expect(image.layers.length).toBe(image.config.history.length);
+      }
+      expect((await readImage(gunzipSync(readFileSync(merged)))).layers).toHaveLength(1);
+      expect((await mustRun("tar", ["-tf", root])).stdout.toString()).toContain("etc/base");
     });
 
     test.each<[string, string, RegExp]>([
