@@ -1,6 +1,6 @@
 /**
- * The lock of an image: manifests of a registry in a file that is kept beside an expression. From it, `nix/` fetches the
- * blobs that they name, each by its digest.
+ * The lock of an image: manifests of a registry, in a file that is kept beside an expression. From it, `nix/` fetches
+ * the blobs that they name, each by its digest.
  */
 import { checkGiven, keysOf, requireBoolean, requireKnown, requireString } from "../arguments.js";
 import { once } from "../bytes/bytes.js";
@@ -60,9 +60,9 @@ export interface ImageLock {
 /**
  * Writes a lock: the manifests that a reference leads to now, byte for byte, and where they come from.
  * @param reference `[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]`, as for `docker pull`
- * @throws {LaminixError} ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_DIGEST, ERR_JSON,
- *   ERR_ARCHIVE for other platforms, or a blob of more than 64 GiB; ERR_UNSUPPORTED for what is no image, and for layers that
- *   no registry has; ERR_FILE_WRITE
+ * @throws {LaminixError} ERR_REFERENCE, ERR_REGISTRY, ERR_REGISTRY_AUTH, ERR_REGISTRY_UNREACHABLE, ERR_DIGEST,
+ *   ERR_JSON; ERR_ARCHIVE for other platforms, or a layer of more than 64 GiB; ERR_UNSUPPORTED for what is no image, and
+ *   for layers that no registry has; ERR_FILE_WRITE
  */
 export async function lockImage(reference: string, options: LockOptions): Promise<ImageLock> {
   requireString(reference, "reference");
@@ -156,7 +156,7 @@ function requireFetchable(layer: PackedLayer, reference: string): void {
   });
 }
 
-/** The manifest's text by its lines, so that a change of it can be read: with line feeds between them it is the manifest. */
+/** The manifest's text by its lines, so that people can read what changes. Joined by line feeds, they are its bytes. */
 function linesOf(bytes: Buffer, reference: string): string[] {
   const text = bytes.toString("utf8");
   if (Buffer.from(text).equals(bytes)) return text.split("\n");
