@@ -55,6 +55,8 @@ build {
   script =
     if archive == "skopeo" then
       ''
+        # skopeo fails if the file is not there, even where nobody has to log in.
+        [ -r "''${REGISTRY_AUTH_FILE-}" ] || unset REGISTRY_AUTH_FILE
         SSL_CERT_FILE=$certificates skopeo \
           --insecure-policy --tmpdir="$TMPDIR" --override-os "$os" --override-arch "$arch" \
           copy --src-tls-verify="$tlsVerify" "$sourceURL" "docker-archive://$out:$destNameTag" >&2

@@ -4,7 +4,7 @@ purpose:
 {
   preferLocalBuild = true;
   outputHashMode = "flat";
-  # Of the Nix daemon: proxies, and the files that logins are in.
+  # Of the Nix daemon: proxies, and the file that logins are in.
   impureEnvVars = [
     "http_proxy"
     "https_proxy"
@@ -17,7 +17,6 @@ purpose:
     "ALL_PROXY"
     "NO_PROXY"
     "REGISTRY_AUTH_FILE"
-    "DOCKER_CONFIG"
   ];
   certificates = "${require tools "cacert" purpose}/etc/ssl/certs/ca-bundle.crt";
 }

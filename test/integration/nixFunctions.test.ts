@@ -12,7 +12,7 @@ import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
 import { describeWith, testWith } from "../support/requirements.js";
-import { laminix, mustRun } from "../support/run.js";
+import { laminix, mustRun, run } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** As much of a `conf.json` as is looked at. */
@@ -914,6 +914,16 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(await failure(pulled(alone))).toMatch(/alone\.json does not say where .* give imageName/);
       const layout = await nix.build(pulled(alone, `imageName = "${name}";`));
       expect((await validateImage(layout)).problems).toEqual([]);
+
+      // In the store, as the files of flakes are, it cannot be written anew.
+      const copied = `builtins.path { name = "alone"; path = ${alone}; }`;
+      const update = await nix.build(`(${pulled(copied, `imageName = "${name}"; imageTag = "1";`)}).update`);
+      const program = `${update}/bin/update-manifest`;
+      const { code, stderr } = await run(program, []);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/^usage: update-manifest FILE/)]);
+      const written = folder.join("written.json");
+      await mustRun(program, [written, "--platform", "linux/amd64", "--quiet"]);
+      expect(await imageDigest(written)).toMatchObject({ imageDigest: digest, imageTag: "1" });
     });
 
     test("asks with the logins that the daemon's environment names", async () => {
