@@ -34,6 +34,8 @@ let
     write = call ./lib/write.nix;
     specified = call ./lib/specified.nix;
     copies = call ./lib/copies.nix;
+    fetched = call ./lib/fetched.nix;
+    updateLock = call ./lib/updateLock.nix;
     customisationLayer = call ./customisationLayer.nix;
   }
   // functions;
@@ -57,6 +59,7 @@ let
     mergeImages = call ./mergeImages.nix;
     exportImage = call ./exportImage.nix;
     pullImage = call ./pullImage.nix;
+    pullImageFromManifest = call ./pullImageFromManifest.nix;
     fakeNss = overridable (call ./fakeNss.nix) { };
     binSh = call ./binSh.nix;
     usrBinEnv = call ./usrBinEnv.nix;

@@ -2,10 +2,12 @@
 # laminix's own.
 {
   build,
-  laminix,
-  tools,
-  require,
+  fetched,
   goArchitecture,
+  laminix,
+  names,
+  require,
+  tools,
 }:
 {
   imageName,
@@ -22,17 +24,7 @@
   tlsVerify ? true,
   # Whose archive the hash is of: "skopeo" or "laminix", as `laminix pull` tells.
   archive ? "skopeo",
-  name ?
-    builtins.replaceStrings
-      [
-        "/"
-        ":"
-      ]
-      [
-        "-"
-        "-"
-      ]
-      "docker-image-${finalImageName}-${finalImageTag}.tar",
+  name ? names.flat "docker-image-${finalImageName}-${finalImageTag}.tar",
 }:
 assert
   (hash == null) != (sha256 == null)
@@ -45,24 +37,11 @@ let
   outputHash = if hash == null then sha256 else hash;
   # An SRI hash names its own algorithm.
   sri = builtins.match "([a-z0-9]+)-.*" outputHash;
-  proxies = [
-    "http_proxy"
-    "https_proxy"
-    "ftp_proxy"
-    "all_proxy"
-    "no_proxy"
-    "HTTP_PROXY"
-    "HTTPS_PROXY"
-    "FTP_PROXY"
-    "ALL_PROXY"
-    "NO_PROXY"
-  ];
 in
 build {
   inherit name;
   inputs = if archive == "skopeo" then [ (require tools "skopeo" "pullImage") ] else [ ];
-  attributes = {
-    preferLocalBuild = true;
+  attributes = fetched "pullImage" // {
     inherit imageDigest outputHash;
     # As nixpkgs names them.
     imageName = finalImageName;
@@ -70,15 +49,14 @@ build {
     sourceURL = "docker://${imageName}@${imageDigest}";
     destNameTag = "${finalImageName}:${finalImageTag}";
     outputHashAlgo = if sri == null then "sha256" else builtins.head sri;
-    outputHashMode = "flat";
-    impureEnvVars = proxies;
-    certificates = "${require tools "cacert" "pullImage"}/etc/ssl/certs/ca-bundle.crt";
     inherit os arch;
     tlsVerify = if tlsVerify then "true" else "false";
   };
   script =
     if archive == "skopeo" then
       ''
+        # skopeo fails if the file is not there, even where nobody has to log in.
+        [ -r "''${REGISTRY_AUTH_FILE-}" ] || unset REGISTRY_AUTH_FILE
         SSL_CERT_FILE=$certificates skopeo \
           --insecure-policy --tmpdir="$TMPDIR" --override-os "$os" --override-arch "$arch" \
           copy --src-tls-verify="$tlsVerify" "$sourceURL" "docker-archive://$out:$destNameTag" >&2

@@ -82,6 +82,7 @@ const calls: Readonly<Record<string, (url: string) => unknown>> = {
   pullImage: (url) => library.pullImage(url, { output: folder.join("out.tar") }),
   "pullImage, as docker://": (url) =>
     library.pullImage(`docker://${url}`, { output: folder.join("out.tar") }),
+  lockImage: (url) => library.lockImage(url, { output: folder.join("out.json") }),
   "an engine": (url) => engineHost({ host: url, environment: {} }),
   DOCKER_HOST: (url) => engineHost({ environment: { DOCKER_HOST: url } }),
   CONTAINER_HOST: (url) => engineHost({ engine: "podman", environment: { CONTAINER_HOST: url } }),
@@ -124,6 +125,8 @@ describe("the command line", () => {
     stream: (url) => ["stream", path, "--store", url],
     pull: (url) => ["pull", url, "-o", folder.join("out.tar")],
     "pull, as docker://": (url) => ["pull", `docker://${url}`, "-o", folder.join("out.tar")],
+    lock: (url) => ["lock", url, "-o", folder.join("out.json")],
+    blob: (url) => ["blob", url, "--size", "1", "-o", folder.join("out")],
     inspect: (url) => ["inspect", `docker://${url}`],
     push: (url) => ["push", folder.join("none.tar"), url],
     load: (url) => ["load", folder.join("none.tar"), "--host", url],

@@ -8,6 +8,36 @@ in
     letters "abcdefghijklmnopqrstuvwxyz"
   );
 
+  # A name with its registry, as engines complete it: `debian` is `docker.io/library/debian`.
+  whole =
+    name:
+    let
+      parts = builtins.match "([^/]*)/.*" name;
+      first = builtins.head parts;
+    in
+    if parts == null then
+      "docker.io/library/${name}"
+    else if first == "localhost" || builtins.match ".*[.:].*" first != null then
+      name
+    else
+      "docker.io/${name}";
+
+  # A name as part of a store path's.
+  flat =
+    builtins.replaceStrings
+      [
+        "/"
+        ":"
+        "["
+        "]"
+      ]
+      [
+        "-"
+        "-"
+        ""
+        ""
+      ];
+
   # The default tag: the hash part of the path that the image is made from. It is plain text without context, so that
   # knowing the tag does not require building the image.
   hashOf = drv: builtins.substring 0 32 (baseNameOf (builtins.unsafeDiscardStringContext drv.outPath));

@@ -15,7 +15,7 @@ import type { Output } from "../files/outputTarget.js";
 import type { Digest } from "../bytes/digest.js";
 import { STORE_TIME } from "../image/time.js";
 import { platformChecks, platformChoice, type PlatformParts } from "./platformOptions.js";
-import { isTagged, parseReference } from "../manifests/reference.js";
+import { isTagged, nameWithoutTag, parseReference } from "../manifests/reference.js";
 import type { NamedImage } from "../image/image.js";
 import type { Layer, LayerDigest } from "../image/layer.js";
 import { FetchProgress } from "../image/fetchProgress.js";
@@ -107,7 +107,7 @@ export async function pullTo(
   const progress = new Progress(options.onProgress);
   const { tlsVerify, plainHttp, environment, maxUnpacked } = options;
   const wanted = parseReference(reference);
-  const imageName = nameIn(reference);
+  const imageName = nameWithoutTag(reference);
   const { finalImageName = imageName, finalImageTag = wanted.tag ?? "latest", archive = "laminix" } = options;
   const finalReference = `${finalImageName}:${finalImageTag}`;
   if (!isTagged(finalReference)) {
@@ -178,11 +178,6 @@ async function* hashed(
     hash.update(piece);
     yield piece;
   }
-}
-
-function nameIn(reference: string): string {
-  const [name = ""] = reference.split("@");
-  return name.replace(/:[^:/]*$/, "");
 }
 
 function checkOptions(options: PullOptions): void {

@@ -33,6 +33,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     index: async () => (await import("./commands/imageIndex.js")).index,
     push: async () => (await import("./commands/push.js")).push,
     pull: async () => (await import("./commands/pull.js")).pull,
+    lock: async () => (await import("./commands/lock.js")).lock,
   },
   "Containers over this system's store:": {
     run: async () => (await import("./commands/run.js")).run,
@@ -57,6 +58,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     "stream-conf": async () => (await import("./commands/streamConf.js")).streamConf,
     conf: async () => (await import("./commands/conf.js")).conf,
     customise: async () => (await import("./commands/customise.js")).customise,
+    blob: async () => (await import("./commands/blob.js")).blob,
   },
   [PROGRAM]: {
     doctor: async () => (await import("./commands/doctor.js")).doctor,

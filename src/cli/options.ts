@@ -63,7 +63,7 @@ export function count(text: string): number {
 
 /** For `argParser`: a whole number from 0 up. */
 export function whole(text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
 }
 

@@ -1,7 +1,7 @@
 /** The flags that say how a registry is asked, and which of its images is meant. */
 import { existsSync } from "node:fs";
-import type { Command } from "commander";
-import type { Platform } from "../image/platform.js";
+import { type Command, InvalidArgumentError } from "commander";
+import { parsePlatform, type Platform } from "../image/platform.js";
 import { platformAsked } from "../manifests/platform.js";
 import { DOCKER, parseReference } from "../manifests/reference.js";
 import type { Registries } from "../transports/registry/registries.js";
@@ -41,6 +41,13 @@ export function withPlatformFlags(command: Command): Command {
 /** `undefined` where no flag says anything. */
 export function platformIn({ os, arch, variant }: PlatformFlags): Platform | undefined {
   return platformAsked({ os, architecture: arch, variant });
+}
+
+/** For `argParser`: a platform by its name, perhaps one of several. */
+export function platformArgument(text: string, before: readonly Platform[] = []): Platform[] {
+  const platform = parsePlatform(text);
+  if (platform) return [...before, platform];
+  throw new InvalidArgumentError("It must be OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7.");
 }
 
 /**

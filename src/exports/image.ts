@@ -41,6 +41,7 @@ export { holdWhile, type HoldOptions } from "../mounts/hold/holdWhile.js";
 export { sweepHeld, type SweepOptions, type SweptRoots } from "../mounts/hold/sweepHeld.js";
 export { type MergedImages, mergeImages, type MergeOptions } from "../builders/mergeImages.js";
 export { type PulledArchive, type PulledImage, pullImage, type PullOptions } from "../builders/pullImage.js";
+export { type ImageLock, lockImage, type LockedManifest, type LockOptions } from "../builders/lockImage.js";
 export { streamConf, type StreamConfOptions } from "../builders/nixpkgs/streamConf.js";
 export type { BuildOptions } from "../planning/buildOptions.js";
 export type { ArchiveFormat, BuiltImage, PiecesOptions, ReadOptions } from "../builders/build/builtImage.js";

@@ -14,6 +14,12 @@ export function platformName({ os, architecture, variant }: Platform): string {
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
 }
 
+/** The one that `platformName` gives a name; `undefined` for what is no such name. */
+export function parsePlatform(name: string): Platform | undefined {
+  const [, os, architecture, variant] = /^([\w.-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/.exec(name) ?? [];
+  return os === undefined || architecture === undefined ? undefined : { os, architecture, variant };
+}
+
 /** Go's names for what others call otherwise, and what these say of the variant. */
 const OTHER_NAMES: Readonly<Record<string, Pick<Platform, "architecture" | "variant">>> = {
   i386: { architecture: "386" },

@@ -72,6 +72,12 @@ export function parseReference(text: string): ImageReference {
   return { registry, repository, tag, digest };
 }
 
+/** A reference without tag and digest, and otherwise as it was written. */
+export function nameWithoutTag(reference: string): string {
+  const [name = ""] = reference.split("@");
+  return name.replace(/:[^:/]*$/, "");
+}
+
 /** The whole name, as `parseReference` reads it. */
 export function formatReference({ registry, repository, tag, digest }: ImageReference): string {
   return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;

@@ -11,6 +11,7 @@ import { type OwnDockerEngine, startDockerEngine } from "../support/dockerEngine
 import { shellLayer } from "../support/engineImages.js";
 import { archiveOf, layerOf } from "../support/images.js";
 import { type NixStore as Daemon, startNixStore } from "../support/nixStore.js";
+import { blobIn } from "../support/registryStorage.js";
 import { describeWith } from "../support/requirements.js";
 import { projectRoot } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
@@ -55,6 +56,7 @@ const stored = {
   push: () => ["push", "SPEC", "REGISTRY/it:1"],
   "push-dry-run": () => ["push", "SPEC", "REGISTRY/dry:1", "--dry-run"],
   pull: () => ["pull", "REGISTRY/base:1", "-o", "OUT/pulled.tar", "--arch", "amd64"],
+  lock: () => ["lock", "REGISTRY/base:1", "-o", "OUT/lock.json", "--platform", "linux/amd64"],
   mounts: () => ["mounts", "PROGRAM"],
   closure: () => ["closure", "PROGRAM"],
   "closure-sizes": () => ["closure", "PROGRAM", "--sizes"],
@@ -73,6 +75,7 @@ const stored = {
   "stream-conf": () => ["stream-conf", "CONF", "-o", "OUT/conf.tar"],
   conf: () => ["conf", "ATTRS", "-o", "OUT/conf.json"],
   customise: () => ["customise", "SPEC", "-o", "OUT/layer"],
+  blob: () => ["blob", "BLOB", "--size", "SIZE", "-o", "OUT/blob"],
   stream: () => ["stream", "SPEC"],
 } satisfies Partial<Record<DocumentName, () => string[]>>;
 
@@ -144,7 +147,10 @@ describeWith(
       writeFileSync(folder.join("site/page"), "hello\n");
       const archive = folder.join("archive.tar");
       writeFileSync(archive, await archiveOf({ layers: [await layerOf({ one: "1" })], tags: ["it:1"] }));
-      await registry.push(archive, "base:1");
+      const base = await registry.push(archive, "base:1");
+      const { config } = JSON.parse(blobIn(registry.storage, base).toString()) as {
+        readonly config: { readonly digest: string; readonly size: number };
+      };
       await using store = new NixStore(nix.uri);
       await store.addRoot(program, folder.join("result"));
       const expression =
@@ -171,6 +177,8 @@ describeWith(
         OUT: folder.join("out"),
         ...{ PROGRAM: program, LIBRARY: library, LEAF: leaf, ARCHIVE: archive },
         REGISTRY: registry.host,
+        BLOB: `${registry.host}/base@${config.digest}`,
+        SIZE: String(config.size),
         DRV: derivation.stdout.toString().trim(),
         SPEC: json("spec.json", { ...spec, extraCommands: "echo a line" }),
         "SPEC-ARM": json("arm.json", { name: "it", tag: "1", contents: [leaf], architecture: "arm64" }),

@@ -135,6 +135,8 @@ const hopeless: Readonly<Record<string, () => string[]>> = {
   index: () => ["index", at("absent.tar"), "-o"],
   "index of an archive": () => ["index", at("absent.tar"), "--format", "oci-archive", "-o"],
   pull: () => ["pull", "localhost:1/it", "--plain-http", "-o"],
+  lock: () => ["lock", "localhost:1/it", "--plain-http", "-o"],
+  blob: () => ["blob", `localhost:1/it@sha256:${"0".repeat(64)}`, "--size", "1", "--plain-http", "-o"],
   push: () => ["push", at("absent.tar"), "localhost:1/it", "--digest-file"],
   "stream-conf": () => ["stream-conf", at("absent.json"), "--store", "unix:///nowhere", "-o"],
   conf: () => ["conf", at("absent.json"), "-o"],

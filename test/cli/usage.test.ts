@@ -14,10 +14,11 @@ const images = [
   "export",
   "merge",
   "pull",
+  "lock",
   "index",
 ];
 const questions = ["closure", "referrers", "tree", "why-depends", "diff", "duplicates"];
-const steps = ["stream-conf", "conf", "customise"];
+const steps = ["stream-conf", "conf", "customise", "blob"];
 const others = ["store", "roots", "hold", "eval", "realise", "cache", "lsp", "run", "mounts", "help"];
 const commands = [...images, "load", "push", "validate", ...questions, ...steps, ...others];
 
@@ -129,6 +130,8 @@ describe("wrong usage", () => {
     [["stream-conf", "a", "--compress", "gz"], /--compress needs --output/],
     [["conf", "-o", "x"], /ATTRS is missing/],
     [["conf", "x"], /required option '-o, --output <FILE>' not specified/],
+    [["lock", "x", "-o", "y", "--platform", "linux"], /'linux' is invalid.*linux\/arm\/v7/],
+    [["blob", "x", "-o", "y"], /required option '--size <BYTES>' not specified/],
     [["inspect"], /ARCHIVE\|REF is missing/],
     [["build", "x"], /required option '-o, --output <FILE>' not specified/],
     [["build", "x", "-o"], /argument missing/],

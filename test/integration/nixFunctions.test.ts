@@ -1,17 +1,18 @@
 /** The functions of `nix/`, evaluated and built by real Nix in a store that is not at /nix/store. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fakeNss, shadowSetup } from "../../dist/index.js";
+import { fakeNss, shadowSetup, validateImage } from "../../dist/index.js";
 import { namesOf, readImage } from "../builders/image.js";
 import { type Node, referenceAuto } from "../layering/reference.js";
-import { type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
+import { account, type ImageRegistry, startImageRegistry } from "../support/imageRegistry.js";
+import { archiveOf, Layout, layerOf, sha256 } from "../support/images.js";
 import { type NixFunctions, nixFunctions } from "../support/nixFunctions.js";
 import { nixes } from "../support/nixes.js";
 import { referenceStream } from "../support/oracle.js";
-import { describeWith } from "../support/requirements.js";
-import { laminix, mustRun } from "../support/run.js";
+import { describeWith, testWith } from "../support/requirements.js";
+import { laminix, mustRun, run } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
 /** As much of a `conf.json` as is looked at. */
@@ -87,15 +88,45 @@ for (const { release, name, needs } of nixes) {
       // Outside of a sandbox this builds to other paths, so a tag must not come from the path.
       await nix.build(built, ["--check"]);
     });
+
+    // Before 2.18, Nix refuses it.
+    if (release !== "installed")
+      testWith(
+        ["docker-registry", "openssl"],
+        "fetches blobs that name store paths of the builder's",
+        async () => {
+          await using registry = await startImageRegistry({ plain: true });
+          await using folder = await temporaryFolder("nix");
+          const archive = folder.join("image.tar");
+          const config = { Env: [`TOOLS=${await nix.build("pkgs.coreutils")}`] };
+          writeFileSync(archive, await archiveOf({ layers: [await layerOf({ file: "" })], config }));
+          const name = `${registry.host}/it/image`;
+          const lock = folder.join("lock.json");
+          for (const args of [
+            ["push", archive, `${name}:1`, "--layer-compression", "none"],
+            ["lock", `${name}:1`, "-o", lock],
+          ])
+            expect(await laminix(args)).toMatchObject({ code: 0 });
+          const image = `images.pullImageFromManifest { manifest = ${lock}; }`;
+          const layout = await nix.build(image);
+          expect((await validateImage(layout)).problems).toEqual([]);
+          const { stdout } = await nix.store.run("nix-store", ["-qR", layout]);
+          expect(stdout.toString()).not.toContain("coreutils");
+        },
+      );
   });
 }
 
 describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
   let nix: NixFunctions;
   let folder: TemporaryFolder;
+  /** A file that the daemon's environment names. */
+  let logins: string;
   beforeAll(async () => {
-    nix = await nixFunctions();
     folder = await temporaryFolder("nix");
+    logins = folder.join("auth.json");
+    writeFileSync(logins, "{}");
+    nix = await nixFunctions({ daemonEnv: { REGISTRY_AUTH_FILE: logins } });
   });
   afterAll(async () => {
     await nix[Symbol.asyncDispose]();
@@ -436,6 +467,51 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(said).toContain(`raise maxLayers to ${count + 2} or more`);
     });
 
+    test("builds upon an OCI layout as upon an archive, and keeps its history", async () => {
+      const layout = new Layout(folder.join("layout"));
+      const parts = {
+        layers: [await layerOf({ "etc/base": "base" })],
+        config: { Env: ["PATH=/bin"], Cmd: ["/bin/base"] },
+        history: [{ created_by: "ADD base" }],
+      };
+      layout.index([layout.image(parts, gzipSync, "+gzip")]);
+      const base = `fromImage = ${layout.folder};`;
+      const conf = await nix.build(
+        `(images.streamLayeredImage { name = "top"; contents = [ pkgs.cacert ]; ${base} }).conf`,
+      );
+      expect(confIn(conf)).toMatchObject({
+        config: parts.config,
+        from_image: expect.stringMatching(/-layout$/),
+      });
+      const built = await nix.build(`[
+        (images.streamLayeredImage { name = "top"; contents = [ pkgs.cacert ]; ${base} })
+        (images.buildLayeredImage { name = "top"; compressor = "none"; ${base} })
+        (images.buildImage { name = "top"; compressor = "none"; copyToRoot = pkgs.cacert; ${base} })
+        (images.mergeImages [ ${layout.folder} ])
+        (images.exportImage { name = "root.tar"; fromImage = ${layout.folder}; })
+      ]`);
+      const [stream, layered, single, merged, root] = built.split("\n") as [
+        string,
+        string,
+        string,
+        string,
+        string,
+      ];
+      const streamed = await readImage(await outputOf(stream));
+      expect(streamed.config.history).toMatchObject([...parts.history, {}, {}]);
+      for (const image of [
+        streamed,
+        await readImage(readFileSync(layered)),
+        await readImage(readFileSync(single)),
+      ]) {
+        expect(namesOf(image.layers[0]!)).toEqual(["etc/base"]);
+        expect(image.config.config).toEqual(parts.config);
+        expect(image.layers.length).toBe(image.config.history.length);
+      }
+      expect((await readImage(gunzipSync(readFileSync(merged)))).layers).toHaveLength(1);
+      expect((await mustRun("tar", ["-tf", root])).stdout.toString()).toContain("etc/base");
+    });
+
     test.each<[string, string, RegExp]>([
       ["too few layers", `name = "x"; maxLayers = 1;`, /maxLayers of image x is 1; .* raise it to 2 or more/],
       ["an unknown parameter", `name = "x"; contnets = [ ];`, /unexpected argument 'contnets'/],
@@ -672,6 +748,225 @@ describeWith(["nix-daemon", "nix-store", "nix"], "of nix/,", () => {
       expect(await failure(pull(`hash = ""; sha256 = "";`))).toContain("either `hash` or `sha256`");
       const name = await nix.evaluate<string>(`(${pull(`hash = "";`)}).name`);
       expect(name).toBe(`docker-image-${registry.host.replace(":", "-")}-my-image-latest.tar`);
+    });
+  });
+
+  describeWith(["docker-registry", "skopeo", "openssl"], "pullImageFromManifest", () => {
+    let registry: ImageRegistry;
+    let base: Buffer;
+    beforeAll(async () => {
+      registry = await startImageRegistry({ plain: true });
+      base = await layerOf({ "etc/base": "of both" });
+    });
+    afterAll(async () => {
+      await registry[Symbol.asyncDispose]();
+    });
+
+    const archiveWith = async (own: string, config: object = {}): Promise<string> => {
+      const archive = folder.join("put.tar");
+      const layers = [base, await layerOf({ [`etc/${own}`]: own })];
+      writeFileSync(archive, await archiveOf({ layers, config }));
+      return archive;
+    };
+    /** Puts an image there, upon the layer that all have; its manifest is Docker's. */
+    const put = async (name: string, own: string): Promise<string> =>
+      registry.push(await archiveWith(own), name);
+    const lock = async (name: string): Promise<string> => {
+      const place = folder.join(`${name.replaceAll(/\W/g, "-")}.json`);
+      await mustRunLaminix(["lock", `${registry.host}/${name}`, "-o", place]);
+      return place;
+    };
+    const mustRunLaminix = async (args: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await laminix(args);
+      expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+      return stdout.toString();
+    };
+    const pulled = (file: string, args = ""): string =>
+      `images.pullImageFromManifest { manifest = ${file}; ${args} }`;
+    /** Of the blobs that were asked for while something was built, each time. */
+    const fetchedFor = async (expression: string): Promise<{ result: string; digests: string[] }> => {
+      const { result, requests } = await registry.during(() => nix.build(expression));
+      const digests = requests.flatMap(({ method, url }) => {
+        const [, digest] = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(url) ?? [];
+        return method === "GET" && digest !== undefined ? [digest] : [];
+      });
+      return { result, digests };
+    };
+    const blobsOf = (layout: string, digest: string): string[] => {
+      const text = readFileSync(`${layout}/blobs/${digest.replace(":", "/")}`, "utf8");
+      const { config, layers } = JSON.parse(text) as Readonly<Record<"config", { digest: string }>> & {
+        readonly layers: { digest: string }[];
+      };
+      return [config, ...layers].map((each) => each.digest);
+    };
+
+    test("has each blob in the store once, and fetches of a new tag what has a new digest", async () => {
+      const digests = [await put("it/image:1", "one"), await put("it/other:1", "two")];
+      const files = [await lock("it/image:1"), await lock("it/other:1")];
+      const both = `[ ${files.map((file) => `(${pulled(file)})`).join(" ")} ]`;
+      const first = await fetchedFor(both);
+      const layouts = first.result.split("\n");
+      const name = `image-${registry.host.replace(":", "-")}-it-image-1`;
+      expect(path.basename(layouts[0]!).slice(33)).toBe(name);
+      const blobs = layouts.map((layout, i) => blobsOf(layout, digests[i]!));
+      expect(blobs[0]![1]).toBe(blobs[1]![1]);
+      expect(first.digests.toSorted()).toEqual([...new Set(blobs.flat())].toSorted());
+      for (const layout of layouts) expect((await validateImage(layout)).problems).toEqual([]);
+
+      // The tag moves on, and the lock with it.
+      const next = await put("it/image:1", "three");
+      const program = await nix.build(`(${pulled(files[0]!)}).update`);
+      await mustRun(`${program}/bin/update-manifest`, []);
+      const second = await fetchedFor(both);
+      const [layout = ""] = second.result.split("\n");
+      const [config, , top] = blobsOf(layout, next);
+      expect(second.digests.toSorted()).toEqual([config, top].toSorted());
+
+      const inStore = readdirSync(nix.store.realStoreDir).flatMap(
+        (each) => /^[0-9a-z]{32}-blob-([0-9a-f]{64})$/.exec(each)?.[1] ?? [],
+      );
+      const all = [...first.digests, ...second.digests].map((digest) => digest.slice(7));
+      expect(inStore.toSorted()).toEqual(all.toSorted());
+      const { stdout } = await nix.store.run("nix-store", ["-q", "--references", layout]);
+      expect(stdout.toString()).toContain(`-blob-${blobs[0]![1]!.slice(7)}\n`);
+    });
+
+    const imageDigest = (file: string, args?: string): Promise<Record<string, string>> =>
+      nix.evaluate(`{ inherit (${pulled(file, args)}) imageDigest imageName imageTag sourceURL; }`);
+
+    test("gives an image to build upon, to push, and for others' tools", async () => {
+      const archive = await archiveWith("base", { Env: ["PATH=/bin"], Cmd: ["/bin/base"] });
+      // Others' tools take OCI's manifests out of a layout, and no others.
+      const pushed = await mustRunLaminix(["push", archive, `${registry.host}/it/base:1`]);
+      const digest = pushed.trim().split("@")[1]!;
+      const image = pulled(await lock("it/base:1"), `finalImageName = "mine"; finalImageTag = "7";`);
+      const [layout, stream] = (
+        await nix.build(`[ (${image}) (images.streamLayeredImage { name = "top"; fromImage = ${image}; }) ]`)
+      ).split("\n") as [string, string];
+      const { layers, config } = await readImage(await outputOf(stream));
+      expect(layers.slice(0, 2).map(namesOf)).toEqual([["etc/base"], ["etc/base"]]);
+      expect(config.config).toEqual({ Env: ["PATH=/bin"], Cmd: ["/bin/base"] });
+      expect(await mustRunLaminix(["push", layout, `${registry.host}/copied/it:1`])).toBe(
+        `${registry.host}/copied/it:1@${digest}\n`,
+      );
+      const { stdout } = await mustRun("skopeo", ["inspect", "--raw", `oci:${layout}:7`]);
+      expect(`sha256:${sha256(stdout)}`).toBe(digest);
+      const { images: found } = JSON.parse(await mustRunLaminix(["inspect", layout, "--json"])) as {
+        readonly images: readonly { readonly tags: readonly string[] }[];
+      };
+      expect(found.map(({ tags }) => tags)).toEqual([["docker.io/library/mine:7"]]);
+    });
+
+    test("takes of several platforms the one that is meant, and the manifest alone", async () => {
+      const digest = await put("it/many:1", "many");
+      const document = JSON.parse(readFileSync(await lock("it/many:1"), "utf8")) as {
+        readonly manifests: [{ readonly manifest: readonly string[] }];
+      };
+      const [entry] = document.manifests;
+      const changed = [...entry.manifest.slice(0, -1), `${entry.manifest.at(-1)!} `];
+      const other = `sha256:${sha256(changed.join("\n"))}`;
+      const arm = { ...entry, architecture: "arm", variant: "v7", digest: other, manifest: changed };
+      const two = folder.join("two.json");
+      writeFileSync(two, JSON.stringify({ ...document, manifests: [entry, arm] }));
+      expect((await imageDigest(two, `arch = "arm";`)).imageDigest).toBe(other);
+      expect((await imageDigest(two, `arch = "arm"; variant = "v7";`)).imageDigest).toBe(other);
+      expect((await imageDigest(two, `arch = "amd64";`)).imageDigest).toBe(digest);
+      const message = /no manifest for linux\/arm\/v6; it has linux\/amd64, linux\/arm\/v7,/;
+      expect(await failure(pulled(two, `arch = "arm"; variant = "v6";`))).toMatch(message);
+
+      const alone = folder.join("alone.json");
+      writeFileSync(alone, entry.manifest.join("\n"));
+      const name = `${registry.host}/it/many`;
+      expect(await imageDigest(alone, `imageName = "${name}";`)).toEqual({
+        ...{ imageDigest: digest, imageName: name, imageTag: "latest" },
+        sourceURL: `docker://${name}@${digest}`,
+      });
+      expect(await failure(pulled(alone))).toMatch(/alone\.json does not say where .* give imageName/);
+      const layout = await nix.build(pulled(alone, `imageName = "${name}";`));
+      expect((await validateImage(layout)).problems).toEqual([]);
+
+      // In the store, as the files of flakes are, it cannot be written anew.
+      const copied = `builtins.path { name = "alone"; path = ${alone}; }`;
+      const update = await nix.build(`(${pulled(copied, `imageName = "${name}"; imageTag = "1";`)}).update`);
+      const program = `${update}/bin/update-manifest`;
+      const { code, stderr } = await run(program, []);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/^usage: update-manifest FILE/)]);
+      const written = folder.join("written.json");
+      await mustRun(program, [written, "--platform", "linux/amd64", "--quiet"]);
+      expect(await imageDigest(written)).toMatchObject({ imageDigest: digest, imageTag: "1" });
+    });
+
+    test("asks with the logins that the daemon's environment names", async () => {
+      await using closed = await startImageRegistry({ auth: { kind: "password" } });
+      const name = `${closed.host}/it/closed:1`;
+      await closed.push(await archiveWith("closed"), "it/closed:1");
+      const file = folder.join("closed.json");
+      const image = pulled(file, "tlsVerify = false;");
+      const auth = Buffer.from(`${account.username}:${account.password}`).toString("base64");
+      const text = JSON.stringify({ auths: { [closed.host]: { auth } } });
+      writeFileSync(folder.join("own.json"), text);
+      const env = { REGISTRY_AUTH_FILE: folder.join("own.json") };
+      const locked = await laminix(["lock", name, "-o", file, "--no-tls-verify"], { env });
+      expect(locked).toMatchObject({ code: 0 });
+      expect(await failure(image)).toMatch(/laminix: \S+ wants a name and a password\n/);
+      expect(await failure(pulled(file))).toMatch(/certificate/);
+      writeFileSync(logins, text);
+      expect((await validateImage(await nix.build(image))).problems).toEqual([]);
+    });
+
+    test("refuses locks by which nothing could be fetched", async () => {
+      await put("it/good:1", "good");
+      const good = JSON.parse(readFileSync(await lock("it/good:1"), "utf8")) as Readonly<
+        Record<string, unknown>
+      > & {
+        readonly manifests: [Readonly<Record<string, unknown>> & { readonly manifest: readonly string[] }];
+      };
+      const [entry] = good.manifests;
+      const manifest = JSON.parse(entry.manifest.join("\n")) as Readonly<Record<string, object>> & {
+        readonly layers: readonly object[];
+      };
+      const changed = (more: object): object => {
+        const text = JSON.stringify({ ...manifest, ...more });
+        const { mediaType = entry["mediaType"] } = more as { mediaType?: string };
+        return {
+          ...good,
+          manifests: [{ ...entry, mediaType, digest: `sha256:${sha256(text)}`, manifest: [text] }],
+        };
+      };
+      const layer = (more: object): object => changed({ layers: [{ ...manifest.layers.at(-1), ...more }] });
+      const file = folder.join("bad.json");
+      for (const [document, message] of [
+        ["{", /parse error/],
+        [[], /neither a lock nor a manifest/],
+        [{ ...good, lockVersion: 2 }, /lockVersion 2, where 1 is known/],
+        [{ ...good, manifests: [] }, /it has no manifests/],
+        [{ ...good, manifests: [{ ...entry, digest: undefined }] }, /needs os, architecture, digest/],
+        [{ ...good, manifests: [{ ...entry, digest: `sha256:${"0".repeat(64)}` }] }, /lock it again/],
+        [changed({ manifests: [] }), /an index of several platforms/],
+        [changed({ mediaType: "application/x" }), /a manifest of type "application\/x"/],
+        [changed({ config: { ...manifest["config"], mediaType: "x" } }), /a configuration of type "x"/],
+        [changed({ config: { ...manifest["config"], size: 2 ** 24 + 1 } }), /of 16777217 bytes, where/],
+        [layer({ mediaType: "application/vnd.oci.image.layer.v1.tar+lz4" }), /a layer of type .*lz4/],
+        [
+          layer({ mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" }),
+          /non-distributable/,
+        ],
+        [layer({ size: 2 ** 36 + 1 }), /a layer of 68719476737 bytes, where 68719476736 are allowed/],
+        [layer({ size: 1.5 }), /not a number of bytes: 1\.5/],
+        [layer({ size: -1 }), /not a number of bytes: -1/],
+        [layer({ digest: `sha512:${"0".repeat(128)}` }), /it must be sha256: and 64 hexadecimal digits/],
+      ] as const) {
+        writeFileSync(file, typeof document === "string" ? document : JSON.stringify(document));
+        const evaluated = nix.evaluate(`(${pulled(file)}).outPath`).then(() => "nothing", String);
+        expect(await evaluated).toMatch(message);
+      }
+      // What only the registry knows.
+      writeFileSync(file, JSON.stringify(layer({ size: 1 })));
+      expect(await failure(pulled(file))).toMatch(
+        /laminix: sha256:[0-9a-f]{64} of .* bytes where it should have 1/,
+      );
+      writeFileSync(file, JSON.stringify(layer({ digest: `sha256:${"0".repeat(64)}` })));
+      expect(await failure(pulled(file))).toMatch(/404 to GET/);
     });
   });
 });

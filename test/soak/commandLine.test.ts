@@ -48,6 +48,7 @@ const COMMANDS = [
   ],
   ...[
     "pull",
+    "lock",
     "closure",
     "referrers",
     "tree",
@@ -58,7 +59,7 @@ const COMMANDS = [
     "eval",
     "realise",
   ],
-  ...["cache", "stream-conf", "conf", "customise", "", "help"],
+  ...["cache", "stream-conf", "conf", "customise", "blob", "", "help"],
 ];
 const FLAGS = [
   ...[
@@ -169,5 +170,8 @@ test("whatever the arguments are, there is an error with a code, or none", async
 
 /** A push to a name without a host is one to Docker's own registry, and so is a pull from one. */
 function isHarmless([command, , words]: readonly [string, readonly string[], readonly string[]]): boolean {
-  return !["push", "pull", "index"].includes(command) || words.every((word) => /^[-/]|^docker:/.test(word));
+  return (
+    !["push", "pull", "lock", "blob", "index"].includes(command) ||
+    words.every((word) => /^[-/]|^docker:/.test(word))
+  );
 }

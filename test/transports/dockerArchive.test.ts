@@ -9,7 +9,7 @@ import { knownConfig, type NamedImage } from "../../dist/image/image.js";
 import { formatJson } from "../../dist/bytes/json.js";
 import type { Layer } from "../../dist/image/layer.js";
 import { describeImages } from "../../dist/transports/describe.js";
-import { openDockerArchive } from "../../dist/transports/dockerArchive/read.js";
+import { openStoredImages, type StoredOptions } from "../../dist/transports/open.js";
 import type { OpenedImages } from "../../dist/transports/openedImages.js";
 import { writeDockerArchive } from "../../dist/transports/dockerArchive/write.js";
 import { bytesOf, membersOf } from "../support/members.js";
@@ -57,6 +57,10 @@ function good(changes: Readonly<Record<string, string | undefined>> = {}): Item[
     ...changes,
   };
   return Object.entries(members).flatMap(([name, body]) => (body === undefined ? [] : [{ name, body }]));
+}
+
+function openDockerArchive(path: string, options: StoredOptions = {}): Promise<OpenedImages> {
+  return openStoredImages(path, { ...options, archives: "docker" });
 }
 
 async function open(folder: TemporaryFolder, items: readonly Item[]): Promise<OpenedImages> {
@@ -138,7 +142,7 @@ describe("a docker-archive", () => {
     return { "manifest.json": JSON.stringify([whole]) };
   };
   test.each<[string, Readonly<Record<string, string | undefined>>, string, RegExp]>([
-    ["no manifest", { "manifest.json": undefined }, "ERR_ARCHIVE", /it has no manifest\.json/],
+    ["no manifest", { "manifest.json": undefined }, "ERR_ARCHIVE", /neither manifest\.json nor index\.json/],
     ["a manifest that is not JSON", { "manifest.json": "{" }, "ERR_JSON", /manifest\.json in .* is not JSON/],
     ["a manifest without images", { "manifest.json": "[]" }, "ERR_ARCHIVE", /lists no image/],
     ["a manifest that is no list", { "manifest.json": "{}" }, "ERR_ARCHIVE", /manifest\.json is not a list/],
@@ -237,11 +241,11 @@ describe("a docker-archive", () => {
       code: "ERR_ARCHIVE",
       details: { path: folder.join("file") },
     });
-    for (const path of [folder.join("absent"), folder.path]) {
-      await expect(openDockerArchive(path)).rejects.toMatchObject({
-        code: "ERR_FILE_READ",
-        details: { path },
-      });
+    for (const [path, code] of [
+      [folder.join("absent"), "ERR_FILE_READ"],
+      [folder.path, "ERR_ARCHIVE"],
+    ]) {
+      await expect(openDockerArchive(path!)).rejects.toMatchObject({ code, details: { path } });
     }
   });
 

@@ -7,8 +7,9 @@ import { requireKnown, requireString } from "../../arguments.js";
 import { LaminixError } from "../../errors.js";
 import { withBaseEnvironment } from "../../image/environment.js";
 import { objectIn } from "../../image/fields.js";
-import { describedImage } from "../../image/describedImage.js";
-import { knownConfig } from "../../image/image.js";
+import { describedImage, type Inherited } from "../../image/describedImage.js";
+import { type Image, knownConfig } from "../../image/image.js";
+import { inheritHistory } from "../../image/inherit.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Layer } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
@@ -43,7 +44,9 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
   await using opened = new Opened();
   const { fromImage, customisationLayer } = conf;
   const base =
-    fromImage === undefined ? undefined : opened.add(await openArchive(fromImage, { signal, maxUnpacked }));
+    fromImage === undefined
+      ? undefined
+      : opened.add(await openBase(fromImage, conf.architecture, { signal, maxUnpacked }));
   const top =
     customisationLayer === undefined
       ? undefined
@@ -66,6 +69,7 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
         : conf.config,
       architecture: conf.architecture,
       created: conf.created,
+      inherited: baseImage && keptHistory(baseImage, conf.created),
       layers: [...(baseImage?.layers ?? []), ...own, ...(top ? [top.layer] : [])],
     });
     const named = { image, references: [options.repoTag ?? conf.repoTag] };
@@ -81,13 +85,23 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
   }
 }
 
-/** The reader is loaded for those who need it: most images have no base. */
-async function openArchive(
+/**
+ * A docker-archive as nixpkgs reads it, or a layout, which nixpkgs cannot read. The reader is loaded for those who need it:
+ * most images have no base.
+ */
+async function openBase(
   path: string,
+  architecture: Json,
   options: Pick<BuildOptions, "signal" | "maxUnpacked">,
 ): Promise<OpenedImages> {
-  const { openDockerArchive } = await import("../../transports/dockerArchive/read.js");
-  return openDockerArchive(path, options);
+  const { openStoredImages } = await import("../../transports/open.js");
+  const platform = typeof architecture === "string" ? { os: "linux", architecture } : undefined;
+  return openStoredImages(path, { ...options, platform, archives: "docker" });
+}
+
+/** That of a base out of a layout; of an archive's, nixpkgs tells the names of the layers, and nothing else. */
+function keptHistory(base: Image, created: string): Inherited | undefined {
+  return base.manifest && inheritHistory(knownConfig(base).json, base.layers, created);
 }
 
 interface Conf {

@@ -38,6 +38,7 @@ export const documents = {
   push: of("push", images.pushed),
   "push-dry-run": of("push", images.pushPlan, "--dry-run"),
   pull: of("pull", images.pulled),
+  lock: of("lock", images.locked),
   mounts: of("mounts", others.mounts),
   hold: of("hold", others.held),
   "hold-sweep": of("hold", others.swept, "--sweep"),
@@ -58,6 +59,7 @@ export const documents = {
   "stream-conf": of("stream-conf", images.confImage),
   conf: of("conf", images.file),
   customise: of("customise", images.customisation),
+  blob: of("blob", images.file),
 } as const satisfies Record<string, Document>;
 
 /** On standard error. */

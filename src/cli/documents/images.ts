@@ -208,6 +208,33 @@ export const pulled = facts({
 });
 export type PulledDocument = DocumentOf<typeof pulled>;
 
+export const locked = facts({
+  output,
+  imageName: text("The reference without tag and digest, as it was given."),
+  imageTag: text("The reference's tag, or `latest`; absent where it has only a digest.").optional(),
+  manifests: z
+    .array(
+      z.strictObject({
+        ...platform.shape,
+        digest: digest("Of the manifest."),
+        layers: count("How many layers the image has."),
+        size: bytes("of its configuration and its layers, each once"),
+      }),
+    )
+    .describe("One for each platform."),
+}).meta({
+  examples: [
+    {
+      output: "debian.lock.json",
+      imageName: "docker.io/library/debian",
+      imageTag: "12",
+      manifests: [{ os: "linux", architecture: "amd64", digest: HASH, layers: 1, size: 48_490_310 }],
+      warnings: [],
+    },
+  ],
+});
+export type LockDocument = DocumentOf<typeof locked>;
+
 const layer = z.strictObject({
   digest: digest("As the layer lies in the image."),
   diffId: digest("Of the uncompressed tar.").nullable(),

@@ -9,40 +9,12 @@ import { type ConfigFile, configFile, type NamedImage } from "../../image/image.
 import type { ArchiveMember, Layer } from "../../image/layer.js";
 import { ImageJson } from "../../manifests/imageJson.js";
 import { platformOf } from "../../manifests/platform.js";
-import { ArchiveFiles } from "../archiveFiles.js";
+import type { ArchiveFiles } from "../archiveFiles.js";
 import { archivedLayer } from "../archivedLayer.js";
-import { OpenedImages } from "../openedImages.js";
-import { Unpacking } from "../plainTar.js";
-import { openPlain } from "../unpack.js";
-import type { UnpackBudget } from "../unpackBudget.js";
+import type { Unpacking } from "../plainTar.js";
 import { canonicalHeader } from "./memberHeader.js";
 
 const MANIFEST = "manifest.json";
-
-/**
- * @param path a file, plain or compressed with gzip, zstd, xz or bzip2
- * @throws {LaminixError} ERR_FILE_READ, ERR_ARCHIVE, ERR_UNSUPPORTED, ERR_JSON, ERR_PROGRAM, ERR_FILE_WRITE
- */
-export async function openDockerArchive(
-  path: string,
-  {
-    signal,
-    maxUnpacked,
-  }: {
-    readonly signal?: AbortSignal | undefined;
-    readonly maxUnpacked?: number | UnpackBudget | undefined;
-  } = {},
-): Promise<OpenedImages> {
-  const unpacking = new Unpacking(maxUnpacked);
-  const file = await openPlain(path, { signal, budget: unpacking.budget });
-  try {
-    const files = await ArchiveFiles.index(file, { signal });
-    return new OpenedImages(readDockerArchive(files, unpacking), [file, unpacking]);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-}
 
 /** @throws {LaminixError} ERR_ARCHIVE, ERR_JSON */
 export function readDockerArchive(files: ArchiveFiles, unpacking: Unpacking): NamedImage[] {
