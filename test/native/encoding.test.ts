@@ -44,7 +44,7 @@ const BEGIN = `
 `;
 
 async function output(script: string): Promise<string> {
-  const { stdout, stderr } = await mustRun(process.execPath, ["-e", BEGIN + script], { timeout: 60_000 });
+  const { stdout, stderr } = await mustRun(process.execPath, ["-e", BEGIN + script], { timeout: 300_000 });
   expect(stderr).toBe("");
   return stdout.toString();
 }
