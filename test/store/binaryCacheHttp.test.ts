@@ -287,7 +287,7 @@ describeWith(needed, "a binary cache behind HTTP", () => {
     });
 
     test("may be as slow as its reader: a reader that takes its time is no silence", async () => {
-      await using store = open({ attempts: 1, silence: 200 });
+      await using store = open({ attempts: 1, silence: 600 });
       const pieces: Uint8Array[] = [];
       for await (const piece of store.nar(large)) {
         if (pieces.push(piece) === 1) await sleep(500);
