@@ -1,7 +1,7 @@
 // Bundles the command line into a few files, dist/bundled: Node takes half a millisecond for each module that it loads, and
 // the command line would load a hundred before it answers. The library, and the scripts of threads, stay as they are.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { rolldown } from "rolldown";
 
@@ -47,8 +47,7 @@ const bundle = await rolldown({
     },
   ],
 });
-const { output } = await bundle.write({
-  dir: bundled,
+const { output } = await bundle.generate({
   entryFileNames: "[name].js",
   chunkFileNames: "[name].js",
   comments: false,
@@ -60,6 +59,17 @@ const { output } = await bundle.write({
   },
   codeSplitting: { groups: files },
 });
+
+/** Files that only name what another one has: whoever loads one loads the other at once, a file fewer to find and read. */
+const namings = new Map(
+  output.flatMap(({ fileName, code = "" }) => {
+    const [, names, from] = /^export\{([^}]*)\}from"\.\/([^"]+)";\s*$/.exec(code) ?? [];
+    return names === undefined ? [] : [[fileName, { names: names.split(",").map(naming), from }]];
+  }),
+);
+mkdirSync(bundled);
+for (const { fileName, code } of output.filter((each) => !namings.has(each.fileName)))
+  writeFileSync(path.join(bundled, fileName), code.replaceAll(/\bimport\(`\.\/([^`]+)`\)/g, loadedAtOnce));
 
 const packages = new Set(
   output
@@ -73,6 +83,17 @@ const licenses = [...packages].sort().map((folder) => {
   return `${name} ${version}\n\n${readFileSync(path.join(folder, file), "utf8").trim()}\n`;
 });
 writeFileSync(path.join(bundled, "LICENSES"), licenses.join(`\n${"-".repeat(80)}\n\n`));
+
+/** `a as b` */
+function naming(text) {
+  const [theirs, ours = theirs] = text.split(" as ");
+  return `${ours}:it.${theirs}`;
+}
+
+function loadedAtOnce(loading, fileName) {
+  const { names, from } = namings.get(fileName) ?? {};
+  return from === undefined ? loading : `import(\`./${from}\`).then(it=>({${names.join(",")}}))`;
+}
 
 function compiled(...modules) {
   return new Set(modules.map((name) => path.join(root, "dist", `${name}.js`)));
