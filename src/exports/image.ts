@@ -27,6 +27,8 @@ export type { Piece, PieceFile } from "../spec/pieces/piece.js";
 export { type PieceEntry, resolvePiece } from "../spec/pieces/resolvePiece.js";
 export { shadowSetup, type ShadowSetupOptions } from "../spec/pieces/shadowSetup.js";
 export { usrBinEnv } from "../spec/pieces/usrBinEnv.js";
+export type { Destination, EngineDestination, RegistryDestination } from "../planning/destination.js";
+export type { PreviousImage } from "../planning/imageAtDestination.js";
 export type { PlannedLayer } from "../planning/plan.js";
 export { compareLayers, type LayersComparison, type StrategyMeasure } from "../planning/compareLayers.js";
 export { explainLayer, type LayerExplanation } from "../planning/explainLayer.js";
