@@ -30,6 +30,7 @@ export { usrBinEnv } from "../spec/pieces/usrBinEnv.js";
 export type { Destination, EngineDestination, RegistryDestination } from "../planning/destination.js";
 export type { PreviousImage } from "../planning/imageAtDestination.js";
 export type { PlannedLayer } from "../planning/plan.js";
+export type { LayersSearch } from "../planning/balanced.js";
 export { compareLayers, type LayersComparison, type StrategyMeasure } from "../planning/compareLayers.js";
 export { explainLayer, type LayerExplanation } from "../planning/explainLayer.js";
 export { planTogether, type PlanTogether } from "../planning/planTogether.js";

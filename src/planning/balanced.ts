@@ -1,10 +1,13 @@
 /** What a spec tells the strategy `balanced` beside the graph. */
 import type { BalancedOptions } from "../layering/balanced/balanced.js";
+import { balancedWithGain, type SearchGain } from "../layering/balanced/gain.js";
 import type { PreviousLayer } from "../layering/balanced/previous.js";
-import type { Graph } from "../layering/graph.js";
+import { type Graph, graphOf, type LayerPlan } from "../layering/graph.js";
+import { layerBudget } from "../layering/plan.js";
 import type { StorePath } from "../store/storePath.js";
 import type { OpeningOptions } from "./buildOptions.js";
 import type { LayeringSpec } from "../spec/spec.js";
+import type { Prepared } from "./prepare.js";
 import { readPlan } from "./previousImages.js";
 import { keyOf, readWeights } from "./weights.js";
 
@@ -24,6 +27,27 @@ export async function balancedOptions(
     weights: weights(graph),
     ...(previous && { previous: previousLayers(previous, graph), horizon: spec.horizon }),
   });
+}
+
+/** What the search for better layers gained, and what it left alone. */
+export interface LayersSearch extends SearchGain {
+  /** Within how many changes a move has to save the bytes of the layers that it changes; `null` without a previous plan. */
+  readonly horizon: number | null;
+}
+
+/**
+ * The plan of the strategy `balanced`, whatever the spec says, and what its search did.
+ * @throws {LaminixError} ERR_LAYER_BUDGET, ERR_SPEC, ERR_FILE_READ, ERR_JSON; as `readPlan`
+ */
+export async function searchedPlan(
+  { spec, closure, inBase, baseLayers }: Pick<Prepared, "spec" | "closure" | "inBase" | "baseLayers">,
+  options: OpeningOptions,
+): Promise<{ readonly plan: LayerPlan; readonly search: LayersSearch }> {
+  const limit = layerBudget(spec.maxLayers, baseLayers);
+  const optionsFor = await balancedOptions(spec, options);
+  const graph = graphOf(closure, [], spec.includeStorePaths ? inBase : new Set(closure.paths));
+  const { plan, gain } = balancedWithGain(graph, limit, optionsFor(graph));
+  return { plan, search: { ...gain, horizon: spec.previous === null ? null : spec.horizon } };
 }
 
 /** Where the nodes of a graph were: by their paths, and those that are new by the packages that they are of. */

@@ -276,6 +276,42 @@ describe("the strategies compared", () => {
     );
     expect(withPipeline.strategies.at(-1)).toMatchObject({ strategy: "pipeline", layers: 5, efficiency: 1 });
   });
+
+  test("tell what the search gained, and what it left alone", async () => {
+    const nodes = packages(new Random(45), 120);
+    const store = storeOf(nodes);
+    const spec = { ...balanced, contents: contentsOf(nodes), maxLayers: 16 };
+    const efficiencyOf = async (asked: ImageSpec): Promise<number> => {
+      const { layers } = await planLayers(asked, { store });
+      const graph = graphOf(await store.closure(spec.contents));
+      return measure(
+        graph,
+        layers.map(({ paths }) => paths),
+      ).efficiency;
+    };
+    const anew = await efficiencyOf(spec);
+    const first = { ...spec, previous: { layers: [] } };
+    const searched = await efficiencyOf(first);
+    expect(searched).toBeGreaterThan(anew);
+    const { search: without } = await compareLayers(spec, { store });
+    expect(without).toEqual({
+      ...{ before: anew, after: anew, moves: 0, horizon: null },
+      left: { moves: expect.any(Number), efficiency: searched },
+    });
+    const { moves } = without.left;
+    expect(moves).toBeGreaterThan(0);
+    expect((await compareLayers(first, { store })).search).toEqual({
+      ...{ before: anew, after: searched, moves, horizon: 20 },
+      left: { moves: 0, efficiency: searched },
+    });
+    const previous = await planLayers(spec, { store });
+    const kept = (await compareLayers({ ...spec, previous, horizon: 0 }, { store })).search;
+    expect(kept).toEqual({ ...without, horizon: 0 });
+    const explained = await explainLayer({ ...spec, previous, horizon: 0 }, contentsOf(nodes)[0]!, { store });
+    expect(explained.search).toEqual(kept);
+    const other = await explainLayer({ ...spec, strategy: "auto" }, contentsOf(nodes)[0]!, { store });
+    expect(other).not.toHaveProperty("search");
+  });
 });
 
 describe("where a path is, and why", () => {

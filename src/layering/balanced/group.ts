@@ -13,6 +13,15 @@ export interface Group {
   readonly weight: number;
 }
 
+/** A plan, and how a search came to it. */
+export interface Found {
+  readonly groups: readonly Group[];
+  /** What the search began with. */
+  readonly start: readonly Group[];
+  /** How many times it moved a unit, or exchanged two. */
+  readonly steps: number;
+}
+
 /** What a layer costs: its bytes, as often as it is touched. */
 export interface Costs {
   readonly sets: WeightedSets;
