@@ -532,6 +532,8 @@ describe("laminix layers, of the strategy balanced", () => {
       strategy: "balanced",
       images: [{ name: "one" }, { name: "two" }],
     });
+    writeFileSync(folder.join("together.json"), JSON.stringify(await json(files)));
+    expect(await json([...files, "--previous", folder.join("together.json")])).toEqual(await json(files));
     for (const flags of [["--compare"], ["--explain", library], ["--strategy", "auto"]]) {
       const { code, stderr: message } = await runMain(["layers", ...files, ...flags, ...graph]);
       expect([code, message]).toEqual([2, expect.stringContaining("several images are planned together")]);

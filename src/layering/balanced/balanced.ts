@@ -41,7 +41,7 @@ export function planned(
 }
 
 /** For each node, the number of the layer that it was in, or 0. */
-function layerNumbers(previous: readonly PreviousLayer[], { names }: Graph): Int32Array {
+export function layerNumbers(previous: readonly PreviousLayer[], { names }: Graph): Int32Array {
   const numbers = new Int32Array(names.length);
   for (const [i, { nodes }] of previous.entries()) for (const node of nodes) numbers[node] = i + 1;
   return numbers;
