@@ -56,11 +56,12 @@ export async function layers(): Promise<string> {
         ...planners.map((strategy) => replanned(graph, changes, strategy, budget)),
       ];
       const what = `${name}, ${String(entries.length)} paths, ${String(budget)} layers`;
-      rows.push([what, ...efficiencies.map((efficiency) => efficiency.toFixed(3))]);
+      const kept = await keptByVersions(entries, budget);
+      rows.push([what, ...efficiencies.map((efficiency) => efficiency.toFixed(3)), kept]);
     }
   }
   const names = Object.keys(strategies);
-  const head = ["efficiency", ...names, ...names.map((name) => `${name}, replanned`)];
+  const head = ["efficiency", ...names, ...names.map((name) => `${name}, replanned`), "whole plans kept"];
   return [table(head, rows), await chained(closures), await learning()].join("\n\n");
 }
 
@@ -148,15 +149,42 @@ function replanned(graph: Graph, changes: readonly Graph[], strategy: Planner, b
 
 const keyOf = (layer: readonly string[]): string => layer.toSorted().join();
 
-/** Entries stand after what they refer to. */
-function changed(entries: readonly Entry[], start: string, random: Random): Entry[] {
+/** How many paths get another version, about. */
+const VERSIONS = 40;
+
+/** In how many plans from nothing a new version of one path leaves all other layers as they were, but for hashes. */
+async function keptByVersions(entries: readonly Entry[], budget: number): Promise<string> {
+  const namesIn = (layer: readonly string[]): string => keyOf(layer.map((path) => path.slice(44)));
+  const before = balanced(await graphFrom(entries), budget);
+  const random = new Random(3);
+  const step = Math.max(1, Math.floor(entries.length / VERSIONS));
+  let [kept, all] = [0, 0];
+  for (let at = 0; at < entries.length; at += step) {
+    const path = entries[at]?.path ?? "";
+    const next = changed(entries, path, random, ".1").map((entry, i) => ({
+      ...entry,
+      narSize: entries[i]?.narSize ?? 0,
+    }));
+    const after = new Set(balanced(await graphFrom(next), budget).map(namesIn));
+    const others = before.filter((layer) => !layer.includes(path as StorePath));
+    kept += others.every((layer) => after.has(namesIn(layer))) ? 1 : 0;
+    all++;
+  }
+  return `${((100 * kept) / all).toFixed(1)} %`;
+}
+
+/**
+ * Entries stand after what they refer to.
+ * @param version what the name gets at its end
+ */
+function changed(entries: readonly Entry[], start: string, random: Random, version = ""): Entry[] {
   const names = new Map<string, string>();
   return entries.map(({ path, narSize, references }) => {
     const isTouched = path === start || references.some((reference) => names.has(reference));
     if (isTouched)
       names.set(
         path,
-        path.replace(/\/[0-9a-z]{32}-/, () => `/${hash(random)}-`),
+        path.replace(/\/[0-9a-z]{32}-/, () => `/${hash(random)}-`) + (path === start ? version : ""),
       );
     return {
       path: names.get(path) ?? path,

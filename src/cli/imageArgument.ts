@@ -3,6 +3,8 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { BuildOptions } from "../planning/buildOptions.js";
+import type { Destination } from "../planning/destination.js";
+import type { PreviousImage } from "../planning/imageAtDestination.js";
 import type { BuiltImage } from "../builders/build/builtImage.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { LaminixError, named } from "../errors.js";
@@ -24,6 +26,8 @@ export const SPEC_OR_PATHS_OR_ARCHIVE =
 
 export interface ImageArgumentOptions extends Pick<BuildOptions, "onProgress" | "registries"> {
   readonly maxUnpacked?: UnpackBudget | undefined;
+  /** Where the image goes: what is there is the previous one for a `--previous` without a value. */
+  readonly destination: Destination;
   /** Adds to the spec what more flags say. */
   readonly describe?: (spec: ImageSpec) => ImageSpec;
 }
@@ -50,7 +54,7 @@ async function withFiles<T>(
   io: Io,
   args: readonly string[],
   options: CommonOptions & ImageFlags & Pick<LayerFlags, "annotation">,
-  { onProgress, registries, maxUnpacked, describe = (spec) => spec }: ImageArgumentOptions,
+  { onProgress, registries, maxUnpacked, destination, describe = (spec) => spec }: ImageArgumentOptions,
   use: (image: string | BuiltImage) => Promise<T>,
 ): Promise<T> {
   const finished = finishedImage(args);
@@ -64,13 +68,20 @@ async function withFiles<T>(
   return withBaseInput(io, options, { maxUnpacked }, (flags) =>
     withStore(options, async (store) => {
       const spec = describe(await specFrom(args, flags, store, io));
+      const previousAt = flags.previous === true ? destination : undefined;
       const { signal } = io;
       await using image = await streamLayeredImage(spec, {
-        ...{ store, signal, jobs, onProgress, registries, maxUnpacked },
+        ...{ store, signal, jobs, onProgress, registries, maxUnpacked, previousAt },
       });
       return await use(image);
     }),
   );
+}
+
+/** For a document: the image that this one was planned after, where that was asked for without naming it. */
+export function previousOf(image: string | BuiltImage): { readonly previous?: PreviousImage | null } {
+  const previous = typeof image === "string" ? undefined : image.previous;
+  return { ...(previous !== undefined && { previous }) };
 }
 
 /** The one argument that names an image and not what it is made of, links followed. */

@@ -30,7 +30,8 @@ export interface ImageFlags {
   readonly maxLayers?: number;
   readonly strategy?: string;
   readonly pipeline?: string;
-  readonly previous?: string;
+  /** `true`: what is at the image's destination. */
+  readonly previous?: string | true;
   readonly horizon?: number;
   readonly history?: readonly string[];
   readonly hints?: string;
@@ -85,8 +86,12 @@ export function withImageFlags(command: Command, { tag = true } = {}): Command {
   );
 }
 
-/** How store paths are put into layers of their own, and whose they are there. */
-export function withLayerFlags(command: Command): Command {
+/**
+ * How store paths are put into layers of their own, and whose they are there.
+ * @param destination where the image goes, whose image is the previous one where the flag has no value
+ */
+export function withLayerFlags(command: Command, destination?: string): Command {
+  const previous = "a previous image or plan, whose layers balanced keeps where that costs little";
   return underHeading(command, "Layers of store paths:", (own) =>
     own
       .addOption(new Option("--max-layers <N>", "the most layers (default: 100)").argParser(whole))
@@ -98,9 +103,10 @@ export function withLayerFlags(command: Command): Command {
         ]),
       )
       .option("--pipeline <FILE>", "a layeringPipeline in JSON, in place of a strategy")
-      .option(
-        "--previous <PLAN|IMAGE>",
-        "a previous image or plan, whose layers balanced keeps where that costs little",
+      .addOption(
+        destination === undefined
+          ? new Option("--previous <PLAN|IMAGE>", previous)
+          : new Option("--previous [PLAN|IMAGE]", `${previous}; last and without a value: ${destination}`),
       )
       .addOption(
         new Option(
@@ -138,7 +144,7 @@ export async function specFrom(
   store: StoreSource,
   io: Io,
 ): Promise<ImageSpec> {
-  requireArguments(args, "a SPEC or a PATH");
+  requireArguments(args, "a SPEC or a PATH", hintOfPrevious(flags));
   const [file = ""] = args;
   const given = isSpec(args) ? await readSpec(file, io) : await fromPaths(args, store, io.signal);
   const config = configFlags(flags);
@@ -150,6 +156,12 @@ export async function specFrom(
     ...keyFlags(flags),
     ...(merged && { config: merged as unknown as Record<string, unknown> }),
   };
+}
+
+/** Where an argument is missing: `--previous` may have taken it for its value. */
+export function hintOfPrevious({ previous }: Pick<ImageFlags, "previous">): string | undefined {
+  if (typeof previous !== "string") return undefined;
+  return `${previous} is the value of --previous; without a value, write it last`;
 }
 
 async function readSpec(file: string, io: Io): Promise<ImageSpec> {
@@ -222,7 +234,7 @@ function keyFlags(flags: ImageFlags): Partial<ImageSpec> {
     maxLayers,
     strategy,
     layeringPipeline,
-    previous,
+    previous: previous === true ? undefined : previous,
     horizon,
     history,
     volatility,

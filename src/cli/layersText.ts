@@ -1,4 +1,5 @@
 /** Plans of layers as people read them. */
+import type { LayersSearch } from "../planning/balanced.js";
 import type { LayersComparison } from "../planning/compareLayers.js";
 import type { LayerExplanation } from "../planning/explainLayer.js";
 import type { PlannedLayer } from "../planning/plan.js";
@@ -44,7 +45,7 @@ export function togetherSummary({ images }: PlanTogether): string {
 }
 
 /** The best first. */
-export function comparisonTable({ ideal, strategies }: LayersComparison): ShownText {
+export function comparisonTable({ ideal, strategies, search }: LayersComparison): ShownText {
   const line = (name: string, layers: string, moved: string, efficiency: string): string =>
     `${name.padEnd(10)}  ${layers.padStart(6)}  ${moved.padStart(8)}  ${efficiency.padStart(10)}\n`;
   const rows = strategies
@@ -57,6 +58,7 @@ export function comparisonTable({ ideal, strategies }: LayersComparison): ShownT
     "\n",
     ...rows,
     line("(ideal)", "", bytes(Math.round(ideal)), "1"),
+    ...searchLines(search),
   ];
 }
 
@@ -65,8 +67,23 @@ export function comparisonSummary({ ideal }: LayersComparison): string {
   return `moved: bytes of the layers to send again when a store path changes, on average; ${least} is the least possible`;
 }
 
+/** Nothing, where the search changed nothing and left nothing. */
+function searchLines({ before, after, moves, left, horizon }: LayersSearch): string[] {
+  const made = `${counted(moves, "move")} raised the efficiency from ${before.toFixed(3)} to ${after.toFixed(3)}`;
+  const others = counted(left.moves, moves > 0 ? "more move" : "move");
+  const why =
+    horizon === null
+      ? "planned anew, the next image would have other layers (see --previous)"
+      : `within ${counted(horizon, "change")} they do not save the bytes of the layers that they change (see --horizon)`;
+  return [
+    ...(moves > 0 ? [`search: ${made}\n`] : []),
+    ...(left.moves > 0 ? [`search: ${others}, to ${left.efficiency.toFixed(3)}, left alone: ${why}\n`] : []),
+  ];
+}
+
 export function explanationText(explanation: LayerExplanation): string {
-  const { path, narSize, strategy, layer, layers, content, changes, touched, alone, next } = explanation;
+  const { path, narSize, strategy, layer, layers, content, changes, touched, alone, next, search } =
+    explanation;
   const others = content.paths.length - 1;
   const company =
     others === 0 ? "alone" : `with ${counted(others, "other path")}, ${bytes(content.narSize)} in all`;
@@ -78,6 +95,7 @@ export function explanationText(explanation: LayerExplanation): string {
     `  changes with ${percent(changes)} of the changes; the layer is touched by ${percent(touched)}\n`,
     ...(others === 0 ? [] : [`  in a layer of its own, it would make ${more(alone)} be moved\n`]),
     ...(next ? [`  in layer ${String(next.layer)}, the next best, ${more(next.more)}\n`] : []),
+    ...(search ? searchLines(search) : []),
   ].join("");
 }
 

@@ -69,6 +69,7 @@ export function requireFiles(args: readonly string[]): void {
 }
 
 /** @throws {LaminixError} ERR_USAGE */
-export function requireArguments(args: readonly string[], what: string): void {
-  if (args.length === 0) throw new LaminixError("ERR_USAGE", `${what} is missing`);
+export function requireArguments(args: readonly string[], what: string, hint?: string): void {
+  if (args.length > 0) return;
+  throw new LaminixError("ERR_USAGE", `${what} is missing`, { ...(hint !== undefined && { hint }) });
 }

@@ -47,10 +47,21 @@ export function toldStorePaths(
   configFile: JsonObject,
   layers: readonly Layer[],
 ): (StorePath[] | undefined)[] {
-  const told = commentsOf(configFile, layers).map(({ comment, isAnnotated }) => ({
-    paths: listedIn(comment),
-    isAnnotated,
-  }));
+  const known = storePathsTold(commentsOf(configFile, layers));
+  return layers.map((_, i) => known[i]);
+}
+
+/**
+ * The same as `storeLayersInHistory`, of an image in an engine, which tells nothing but the history's comments.
+ * @param comments of each entry, the oldest first; empty where there is none
+ */
+export function storeLayersInComments(comments: readonly string[]): StorePath[][] {
+  const told = storePathsTold(comments.map((comment) => ({ comment, isAnnotated: false })));
+  return told.flatMap((paths) => (paths ? [paths] : []));
+}
+
+function storePathsTold(comments: readonly Comment[]): (StorePath[] | undefined)[] {
+  const told = comments.map(({ comment, isAnnotated }) => ({ paths: listedIn(comment), isAnnotated }));
   const listing = told.filter(({ paths }) => paths !== undefined);
   const certain = listing.filter(({ isAnnotated }) => isAnnotated);
   const probable = listing.slice(0, -1).filter(({ isAnnotated }) => !isAnnotated);
@@ -62,8 +73,7 @@ export function toldStorePaths(
       return isNew;
     }),
   );
-  const known = told.map((each) => (chosen.has(each) ? each.paths : undefined));
-  return layers.map((_, i) => known[i]);
+  return told.map((each) => (chosen.has(each) ? each.paths : undefined));
 }
 
 /** The command that made each layer, as Docker writes it; `undefined` where the history does not tell. */

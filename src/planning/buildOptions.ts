@@ -13,6 +13,7 @@ import {
 } from "../arguments.js";
 import { ArgumentError } from "../errors.js";
 import { DigestCache } from "../image/digestCache.js";
+import { type Destination, requireDestination } from "./destination.js";
 import { ACCELERATIONS, ISOLATIONS, type RootScriptOptions } from "../vm/rootScript.js";
 import type { OnProgress, Progress } from "../progress.js";
 import type { Registries } from "../transports/registry/registries.js";
@@ -34,11 +35,16 @@ export interface BuildOptions {
   readonly cache?: DigestCache | false | undefined;
   /** How a script that the spec has in `runAsRoot` is run. */
   readonly runAsRoot?: RootScriptOptions | undefined;
+  /**
+   * Where the image is to go. The image that is there now is the previous one, in place of the spec's `previous`; without
+   * one, this is the first of those that follow. For the strategy `balanced`.
+   */
+  readonly previousAt?: Destination | undefined;
 }
 
 export const BUILD_KEYS = keysOf<BuildOptions>({
   ...{ store: true, signal: true, onProgress: true, jobs: true, registries: true, maxUnpacked: true },
-  ...{ cache: true, runAsRoot: true },
+  ...{ cache: true, runAsRoot: true, previousAt: true },
 });
 
 const ROOT_SCRIPT_KEYS = keysOf<RootScriptOptions>({
@@ -91,6 +97,7 @@ export function checkBuildOptions(options: BuildOptions): void {
         },
       });
     },
+    previousAt: requireDestination,
     cache: (value, argument) => {
       if (value !== false && !(value instanceof DigestCache))
         throw new ArgumentError(argument, "a DigestCache or false", value);

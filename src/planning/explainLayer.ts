@@ -7,6 +7,7 @@ import { SILENT } from "../progress.js";
 import type { ImageSpec } from "../spec/spec.js";
 import { pathNamed } from "../store/questions/named.js";
 import { type StorePath, toStorePath } from "../store/storePath.js";
+import { type LayersSearch, searchedPlan } from "./balanced.js";
 import { BUILD_KEYS, type PlanningOptions } from "./buildOptions.js";
 import { type PlannedLayer, plannedLayers, planOf } from "./plan.js";
 import { type LayersPlan, prepareToPlan, strategyOf } from "./planLayers.js";
@@ -22,6 +23,8 @@ export interface LayerExplanation extends Explanation {
   readonly layers: number;
   /** The layer itself. */
   readonly content: PlannedLayer;
+  /** What the search of the strategy `balanced` did, where that is the strategy. */
+  readonly search?: LayersSearch;
 }
 
 /**
@@ -37,13 +40,16 @@ export async function explainLayer(
   requireKnown(options, BUILD_KEYS);
   await using prepared = await prepareToPlan(spec, options);
   const { closure, inBase, storeDir } = prepared;
-  const plan = await planOf(prepared, prepared.layering);
+  // What there is to tell of previous images has been told.
+  const silently = { ...options, progress: SILENT };
+  const searched =
+    strategyOf(prepared.spec) === "balanced" ? await searchedPlan(prepared, silently) : undefined;
+  const plan = searched?.plan ?? (await planOf(prepared, prepared.layering));
   const asked = path.includes("/") ? toStorePath(path, storeDir) : pathNamed(closure.paths, path);
   const found = closure.get(asked);
   if (found) {
     const graph = graphOf(closure, [], inBase);
-    // What there is to tell of previous images has been told.
-    const weights = await readWeights(prepared.spec, { ...options, progress: SILENT });
+    const weights = await readWeights(prepared.spec, silently);
     const explanation = explain(graph, plan, found.path, weights(graph));
     const content = explanation && plannedLayers(plan, closure)[explanation.layer - 1];
     if (content) {
@@ -55,6 +61,7 @@ export async function explainLayer(
         ...explanation,
         layers: plan.length,
         content,
+        ...(searched && { search: searched.search }),
       };
     }
   }

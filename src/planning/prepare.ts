@@ -11,11 +11,13 @@ import type { HeldRoots, StoreSource } from "../store/storeSource.js";
 import type { Owner } from "../tar/header.js";
 import { Base, warnOfOtherPlatform, withPlatform } from "./base.js";
 import type { BuildOptions, OpeningOptions } from "./buildOptions.js";
+import type { PreviousImage } from "./imageAtDestination.js";
 import { type Layering, layeringOf, noLayers } from "./layering.js";
 import { Opened } from "./opened.js";
 import { type NamedPaths, namedPaths, type NeededPaths, neededPaths, pathsInBase } from "./paths.js";
 
-export interface PrepareOptions extends OpeningOptions, Pick<BuildOptions, "store" | "runAsRoot"> {
+export interface PrepareOptions
+  extends OpeningOptions, Pick<BuildOptions, "store" | "runAsRoot" | "previousAt"> {
   /** Whether store paths are held against the garbage collector, as they are to be read. */
   readonly hold: boolean;
   /** As the spec has it unless given. */
@@ -44,14 +46,16 @@ export interface Prepared extends AsyncDisposable {
   readonly inBase: ReadonlySet<StorePath>;
   readonly rootLayer: RootLayer;
   readonly layering: Layering;
+  /** The image at the destination, where one was given; `null` where there is none to plan after. */
+  readonly previous: PreviousImage | null | undefined;
   /** Rejects when store paths may have been collected meanwhile. */
   check(signal: AbortSignal | undefined): Promise<void>;
 }
 
 /**
  * Opens the base, asks the store, and runs the spec's commands where there are some; else no file of contents is read.
- * @throws {LaminixError} ERR_SPEC, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH; as `Base.of`
- *   and `layeringOf`, and what making the layer of the root throws
+ * @throws {LaminixError} ERR_SPEC, ERR_LAYER_BUDGET, ERR_PATH_NOT_VALID, ERR_OUTSIDE_STORE, ERR_STORE_PATH; as `Base.of`,
+ *   `layeringOf` and `imageAtDestination`, and what making the layer of the root throws
  */
 export async function prepare(given: ResolvedSpec, options: PrepareOptions): Promise<Prepared> {
   const { store = nixStore, signal, progress } = options;
@@ -63,7 +67,7 @@ export async function prepare(given: ResolvedSpec, options: PrepareOptions): Pro
   if (base) warnOfOtherPlatform(base, spec, progress);
   const baseLayers = base?.image.layers.length ?? 0;
   // What it refuses is refused before the store is asked or a command is run.
-  const layering = options.layering === "none" ? noLayers : await layeringOf(spec, baseLayers, options);
+  const { layering, previous } = await layeringIn(spec, baseLayers, options);
   const paths = await namedPaths(spec, store, { signal });
   const { storeDir, contents, copies, inConfig, inScript } = paths;
   const needed = await neededPaths(paths, spec, store, { signal });
@@ -75,10 +79,28 @@ export async function prepare(given: ResolvedSpec, options: PrepareOptions): Pro
   const all = opened.moved();
   return {
     ...{ spec, progress, store, storeDir, created, mtime },
-    ...{ base, baseLayers, paths, closure, inBase, rootLayer, layering },
+    ...{ base, baseLayers, paths, closure, inBase, rootLayer, layering, previous },
     check: (checking) => roots.check(checking),
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };
+}
+
+/** By what the destination has, where one was given. */
+async function layeringIn(
+  spec: PreparedSpec,
+  baseLayers: number,
+  options: PrepareOptions,
+): Promise<Pick<Prepared, "layering" | "previous">> {
+  if (options.layering === "none") return { layering: noLayers, previous: undefined };
+  const { previousAt } = options;
+  if (previousAt === undefined)
+    return { layering: await layeringOf(spec, baseLayers, options), previous: undefined };
+  const { imageAtDestination } = await import("./imageAtDestination.js");
+  // Nobody is asked where the layers do not depend on it; `layeringOf` warns of that.
+  const isOfUse = spec.strategy === "balanced" && spec.layeringPipeline === null;
+  const there = isOfUse ? await imageAtDestination(previousAt, spec, options) : undefined;
+  const asked = { ...spec, previous: there?.plan ?? { layers: [] } };
+  return { layering: await layeringOf(asked, baseLayers, options), previous: there?.previous };
 }
 
 class TemporaryRoots implements AsyncDisposable {

@@ -75,30 +75,50 @@ function isImage(name: string): boolean {
 async function planOfImage(
   name: string,
   key: string,
-  { name: called, architecture, variant }: WantedImage,
-  { signal, registries, progress, maxUnpacked }: OpeningOptions,
+  wanted: WantedImage,
+  options: OpeningOptions,
 ): Promise<StorePath[][]> {
-  // The readers are loaded for those who need them.
-  const { openImages } = await import("../transports/open.js");
-  const platform = { os: "linux", architecture, variant };
-  using opened = await openImages(name, { signal, platform, registries, maxUnpacked }).catch(
-    (error: unknown) => {
-      throw explained(error, name, key);
-    },
-  );
-  const hint = "copy one of them out, as by skopeo copy docker-archive:FILE:NAME:TAG oci:FOLDER";
-  const all = distinct(opened.images);
-  const image = imageNamed(all, { name: called, where: name, key, hint });
-  const plan = storeLayersInHistory(knownConfig(image).json, image.layers);
+  const { plan, digest } = await toldPlan(name, key, wanted, options).catch((error: unknown) => {
+    throw explained(error, name, key);
+  });
   if (plan.length === 0) {
     throw new LaminixError("ERR_SPEC", `${name}, named by ${key}, tells of no layer of store paths`, {
       details: { key, image: name },
       hint: "the history of what laminix and nixpkgs' streamLayeredImage make tells them; for other images give a plan, as laminix layers … --json prints it",
     });
   }
-  if (opened.digest !== undefined && !name.includes("@"))
-    progress.note(`${name}, named by ${key}, is ${opened.digest}`);
+  if (digest !== undefined && !name.includes("@"))
+    options.progress.note(`${name}, named by ${key}, is ${digest}`);
   return plan;
+}
+
+/** What an image tells of its layers. */
+export interface ToldPlan {
+  /** Store paths, layer by layer; empty where it tells of no layer of store paths. */
+  readonly plan: StorePath[][];
+  /** Of what a reference to a registry leads to. */
+  readonly digest: Digest | undefined;
+}
+
+/**
+ * @param name what `openImages` opens
+ * @param key of the spec, for messages
+ * @throws {LaminixError} as `openImages`; ERR_SPEC for several images of which none is meant
+ */
+export async function toldPlan(
+  name: string,
+  key: string,
+  { name: called, architecture, variant }: WantedImage,
+  { signal, registries, maxUnpacked }: OpeningOptions,
+): Promise<ToldPlan> {
+  // The readers are loaded for those who need them.
+  const { openImages } = await import("../transports/open.js");
+  const platform = { os: "linux", architecture, variant };
+  using opened = await openImages(name, { signal, platform, registries, maxUnpacked });
+  const hint = "copy one of them out, as by skopeo copy docker-archive:FILE:NAME:TAG oci:FOLDER";
+  const all = distinct(opened.images);
+  const image = imageNamed(all, { name: called, where: name, key, hint });
+  return { plan: storeLayersInHistory(knownConfig(image).json, image.layers), digest: opened.digest };
 }
 
 /** Each image once, with all its names. */

@@ -5,6 +5,7 @@ import {
   explainLayer,
   type ImageSpec,
   planLayers,
+  type PlanTogether,
   planTogether,
   type ProgressEvent,
 } from "../../dist/index.js";
@@ -276,6 +277,42 @@ describe("the strategies compared", () => {
     );
     expect(withPipeline.strategies.at(-1)).toMatchObject({ strategy: "pipeline", layers: 5, efficiency: 1 });
   });
+
+  test("tell what the search gained, and what it left alone", async () => {
+    const nodes = packages(new Random(45), 120);
+    const store = storeOf(nodes);
+    const spec = { ...balanced, contents: contentsOf(nodes), maxLayers: 16 };
+    const efficiencyOf = async (asked: ImageSpec): Promise<number> => {
+      const { layers } = await planLayers(asked, { store });
+      const graph = graphOf(await store.closure(spec.contents));
+      return measure(
+        graph,
+        layers.map(({ paths }) => paths),
+      ).efficiency;
+    };
+    const anew = await efficiencyOf(spec);
+    const first = { ...spec, previous: { layers: [] } };
+    const searched = await efficiencyOf(first);
+    expect(searched).toBeGreaterThan(anew);
+    const { search: without } = await compareLayers(spec, { store });
+    expect(without).toEqual({
+      ...{ before: anew, after: anew, moves: 0, horizon: null },
+      left: { moves: expect.any(Number), efficiency: searched },
+    });
+    const { moves } = without.left;
+    expect(moves).toBeGreaterThan(0);
+    expect((await compareLayers(first, { store })).search).toEqual({
+      ...{ before: anew, after: searched, moves, horizon: 20 },
+      left: { moves: 0, efficiency: searched },
+    });
+    const previous = await planLayers(spec, { store });
+    const kept = (await compareLayers({ ...spec, previous, horizon: 0 }, { store })).search;
+    expect(kept).toEqual({ ...without, horizon: 0 });
+    const explained = await explainLayer({ ...spec, previous, horizon: 0 }, contentsOf(nodes)[0]!, { store });
+    expect(explained.search).toEqual(kept);
+    const other = await explainLayer({ ...spec, strategy: "auto" }, contentsOf(nodes)[0]!, { store });
+    expect(other).not.toHaveProperty("search");
+  });
 });
 
 describe("where a path is, and why", () => {
@@ -353,6 +390,65 @@ describe("images planned together", () => {
     const shared = one!.filter((layer) => other!.includes(layer)).length;
     expect(shared).toBeGreaterThan(3);
     expect(one!.slice(0, shared)).toEqual(other!.slice(0, shared));
+  });
+
+  test("are searched where they follow others, and keep the layers that no change touches", async () => {
+    const nodes = packages(new Random(48), 120);
+    const specsOf = (entries: readonly Entry[], previous?: ImageSpec["previous"]): ImageSpec[] =>
+      [0, 1].map((i) => ({
+        ...{ name: `image${i}`, maxLayers: 20, previous },
+        contents: contentsOf(entries).filter((_, at) => at % 3 !== i),
+      }));
+    const movedBy = async (plan: PlanTogether, entries: readonly Entry[]): Promise<number> => {
+      const graph = graphOf(await storeOf(entries).closure(contentsOf(entries)));
+      const layers = plan.images.flatMap((image) => image.layers.map(({ paths }) => paths));
+      return measure(graph, [...new Map(layers.map((paths) => [paths.join(), paths])).values()]).moved;
+    };
+    const anew = await planTogether(specsOf(nodes), { store: storeOf(nodes) });
+    let before = await planTogether(specsOf(nodes, { layers: [] }), { store: storeOf(nodes) });
+    expect(await movedBy(before, nodes)).toBeLessThan(await movedBy(anew, nodes));
+    expect(await planTogether(specsOf(nodes, before), { store: storeOf(nodes) })).toEqual(before);
+    let now: readonly Entry[] = nodes;
+    const random = new Random(49);
+    for (const at of [110, 60, 30]) {
+      now = changed(now, at, random);
+      const next = await planTogether(specsOf(now, before), { store: storeOf(now) });
+      const present = new Set<string>(contentsOf(now));
+      for (const [i, { layers }] of before.images.entries()) {
+        const kept = next.images[i]!.layers.map(({ paths }) => paths.join());
+        for (const { paths } of layers)
+          if (paths.every((path) => present.has(path))) expect(kept).toContain(paths.join());
+        expect(kept.length).toBeLessThanOrEqual(19);
+      }
+      before = next;
+    }
+  });
+
+  test("each follow the plan of their own name, and may follow plans that were made apart", async () => {
+    const nodes = packages(new Random(50), 60);
+    const store = storeOf(nodes);
+    const specs = [0, 1].map((i) => ({
+      ...{ name: `image${i}`, maxLayers: 10 },
+      contents: contentsOf(nodes).filter((_, at) => at % 3 !== i),
+    }));
+    const apart = await Promise.all(specs.map((spec) => planLayers(spec, { store })));
+    const { images } = await planTogether(
+      specs.map((spec, i) => ({ ...spec, previous: apart[i]! })),
+      { store },
+    );
+    for (const [i, { layers }] of images.entries()) {
+      const closure = await store.closure(specs[i]!.contents);
+      expect(layers.flatMap(({ paths }) => paths).toSorted()).toEqual([...closure.paths].toSorted());
+    }
+    const strange = {
+      images: [
+        { name: "other", layers: [] },
+        { name: "another", layers: [] },
+      ],
+    };
+    await expect(planTogether([{ ...specs[0]!, previous: strange }], { store })).rejects.toMatchObject({
+      code: "ERR_SPEC",
+    });
   });
 
   test("keep what hints say changes apart from what never does", async () => {

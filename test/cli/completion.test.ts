@@ -62,6 +62,8 @@ describe("what is offered", () => {
     expect(await offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await offered("build", "-o", "")).toEqual([":files"]);
     expect(await offered("build", "--name", "")).toEqual([]);
+    expect(await offered("push", "--previous", "")).toEqual([":files"]);
+    expect(await offered("push", "--previous", "--hin")).toEqual(["--hints"]);
   });
 
   test("are store paths by name where one can stand, and files", async () => {

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { OutputClosed } from "../../dist/cli/io.js";
 import { namesOf, type ReadImage, readImage } from "../builders/image.js";
 import { describeWith } from "../support/requirements.js";
+import { Random } from "../support/random.js";
 import { mustRun, projectRoot } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { runMain, type Situation } from "./commandLine.js";
@@ -457,6 +458,37 @@ describe("laminix layers, of the strategy balanced", () => {
     });
   });
 
+  test("tells what the search gained or left alone", async () => {
+    const random = new Random(45);
+    const paths = Array.from(
+      { length: 60 },
+      (_, i) => `/nix/store/${String(i).padStart(32, "0")}-a${String(i)}`,
+    );
+    const nodes = paths.map((path, i) => ({
+      ...{
+        path,
+        narHash: `sha256-${"A".repeat(43)}=`,
+        narSize: Math.round(Math.exp(6 + random.next() * 12)),
+      },
+      references: paths.slice(0, i).filter(() => random.chance(0.05)),
+    }));
+    const file = folder.join("many.json");
+    writeFileSync(file, JSON.stringify(nodes));
+    writeFileSync(folder.join("none.json"), JSON.stringify({ layers: [] }));
+    const compare = ["layers", ...paths, "--graph", file, "--max-layers", "7", "--compare"];
+    const anew = (await runMain(compare)).stdout.toString();
+    expect(anew).toMatch(
+      /^search: \d+ moves, to 0\.\d{3}, left alone: planned anew, the next image would have other layers \(see --previous\)$/m,
+    );
+    const first = (await runMain([...compare, "--previous", folder.join("none.json")])).stdout.toString();
+    expect(first).toMatch(/^search: \d+ moves raised the efficiency from 0\.\d{3} to 0\.\d{3}$/m);
+    writeFileSync(folder.join("before.json"), (await runMain([...compare.slice(0, -1), "--json"])).stdout);
+    const known = ["--previous", folder.join("before.json"), "--horizon", "0"];
+    expect((await runMain([...compare, ...known])).stdout.toString()).toContain(
+      "left alone: within 0 changes they do not save the bytes of the layers that they change (see --horizon)\n",
+    );
+  });
+
   test("tells where a path is, and why", async () => {
     const flags = ["--strategy", "balanced", "--max-layers", "2", "--explain", library];
     const { stdout } = await runMain(["layers", program, ...flags, ...graph]);
@@ -500,6 +532,8 @@ describe("laminix layers, of the strategy balanced", () => {
       strategy: "balanced",
       images: [{ name: "one" }, { name: "two" }],
     });
+    writeFileSync(folder.join("together.json"), JSON.stringify(await json(files)));
+    expect(await json([...files, "--previous", folder.join("together.json")])).toEqual(await json(files));
     for (const flags of [["--compare"], ["--explain", library], ["--strategy", "auto"]]) {
       const { code, stderr: message } = await runMain(["layers", ...files, ...flags, ...graph]);
       expect([code, message]).toEqual([2, expect.stringContaining("several images are planned together")]);

@@ -41,7 +41,7 @@ const io = filtered({
 
 /** What arguments name: a path as it was given, or the name of an image that was made for it. */
 function named(args: readonly string[], flags: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  return withImage(io, args, { ...options, ...flags }, {}, (image) =>
+  return withImage(io, args, { ...options, ...flags }, { destination: { engine: "docker" } }, (image) =>
     Promise.resolve(typeof image === "string" ? `path ${image}` : `image ${image.imageName}`),
   );
 }
@@ -87,11 +87,17 @@ describe("the image that arguments name", () => {
 
   test("is closed when it has been used, whatever comes of it", async () => {
     let layer: Layer | undefined;
-    const use = withImage(io, [program], { ...options, fromImage: archive }, {}, async (image) => {
-      layer = (image as BuiltImage).image.layers[0]!;
-      await bytesOf(layer.open());
-      throw new Error("it was of no use");
-    });
+    const use = withImage(
+      io,
+      [program],
+      { ...options, fromImage: archive },
+      { destination: { engine: "docker" } },
+      async (image) => {
+        layer = (image as BuiltImage).image.layers[0]!;
+        await bytesOf(layer.open());
+        throw new Error("it was of no use");
+      },
+    );
     await expect(use).rejects.toThrow("it was of no use");
     expect(await failureOf(bytesOf(layer!.open()))).toMatchObject({ code: "ERR_CLOSED" });
   });

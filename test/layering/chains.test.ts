@@ -8,11 +8,15 @@ import { graphFrom } from "./graphs.js";
 import type { Node } from "./reference.js";
 
 /** Paths that each have a name of their own. */
-function packages(random: Random, count: number): Node[] {
+function packages(
+  random: Random,
+  count: number,
+  size = (): number => Math.round(Math.exp(random.next() * 12)),
+): Node[] {
   const names = Array.from({ length: count }, (_, i) => `/nix/store/h0-package${String(i)}`);
   return names.map((name, i) => ({
     name,
-    narSize: Math.round(Math.exp(random.next() * 12)),
+    narSize: size(),
     references: names.slice(0, i).filter(() => random.chance(3 / count)),
   }));
 }
@@ -93,15 +97,27 @@ test("layers change only where that saves their bytes within the horizon", () =>
   }
 });
 
-test("the same layers are made whatever the order of the input", () => {
-  const random = new Random(54);
-  const nodes = packages(random, 120);
-  const shuffled = nodes
+function shuffled(nodes: readonly Node[], random: Random): Node[] {
+  return nodes
     .map((node) => ({ node, key: random.next() }))
     .toSorted((one, other) => one.key - other.key)
     .map(({ node }) => node);
+}
+
+test("the same layers are made whatever the order of the input, where many mergers cost the same", () => {
+  for (const seed of [6, 7, 8, 11, 15]) {
+    const random = new Random(seed);
+    const nodes = packages(random, 150, () => 2 ** random.below(12) * 1000);
+    const plan = balanced(graphFrom(nodes), 20);
+    expect(balanced(graphFrom(shuffled(nodes, random)), 20)).toEqual(plan);
+  }
+});
+
+test("the same layers are made whatever the order of the input, after a previous plan too", () => {
+  const random = new Random(54);
+  const nodes = packages(random, 120);
   const graph = graphFrom(nodes);
-  const other = graphFrom(shuffled);
+  const other = graphFrom(shuffled(nodes, random));
   const before = balanced(graph, 15);
   expect(balanced(other, 15, { previous: [] })).toEqual(balanced(graph, 15, { previous: [] }));
   expect(balanced(other, 15, { previous: previousOf(before, other), horizon: 200 })).toEqual(

@@ -11,6 +11,7 @@ import type { ContentsOptions } from "../../manifests/imageContents.js";
 import type { LayoutWriteOptions } from "../../transports/ociLayout/options.js";
 import type { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
 import { type BuildOptions, digestCacheOf } from "../../planning/buildOptions.js";
+import type { PreviousImage } from "../../planning/imageAtDestination.js";
 import type { PlannedLayer } from "../../planning/plan.js";
 import type { Prepared } from "../../planning/prepare.js";
 import { Progress } from "../../progress.js";
@@ -50,6 +51,11 @@ export class BuiltImage implements AsyncDisposable {
   /** Every store path that the image refers to, whether it has them or a container is to mount them. */
   readonly closure: Closure;
   readonly passthru: Readonly<Record<string, unknown>>;
+  /**
+   * The image that its layers were planned after, where that was looked for (`previousAt`); `null` where there was none to
+   * plan after.
+   */
+  readonly previous: PreviousImage | null | undefined;
   /** How a file with its archive is to be compressed, as the spec says. */
   readonly compressor: Compressor;
   /** How its layers are compressed in OCI layouts, as the spec says. */
@@ -74,6 +80,7 @@ export class BuiltImage implements AsyncDisposable {
     this.layers = made.layers;
     this.closure = closure;
     this.passthru = spec.passthru;
+    this.previous = made.prepared.previous;
     this.compressor = spec.compressor;
     this.layerCompression = spec.layerCompression;
     this.#level = spec.layerCompressionLevel ?? undefined;

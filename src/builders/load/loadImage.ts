@@ -8,7 +8,8 @@ import {
   requireOptions,
   requireString,
 } from "../../arguments.js";
-import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
+import { type Engine, ENGINES } from "../../transports/engine/engines.js";
+import { engineHost } from "../../transports/engine/host.js";
 import type { SentImage } from "../../transports/engine/sendImage.js";
 import type { NamedImage } from "../../image/image.js";
 import { needsSnapshotter } from "../../image/snapshotter.js";

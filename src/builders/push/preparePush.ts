@@ -1,8 +1,8 @@
 /** What every push does: opens the images, and reads what is at its destination before. */
-import { LaminixError } from "../../errors.js";
 import type { DigestCache } from "../../image/digestCache.js";
 import type { NamedImage } from "../../image/image.js";
 import type { Entry } from "../../manifests/imageContents.js";
+import { pushTargets } from "../../manifests/pushTargets.js";
 import { type ImageReference, parseReference } from "../../manifests/reference.js";
 import { Progress } from "../../progress.js";
 import type { PreviousLayers } from "../../transports/registry/previous.js";
@@ -34,7 +34,7 @@ export async function withPreparedPush<T>(
   asked: PushImageOptions,
   use: (push: PreparedPush) => Promise<T>,
 ): Promise<T> {
-  const { reference, tags } = targetsIn(text, asked.tags ?? []);
+  const { reference, tags } = pushTargets(text, asked.tags ?? []);
   const registries = asked.registries ?? new Registries();
   try {
     using opened = await openAll(images, openingOf(asked, registries));
@@ -107,26 +107,4 @@ async function previousLayers(
     ...{ signal, cache },
     onUseless: progress.warn,
   });
-}
-
-/** The reference with the first tag, and all tags. */
-function targetsIn(
-  text: string,
-  more: readonly string[],
-): { readonly reference: ImageReference; readonly tags: readonly string[] } {
-  const { registry, repository, tag, digest } = parseReference(text);
-  if (digest !== undefined) {
-    throw new LaminixError(
-      "ERR_REFERENCE",
-      `${text} is the name of an image that is there; a push names a tag`,
-      {
-        details: { reference: text },
-        hint: "leave the digest out: it follows from what is pushed",
-      },
-    );
-  }
-  for (const each of more) parseReference(`${registry}/${repository}:${each}`);
-  const own = tag === undefined && more.length === 0 ? "latest" : tag;
-  const tags = [...new Set([...(own === undefined ? [] : [own]), ...more])];
-  return { reference: { registry, repository, tag: tags[0] }, tags };
 }

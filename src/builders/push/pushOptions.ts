@@ -17,7 +17,7 @@ import { MANIFEST_FORMATS, type ManifestFormat } from "../../manifests/mediaType
 import type { Platform } from "../../image/platform.js";
 import { BUILD_KEYS, type BuildOptions, checkBuildOptions } from "../../planning/buildOptions.js";
 
-export interface PushImageOptions extends Omit<BuildOptions, "store"> {
+export interface PushImageOptions extends Omit<BuildOptions, "store" | "previousAt"> {
   /** Beside the reference's own; where it has none, and none are given here, it is `latest`. */
   readonly tags?: readonly string[] | undefined;
   /** Which of several images an archive or a reference stands for; it has to be one for a single platform unless given. */
@@ -39,7 +39,7 @@ export interface PushImageOptions extends Omit<BuildOptions, "store"> {
 }
 
 const PUSH_KEYS = [
-  ...BUILD_KEYS.filter((key) => key !== "store"),
+  ...BUILD_KEYS.filter((key) => key !== "store" && key !== "previousAt"),
   ...keysOf<Omit<PushImageOptions, keyof BuildOptions>>({
     ...{
       tags: true,

@@ -82,16 +82,16 @@ export function layers(io: Io): Command {
 }
 
 async function answerTogether(
-  { compare, explain, strategy, pipeline, previous }: LayersOptions,
+  { compare, explain, strategy, pipeline }: LayersOptions,
   specs: readonly ImageSpec[],
   options: PlanningOptions,
   report: Report,
 ): Promise<void> {
   const isOther = strategy !== undefined && strategy !== "balanced";
-  if (compare || isOther || [explain, pipeline, previous].some((flag) => flag !== undefined))
+  if (compare || isOther || [explain, pipeline].some((flag) => flag !== undefined))
     throw new LaminixError(
       "ERR_USAGE",
-      "several images are planned together by balanced alone: --compare, --explain, --pipeline and --previous take one",
+      "several images are planned together by balanced alone: --compare, --explain and --pipeline take one",
     );
   const { planTogether } = await import("../../planning/planTogether.js");
   const facts = await planTogether(specs, options);

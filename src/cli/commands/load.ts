@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { LoadedDocument } from "../documents/images.js";
 import { bytes, counted } from "../../format.js";
-import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
+import { previousOf, SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
 import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions } from "../options.js";
@@ -16,11 +16,13 @@ interface Options extends CommonOptions, ImageFlags, PlatformFlags, UnpackFlag {
 }
 
 const examples = `
-With --json: {"references":[…],"imageIds":[…],"sent","layers","layersSent","warnings":[…]}.
+With --json: {"references":[…],"imageIds":[…],"sent","layers","layersSent","warnings":[…]}. With --previous and no
+value, "previous" tells which image that was: {"image","digest"}, or null.
 
 Examples:
   laminix load ./result --cmd /bin/hello
   laminix load spec.json --engine podman
+  laminix load ./result --previous
   laminix load image.tar.gz`;
 
 export function load(io: Io): Command {
@@ -32,7 +34,9 @@ export function load(io: Io): Command {
       "--host <URL>",
       "where the engine listens: unix:///path/to/socket or tcp://host:port (default: from the environment)",
     );
-  return withUnpackFlag(withPlatformFlags(withLayerFlags(withImageFlags(own))))
+  return withUnpackFlag(
+    withPlatformFlags(withLayerFlags(withImageFlags(own), "the image of that name in the engine")),
+  )
     .argument("[SPEC|PATH|ARCHIVE...]", SPEC_OR_PATHS_OR_ARCHIVE)
     .addHelpText("after", examples)
     .action(async (args: string[], options: Options) => {
@@ -42,9 +46,12 @@ export function load(io: Io): Command {
       const report = new Report(io, options, reading(...args));
       const { onProgress } = report;
       const how = { engine, host, environment, signal, onProgress, maxUnpacked, os, architecture, variant };
-      const loaded = await withImage(io, args, options, { onProgress, maxUnpacked }, (image) =>
-        loadImage(image, how),
-      );
+      const destination = { engine: engine ?? "docker", host, environment };
+      const making = { onProgress, maxUnpacked, destination };
+      const loaded = await withImage(io, args, options, making, async (image) => ({
+        ...(await loadImage(image, how)),
+        ...previousOf(image),
+      }));
       const { references, imageIds, sent, layers, layersSent } = loaded;
       const summary = `${String(layersSent)} of ${counted(layers, "layer")}  ${bytes(sent)} sent`;
       const names = references.length > 0 ? references : imageIds;

@@ -9,8 +9,8 @@ import type { Registries } from "../../transports/registry/registries.js";
 import type { PushedDocument, PushPlanDocument } from "../documents/images.js";
 import { bytes, counted, namesOf } from "../../format.js";
 import { type LayerFlags, withFormatKeys, withManifestFlags } from "../formatFlags.js";
-import { SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
-import { type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
+import { previousOf, SPEC_OR_PATHS_OR_ARCHIVE, withImage } from "../imageArgument.js";
+import { hintOfPrevious, type ImageFlags, withImageFlags, withLayerFlags } from "../imageFlags.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, repeated, underHeading } from "../options.js";
 import { outputAt } from "../outputs.js";
@@ -41,10 +41,12 @@ interface Options
 const examples = `
 With --json: {"reference","digest","tags":[…],"size","sent","layers":[{"kind","sources","diffId","digest","size","fate","encoder"},…],
 "warnings":[…]}; with --dry-run {"layers":[…],"toSend","warnings":[…]}. docs/json.md says what each of them is.
+With --previous and no value, "previous" tells which image that was: {"image","digest"}, or null.
 
 Examples:
   laminix push ./result registry.example/app:1 --cmd /bin/hello
   laminix push spec.json registry.example/app:1 --tag latest
+  laminix push spec.json registry.example/app:main --previous
   laminix push image.tar.gz registry.example/app:1 --dry-run`;
 
 export function push(io: Io): Command {
@@ -55,13 +57,15 @@ export function push(io: Io): Command {
     .option("--digest-file <FILE>", "write the digest there; - for standard output")
     .option("--dry-run", "print what would be sent, but send nothing")
     .addHelpText("after", examples);
-  const described = withManifestFlags(withLayerFlags(withMoreFlags(withImageFlags(own, { tag: false }))));
+  const described = withManifestFlags(
+    withLayerFlags(withMoreFlags(withImageFlags(own, { tag: false })), "the image that is at REF now"),
+  );
   return withUnpackFlag(withTrustFlags(withPlatformFlags(described))).action(
     async (args: string[], options: Options) => {
       const reference = args.at(-1) ?? "";
       if (args.length < 2) {
         throw new LaminixError("ERR_USAGE", "name an image and the REF to push it to", {
-          hint: "laminix push ./result registry.example/app:1",
+          hint: hintOfPrevious(options) ?? "laminix push ./result registry.example/app:1",
         });
       }
       await withRegistries([reference, ...imagesIn(options)], options, io, async (registries) => {
@@ -110,7 +114,9 @@ async function pushTo(
   await using digestOutput =
     digestFile === undefined || dryRun ? undefined : await outputAt(digestFile, io, { content: "text" });
   const describe = (spec: ImageSpec): ImageSpec => withFormatKeys(spec, { ...flags, format: "oci-archive" });
-  await withImage(io, image, flags, { onProgress, registries, maxUnpacked, describe }, async (it) => {
+  const destination = { reference, tags };
+  const making = { onProgress, registries, maxUnpacked, destination, describe };
+  await withImage(io, image, flags, making, async (it) => {
     const how: PushImageOptions = {
       ...{ tags, manifestFormat, layerCompression, layerCompressionLevel, layerEncoder },
       ...{ cacheFrom, registryCache, verify },
@@ -120,13 +126,13 @@ async function pushTo(
     if (dryRun) {
       const plan = await planPush(it, reference, how);
       const people = { lines: planLines(plan), summary: fates(plan.layers, plan.toSend, "to send") };
-      await report.facts<PushPlanDocument>(plan, people);
+      await report.facts<PushPlanDocument>({ ...plan, ...previousOf(it) }, people);
       return;
     }
     const pushed = await pushImage(it, reference, how);
     await digestOutput?.write(once(Buffer.from(pushed.digest)));
     const people = { lines: [`${pushed.reference}\n`], summary: fates(pushed.layers, pushed.sent, "sent") };
-    await report.facts<PushedDocument>(pushed, people, digestOutput);
+    await report.facts<PushedDocument>({ ...pushed, ...previousOf(it) }, people, digestOutput);
   });
 }
 

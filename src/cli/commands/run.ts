@@ -6,7 +6,7 @@ import type { ContainerOptions, Network, Volume } from "../../mounts/run/runOpti
 import type { Container } from "../../mounts/run/container.js";
 import type { OnProgress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
-import type { Engine } from "../../transports/engine/host.js";
+import type { Engine } from "../../transports/engine/engines.js";
 import type { StoreSource } from "../../store/storeSource.js";
 import { specFrom } from "../imageFlags.js";
 import { finishedImage } from "../imageArgument.js";

@@ -49,7 +49,7 @@ function inCommand(
       (each) => flag !== undefined && [each.long, each.short].includes(flag) && !isSwitch(each),
     );
   const asked = option(before.at(-1));
-  if (asked) return valuesOf(asked, text, environment);
+  if (asked && !(asked.optional && text.startsWith("-"))) return valuesOf(asked, text, environment);
   const [, flag, value = ""] = /^(--[^=]+)=(.*)$/.exec(text) ?? [];
   const joined = option(flag);
   if (joined && flag !== undefined)
@@ -90,7 +90,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
 function valuesOf(option: Option, text: string, environment: CompletionSource["environment"]): Candidate[] {
   const values = option.argChoices ?? known[option.long ?? ""];
   if (values) return beginning(text, values.map(valued));
-  const [, what = ""] = /<(.+)>/.exec(option.flags) ?? [];
+  const [, what = ""] = /[<[](.+)[>\]]/.exec(option.flags) ?? [];
   return placesFor(what, text, environment);
 }
 

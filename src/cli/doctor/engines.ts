@@ -1,7 +1,8 @@
 /** Container engines that listen on this machine. */
 import { objectIn, textIn } from "../../image/fields.js";
 import { EngineClient } from "../../transports/engine/client.js";
-import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
+import { type Engine, ENGINES } from "../../transports/engine/engines.js";
+import { engineHost } from "../../transports/engine/host.js";
 import { type Check, type Found, ok } from "./check.js";
 
 export const engines: readonly Check[] = ENGINES.map((engine) => ({

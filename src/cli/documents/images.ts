@@ -124,6 +124,17 @@ const pushedLayer = z.strictObject({
   ).optional(),
 });
 
+const previous = z
+  .strictObject({
+    image: text("Its name there, with a tag."),
+    digest: text("What the name led to in a registry; in an engine, the image's ID."),
+  })
+  .nullable()
+  .optional()
+  .describe(
+    "With `--previous` and no value: the image after which the layers were planned; null where there was none.",
+  );
+
 export const pushed = facts({
   reference: text("With the first tag and the digest: `HOST/REPOSITORY:TAG@sha256:…`."),
   digest: digest("Of the manifest; of the index, for several platforms."),
@@ -131,6 +142,7 @@ export const pushed = facts({
   size: bytes("of everything that the image is in the registry"),
   sent: bytes("of these that were sent"),
   layers: z.array(pushedLayer).describe("Bottom first, each once."),
+  previous,
 }).meta({
   examples: [
     {
@@ -154,6 +166,7 @@ export type PushedDocument = DocumentOf<typeof pushed>;
 export const pushPlan = facts({
   layers: z.array(pushedLayer).describe("Bottom first, each once."),
   toSend: bytes("of layers that would be sent, at the most"),
+  previous,
 }).meta({
   examples: [
     {
@@ -171,6 +184,7 @@ export const loaded = facts({
   sent: bytes("that were sent; 0 where the engine had the images"),
   layers: count("How many layers the images have."),
   layersSent: count("How many of them were sent."),
+  previous,
 }).meta({
   examples: [
     { references: ["hello:1"], imageIds: [HASH], sent: 279_552, layers: 1, layersSent: 1, warnings: [] },

@@ -5,6 +5,14 @@ import { bytes, count, type DocumentOf, facts, storePath, storePaths, text } fro
 const GLIBC = "/nix/store/3dyw8dzj9ab4m8hv5dpyx7zii8d0w6fi-glibc-2.39-52";
 const HELLO = "/nix/store/1b9p07z77phvv2hf6gm9f28syp39f1ag-hello-2.12.1";
 
+const SEARCH = {
+  before: 0.9914425475783013,
+  after: 0.9914425475783013,
+  moves: 0,
+  left: { moves: 0, efficiency: 0.9914425475783013 },
+  horizon: null,
+};
+
 const strategy = z
   .enum(["balanced", "auto", "popularity", "pipeline"])
   .describe("How store paths were grouped; `pipeline` is a `layeringPipeline`.");
@@ -56,6 +64,26 @@ export const together = facts({
 });
 export type TogetherDocument = DocumentOf<typeof together>;
 
+const efficiency = (what: string): z.ZodNumber =>
+  z.number().min(0).describe(`Efficiency, not rounded: ${what}.`);
+const search = z.strictObject({
+  before: efficiency("of the plan that the search began with"),
+  after: efficiency("of the plan as it is"),
+  moves: count("How many times a path was moved to another layer, or exchanged with one there."),
+  left: z
+    .strictObject({
+      moves: count("How many more moves would make later changes move less."),
+      efficiency: efficiency("of the plan with these moves"),
+    })
+    .describe("What is left alone, so that layers stay as they were."),
+  horizon: z
+    .number()
+    .int()
+    .min(0)
+    .nullable()
+    .describe("Within how many changes a move has to save what it costs; null without a previous plan."),
+});
+
 export const comparison = facts({
   ideal: z.number().min(0).describe("Bytes of the paths that a change touches, on average; not rounded."),
   strategies: z
@@ -75,11 +103,13 @@ export const comparison = facts({
       }),
     )
     .describe("One for each strategy."),
+  search: search.describe("What the search of `balanced` did."),
 }).meta({
   examples: [
     {
       ideal: 15_905_340,
       strategies: [{ strategy: "balanced", layers: 2, moved: 16_042_624, efficiency: 0.9914425475783013 }],
+      search: SEARCH,
       warnings: [],
     },
   ],
@@ -109,6 +139,7 @@ export const explanation = facts({
     })
     .optional()
     .describe("The next best layer, where there is another."),
+  search: search.optional().describe("What the search of `balanced` did, where that is the strategy."),
 }).meta({
   examples: [
     {
@@ -122,6 +153,7 @@ export const explanation = facts({
       touched: 1,
       alone: 0,
       next: { layer: 1, more: 15_768_056 },
+      search: SEARCH,
       warnings: [],
     },
   ],

@@ -5,10 +5,10 @@
  */
 import { byName, type Graph, type LayerPlan, toPlan } from "../graph.js";
 import { uniformWeights, type Weights } from "../measure.js";
-import type { Group } from "./group.js";
+import type { Found, Group } from "./group.js";
 import { merged } from "./merge.js";
-import { HORIZON, kept, type PreviousLayer } from "./previous.js";
-import { isSmall, problemOf } from "./problem.js";
+import { HORIZON, kept, notSearched, type PreviousLayer } from "./previous.js";
+import { isSmall, type Problem, problemOf } from "./problem.js";
 import { improved } from "./search.js";
 
 export interface BalancedOptions {
@@ -25,15 +25,23 @@ export interface BalancedOptions {
  * @throws {LaminixError} ERR_GRAPH for a graph with a circle
  */
 export function balanced(graph: Graph, limit: number, options: BalancedOptions = {}): LayerPlan {
-  const { weights = uniformWeights(graph), previous, horizon = HORIZON } = options;
+  return inOrder(planned(graph, limit, options).found.groups, graph);
+}
+
+/** The same in the terms of planning, with what was searched. */
+export function planned(
+  graph: Graph,
+  limit: number,
+  { weights = uniformWeights(graph), previous, horizon = HORIZON }: BalancedOptions,
+): { readonly problem: Problem; readonly found: Found } {
   const problem = problemOf(graph, weights, limit, previous && layerNumbers(previous, graph));
   const groups = merged(problem.units, limit, problem.costs);
-  const fresh = isSmall(problem.units.length) ? improved([groups], problem) : groups;
-  return inOrder(previous ? kept(previous, fresh, limit, problem, horizon) : fresh, graph);
+  const fresh = isSmall(problem.units.length) ? improved(groups, problem) : notSearched(groups);
+  return { problem, found: previous ? kept(previous, fresh, limit, problem, horizon) : fresh };
 }
 
 /** For each node, the number of the layer that it was in, or 0. */
-function layerNumbers(previous: readonly PreviousLayer[], { names }: Graph): Int32Array {
+export function layerNumbers(previous: readonly PreviousLayer[], { names }: Graph): Int32Array {
   const numbers = new Int32Array(names.length);
   for (const [i, { nodes }] of previous.entries()) for (const node of nodes) numbers[node] = i + 1;
   return numbers;

@@ -77,6 +77,11 @@ export class Descent {
     return this.#costs.reduce((sum, cost) => sum + cost, 0);
   }
 
+  /** How many were taken. */
+  get steps(): number {
+    return this.#step;
+  }
+
   /** Takes steps until none saves anything, or the work is used up. */
   run(): this {
     const units = this.layerOf.length;

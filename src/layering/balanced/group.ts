@@ -13,6 +13,15 @@ export interface Group {
   readonly weight: number;
 }
 
+/** A plan, and how a search came to it. */
+export interface Found {
+  readonly groups: readonly Group[];
+  /** What the search began with. */
+  readonly start: readonly Group[];
+  /** How many times it moved a unit, or exchanged two. */
+  readonly steps: number;
+}
+
 /** What a layer costs: its bytes, as often as it is touched. */
 export interface Costs {
   readonly sets: WeightedSets;
@@ -22,6 +31,12 @@ export interface Costs {
    */
   readonly unrest: number;
 }
+
+/**
+ * Less than any two different weights are apart, and more than errors of rounding: a sum is given up only when it is too
+ * large for certain, or half of it would pass for the whole where costs are equal.
+ */
+const ROUNDING = 1 / 2048;
 
 export function groupOf(
   nodes: readonly number[],
@@ -50,7 +65,7 @@ export function costOfUnion(one: Group, other: Group, costs: Costs, most = Infin
     unrest * (one.size * other.nodes.length + other.size * one.nodes.length);
   if (known > most || sets.hasAll(one.closure, other.nodes)) return known;
   if (known + size * sets.leastWeight > most) return Infinity;
-  const mostWeight = size > 0 ? (most - known) / size : Infinity;
+  const mostWeight = size > 0 ? (most - known) / size + ROUNDING : Infinity;
   return known + size * sets.weighWithout(other.closure, other.filled, one.closure, mostWeight);
 }
 

@@ -3,7 +3,7 @@
  * beside what each later change moves, the bytes of its layers that were not there: once, when it is first pushed.
  */
 import { Descent } from "./descent.js";
-import { type Costs, costOf, type Group, union } from "./group.js";
+import { type Costs, costOf, type Found, type Group, union } from "./group.js";
 import { merged } from "./merge.js";
 import type { Problem } from "./problem.js";
 
@@ -26,16 +26,28 @@ export interface PreviousLayer {
  */
 export function kept(
   previous: readonly PreviousLayer[],
-  fresh: readonly Group[],
+  fresh: Found,
   limit: number,
   problem: Problem,
   horizon: number,
-): Group[] {
+): Found {
   const plan = new Adoption(previous, problem, horizon);
-  const descents = [...(previous.length > 0 ? [inheritedLayers(plan, limit, problem)] : []), fresh].map(
-    (groups) => plan.descent(groups, limit),
-  );
-  return plan.groupsOf(descents.reduce((best, next) => (next.cost < best.cost ? next : best)));
+  const again = previous.length > 0 ? [notSearched(inheritedLayers(plan, limit, problem))] : [];
+  const descents = [...again, fresh].map((start) => ({ start, end: plan.descent(start.groups, limit) }));
+  const { start, end } = descents.reduce((best, next) => (next.end.cost < best.end.cost ? next : best));
+  return { groups: plan.groupsOf(end), start: start.start, steps: start.steps + end.steps };
+}
+
+/** A plan that nothing has been searched from yet. */
+export function notSearched(groups: readonly Group[]): Found {
+  return { groups, start: groups, steps: 0 };
+}
+
+/** What all steps would make of a plan that save something later, whatever layers they make new. */
+export function withoutSteadiness(groups: readonly Group[], limit: number, problem: Problem): Found {
+  const plan = new Adoption([], problem, HORIZON);
+  const { steps, layerOf } = plan.descent(groups, limit);
+  return { groups: plan.groupsOf({ layerOf }), start: groups, steps };
 }
 
 /** The previous layers, merged where they are too many; the dearest are taken apart where that pays. */
@@ -100,7 +112,7 @@ class Adoption {
     }).run();
   }
 
-  groupsOf({ layerOf }: Descent): Group[] {
+  groupsOf({ layerOf }: Pick<Descent, "layerOf">): Group[] {
     const members = new Map<number, Group[]>();
     for (const [unit, group] of this.#problem.units.entries()) {
       const layer = layerOf[unit] ?? 0;

@@ -3,7 +3,7 @@
  * hundreds of paths that would gain some percent as long as nothing changes, and lose far more with the next change,
  * after which other paths change places; so there it is not done.
  */
-import { costOf, type Group, union } from "./group.js";
+import { costOf, type Found, type Group, union } from "./group.js";
 import type { Problem } from "./problem.js";
 
 /** How many times the search begins anew, from layers made by chance. */
@@ -11,21 +11,21 @@ const STARTS = 30;
 /** Part of the cost that a step has to save: less is an error of rounding. */
 const LEAST = 1e-9;
 
-/** @returns the cheapest plan found, of no more layers than any of `starts` has; the same each time */
-export function improved(starts: readonly (readonly Group[])[], problem: Problem): Group[] {
+/** @returns the cheapest plan found, of no more layers than `start` has; the same each time */
+export function improved(start: readonly Group[], problem: Problem): Found {
   const { units } = problem;
-  const count = Math.max(...starts.map(({ length }) => length));
-  const plans = starts.map((groups) =>
-    units.map(({ nodes: [node = -1] }) => groups.findIndex(({ nodes }) => nodes.includes(node))),
-  );
+  const count = start.length;
+  const plans = [units.map(({ nodes: [node = -1] }) => start.findIndex(({ nodes }) => nodes.includes(node)))];
   const random = numbers();
   for (let n = 0; n < STARTS && count > 1 && count < units.length; n++)
     plans.push(units.map(() => random(count)));
   const descended = plans.map((layerOf) => new Search(layerOf, count, problem).descend());
-  return descended.reduce((best, next) => (next.cost < best.cost * (1 - LEAST) ? next : best)).groups;
+  const best = descended.reduce((one, next) => (next.cost < one.cost * (1 - LEAST) ? next : one));
+  return { groups: best.groups, start, steps: best.steps };
 }
 
 class Search {
+  steps = 0;
   readonly #layerOf: number[];
   readonly #problem: Problem;
   readonly #costs: number[];
@@ -72,6 +72,7 @@ class Search {
     const before = (this.#costs[one] ?? 0) + (this.#costs[other] ?? 0);
     if (costs[0] + costs[1] < before * (1 - LEAST)) {
       [this.#costs[one], this.#costs[other]] = costs;
+      this.steps++;
       return true;
     }
     for (const [unit, layer] of old) this.#layerOf[unit] = layer;

@@ -4,44 +4,57 @@
  */
 import type { Graph, LayerPlan } from "../graph.js";
 import { uniformWeights, type Weights } from "../measure.js";
-import { inOrder } from "./balanced.js";
-import type { Costs, Group } from "./group.js";
+import { inOrder, layerNumbers } from "./balanced.js";
+import { type PlannedTogether, type Share, withinBudgets } from "./budgets.js";
+import type { Group } from "./group.js";
 import { merged } from "./merge.js";
-import { problemOf } from "./problem.js";
+import { HORIZON, kept, notSearched, type PreviousLayer } from "./previous.js";
+import { type Problem, problemOf } from "./problem.js";
 
-export interface PlannedTogether {
-  readonly nodes: readonly number[];
-  /** How many layers at the most; at least 1. */
-  readonly limit: number;
-}
-
-/** Paths that are in the same images. */
-interface Share {
-  readonly images: readonly number[];
-  readonly units: readonly Group[];
+export interface TogetherOptions {
+  /** All are as likely to change unless given. */
+  readonly weights?: Weights | undefined;
+  /** Layers that the images had; none for plans that others are to follow. */
+  readonly previous?: readonly PreviousLayer[] | undefined;
+  readonly horizon?: number | undefined;
 }
 
 /**
- * @param weights all are as likely to change unless given
  * @returns a plan for each image; at the bottom what the most of them share
  * @throws {LaminixError} ERR_GRAPH for a graph with a circle
  */
 export function together(
   graph: Graph,
   images: readonly PlannedTogether[],
-  weights: Weights = uniformWeights(graph),
+  { weights = uniformWeights(graph), previous, horizon = HORIZON }: TogetherOptions = {},
 ): LayerPlan[] {
   const membership = graph.names.map((): number[] => []);
   for (const [image, { nodes }] of images.entries()) for (const node of nodes) membership[node]?.push(image);
-  const numbers = new Map([...new Set(membership.map(String))].map((key, i) => [key, i]));
-  const parts = Int32Array.from(membership, (key) => numbers.get(String(key)) ?? 0);
+  const layerNumber = layerNumbers(previous ?? [], graph);
+  const keys = membership.map((its, node) => `${String(its)} ${String(layerNumber[node])}`);
+  const numbers = new Map([...new Set(keys)].map((key, i) => [key, i]));
+  const parts = Int32Array.from(keys, (key) => numbers.get(key) ?? 0);
   const most = images.reduce((sum, { limit }) => sum + limit, 0);
-  const { units, costs } = problemOf(graph, weights, most, parts);
+  const problem = problemOf(graph, weights, most, parts);
+  const { units, costs } = problem;
   const shares = new Shares();
   for (const unit of units) shares.add(membership[unit.nodes[0] ?? -1] ?? [], [unit]);
   for (const [image, { limit }] of images.entries())
     while (shares.of(image).length > limit) shares.withdraw(image);
-  const layers = withinBudgets(shares.all, images, costs);
+  const before = shares.all.map((share) => previous && layersIn(share, previous));
+  const counts = withinBudgets(
+    shares.all,
+    images,
+    costs,
+    before.map((its) => its && Math.max(1, its.length)),
+  );
+  const layers = shares.all.map((share, i): Share => {
+    const count = counts[i] ?? 1;
+    const fresh = notSearched(merged(share.units, count, costs));
+    const own = partOf(problem, share.units);
+    const found = before[i] ? kept(before[i], fresh, count, own, horizon) : fresh;
+    return { ...share, units: found.groups };
+  });
   return images.map((_, image) => {
     const its = layers.filter(({ images: those }) => those.includes(image));
     const counts = [...new Set(its.map(({ images: those }) => those.length))].sort(
@@ -54,6 +67,21 @@ export function together(
       ),
     );
   });
+}
+
+/** What was in layers before of the paths of a share. */
+function layersIn({ units }: Share, previous: readonly PreviousLayer[]): PreviousLayer[] {
+  const own = new Set(units.flatMap(({ nodes }) => nodes));
+  return previous.flatMap(({ nodes, isWhole }) => {
+    const its = nodes.filter((node) => own.has(node));
+    return its.length === 0 ? [] : [{ nodes: its, isWhole: isWhole && its.length === nodes.length }];
+  });
+}
+
+/** The problem of planning some units by themselves. */
+function partOf({ units, bytes, ...rest }: Problem, some: readonly Group[]): Problem {
+  const sizes = new Map(units.map((unit, i) => [unit, bytes[i] ?? 0]));
+  return { ...rest, units: some, bytes: Float64Array.from(some, (unit) => sizes.get(unit) ?? 0) };
 }
 
 class Shares {
@@ -87,62 +115,4 @@ class Shares {
       least.units,
     );
   }
-}
-
-/** The shares with their paths in layers, no image having more than its budget. */
-function withinBudgets(shares: readonly Share[], images: readonly PlannedTogether[], costs: Costs): Share[] {
-  const prices = shares.map(({ units }) => {
-    const its: number[] = [];
-    merged(units, 1, costs, (price) => its.push(price));
-    return its;
-  });
-  const counts = shares.map(({ units }) => units.length);
-  const left = images.map(({ limit }, image) =>
-    shares.reduce(
-      (rest, { images: those, units }) => rest - (those.includes(image) ? units.length : 0),
-      limit,
-    ),
-  );
-  /** Adds so many layers to a share; it must have one at least. */
-  const add = (share: number, layers: 1 | -1): void => {
-    counts[share] = (counts[share] ?? 0) + layers;
-    for (const image of shares[share]?.images ?? []) left[image] = (left[image] ?? 0) - layers;
-  };
-  const mergers = (share: number): number => (shares[share]?.units.length ?? 0) - (counts[share] ?? 0);
-  // While an image has too many layers, the merger that costs the least for each such image that it is of use to.
-  for (;;) {
-    const next = least(shares, ({ images: those }, share) => {
-      const relieved = those.filter((image) => (left[image] ?? 0) < 0).length;
-      return relieved > 0 && (counts[share] ?? 0) > 1
-        ? (prices[share]?.[mergers(share)] ?? 0) / relieved
-        : Infinity;
-    });
-    if (next === undefined) break;
-    add(next, -1);
-  }
-  // What one image was relieved by may have left another with more room than it needs.
-  for (;;) {
-    const next = least(shares, ({ images: those }, share) =>
-      mergers(share) > 0 && those.every((image) => (left[image] ?? 0) > 0)
-        ? -(prices[share]?.[mergers(share) - 1] ?? 0)
-        : Infinity,
-    );
-    if (next === undefined) break;
-    add(next, 1);
-  }
-  return shares.map(({ images: those, units }, share) => ({
-    images: those,
-    units: merged(units, counts[share] ?? 1, costs),
-  }));
-}
-
-/** The number of the item whose price is the least, of those that have one. */
-function least<T>(items: readonly T[], price: (item: T, i: number) => number): number | undefined {
-  let best: number | undefined;
-  let bestPrice = Infinity;
-  for (const [i, item] of items.entries()) {
-    const its = price(item, i);
-    if (its < bestPrice) [best, bestPrice] = [i, its];
-  }
-  return best;
 }

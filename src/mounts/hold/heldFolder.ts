@@ -15,7 +15,7 @@ import { partialPath, removeRemains } from "../../files/partial.js";
 import { tryToRemove } from "../../files/removeTree.js";
 import { textIn } from "../../image/fields.js";
 import type { StorePath } from "../../store/storePath.js";
-import { type Engine, ENGINES } from "../../transports/engine/host.js";
+import { type Engine, ENGINES } from "../../transports/engine/engines.js";
 import { isContainerId } from "./containers.js";
 import { entriesOf, type HeldLink, linksIn } from "./links.js";
 

@@ -8,7 +8,8 @@ import {
   requireString,
 } from "../../arguments.js";
 import type { EngineClient } from "../../transports/engine/client.js";
-import { type Engine, engineHost, ENGINES } from "../../transports/engine/host.js";
+import { type Engine, ENGINES } from "../../transports/engine/engines.js";
+import { engineHost } from "../../transports/engine/host.js";
 import { findContainer, listContainers } from "./containers.js";
 import {
   type HeldContainer,

@@ -17,7 +17,7 @@ import { Progress } from "../../progress.js";
 import type { ImageSpec } from "../../spec/spec.js";
 import { nixStore } from "../../store/defaultStore.js";
 import { NixStore } from "../../store/nixStore.js";
-import { type Engine, ENGINES } from "../../transports/engine/host.js";
+import { type Engine, ENGINES } from "../../transports/engine/engines.js";
 import { assembleFarm, removeFarm } from "../farm.js";
 import { dockerMount, podmanMount } from "../formats/engines.js";
 import { requireArgumentRoom } from "../formats/limits.js";

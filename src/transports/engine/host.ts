@@ -6,9 +6,7 @@ import { redactUrl } from "../../redact.js";
 import type { Environment } from "../../files/home.js";
 import { type Certificates, readCertificates } from "./certificates.js";
 import { dockerConfigFolder, dockerContext } from "./dockerContext.js";
-
-export const ENGINES = ["docker", "podman"] as const;
-export type Engine = (typeof ENGINES)[number];
+import type { Engine } from "./engines.js";
 
 export interface EngineHost {
   readonly engine: Engine;

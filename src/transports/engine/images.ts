@@ -14,6 +14,8 @@ export interface EngineImage {
   readonly references: readonly string[];
   /** DiffIDs, bottom first. */
   readonly layers: readonly Digest[];
+  /** When the engine got it by its last name, in milliseconds of Unix; 0 where it does not tell that. */
+  readonly tagged: number;
 }
 
 export interface ListedImage {
@@ -50,7 +52,23 @@ export async function inspectImage(
     id,
     references: textsIn(json, "RepoTags"),
     layers: textsIn(objectIn(json, "RootFS"), "Layers").filter(isDigest),
+    tagged: Math.max(0, Date.parse(textIn(objectIn(json, "Metadata"), "LastTagTime") ?? "") || 0),
   };
+}
+
+/**
+ * The comments in an image's history, the oldest first; of an entry without one, an empty text.
+ * @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE
+ */
+export async function historyComments(
+  client: EngineClient,
+  id: string,
+  { signal }: Options = {},
+): Promise<string[]> {
+  const answer = await client.request({ method: "GET", path: `images/${id}/history`, expect: [200], signal });
+  const json = await client.json(answer);
+  if (!isArray(json)) throw client.refusal(`it does not tell the history of ${id}`);
+  return json.map((entry) => textIn(entry, "Comment") ?? "").reverse();
 }
 
 /** @throws {LaminixError} ERR_ENGINE, ERR_ENGINE_UNREACHABLE */
@@ -80,6 +98,11 @@ export async function tagImage(
   const query = { repo: reference.slice(0, colon), tag: reference.slice(colon + 1) };
   const request = { method: "POST", path: `images/${id}/tag`, query, expect: [201], signal } as const;
   await (await client.request(request)).discard();
+}
+
+/** @param reference `name:tag` */
+export function repositoryOf(reference: string): string {
+  return reference.slice(0, reference.lastIndexOf(":"));
 }
 
 function numberAt(json: Json | undefined, key: string): number {

@@ -2,7 +2,7 @@
 import type { Digest } from "../../bytes/digest.js";
 import { Turns } from "../../threads/turns.js";
 import { type EngineClient, PARALLEL } from "./client.js";
-import { inspectImage, type ListedImage, listImages } from "./images.js";
+import { inspectImage, type ListedImage, listImages, repositoryOf } from "./images.js";
 import type { LoadStrategy } from "./loadStrategy.js";
 
 /** Images that are looked at. */
@@ -62,9 +62,4 @@ function chainIn(diffIds: readonly Digest[], theirs: readonly Digest[]): Digest[
   const length = differ < 0 ? diffIds.length : differ;
   const above = new Set(diffIds.slice(length));
   return diffIds.slice(0, length).filter((digest) => !above.has(digest));
-}
-
-/** @param reference `name:tag` */
-function repositoryOf(reference: string): string {
-  return reference.slice(0, reference.lastIndexOf(":"));
 }

@@ -10,11 +10,12 @@ import {
   type PushedImage,
   pushImage,
   Registries,
+  streamLayeredImage,
 } from "../../../dist/index.js";
 import { runMain } from "../../cli/commandLine.js";
 import { failureOf } from "../../support/failure.js";
 import { account, startImageRegistry } from "../../support/imageRegistry.js";
-import { layerOf, sha256 } from "../../support/images.js";
+import { archiveOf, layerOf, sha256 } from "../../support/images.js";
 import { bytesOf } from "../../support/members.js";
 import { referenceStream } from "../../support/oracle.js";
 import { Random } from "../../support/random.js";
@@ -39,6 +40,7 @@ describeWith(
     let one: Partial<ImageSpec>;
     let two: Partial<ImageSpec>;
     let pushed: PushedImage;
+    let foreign: string;
     const add = (label: string, size: number, references: readonly string[]): Promise<string> =>
       scene.nix.addTree(
         label,
@@ -63,6 +65,8 @@ describeWith(
       name = `${scene.registry.host}/${repository}`;
       previous = `docker://${name}:1`;
       pushed = await scene.push(`${name}:1`, one);
+      foreign = scene.folder.join("foreign.tar");
+      writeFileSync(foreign, await archiveOf({ layers: [await layerOf({ file: "of a Dockerfile" })] }));
     });
     afterAll(() => scene[Symbol.asyncDispose]());
     const planned = (
@@ -156,6 +160,72 @@ describeWith(
       const plans = [await planned(one), await planned({ ...two, previous })];
       const expected = await planned({ ...two, history: plans });
       expect(await planned({ ...two, history: [previous, `docker://${name}:two`] })).toEqual(expected);
+    });
+
+    test("follows what is at its destination, if that is asked for, and tells what it found", async () => {
+      const { store, registries } = scene;
+      const made = async (spec: Partial<ImageSpec>, reference: string, tags: readonly string[] = []) => {
+        const notes: string[] = [];
+        await using image = await streamLayeredImage(
+          { name: "web", ...spec },
+          {
+            ...{ store, registries, cache: false, previousAt: { reference, tags } },
+            onProgress: (event) => event.type === "note" && notes.push(event.message),
+          },
+        );
+        return { layers: image.layers, previous: image.previous, notes };
+      };
+      const there = { image: `${name}:1`, digest: pushed.digest };
+      const expected = await planned({ ...two, previous });
+      const notes = [`planned after ${name}:1, which is ${pushed.digest}`];
+      const found = { layers: expected.layers, previous: there, notes };
+      expect(await made(two, `${name}:1`)).toEqual(found);
+      expect(await made({ ...two, previous: "/nowhere" }, `${name}:new`, ["1"])).toEqual(found);
+
+      const first = await planned({ ...two, previous: { layers: [] } });
+      await pushImage(foreign, `${name}:foreign`, { registries });
+      const missing = [
+        `${name}:new is not there`,
+        `the history of ${name}:foreign names no layer of store paths`,
+      ];
+      expect(await made(two, `${name}:new`, ["foreign"])).toEqual({
+        ...{ layers: first.layers, previous: null },
+        notes: [`planned without a previous image: ${missing.join("; ")}`],
+      });
+      const { requests } = await scene.registry.during(async () => {
+        expect((await made({ ...two, strategy: "auto" }, `${name}:1`)).previous).toBeUndefined();
+      });
+      expect(requests).toEqual([]);
+      const error = await failureOf(made(two, `127.0.0.1:1/web:1`));
+      expect(error).toMatchObject({ code: "ERR_REGISTRY_UNREACHABLE" });
+    });
+
+    test("is asked to follow it by --previous without a value", async () => {
+      writeFileSync(scene.folder.join("spec.json"), JSON.stringify({ name: "web", ...two }));
+      const target = `${name}:next`;
+      const push = ["push", scene.folder.join("spec.json"), target, "--store", scene.nix.uri, "--plain-http"];
+      const environment = { HOME: "/nowhere", LAMINIX_CACHE_DIR: scene.folder.join("cache") };
+      const json = async (...more: string[]): Promise<PushedImage> => {
+        const { code, stdout, stderr } = await runMain([...push, ...more, "--json"], { environment });
+        expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+        return JSON.parse(stdout.toString()) as PushedImage;
+      };
+      expect(await json("--previous", "--dry-run")).toHaveProperty("previous", null);
+      const at = { image: `${name}:1`, digest: pushed.digest };
+      const next = await json("--tag", "1", "--previous");
+      expect(next).toHaveProperty("previous", at);
+      const { layers } = await planned({ ...two, previous });
+      expect(next.layers.slice(0, -1).map(({ sources }) => sources)).toEqual(
+        layers.map(({ paths }) => paths),
+      );
+      expect(await json("--dry-run")).not.toHaveProperty("previous");
+      const people = await runMain([...push, "--previous", "--dry-run"], { environment });
+      expect(people.stderr).toContain(`planned after ${target}, which is ${next.digest}`);
+      const eaten = await runMain(["push", "--previous", ...push.slice(1)], { environment });
+      expect([eaten.code, eaten.stderr]).toEqual([
+        2,
+        expect.stringContaining("spec.json is the value of --previous; without a value, write it last"),
+      ]);
     });
 
     test.each(["previous", "history"] as const)(
