@@ -10,7 +10,7 @@ import { hashLayerTar } from "./read.js";
 
 /** Layers handed to a thread in advance, so that it need not wait for this thread to have a moment. */
 const AHEAD = 2;
-/** More threads than this, or than cores, find the disk or the memory's bandwidth used up by the others, and take 10 MiB each. */
+/** More threads than this, or than cores, find the disk or the memory's bandwidth used up by the others; each takes 10 MiB. */
 const MOST_THREADS = Math.min(4, availableParallelism());
 /** Bytes of tars that wait to be read, in all threads together. */
 const KEPT = 16 << 20;
@@ -55,7 +55,7 @@ export class TarPool {
   readonly #working = new Map<number, TarThread>();
   #nextId = 1;
 
-  /** @param jobs how many threads at the most, if fewer than four; unless given, one for each core */
+  /** @param jobs how many threads at the most, if fewer than four and than there are cores */
   constructor(jobs: number = availableParallelism()) {
     this.#size = Math.max(1, Math.min(jobs, MOST_THREADS));
     this.#keeps = Math.floor(KEPT / this.#size);
