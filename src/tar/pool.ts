@@ -56,7 +56,7 @@ export class TarPool {
   #nextId = 1;
 
   /** @param jobs how many threads at the most, if fewer than four and than there are cores */
-  constructor(jobs: number = availableParallelism()) {
+  constructor(jobs = MOST_THREADS) {
     this.#size = Math.max(1, Math.min(jobs, MOST_THREADS));
     this.#keeps = Math.floor(KEPT / this.#size);
     this.#threads = new Threads({
