@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include "addon/connection.h"
+#include "addon/passing.h"
 
 #ifdef LAMINIX_ENCODERS
 #include <libdeflate.h>
@@ -20,7 +21,8 @@ class Module final : public Napi::Addon<Module> {
  public:
   Module(Napi::Env env, Napi::Object exports) : connection_(Napi::Persistent(Connection::define(env))) {
     DefineAddon(exports,
-                {InstanceMethod<&Module::connect>("connect"), InstanceMethod<&Module::widenPipe>("widenPipe"),
+                {InstanceMethod<&Module::connect>("connect"), InstanceMethod<&Module::passFile>("passFile"),
+                 InstanceMethod<&Module::widenPipe>("widenPipe"),
                  InstanceMethod<&Module::returnFreedMemory>("returnFreedMemory")});
 #ifdef LAMINIX_ENCODERS
     Napi::Object versions = Napi::Object::New(env);
@@ -32,6 +34,8 @@ class Module final : public Napi::Addon<Module> {
 
  private:
   Napi::Value connect(const Napi::CallbackInfo& info) { return connection_.New({info[0], info[1]}); }
+
+  Napi::Value passFile(const Napi::CallbackInfo& info) { return addon::passFile(info); }
 
   /** As much room as anyone may have (pipe(7)). Where that fails, it stays as it is. */
   void widenPipe(const Napi::CallbackInfo& info) {

@@ -1,10 +1,11 @@
 /** What a command line talks to. The program gives its own; tests give theirs. */
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync, type Stats, writeSync } from "node:fs";
 import { addAbortSignal } from "node:stream";
 import { isatty } from "node:tty";
 import { cannotWrite } from "../files/cannotWrite.js";
+import type { FilePart } from "../files/filePart.js";
 import { cut, hasColours, rendered, type ShownText } from "./colour.js";
-import { widenOutput } from "./ownProcess.js";
+import { passFile, widenOutput } from "./ownProcess.js";
 import { visible } from "./visible.js";
 
 /** What the program is given. */
@@ -63,7 +64,7 @@ export function filtered(streams: Streams, over: AbortSignal = new AbortControll
     over,
     warnings: [],
     stdout: {
-      isTerminal: stdout.isTerminal,
+      ...stdout,
       write: (data) => {
         if (data instanceof Uint8Array) return stdout.write(data);
         if (stdout.isTerminal) erase();
@@ -101,6 +102,11 @@ export interface DataOutput {
    * @throws {OutputClosed} when nobody reads any more
    */
   write(data: Uint8Array | string): Promise<void>;
+  /**
+   * Takes a file without its bytes being copied.
+   * @returns how many it has taken; the rest is to be written
+   */
+  pass?(file: FilePart): Promise<number>;
 }
 
 export interface TextOutput {
@@ -134,15 +140,19 @@ export function standardInput(signal: AbortSignal): DataInput {
 /** Standard output of this process. */
 export function standardOutput(signal: AbortSignal): DataOutput {
   const isTerminal = process.stdout.isTTY;
-  return { isTerminal, write: isFile() ? writeToFile : writeToStream(signal) };
+  const stats = statsOfOutput();
+  if (stats?.isFile() || (stats?.isCharacterDevice() && !isTerminal))
+    return { isTerminal, write: writeToFile };
+  const write = writeToStream(signal);
+  if (!stats?.isFIFO()) return { isTerminal, write };
+  return { isTerminal, write, pass: ({ descriptor, length }) => passFile(descriptor, length, signal) };
 }
 
-function isFile(): boolean {
+function statsOfOutput(): Stats | undefined {
   try {
-    const stats = fstatSync(1);
-    return stats.isFile() || (stats.isCharacterDevice() && !process.stdout.isTTY);
+    return fstatSync(1);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -17,10 +17,12 @@ export const STANDARD_OUTPUT = "-";
 class StandardOutput implements Output {
   /** What summaries call it. */
   readonly path = "standard output";
+  readonly writeParts?: Output["writeParts"] & {};
   readonly #io: Io;
 
   constructor(io: Io) {
     this.#io = io;
+    if (io.stdout.pass) this.writeParts = (pieces) => printArchive(io, pieces);
   }
 
   write(pieces: BorrowedBytes): Promise<number> {

@@ -3,6 +3,8 @@
 interface ProcessCalls {
   widenPipe(fd: number): void;
   returnFreedMemory(): void;
+  /** See native/addon/passing.h. */
+  passFile(from: number, to: number, length: number): Promise<number>;
 }
 
 /** Else writer and reader would wait for each other 18,000 times for a gigabyte. */
@@ -12,6 +14,23 @@ export async function widenOutput(): Promise<void> {
   });
 }
 
+/**
+ * Passes a file's bytes on to standard output, a pipe, without copying them.
+ * @returns how many; fewer where the rest has to be read and written, be it only to hear what is wrong
+ */
+export async function passFile(descriptor: number, length: number, signal: AbortSignal): Promise<number> {
+  let done = 0;
+  await withAddon(async (addon) => {
+    while (done < length && !signal.aborted) {
+      const gone = await addon.passFile(descriptor, 1, length - done);
+      if (gone < 0) return;
+      done += gone;
+    }
+  });
+  signal.throwIfAborted();
+  return done;
+}
+
 /** Else the C library keeps tens of megabytes of what was used to read, hash and compress. */
 export async function returnFreedMemory(): Promise<void> {
   await withAddon((addon) => {
@@ -19,10 +38,10 @@ export async function returnFreedMemory(): Promise<void> {
   });
 }
 
-async function withAddon(use: (addon: ProcessCalls) => void): Promise<void> {
+async function withAddon(use: (addon: ProcessCalls) => void | Promise<void>): Promise<void> {
   const { loadedAddon } = await import("../process/addon.js");
   try {
-    use(loadedAddon().addon as ProcessCalls);
+    await use(loadedAddon().addon as ProcessCalls);
   } catch {
     // what needs the addon says so
   }

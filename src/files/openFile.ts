@@ -1,6 +1,7 @@
 /** A file that is read as it was when it was opened, or not at all. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { decode, fsPath } from "../bytes/byteString.js";
+import type { FilePart } from "./filePart.js";
 import { changed, reading } from "./walk.js";
 
 /** Neither a link nor a pipe that has taken the file's place leads astray. */
@@ -44,6 +45,18 @@ export class OpenFile {
     if (got === 0) throw changed(decode(this.#disk), "it became shorter");
     this.#reads++;
     return got;
+  }
+
+  /**
+   * All of it, to be passed on; for the time that it is open. Until it has been read from the pipe, what is there is the
+   * file itself: whoever reads an image checks digests.
+   */
+  part(): FilePart {
+    return {
+      descriptor: this.#fd,
+      length: this.stats.size,
+      read: (into, at, length) => this.read(into, at, length),
+    };
   }
 
   /**

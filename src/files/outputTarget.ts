@@ -3,6 +3,7 @@ import type { Stats } from "node:fs";
 import { lstat, readlink, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { BorrowedBytes } from "../bytes/bytes.js";
+import type { BytesOrPart } from "./filePart.js";
 import { cannotWrite, cannotWriteUnlessCoded, refusedOutput } from "./cannotWrite.js";
 
 export type OutputTarget =
@@ -25,6 +26,8 @@ export interface Output extends AsyncDisposable {
    * @throws {LaminixError} ERR_FILE_WRITE; and whatever `pieces` throws
    */
   write(pieces: BorrowedBytes): Promise<number>;
+  /** The same where parts of files can be passed on. */
+  writeParts?(pieces: AsyncIterable<BytesOrPart>): Promise<number>;
 }
 
 export interface OutputOptions {

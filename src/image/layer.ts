@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import type { Digest } from "../bytes/digest.js";
 import type { BorrowedBytes, RandomAccess } from "../bytes/bytes.js";
+import type { BytesOrPart } from "../files/filePart.js";
 import type { Annotations, Descriptor } from "./descriptor.js";
 import type { LayerKind } from "../progress.js";
 
@@ -122,6 +123,8 @@ export interface Layer {
    *   those of the diffID
    */
   open(options?: LayerOptions): BorrowedBytes;
+  /** The same, with large files as parts, for those who can pass them on; where its files are on this disk. */
+  openParts?(options?: LayerOptions): AsyncIterable<BytesOrPart>;
 }
 
 /** Its diffID as far as it is known without the layer being read. */

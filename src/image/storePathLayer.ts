@@ -3,6 +3,8 @@ import { LaminixError } from "../errors.js";
 import { toByteString } from "../bytes/byteString.js";
 import { type PathFiles, requireNarHash } from "../nar/source.js";
 import type { StorePath } from "../store/storePath.js";
+import type { BytesOrPart, FilePart } from "../files/filePart.js";
+import { largePart, type PartOf } from "../tar/archive.js";
 import type { Owner } from "../tar/header.js";
 import type { LayerTar } from "../tar/layerTar.js";
 import type { MadeTar, TarPool } from "../tar/pool.js";
@@ -67,7 +69,18 @@ export class StorePathLayer implements Layer {
     return this.#digest;
   }
 
-  async *open({ signal }: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+  open(options: LayerOptions = {}): AsyncGenerator<Uint8Array> {
+    return this.#read(options);
+  }
+
+  openParts(options: LayerOptions = {}): AsyncGenerator<BytesOrPart> {
+    return this.#read(options, largePart);
+  }
+
+  async *#read<Part extends FilePart = never>(
+    { signal }: LayerOptions,
+    partOf?: PartOf<Part>,
+  ): AsyncGenerator<Uint8Array | NoInfer<Part>> {
     const made = this.#made;
     this.#made = undefined;
     if (made?.kept) {
@@ -80,6 +93,7 @@ export class StorePathLayer implements Layer {
     } else {
       yield* readLayerTar(await this.#tar(), {
         signal,
+        partOf,
         onEnd: (summary) => {
           this.#verify(summary);
         },

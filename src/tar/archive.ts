@@ -1,4 +1,5 @@
 /** An archive out of entries: its bytes, in pieces. */
+import type { FilePart } from "../files/filePart.js";
 import { type Entry, type HeaderEncoder, padded } from "./header.js";
 
 /** Python's `tarfile` pads archives to whole records of 20 blocks. */
@@ -15,22 +16,40 @@ export const MIN_BUFFER = 1 << 16;
 export interface FileBytes {
   /** Reads on; at least one byte. */
   read(into: Buffer, at: number, length: number): number;
+  /** All of it, where it may be passed on. */
+  part?(): FilePart;
   /** Throws when the file is not as it was when it was opened. */
   requireUnchanged(): void;
 }
 
-/** Fills a buffer, yields the filled part when there is no more room, and goes on in the next buffer. */
-export class ArchiveWriter {
+/** What is yielded in place of the bytes of a file of so many, if anything is. */
+export type PartOf<Part> = (file: FileBytes, size: number) => Part | undefined;
+
+/** Bytes of a file from which on it pays to pass it on: below, a call for that costs as much as copying. */
+const PASSED_ON = 1 << 16;
+
+/** For those who can pass parts on. */
+export function largePart(file: FileBytes, size: number): FilePart | undefined {
+  return size > PASSED_ON ? file.part?.() : undefined;
+}
+
+/**
+ * Fills a buffer, yields the filled part when there is no more room, and goes on in the next buffer. Some files may be
+ * yielded themselves, in place of their bytes.
+ */
+export class ArchiveWriter<Part extends FilePart = never> {
   /** Encodes the headers to come. */
   encoder: HeaderEncoder;
   readonly #nextBuffer: NextBuffer;
+  readonly #partOf: PartOf<Part> | undefined;
   #chunk: Buffer;
   #filled = 0;
   #total = 0;
 
-  constructor(encoder: HeaderEncoder, nextBuffer: NextBuffer) {
+  constructor(encoder: HeaderEncoder, nextBuffer: NextBuffer, partOf?: PartOf<Part>) {
     this.encoder = encoder;
     this.#nextBuffer = nextBuffer;
+    this.#partOf = partOf;
     this.#chunk = nextBuffer();
   }
 
@@ -54,17 +73,16 @@ export class ArchiveWriter {
   }
 
   /** A file: header, bytes and padding at once, for this is what most of the time goes into. */
-  *file(entry: Entry, file: FileBytes): Generator<Buffer, void, void> {
+  *file(entry: Entry, file: FileBytes): Generator<Buffer | Part, void, void> {
     const room = this.encoder.roomFor(entry);
     if (room > this.#room) yield* this.#flush(room);
     this.#write(entry);
     if (entry.size === 0) return;
-    for (let left = entry.size; left > 0;) {
-      if (this.#room === 0) yield* this.#flush();
-      const got = file.read(this.#chunk, this.#filled, Math.min(left, this.#room));
-      this.#filled += got;
-      left -= got;
-    }
+    const part = this.#partOf?.(file, entry.size);
+    if (part) {
+      yield* this.#flush();
+      yield part;
+    } else yield* this.#read(file, entry.size);
     file.requireUnchanged();
     const padding = padded(entry.size) - entry.size;
     if (padding > this.#room) yield* this.#flush();
@@ -76,6 +94,15 @@ export class ArchiveWriter {
     const padding = padded(size) - size;
     if (padding > this.#room) yield* this.#flush();
     this.#zeros(padding);
+  }
+
+  *#read(file: FileBytes, size: number): Generator<Buffer, void, void> {
+    for (let left = size; left > 0;) {
+      if (this.#room === 0) yield* this.#flush();
+      const got = file.read(this.#chunk, this.#filled, Math.min(left, this.#room));
+      this.#filled += got;
+      left -= got;
+    }
   }
 
   *end(): Generator<Buffer, void, void> {

@@ -3,6 +3,7 @@ import { lstatSync, readlinkSync } from "node:fs";
 import { compareNames, fsPath } from "../bytes/byteString.js";
 import { OpenFile } from "../files/openFile.js";
 import { type DiskNode, reading, type TreeSource, walk } from "../files/walk.js";
+import type { FilePart } from "../files/filePart.js";
 import type { ArchiveWriter } from "./archive.js";
 import type { Fingerprint } from "./fingerprint.js";
 
@@ -12,22 +13,22 @@ import type { Fingerprint } from "./fingerprint.js";
  * @param fingerprint takes note of every file
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function* diskTreePieces(
+export function* diskTreePieces<Part extends FilePart>(
   tree: TreeSource,
-  archive: ArchiveWriter,
+  archive: ArchiveWriter<Part>,
   fingerprint: Fingerprint,
-): Generator<Buffer, void, void> {
+): Generator<Buffer | Part, void, void> {
   for (const node of walk(tree, compareNames)) {
     if (node.type === "file") yield* filePieces(node, archive, fingerprint);
     else yield* folderOrLinkPieces(node, archive, fingerprint);
   }
 }
 
-function* filePieces(
+function* filePieces<Part extends FilePart>(
   { disk, name }: DiskNode,
-  archive: ArchiveWriter,
+  archive: ArchiveWriter<Part>,
   fingerprint: Fingerprint,
-): Generator<Buffer, void, void> {
+): Generator<Buffer | Part, void, void> {
   const file = OpenFile.open(disk);
   try {
     const { stats } = file;
@@ -41,7 +42,7 @@ function* filePieces(
 
 function folderOrLinkPieces(
   { disk, name, type }: DiskNode,
-  archive: ArchiveWriter,
+  archive: Pick<ArchiveWriter, "header">,
   fingerprint: Fingerprint,
 ): Generator<Buffer, void, void> {
   const stats = reading(disk, () => lstatSync(fsPath(disk)));

@@ -1,7 +1,8 @@
 /** The tar of a layer made of file system trees, as often as asked for. */
 import type { BorrowedBytes } from "../bytes/bytes.js";
 import type { TreeSource } from "../files/walk.js";
-import { ArchiveWriter, type NextBuffer } from "./archive.js";
+import type { FilePart } from "../files/filePart.js";
+import { ArchiveWriter, type NextBuffer, type PartOf } from "./archive.js";
 import { diskTreePieces } from "./diskTree.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { HeaderEncoder, type Owner } from "./header.js";
@@ -29,14 +30,16 @@ export function isOnDisk(layer: LayerTar): layer is DiskLayerTar {
 /**
  * The bytes, in pieces, each in the buffer that `nextBuffer` gave for it.
  * @param fingerprint takes note of every file
+ * @param partOf what is yielded in place of a file's bytes
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE
  */
-export function* diskLayerPieces(
+export function* diskLayerPieces<Part extends FilePart = never>(
   layer: DiskLayerTar,
   nextBuffer: NextBuffer,
   fingerprint: Fingerprint,
-): Generator<Buffer, void, void> {
-  const archive = archiveFor(layer, nextBuffer);
+  partOf?: PartOf<Part>,
+): Generator<Buffer | Part, void, void> {
+  const archive = archiveFor(layer, nextBuffer, partOf);
   yield* parentPieces(layer, archive);
   for (const tree of layer.trees) yield* diskTreePieces(tree, archive, fingerprint);
   yield* archive.end();
@@ -65,11 +68,18 @@ export async function* layerPieces(
   yield* archive.end();
 }
 
-function archiveFor({ owner, mtime }: LayerTar, nextBuffer: NextBuffer): ArchiveWriter {
-  return new ArchiveWriter(new HeaderEncoder(owner, mtime), nextBuffer);
+function archiveFor<Part extends FilePart = never>(
+  { owner, mtime }: LayerTar,
+  nextBuffer: NextBuffer,
+  partOf?: PartOf<Part>,
+): ArchiveWriter<Part> {
+  return new ArchiveWriter(new HeaderEncoder(owner, mtime), nextBuffer, partOf);
 }
 
-function* parentPieces({ parents }: LayerTar, archive: ArchiveWriter): Generator<Buffer, void, void> {
+function* parentPieces(
+  { parents }: LayerTar,
+  archive: Pick<ArchiveWriter, "header">,
+): Generator<Buffer, void, void> {
   for (const name of parents) {
     yield* archive.header({ type: "directory", name, mode: 0o755, size: 0, linkname: "" });
   }

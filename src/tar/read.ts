@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PIECE } from "../bytes/bytes.js";
+import type { FilePart } from "../files/filePart.js";
+import type { PartOf } from "./archive.js";
 import { Fingerprint } from "./fingerprint.js";
 import { diskLayerPieces, isOnDisk, type LayerTar, layerPieces } from "./layerTar.js";
 import type { TarSummary } from "./messages.js";
@@ -13,25 +15,28 @@ let spare: Buffer | undefined;
  * The bytes of a layer's tar. The files are read in this thread, a piece at a time: for a stream that is faster than
  * moving the bytes here from another.
  * @param onEnd told size and fingerprint (see `Fingerprint`) when the last piece has been taken
+ * @param partOf what is yielded in place of the bytes of a file on the disk
  * @throws {LaminixError} ERR_FILE_CHANGED, ERR_FILE_READ, ERR_FILE_TYPE; ERR_NAR, ERR_NAR_HASH, ERR_FILE_WRITE
  */
-export async function* readLayerTar(
+export async function* readLayerTar<Part extends FilePart = never>(
   layer: LayerTar,
   {
     signal,
     onEnd,
+    partOf,
   }: {
     readonly signal?: AbortSignal | undefined;
     readonly onEnd?: (summary: { readonly size: number; readonly fingerprint: number }) => void;
+    readonly partOf?: PartOf<Part> | undefined;
   } = {},
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array | NoInfer<Part>> {
   const fingerprint = new Fingerprint();
   const buffer = spare ?? Buffer.allocUnsafeSlow(PIECE);
   spare = undefined;
   let size = 0;
   const nextBuffer = (): Buffer => buffer;
   const pieces = isOnDisk(layer)
-    ? diskLayerPieces(layer, nextBuffer, fingerprint)
+    ? diskLayerPieces(layer, nextBuffer, fingerprint, partOf)
     : layerPieces(layer, nextBuffer, fingerprint, signal);
   for await (const piece of pieces) {
     signal?.throwIfAborted();

@@ -3,6 +3,7 @@ import type { BorrowedBytes } from "../bytes/bytes.js";
 import { compress } from "../compress/compress.js";
 import { COMPRESSORS, type Compressor } from "../compress/compressors.js";
 import { LaminixError } from "../errors.js";
+import type { BytesOrPart } from "../files/filePart.js";
 import type { Output } from "../files/outputTarget.js";
 
 /**
@@ -24,6 +25,7 @@ export function compressionFor(path: string, wanted: string | undefined): Compre
 
 /**
  * Writes an archive, compressed as wanted.
+ * @param options.parts gives the same bytes as `pieces`, and is read in place of them where parts of files can be passed on
  * @returns bytes that were written
  * @throws {LaminixError} ERR_FILE_WRITE, ERR_UNSUPPORTED, and whatever `pieces` throws
  */
@@ -35,7 +37,10 @@ export function writeArchive(
     readonly signal?: AbortSignal | undefined;
     /** Threads that compress, at the most. */
     readonly jobs?: number | undefined;
+    readonly parts?: (() => AsyncIterable<BytesOrPart>) | undefined;
   },
 ): Promise<number> {
-  return output.write(compress(pieces, options.compression, options));
+  const { compression, parts } = options;
+  if (parts && compression === "none" && output.writeParts) return output.writeParts(parts());
+  return output.write(compress(pieces, compression, options));
 }

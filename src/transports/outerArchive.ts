@@ -1,4 +1,5 @@
 /** The members of an archive that an image goes into, with the headers that nixpkgs' image builder gives them. */
+import type { BytesOrPart } from "../files/filePart.js";
 import { endOfArchive } from "../tar/archive.js";
 import { HeaderEncoder, padded } from "../tar/header.js";
 
@@ -21,12 +22,12 @@ export class OuterArchive {
    * @param size how many bytes they are
    * @param header in place of its own
    */
-  async *member(
+  async *member<Piece extends BytesOrPart>(
     name: string,
     size: number,
-    pieces: () => AsyncIterable<Uint8Array>,
+    pieces: () => AsyncIterable<Piece>,
     header: Uint8Array = this.#header(name, size),
-  ): AsyncGenerator<Uint8Array> {
+  ): AsyncGenerator<Uint8Array | Piece> {
     yield this.#counted(header);
     if (size === 0) return;
     for await (const piece of pieces()) yield this.#counted(piece);
@@ -42,7 +43,7 @@ export class OuterArchive {
     return this.#headers.encode({ type: "file", name, mode: 0o644, size, linkname: "" });
   }
 
-  #counted(piece: Uint8Array): Uint8Array {
+  #counted<Piece extends BytesOrPart>(piece: Piece): Piece {
     this.#total += piece.length;
     return piece;
   }

@@ -17,11 +17,24 @@ import {
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { debianClosure, smallPackages } from "../support/debianStore.js";
 import { archiveOf, layerOf } from "../support/images.js";
 import { mustRun, projectRoot, run } from "../support/run.js";
 import { moduleUrl } from "../support/script.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
+
+const CONF = {
+  ...{ architecture: "amd64", config: {}, os: "linux", store_dir: "/nix/store", from_image: null },
+  ...{
+    store_layers: [],
+    customisation_layer: null,
+    repo_tag: "it:1",
+    created: "2024-05-06",
+    mtime: "2024-05-06",
+  },
+  ...{ uid: "0", gid: "0", uname: "root", gname: "root" },
+};
 
 let folder: TemporaryFolder;
 const at = (name: string): string => folder.join(name);
@@ -36,18 +49,7 @@ beforeAll(async () => {
   writeFileSync(at("stored.json"), JSON.stringify({ name: "it", contents: [store] }));
   writeFileSync(at("graph.json"), "[]");
   writeFileSync(at("image.tar"), await archiveOf({ layers: [await layerOf({ one: "1" })], tags: ["it:1"] }));
-  const conf = {
-    ...{ architecture: "amd64", config: {}, os: "linux", store_dir: "/nix/store", from_image: null },
-    ...{
-      store_layers: [],
-      customisation_layer: null,
-      repo_tag: "it:1",
-      created: "2024-05-06",
-      mtime: "2024-05-06",
-    },
-    ...{ uid: "0", gid: "0", uname: "root", gname: "root" },
-  };
-  writeFileSync(at("conf.json"), JSON.stringify(conf));
+  writeFileSync(at("conf.json"), JSON.stringify(CONF));
   mkdirSync(at("folder"));
   writeFileSync(at("folder/mine"), "");
 });
@@ -253,6 +255,49 @@ sys.exit(child.wait())`;
     const archive = ["-o", "-", "--compress", "none", "--quiet"];
     const { stdout } = await mustRun("python3", ["-c", script, process.execPath, cli, ...build(...archive)]);
     expect(Number(stdout)).toBe(1 << 20);
+  });
+
+  describe("in a pipe that files are passed on to", () => {
+    /** Some files below and some above the size from which they are passed on. */
+    const streaming = async (): Promise<string[]> => {
+      const { paths, storeDir } = await debianClosure(smallPackages);
+      const conf = { ...CONF, store_dir: storeDir, store_layers: paths.map((storePath) => [storePath]) };
+      writeFileSync(at("passing.json"), JSON.stringify(conf));
+      return [process.execPath, cli, "stream-conf", at("passing.json"), ...graph()];
+    };
+
+    test.each([
+      ["", {}],
+      [" without the addon", { LAMINIX_ADDON: "/no/addon.node" }],
+    ])("writes the same bytes as into a file%s", async (_, addon) => {
+      const env = { LAMINIX_CACHE_DIR: at("no-cache"), ...addon };
+      const command = [...(await streaming()), "--quiet"];
+      await mustRun("bash", ["-o", "pipefail", "-c", '"$@" | cat >"$0"', at("piped"), ...command], { env });
+      await mustRun("sh", ["-c", '"$@" >"$0"', at("filed"), ...command], { env });
+      expect(readFileSync(at("piped")).equals(readFileSync(at("filed")))).toBe(true);
+    });
+
+    test("ends with 141 and no word when its reader goes away", async () => {
+      const script = 'set +e; "$@" --quiet | head -c 3000000 >/dev/null; echo "${PIPESTATUS[*]}"';
+      const { stdout, stderr } = await mustRun("bash", ["-c", script, "bash", ...(await streaming())]);
+      expect([String(stdout), stderr]).toEqual(["141 0\n", ""]);
+    });
+
+    test("ends with 130 when it is interrupted while nobody reads", async () => {
+      const [node = "", ...command] = await streaming();
+      await mustRun("mkfifo", [at("unread")]);
+      const pipe = openSync(at("unread"), constants.O_RDWR);
+      const child = spawn(node, command, { stdio: ["ignore", pipe, "pipe"] });
+      const exited = once(child, "exit") as Promise<[number]>;
+      let told = "";
+      child.stderr?.on("data", (piece: Buffer) => {
+        told += String(piece);
+        if (/layer +1/.test(told)) child.kill("SIGINT");
+      });
+      const [code] = await exited;
+      closeSync(pipe);
+      expect(code).toBe(130);
+    });
   });
 
   test("ends with 141 and no word where a pipe's reader goes away", async () => {

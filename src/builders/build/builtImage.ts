@@ -7,7 +7,9 @@ import type { Image, NamedImage } from "../../image/image.js";
 import type { Encoding } from "../../image/layer.js";
 import type { Digest } from "../../bytes/digest.js";
 import { copied, readable } from "../../bytes/bytes.js";
+import type { BytesOrPart } from "../../files/filePart.js";
 import type { ContentsOptions } from "../../manifests/imageContents.js";
+import type { WriteOptions } from "../../transports/dockerArchive/write.js";
 import type { LayoutWriteOptions } from "../../transports/ociLayout/options.js";
 import type { LayoutFolder } from "../../transports/ociLayout/layoutFolder.js";
 import { type BuildOptions, digestCacheOf } from "../../planning/buildOptions.js";
@@ -121,17 +123,18 @@ export class BuiltImage implements AsyncDisposable {
       });
       return;
     }
-    const { signal = this.#options.signal } = options;
-    const progress = this.#progress(options);
-    warnOfLostMounts([this], progress);
     const { writeDockerArchive } = await import("../../transports/dockerArchive/write.js");
-    yield* writeDockerArchive(this.#named, {
-      signal,
-      mtime: this.#prepared.mtime,
-      baseLayers: "normal",
-      onLayer: progress.layer,
-      beforeManifest: () => this.check(signal),
-    });
+    yield* writeDockerArchive(this.#named, this.#archiveOptions(options));
+  }
+
+  /**
+   * A docker-archive with large files as parts, for those who can pass them on.
+   * @throws {LaminixError} as `pieces`
+   * @internal
+   */
+  async *parts(options: ReadOptions): AsyncGenerator<BytesOrPart> {
+    const { writeDockerArchiveInParts } = await import("../../transports/dockerArchive/write.js");
+    yield* writeDockerArchiveInParts(this.#named, this.#archiveOptions(options));
   }
 
   /** The archive as a stream whose pieces may be kept. */
@@ -187,6 +190,19 @@ export class BuiltImage implements AsyncDisposable {
 
   get #named(): NamedImage {
     return { image: this.image, references: [this.reference] };
+  }
+
+  #archiveOptions(options: ReadOptions): WriteOptions {
+    const { signal = this.#options.signal } = options;
+    const progress = this.#progress(options);
+    warnOfLostMounts([this], progress);
+    return {
+      signal,
+      mtime: this.#prepared.mtime,
+      baseLayers: "normal",
+      onLayer: progress.layer,
+      beforeManifest: () => this.check(signal),
+    };
   }
 
   #layoutOptions(options: ReadOptions): LayoutWriteOptions {

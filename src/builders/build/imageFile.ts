@@ -88,6 +88,7 @@ export async function writeImageFile(
     jobs,
     onDigest: (found) => (digest = found),
   });
-  const size = await writeArchive(output, pieces, { compression, signal, jobs });
+  const parts = format === "docker-archive" ? () => image.parts({ signal, jobs }) : undefined;
+  const size = await writeArchive(output, pieces, { compression, signal, jobs, parts });
   return { ...known, size, ...(digest && { digest }) };
 }

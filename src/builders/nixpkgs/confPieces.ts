@@ -8,7 +8,7 @@ import { LaminixError } from "../../errors.js";
 import { withBaseEnvironment } from "../../image/environment.js";
 import { objectIn } from "../../image/fields.js";
 import { describedImage, type Inherited } from "../../image/describedImage.js";
-import { type Image, knownConfig } from "../../image/image.js";
+import { type Image, knownConfig, type NamedImage } from "../../image/image.js";
 import { inheritHistory } from "../../image/inherit.js";
 import { isArray, isObject, type Json, JsonNumber, type JsonObject, parseJson } from "../../bytes/json.js";
 import type { Layer } from "../../image/layer.js";
@@ -17,9 +17,14 @@ import { StorePathLayer } from "../../image/storePathLayer.js";
 import { parseTime } from "../../image/time.js";
 import { type StorePath, toStorePath } from "../../store/storePath.js";
 import { toByteString } from "../../bytes/byteString.js";
+import type { BytesOrPart } from "../../files/filePart.js";
 import { readText } from "../../files/readText.js";
 import { HeaderEncoder } from "../../tar/header.js";
-import { writeDockerArchive } from "../../transports/dockerArchive/write.js";
+import {
+  writeDockerArchive,
+  writeDockerArchiveInParts,
+  type WriteOptions,
+} from "../../transports/dockerArchive/write.js";
 import { StoredFile, wholeOf } from "../../files/storedFile.js";
 import { archivedLayer } from "../../transports/archivedLayer.js";
 import type { OpenedImages } from "../../transports/openedImages.js";
@@ -33,7 +38,20 @@ import { accountName } from "./accountName.js";
 import type { StreamConfOptions } from "./streamConf.js";
 
 /** @throws {LaminixError} as `streamConf` */
-export async function* confPieces(file: string, options: StreamConfOptions): AsyncGenerator<Uint8Array> {
+export function confPieces(file: string, options: StreamConfOptions): AsyncGenerator<Uint8Array> {
+  return written(file, options, writeDockerArchive);
+}
+
+/** The same, with large files as parts, for those who can pass them on. */
+export function confParts(file: string, options: StreamConfOptions): AsyncGenerator<BytesOrPart> {
+  return written(file, options, writeDockerArchiveInParts);
+}
+
+async function* written<Piece>(
+  file: string,
+  options: StreamConfOptions,
+  write: (image: NamedImage, options: WriteOptions) => AsyncGenerator<Piece>,
+): AsyncGenerator<Piece> {
   requireString(file, "file");
   requireKnown(options, [...BUILD_KEYS, "repoTag"]);
   checkBuildOptions(options);
@@ -73,7 +91,7 @@ export async function* confPieces(file: string, options: StreamConfOptions): Asy
       layers: [...(baseImage?.layers ?? []), ...own, ...(top ? [top.layer] : [])],
     });
     const named = { image, references: [options.repoTag ?? conf.repoTag] };
-    yield* writeDockerArchive(named, {
+    yield* write(named, {
       signal,
       mtime: conf.mtime,
       baseLayers: "verbatim",

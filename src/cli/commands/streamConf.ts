@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { LaminixError } from "../../errors.js";
 import type { ConfImageDocument } from "../documents/images.js";
+import type { BytesOrPart } from "../../files/filePart.js";
 import { bytes } from "../../format.js";
 import type { Io } from "../io.js";
 import { command, type CommonOptions, withStore } from "../options.js";
@@ -34,7 +35,7 @@ export function streamConf(io: Io): Command {
     .option("--compress <HOW>", "compression of the file: none, gz or zstd (default: by its name)")
     .addHelpText("after", examples)
     .action(async (conf: string, options: Options) => {
-      const { streamConf: pieces } = await import("../../builders/nixpkgs/streamConf.js");
+      const { confParts, confPieces } = await import("../../builders/nixpkgs/confPieces.js");
       const { writeArchive } = await import("../../transports/file.js");
       const { jobs, repo_tag: repoTag, output: place = STANDARD_OUTPUT, compress, maxUnpacked } = options;
       if (options.output === undefined) refuseCompression(compress);
@@ -44,8 +45,9 @@ export function streamConf(io: Io): Command {
       const { onProgress } = report;
       const { signal } = io;
       await withStore(options, async (store) => {
-        const image = pieces(conf, { store, signal, jobs, onProgress, repoTag, maxUnpacked });
-        const size = await writeArchive(output, image, { compression, jobs, signal });
+        const how = { store, signal, jobs, onProgress, repoTag, maxUnpacked };
+        const parts = (): AsyncIterable<BytesOrPart> => confParts(conf, how);
+        const size = await writeArchive(output, confPieces(conf, how), { compression, jobs, signal, parts });
         const facts = { output: place, compression, size };
         await report.facts<ConfImageDocument>(facts, { summary: bytes(size) }, output);
       });

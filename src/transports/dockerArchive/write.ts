@@ -3,7 +3,7 @@
  * then the configuration, then `manifest.json`. Format: Docker image specification 1.2, "Combined Image JSON +
  * Filesystem Changeset Format".
  */
-import type { BorrowedBytes } from "../../bytes/bytes.js";
+import type { BytesOrPart } from "../../files/filePart.js";
 import { formatJson, type Json } from "../../bytes/json.js";
 import type { ConfigFile, NamedImage } from "../../image/image.js";
 import {
@@ -37,15 +37,28 @@ export interface WriteOptions extends ArchivesOptions {
 }
 
 /** One image, with every layer of it. */
-export async function* writeDockerArchive(
+export function writeDockerArchive(named: NamedImage, options: WriteOptions): AsyncGenerator<Uint8Array> {
+  return archiveOf(named, options, openBytes);
+}
+
+/** The same, with large files as parts, for those who can pass them on. */
+export function writeDockerArchiveInParts(
+  named: NamedImage,
+  options: WriteOptions,
+): AsyncGenerator<BytesOrPart> {
+  return archiveOf(named, options, (layer, how) => layer.openParts?.(how) ?? layer.open(how));
+}
+
+async function* archiveOf<Piece extends BytesOrPart>(
   { image, references }: NamedImage,
   options: WriteOptions,
-): AsyncGenerator<Uint8Array> {
-  const writer = new Writer(options);
+  open: OpenLayer<Piece>,
+): AsyncGenerator<Piece | Uint8Array> {
+  const writer = new Writer(options, open);
   const written: WrittenLayer[] = [];
   for await (const step of writer.layers(image.layers, options.baseLayers)) {
-    if (step instanceof Uint8Array) yield step;
-    else written.push(step);
+    if ("diffId" in step) written.push(step);
+    else yield step;
   }
   const config = image.config(written.map(({ diffId }) => diffId));
   yield* writer.end([{ references, config, layers: written.map(({ name }) => name) }]);
@@ -56,12 +69,12 @@ export async function* writeDockerArchives(
   images: readonly NamedImage[],
   options: ArchivesOptions,
 ): AsyncGenerator<Uint8Array> {
-  const writer = new Writer(options);
+  const writer = new Writer(options, openBytes);
   const layers = [...new Set(images.flatMap(({ image }) => image.layers))];
   const written = new Map<Layer, WrittenLayer>();
   for await (const step of writer.layers(layers, "normal")) {
-    if (step instanceof Uint8Array) yield step;
-    else written.set(step.layer, step);
+    if ("diffId" in step) written.set(step.layer, step);
+    else yield step;
   }
   yield* writer.end(
     images.map(({ image, references }) => {
@@ -79,12 +92,18 @@ interface WrittenLayer {
   readonly name: string;
 }
 
-class Writer {
+type OpenLayer<Piece> = (layer: Layer, options: LayerOptions) => AsyncIterable<Piece>;
+
+const openBytes: OpenLayer<Uint8Array> = (layer, options) => layer.open(options);
+
+class Writer<Piece extends BytesOrPart> {
   readonly #options: ArchivesOptions;
+  readonly #open: OpenLayer<Piece | Uint8Array>;
   readonly #archive: OuterArchive;
 
-  constructor(options: ArchivesOptions) {
+  constructor(options: ArchivesOptions, open: OpenLayer<Piece>) {
     this.#options = options;
+    this.#open = open;
     this.#archive = new OuterArchive(options.mtime);
   }
 
@@ -92,7 +111,7 @@ class Writer {
   async *layers(
     layers: readonly Layer[],
     baseLayers: WriteOptions["baseLayers"],
-  ): AsyncGenerator<Uint8Array | WrittenLayer> {
+  ): AsyncGenerator<Piece | Uint8Array | WrittenLayer> {
     const { signal, onLayer, leaveOut } = this.#options;
     // Those that are made are all asked for at once, so that later ones are hashed while earlier ones are written. Others
     // may have to be fetched or unpacked for it: of these one at a time lies on the disk.
@@ -109,7 +128,7 @@ class Writer {
       }
       const digest = await (pending[index] ?? ask(layer));
       onLayer?.(layer, digest, index, layers.length);
-      const { name, size, header, open } = memberOf(layer, digest, baseLayers);
+      const { name, size, header, open } = memberOf(layer, digest, baseLayers, this.#open);
       yield* this.#archive.member(name, size, () => open({ signal }), header);
       releaseLayer(layer);
       yield { layer, diffId, name };
@@ -143,22 +162,23 @@ class Writer {
   }
 }
 
-interface LayerMember {
+interface LayerMember<Piece> {
   readonly name: string;
   readonly size: number;
   readonly header?: Buffer;
-  readonly open: (options: LayerOptions) => BorrowedBytes;
+  readonly open: (options: LayerOptions) => AsyncIterable<Piece>;
 }
 
-function memberOf(
+function memberOf<Piece>(
   layer: Layer,
   { diffId, size }: LayerDigest,
   baseLayers: WriteOptions["baseLayers"],
-): LayerMember {
+  open: OpenLayer<Piece>,
+): LayerMember<Piece | Uint8Array> {
   const { source } = layer;
   if (baseLayers === "verbatim" && source.kind === "stored" && source.member)
     return { ...source.member, open: (options) => source.openStored(options) };
-  return { name: memberName(diffId), size, open: (options) => layer.open(options) };
+  return { name: memberName(diffId), size, open: (options) => open(layer, options) };
 }
 
 function memberName(diffId: Digest): string {
