@@ -13,9 +13,22 @@ const files = [
   group("start", compiled("cli/main", "cli/io", "cli/program", "cli/options")),
   // Else there would be hundreds of files of a few lines.
   { name: "common", test: /\/dist\//, minShareCount: 16 },
-  group("store", compiled("store/nixStore")),
+  group("store", compiled("store/nixStore", "store/sha256")),
   group("editor", compiled("cli/commands/lsp", "editor/server", "editor/hover")),
   group("run", compiled("cli/commands/run")),
+  // What reads and writes images; then what plans them, by a spec; then what takes them to a registry.
+  group(
+    "carry",
+    compiled(
+      "builders/nixpkgs/confPieces",
+      "manifests/imageContents",
+      "transports/archive",
+      "transports/open",
+      "transports/registry/registries",
+    ),
+  ),
+  group("plan", compiled("builders/build/layeredImage", "builders/build/builtImage", "planning/balanced")),
+  group("push", compiled("builders/push/preparePush", "builders/push/sendPush", "transports/registry/push")),
 ];
 
 /** Of undici only what is used here: the whole of it, tests' fakes and `fetch` included, takes longer to load than a push. */
