@@ -10,7 +10,7 @@ import type { BorrowedBytes } from "../bytes/bytes.js";
 export interface ChunkEncoder<Memory extends ArrayBufferLike> {
   /** Bytes of a chunk; only the last one is shorter. */
   readonly size: number;
-  /** Chunks that each thread is given in advance, so that it never waits for the one that brings them. */
+  /** Chunks that each thread is given in advance, about, so that it never waits for the one that brings them. */
   readonly ahead: number;
   /** Bytes in front of a chunk that may be referred to; not more than `size`. */
   readonly dictionary: number;
@@ -64,13 +64,20 @@ export interface ChunkOptions {
 /** More threads than these wait for the one that brings the bytes. */
 const DEFAULT_THREADS = 16;
 
+/** Chunks in advance that even few threads are given. */
+const LEAST_AHEAD = 2;
+
+/** Bytes of all chunks in this thread that are encoded, wait for it, or wait to be taken: layers may be encoded side by side. */
+let held = 0;
+
 /** Bytes that a chunk may become, where it does not compress at all. */
 export function roomFor(length: number): number {
   return length + (length >> 8) + 1024;
 }
 
 /**
- * The chunks, encoded, in order; one that is empty where the input is. Memory holds those that are given in advance.
+ * The chunks, encoded, in order; one that is empty where the input is. Memory holds those that are given in advance: of
+ * all streams together no more than one needs to keep its threads busy, but for a chunk of each.
  * @throws whatever `pieces` throws
  */
 export async function* encodeChunks<Memory extends ArrayBufferLike>(
@@ -79,7 +86,9 @@ export async function* encodeChunks<Memory extends ArrayBufferLike>(
   { signal, jobs = Math.min(availableParallelism(), DEFAULT_THREADS) }: ChunkOptions,
 ): AsyncGenerator<EncodedChunk> {
   const mostThreads = Math.max(1, jobs);
-  const most = mostThreads * (1 + encoder.ahead);
+  const most = Math.ceil(Math.max(mostThreads + LEAST_AHEAD, mostThreads * (1 + encoder.ahead)));
+  const room = Math.max(encoder.dictionary + encoder.size, roomFor(encoder.size));
+  const own = new Set<Memory>();
   const free: Memory[] = [];
   const pending: Pending<Memory>[] = [];
   const first = async ({ encoding, chunk }: Pending<Memory>): Promise<EncodedChunk> => {
@@ -89,25 +98,39 @@ export async function* encodeChunks<Memory extends ArrayBufferLike>(
     free.push(chunk.memory);
     return { bytes: new Uint8Array(chunk.memory, 0, length), crc32, plainLength: chunk.length };
   };
+  const take = (): Memory => {
+    const reusable = free.pop();
+    if (reusable) return reusable;
+    const memory = encoder.allocate(room);
+    held += room;
+    own.add(memory);
+    return memory;
+  };
+  const letGo = (memory: Memory): void => {
+    held -= room;
+    encoder.letGo(memory);
+  };
+  const hasRoom = (): boolean => free.length > 0 || held + room <= most * room;
   try {
-    for await (const chunk of cut(untilAborted(pieces, signal), encoder, () => free.pop())) {
+    for await (const chunk of cut(untilAborted(pieces, signal), encoder, take)) {
       const encoding = encoder.encode(chunk, mostThreads);
       // What it fails with is told when its turn comes.
       encoding.promise.catch(() => undefined);
       pending.push({ encoding, chunk });
       const [next] = pending;
-      if (next && pending.length >= most) yield await first(next);
+      if (next && !hasRoom()) yield await first(next);
     }
     for (let [next] = pending; next; [next] = pending) yield await first(next);
   } finally {
-    for (const memory of free) encoder.letGo(memory);
     for (const { encoding, chunk } of pending) {
-      const letGo = (): void => {
-        encoder.letGo(chunk.memory);
+      const settled = (): void => {
+        letGo(chunk.memory);
       };
-      encoding.promise.then(letGo, letGo);
+      own.delete(chunk.memory);
+      encoding.promise.then(settled, settled);
       encoding.cancel();
     }
+    for (const memory of own) letGo(memory);
   }
 }
 
@@ -119,8 +142,8 @@ interface Pending<Memory extends ArrayBufferLike> {
 /** Each in memory of its own, with the end of the chunk before it as its dictionary. */
 async function* cut<Memory extends ArrayBufferLike>(
   pieces: BorrowedBytes,
-  { size, dictionary: reach, allocate }: ChunkEncoder<Memory>,
-  reusable: () => Memory | undefined,
+  { size, dictionary: reach }: ChunkEncoder<Memory>,
+  take: () => Memory,
 ): AsyncGenerator<Chunk<Memory>> {
   const tail = new Uint8Array(reach);
   let dictionary = 0;
@@ -128,7 +151,7 @@ async function* cut<Memory extends ArrayBufferLike>(
   let chunk: Uint8Array = new Uint8Array(0);
   let length = 0;
   const begin = (): Memory => {
-    const taken = reusable() ?? allocate(Math.max(reach + size, roomFor(size)));
+    const taken = take();
     new Uint8Array(taken).set(tail.subarray(0, dictionary));
     chunk = new Uint8Array(taken, dictionary, size);
     length = 0;

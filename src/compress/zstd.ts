@@ -23,7 +23,7 @@ export async function* zstd(
     format: "zstd",
     level,
     size: FRAME,
-    ahead: 1,
+    ahead: 0.5,
     otherwise: "use another compression: none, or gz with --layer-encoder zlib",
   });
   for await (const { bytes } of encodeChunks(pieces, encoder, { signal, jobs })) yield bytes;
