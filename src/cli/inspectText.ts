@@ -1,5 +1,6 @@
 /** What is in images, as text and as JSON. Files are told as they are read, so that no list of them is kept. */
 import { formatJson, type Json, JsonNumber, jsonObject, type JsonObject } from "../bytes/json.js";
+import type { DigestCache } from "../image/digestCache.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { redactUrl } from "../redact.js";
 import { describeImages, layerDescriptors } from "../transports/describe.js";
@@ -10,6 +11,8 @@ import { bytes, counted } from "../format.js";
 interface InspectOptions {
   /** Whether the files of each layer are listed. */
   readonly files: boolean;
+  /** Remembers what has compressed layers on this machine. */
+  readonly cache: DigestCache;
   readonly signal: AbortSignal;
 }
 
@@ -19,12 +22,13 @@ const COMMAND = 100;
 
 export async function* inspectLines(
   { image, references }: NamedImage,
-  { files, signal }: InspectOptions,
+  { files, cache, signal }: InspectOptions,
 ): AsyncGenerator<ShownText> {
   const { manifest } = image;
   const runs = formatJson(knownConfig(image).json.get("config") ?? null);
   const descriptors = await layerDescriptors(image.layers, { signal });
   const size = descriptors.reduce((sum, layer) => sum + layer.size, 0);
+  const encoders = new Set(descriptors.flatMap(({ digest }) => cache.encoderOf(digest) ?? []));
   yield [
     styled("heading", references.join(" ") || "(no tag)"),
     "\n",
@@ -32,6 +36,7 @@ export async function* inspectLines(
     `  config  ${knownConfig(image).digest}\n`,
     `  runs    ${runs}\n`,
     `  layers  ${counted(descriptors.length, "layer")}, ${bytes(size)}\n`,
+    ...[...encoders].map((encoder) => `  packed  ${encoder}\n`),
   ];
   let i = 0;
   for await (const { storePaths = [], createdBy } of layerContents(image, { unpack: files, signal })) {
@@ -68,9 +73,9 @@ function shortened(command: string): string {
 /** An object without its closing brace, in pieces. */
 export async function* inspectJson(
   opened: { readonly images: readonly NamedImage[] },
-  { files, signal }: InspectOptions,
+  { files, cache, signal }: InspectOptions,
 ): AsyncGenerator<string> {
-  const document = await describeImages(opened, { signal, unpack: files });
+  const document = await describeImages(opened, { signal, cache, unpack: files });
   if (!files) {
     yield open(document);
     return;

@@ -7,7 +7,7 @@ import { GZIP_LEVEL } from "./gzip.js";
 import { ZSTD_LEVEL } from "./zstd.js";
 
 /** Changes when the plain bytes are cut into other chunks than before. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 const names = new Map<string, Promise<string>>();
 

@@ -10,8 +10,8 @@ import { encodeChunks } from "./chunks.js";
 import type { CompressOptions } from "./compressors.js";
 import { nativeEncoder } from "./native.js";
 
-/** Twice the window of the usual level: a frame knows nothing of the one before it. */
-const FRAME = 1 << 22;
+/** Larger than the window of the usual level, for a frame knows nothing of the one before it; what more gains is less than 0.2 %. */
+const FRAME = 3 << 20;
 export const ZSTD_LEVEL = 3;
 
 /** @throws {LaminixError} ERR_ADDON_MISSING; and whatever `pieces` throws */

@@ -1,6 +1,6 @@
 /**
- * What layers hash to, remembered between runs: a small file a layer, named by its content key, and another for each
- * encoder that has compressed it. Many processes may use it at once, for a file is put in place whole. An entry that is
+ * What layers hash to, remembered between runs: a small file a layer, named by its content key, and two for each encoder
+ * that has compressed it: what it has made of the layer, and by the digest of that, which encoder it was. Many processes may use it at once, for a file is put in place whole. An entry that is
  * damaged, or was not written by this user, counts as absent.
  */
 import { requireString } from "../arguments.js";
@@ -21,10 +21,12 @@ const MAX_ENTRY = 256;
 /** Entries of a kind are spread over 256 folders; each keeps this many at the most, the oldest going first. */
 const MAX_PER_FOLDER = 64;
 
-/** Folders of entries: of layers, and of compressed layers. */
+/** Folders of entries: of layers, of compressed layers, and of what has compressed these. */
 const DIGESTS = "digests";
 const COMPRESSED = "compressed";
-type Kind = typeof DIGESTS | typeof COMPRESSED;
+const ENCODERS = "encoders";
+const KINDS = [DIGESTS, COMPRESSED, ENCODERS] as const;
+type Kind = (typeof KINDS)[number];
 
 /** The digest and size of a compressed layer. */
 export interface BlobDigest {
@@ -63,13 +65,13 @@ export class DigestCache {
   }
 
   get(key: string): LayerDigest | undefined {
-    const found = this.#read(DIGESTS, key);
+    const found = this.#readBlob(DIGESTS, key);
     return found && { diffId: found.digest, size: found.size };
   }
 
   /** Does nothing if the cache cannot be written: a cache is never a reason to fail. */
   put(key: string, { diffId, size }: LayerDigest): void {
-    this.#write(DIGESTS, key, { digest: diffId, size });
+    this.#write(DIGESTS, key, blobText({ digest: diffId, size }));
   }
 
   remove(key: string): void {
@@ -81,11 +83,17 @@ export class DigestCache {
    * @param encoder its name, version and level
    */
   compressed(key: string, encoder: string): BlobDigest | undefined {
-    return this.#read(COMPRESSED, hashOf([key, encoder]));
+    return this.#readBlob(COMPRESSED, hashOf([key, encoder]));
   }
 
   putCompressed(key: string, encoder: string, blob: BlobDigest): void {
-    this.#write(COMPRESSED, hashOf([key, encoder]), blob);
+    this.#write(COMPRESSED, hashOf([key, encoder]), blobText(blob));
+    this.#write(ENCODERS, hashOf(blob.digest), encoder);
+  }
+
+  /** What has compressed a layer, by the digest of its compressed bytes. */
+  encoderOf(compressed: Digest): string | undefined {
+    return this.#read(ENCODERS, hashOf(compressed));
   }
 
   removeCompressed(key: string, encoder: string): void {
@@ -93,36 +101,38 @@ export class DigestCache {
   }
 
   summary(): CacheSummary {
-    const [plain, compressed] = ([DIGESTS, COMPRESSED] as const).map((kind) =>
-      this.#folders(kind).flatMap(filesIn).filter(isEntry),
-    ) as [CacheFile[], CacheFile[]];
-    const files = [...plain, ...compressed];
+    const all = KINDS.map((kind) => this.#folders(kind).flatMap(filesIn).filter(isEntry));
+    const [plain = 0, compressed = 0] = all.map(({ length }) => length);
+    const files = all.flat();
     return {
       path: this.path,
-      entries: files.length,
-      compressed: compressed.length,
+      entries: plain + compressed,
+      compressed,
       size: files.reduce((sum, { size }) => sum + size, 0),
     };
   }
 
   clear(): void {
-    for (const kind of [DIGESTS, COMPRESSED]) remove(join(this.path, kind));
+    for (const kind of KINDS) remove(join(this.path, kind));
   }
 
-  #read(kind: Kind, key: string): BlobDigest | undefined {
+  #readBlob(kind: Kind, key: string): BlobDigest | undefined {
+    const match = /^(sha256:[0-9a-f]{64}) (\d{1,15})$/.exec(this.#read(kind, key) ?? "");
+    return match ? { digest: match[1] as Digest, size: Number(match[2]) } : undefined;
+  }
+
+  #read(kind: Kind, key: string): string | undefined {
     const text = readOwnFile(this.#file(kind, key), MAX_ENTRY)?.toString("latin1") ?? "";
-    const match = /^(sha256:[0-9a-f]{64}) (\d{1,15}) [0-9a-f]{64}\n$/.exec(text);
-    if (!match) return undefined;
-    const blob = { digest: match[1] as Digest, size: Number(match[2]) };
-    return text === entryText(kind, key, blob) ? blob : undefined;
+    const [, value] = /^(.*) [0-9a-f]{64}\n$/.exec(text) ?? [];
+    return value !== undefined && text === entryText(kind, key, value) ? value : undefined;
   }
 
-  #write(kind: Kind, key: string, blob: BlobDigest): void {
+  #write(kind: Kind, key: string, value: string): void {
     const file = this.#file(kind, key);
     const temporary = `${file}.${ownTag()}`;
     try {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      writeFileSync(temporary, entryText(kind, key, blob), { flag: "wx", mode: 0o600 });
+      writeFileSync(temporary, entryText(kind, key, value), { flag: "wx", mode: 0o600 });
       renameSync(temporary, file);
       this.#prune(dirname(file));
     } catch (error) {
@@ -179,10 +189,13 @@ function isEntry({ path }: CacheFile): boolean {
   return extname(path) === "";
 }
 
+function blobText({ digest, size }: BlobDigest): string {
+  return `${digest} ${String(size)}`;
+}
+
 /** Ends with a checksum of all that the entry says, and of what it says it of. */
-function entryText(kind: Kind, key: string, { digest, size }: BlobDigest): string {
-  const checksum = hashOf([kind, key, digest, size]);
-  return `${digest} ${String(size)} ${checksum}\n`;
+function entryText(kind: Kind, key: string, value: string): string {
+  return `${value} ${hashOf([kind, key, value])}\n`;
 }
 
 /** Removes a file or a folder, if it is there and may be. */

@@ -2,6 +2,7 @@
 import { textIn } from "../image/fields.js";
 import { type Json, JsonNumber, jsonObject, type JsonObject } from "../bytes/json.js";
 import type { Descriptor } from "../image/descriptor.js";
+import type { DigestCache } from "../image/digestCache.js";
 import { knownConfig, type NamedImage } from "../image/image.js";
 import { knownDiffId, type Layer, type LayerOptions } from "../image/layer.js";
 import { layerContents, type LayerContents, type PathInLayer } from "./layerContents.js";
@@ -9,6 +10,8 @@ import { layerContents, type LayerContents, type PathInLayer } from "./layerCont
 export interface DescribeOptions extends LayerOptions {
   /** Whether layers that lie packed are unpacked, or fetched, for the sizes of their store paths. */
   readonly unpack?: boolean;
+  /** Remembers what has compressed layers on this machine. */
+  readonly cache?: DigestCache | undefined;
 }
 
 export async function describeImages(
@@ -46,7 +49,7 @@ async function describe({ image, references }: NamedImage, options: DescribeOpti
     architecture: textIn(json, "architecture") ?? null,
     os: textIn(json, "os") ?? null,
     config: json.get("config") ?? null,
-    layers: layers.map((layer, i) => described(layer, descriptors[i] as Descriptor, contents[i])),
+    layers: layers.map((layer, i) => described(layer, descriptors[i] as Descriptor, contents[i], options)),
   });
 }
 
@@ -54,14 +57,17 @@ function described(
   layer: Layer,
   { digest, size, mediaType }: Descriptor,
   { createdBy, storePaths }: Partial<LayerContents> = {},
+  { cache }: DescribeOptions,
 ): Json {
   const { source } = layer;
+  const encoder = cache?.encoderOf(digest);
   return jsonObject({
     digest,
     diffId: knownDiffId(layer) ?? null,
     size: new JsonNumber(String(size)),
     mediaType,
     ...(source.kind === "foreign" && { urls: source.urls }),
+    ...(encoder !== undefined && { encoder }),
     ...(createdBy !== undefined && { createdBy }),
     ...(storePaths && { storePaths: storePaths.map(describedPath) }),
   });

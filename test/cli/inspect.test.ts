@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DigestCache } from "../../dist/image/digestCache.js";
 import { archiveOf, layerOf } from "../support/images.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 import { runMain } from "./commandLine.js";
@@ -53,6 +54,15 @@ describe("laminix inspect", () => {
     expect(await inspected(other)).toContain("  created by RUN apt-get\\ update\n");
     const [{ layers }] = JSON.parse(await inspected(other, "--json")).images;
     expect(layers[0].createdBy).toBe("RUN  apt-get\\\n update");
+  });
+
+  test("tells what compressed a layer on this machine", async () => {
+    const [{ layers }] = JSON.parse(await inspected(other, "--json")).images;
+    new DigestCache().putCompressed("a layer", "gz 0 test", layers[0]);
+    expect(await inspected(other)).toContain("\n  packed  gz 0 test\n");
+    const [again] = JSON.parse(await inspected(other, "--json")).images;
+    expect(again.layers[0].encoder).toBe("gz 0 test");
+    expect(await inspected(ours)).not.toContain("packed");
   });
 
   test("lists the files of each layer with --files", async () => {

@@ -20,7 +20,7 @@ import { temporaryFolder } from "../support/temporary.js";
 /** Sizes of what is compressed in one go: by zlib, libdeflate and zstd. */
 const ZLIB_CHUNK = 1 << 19;
 const CHUNK = 1 << 20;
-const FRAME = 1 << 22;
+const FRAME = 3 << 20;
 
 const noise = new Random(3).bytes(CHUNK + 12_345);
 /** Several chunks and frames and a bit, of text, noise, and noise again that only a dictionary finds. */

@@ -58,11 +58,13 @@ describe("the digest cache", () => {
       undefined,
     ]);
     expect(cache.compressed(key(2), "gz 6")).toBeUndefined();
+    expect([2, 3, 4].map((n) => cache.encoderOf(digest(n).diffId))).toEqual(["gz 6", "gz 9", undefined]);
     expect(cache.summary()).toMatchObject({ entries: 3, compressed: 2 });
     cache.removeCompressed(key(1), "gz 6");
     expect(cache.compressed(key(1), "gz 6")).toBeUndefined();
     cache.clear();
     expect(cache.summary()).toMatchObject({ entries: 0, compressed: 0 });
+    expect(cache.encoderOf(digest(3).diffId)).toBeUndefined();
   });
 
   test("forgets what is removed, and may be asked to twice", async () => {

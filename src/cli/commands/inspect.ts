@@ -22,10 +22,10 @@ interface Options extends CommonOptions, PlatformFlags, TrustFlags, UnpackFlag {
 const help = `
 Of each layer: its digest and size, and what the image tells of it, which is store paths for images by laminix and
 nixpkgs, and the command that made it for others. Store paths have sizes where the layer lies uncompressed in a file; with
---files every layer is unpacked or fetched, and they always have.
+--files every layer is unpacked or fetched, and they always have. What compressed layers on this machine is told as packed.
 With --json: {"images":[{"tags","digest","configDigest","architecture","os","config","layers":[{"digest","diffId","size",
-"mediaType","urls","createdBy","storePaths":[{"path","name","version","size"},…],"files":[{"type","size","name"},…]},…]}],
-"warnings":[…]}; what is not known is not there, or null.
+"mediaType","urls","encoder","createdBy","storePaths":[{"path","name","version","size"},…],
+"files":[{"type","size","name"},…]},…]}],"warnings":[…]}; what is not known is not there, or null.
 
 Examples:
   laminix inspect image.tar.gz
@@ -43,6 +43,7 @@ export function inspect(io: Io): Command {
   return withUnpackFlag(withTrustFlags(withPlatformFlags(own))).action(
     async (argument: string, options: Options) => {
       const { openImages } = await import("../../transports/open.js");
+      const { DigestCache } = await import("../../image/digestCache.js");
       const { signal } = io;
       const { maxUnpacked, files = false } = options;
       const report = new Report(io, options, reading(argument));
@@ -50,8 +51,9 @@ export function inspect(io: Io): Command {
         const platform = platformIn(options);
         const strict = platform !== undefined;
         using opened = await openImages(place, { signal, registries, platform, strict, maxUnpacked });
-        const lines = eachImage(opened.images, (named) => inspectLines(named, { files, signal }));
-        await report.pieces(inspectJson(opened, { files, signal }), lines);
+        const how = { files, signal, cache: new DigestCache() };
+        const lines = eachImage(opened.images, (named) => inspectLines(named, how));
+        await report.pieces(inspectJson(opened, how), lines);
       });
     },
   );

@@ -154,7 +154,7 @@ export const pushed = facts({
       layers: [
         {
           ...{ kind: "store", sources: [HELLO], diffId: HASH, digest: OTHER, size: 85_202, fate: "sent" },
-          encoder: "gz 2 libdeflate level 6 91c9f1f3cbb1f5a7",
+          encoder: "gz 3 libdeflate level 6 91c9f1f3cbb1f5a7",
         },
       ],
       warnings: [],
@@ -255,6 +255,9 @@ const layer = z.strictObject({
   size: bytes("of the layer as it lies in the image"),
   mediaType: text("Of the layer."),
   urls: z.array(z.string()).optional().describe("Where a layer lies that may not be passed on."),
+  encoder: text(
+    "What compressed it, if that was done on this machine: its name, its level, and a hash of what it makes of a fixed text.",
+  ).optional(),
   createdBy: text("The command that made it, where the image tells it.").optional(),
   storePaths: z
     .array(
