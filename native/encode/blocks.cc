@@ -71,16 +71,24 @@ class Bits {
   unsigned count_ = 0;
 };
 
-/** What a symbol is followed by, and how many bits it takes with the extra bits behind it. */
-using Step = std::uint8_t;
+/**
+ * A symbol: in the low bits, how many bits it takes with the extra bits behind it; and which code the next
+ * one is of.
+ */
+using Step = std::uint16_t;
 constexpr Step bitsOf = 0x1f;
-constexpr Step literal = 0x00;
-constexpr Step match = 0x20;
-constexpr Step endOfBlock = 0x40;
+/** What is not just skipped. */
+constexpr Step endOfBlock = 0x20;
 /** Its code is longer than the table, or there is none. */
-constexpr Step notInTable = 0x60;
+constexpr Step notInTable = 0x40;
 /** Bits that stand for no symbol (RFC 1951, 3.2.6). */
 constexpr Step reserved = 0x80;
+constexpr Step special = endOfBlock | notInTable | reserved;
+
+/** Bits that are looked up at once. */
+constexpr unsigned tableBits = 11;
+/** A distance follows. In a table of both codes, that of distances stands behind the other. */
+constexpr Step match = 1 << tableBits;
 
 constexpr unsigned longestCode = 15;
 
@@ -100,8 +108,11 @@ constexpr auto distanceSteps = [] {
   return steps;
 }();
 
+/** What bits stand for that begin with a code's. */
+using Table = std::span<Step, std::size_t{1} << tableBits>;
+
 /** A Huffman code (RFC 1951, 3.2.2) that is read for its steps. */
-template <std::size_t symbols, unsigned tableBits>
+template <std::size_t symbols>
 class Code {
  public:
   /** @param lengths of the symbols' codes; 0 for one that has none */
@@ -111,32 +122,37 @@ class Code {
     for (std::uint8_t length : lengths) counts_[length]++;
     counts_[0] = 0;
     std::array<std::uint16_t, longestCode + 2> offsets{};
-    std::array<unsigned, longestCode + 2> codes{};
     int left = 1;
     for (unsigned length = 1; length <= longestCode; length++) {
       left = left * 2 - counts_[length];
       if (left < 0) damaged("a code has too many symbols");
       offsets[length + 1] = static_cast<std::uint16_t>(offsets[length] + counts_[length]);
-      codes[length + 1] = (codes[length] + counts_[length]) << 1;
     }
-    table_.fill(notInTable);
-    for (std::size_t symbol = 0; symbol < lengths.size(); symbol++) {
-      unsigned length = lengths[symbol];
-      if (length == 0) continue;
-      sorted_[offsets[length]++] = static_cast<std::uint16_t>(symbol);
-      unsigned code = codes[length]++;
-      if (length > tableBits || steps[symbol] == reserved) continue;
-      unsigned reversed = 0;
-      for (unsigned i = 0; i < length; i++) reversed |= ((code >> i) & 1) << (length - 1 - i);
-      Step step = static_cast<Step>(steps[symbol] + length);
-      for (std::size_t i = reversed; i < table_.size(); i += std::size_t{1} << length) table_[i] = step;
+    for (std::size_t symbol = 0; symbol < lengths.size(); symbol++)
+      if (lengths[symbol] != 0) sorted_[offsets[lengths[symbol]]++] = static_cast<std::uint16_t>(symbol);
+  }
+
+  void fill(Table table) const {
+    std::fill(table.begin(), table.end(), notInTable);
+    unsigned code = 0;
+    unsigned index = 0;
+    for (unsigned length = 1; length <= tableBits; length++, code <<= 1) {
+      for (unsigned count = counts_[length]; count > 0; count--, code++) {
+        Step step = steps_[sorted_[index++]];
+        if (step == reserved) continue;
+        unsigned reversed = 0;
+        for (unsigned i = 0; i < length; i++) reversed |= ((code >> i) & 1) << (length - 1 - i);
+        for (std::size_t i = reversed; i < table.size(); i += std::size_t{1} << length)
+          table[i] = static_cast<Step>(step + length);
+      }
     }
   }
 
-  /** Behind a refill. */
-  Step find(const Bits& bits) const {
-    Step step = table_[bits.look() & (table_.size() - 1)];
-    return step == notInTable ? search(bits.look()) : step;
+  /** For bits that are not in the table. */
+  Step search(std::uint64_t bits) const {
+    auto [symbol, length] = searchSymbol(bits);
+    if (steps_[symbol] == reserved) damaged("a symbol is not in use");
+    return static_cast<Step>(steps_[symbol] + length);
   }
 
   /** The symbol itself, which is skipped; for a code without extra bits. */
@@ -148,12 +164,6 @@ class Code {
   }
 
  private:
-  Step search(std::uint64_t bits) const {
-    auto [symbol, length] = searchSymbol(bits);
-    if (steps_[symbol] == reserved) damaged("a symbol is not in use");
-    return static_cast<Step>(steps_[symbol] + length);
-  }
-
   struct Found {
     unsigned symbol;
     unsigned length;
@@ -178,7 +188,6 @@ class Code {
   const Step* steps_ = nullptr;
   std::array<std::uint16_t, longestCode + 1> counts_{};
   std::array<std::uint16_t, symbols> sorted_{};
-  std::array<Step, std::size_t{1} << tableBits> table_{};
 };
 
 class Walker {
@@ -262,22 +271,39 @@ class Walker {
     distances_.make(made.subspan(literals, distances), distanceSteps.data());
   }
 
+  /**
+   * Which code the next symbol is of comes out of the table, too: to guess it, as a processor does at a
+   * branch, goes wrong half of the time.
+   */
   void skipSymbols() {
+    std::span table(table_);
+    literals_.fill(table.first<match>());
+    distances_.fill(table.last<match>());
+    Step next = 0;
     for (;;) {
+      // Two symbols take 48 bits at the most.
       bits_.refill();
-      Step step = literals_.find(bits_);
-      bits_.skip(step & bitsOf);
-      if (step < match) continue;
-      if (step >= endOfBlock) return;
-      // A length and a distance take 48 bits at the most.
-      bits_.skip(distances_.find(bits_) & bitsOf);
+      for (int i = 0; i < 2; i++) {
+        Step step = table[next | (bits_.look() & (match - 1))];
+        if (step & special) [[unlikely]] {
+          if (step == notInTable)
+            step = next == 0 ? literals_.search(bits_.look()) : distances_.search(bits_.look());
+          if (step & endOfBlock) {
+            bits_.skip(step & bitsOf);
+            return;
+          }
+        }
+        bits_.skip(step & bitsOf);
+        next = step & match;
+      }
     }
   }
 
   Bits bits_;
-  Code<288, 11> literals_;
-  Code<32, 9> distances_;
-  Code<19, 7> lengths_;
+  Code<288> literals_;
+  Code<32> distances_;
+  Code<19> lengths_;
+  std::array<Step, std::size_t{2} * match> table_;
 };
 
 }  // namespace
