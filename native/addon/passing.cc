@@ -14,11 +14,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds PATIENCE{100};
+constexpr std::chrono::milliseconds patience{100};
 /** To wait in another thread costs more than the time that a pipe usually takes. */
-constexpr std::chrono::milliseconds PATIENCE_HERE{5};
+constexpr std::chrono::milliseconds patienceHere{5};
 /** Bytes of one call, as many as a pipe may hold. */
-constexpr std::int64_t MOST = 1 << 20;
+constexpr std::int64_t mostAtOnce = 1 << 20;
 
 class Passing {
  public:
@@ -28,8 +28,8 @@ class Passing {
   bool passWhatFits() {
     while (left_ > 0) {
 #ifdef SPLICE_F_NONBLOCK
-      auto most = static_cast<std::size_t>(std::min(left_, MOST));
-      ssize_t gone = splice(from_, nullptr, to_, nullptr, most, SPLICE_F_NONBLOCK);
+      auto count = static_cast<std::size_t>(std::min(left_, mostAtOnce));
+      ssize_t gone = splice(from_, nullptr, to_, nullptr, count, SPLICE_F_NONBLOCK);
 #else
       ssize_t gone = 0;
 #endif
@@ -43,9 +43,9 @@ class Passing {
   }
 
   /** Whether there is no more to be done. */
-  bool passFor(std::chrono::milliseconds patience) {
-    const auto end = Clock::now() + patience;
-    for (auto rest = patience; rest.count() > 0;) {
+  bool passFor(std::chrono::milliseconds time) {
+    const auto end = Clock::now() + time;
+    for (auto rest = time; rest.count() > 0;) {
       pollfd room{to_, POLLOUT, 0};
       poll(&room, 1, static_cast<int>(rest.count()));
       if (passWhatFits()) return true;
@@ -76,7 +76,7 @@ class Waiting final : public Napi::AsyncWorker {
   Napi::Promise promise() const { return deferred_.Promise(); }
 
  private:
-  void Execute() override { passing_.passFor(PATIENCE); }
+  void Execute() override { passing_.passFor(patience); }
   void OnOK() override { deferred_.Resolve(Napi::Number::New(Env(), passing_.result())); }
 
   Passing passing_;
@@ -91,7 +91,7 @@ Napi::Value passFile(const Napi::CallbackInfo& info) {
     throw Napi::TypeError::New(env, "two file descriptors and a length must be given");
   Passing passing(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Int32Value(),
                   info[2].As<Napi::Number>().Int64Value());
-  if (passing.passWhatFits() || passing.passFor(PATIENCE_HERE)) {
+  if (passing.passWhatFits() || passing.passFor(patienceHere)) {
     auto deferred = Napi::Promise::Deferred::New(env);
     deferred.Resolve(Napi::Number::New(env, passing.result()));
     return deferred.Promise();

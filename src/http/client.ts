@@ -1,10 +1,11 @@
 /** One request over HTTP and its answer, redirects followed. */
 import { setMaxListeners } from "node:events";
-import type { OwnedBytes } from "../bytes/bytes.js";
+import type { BorrowedBytes } from "../bytes/bytes.js";
 import { Answer, lineFailure } from "./answer.js";
 import type { Authorization } from "./authorization.js";
 import type { ConnectionOptions, Connections } from "./connections.js";
 import type { Failure } from "./reason.js";
+import { sentPieces } from "./sentPieces.js";
 
 /** Without credentials: these go as an {@link Authorization}, which knows whom it is for. */
 export type RequestHeaders = Readonly<Record<string, string>> & {
@@ -17,8 +18,7 @@ export interface Exchange {
   readonly headers?: RequestHeaders;
   /** Only its own origin gets it. */
   readonly authorization?: Authorization | undefined;
-  /** A connection holds on to its pieces. */
-  readonly body?: Uint8Array | OwnedBytes | undefined;
+  readonly body?: Uint8Array | BorrowedBytes | undefined;
   /** Milliseconds that the server may say nothing for, 0 for as long as it likes; the client's unless given. */
   readonly silence?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -105,18 +105,18 @@ export class HttpClient {
 
 /** What is sent. Whoever sends it may not tell why it ended. */
 class Source {
-  readonly body: Uint8Array | OwnedBytes;
+  readonly body: Uint8Array | BorrowedBytes;
   #failed: { readonly error: unknown } | undefined;
 
-  constructor(body: Uint8Array | OwnedBytes) {
-    this.body = body instanceof Uint8Array ? body : this.#watched(body);
+  constructor(body: Uint8Array | BorrowedBytes) {
+    this.body = body instanceof Uint8Array ? body : this.#watched(sentPieces(body));
   }
 
   throwIfFailed(): void {
     if (this.#failed) throw this.#failed.error;
   }
 
-  async *#watched(pieces: OwnedBytes): OwnedBytes {
+  async *#watched(pieces: BorrowedBytes): BorrowedBytes {
     try {
       yield* pieces;
     } catch (error) {

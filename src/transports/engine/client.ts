@@ -1,5 +1,5 @@
 /** A client of the API that Docker has and podman speaks too (Docker Engine API 1.41). */
-import type { OwnedBytes } from "../../bytes/bytes.js";
+import type { BorrowedBytes } from "../../bytes/bytes.js";
 import { type Json, parseJson } from "../../bytes/json.js";
 import { LaminixError } from "../../errors.js";
 import type { Environment } from "../../files/home.js";
@@ -16,7 +16,7 @@ export interface EngineRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
   /** Pieces may be kept until they are sent. */
-  readonly body?: OwnedBytes;
+  readonly body?: BorrowedBytes;
   /** Statuses that the caller understands. */
   readonly expect: readonly number[];
   /** Milliseconds that the engine may say nothing for; a minute unless given, 0 for as long as it likes. */

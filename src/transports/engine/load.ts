@@ -1,5 +1,5 @@
 /** Sends archives to an engine (Docker Engine API, "ImageLoad"). */
-import { type BorrowedBytes, copied, type OwnedBytes } from "../../bytes/bytes.js";
+import { type BorrowedBytes, counted } from "../../bytes/bytes.js";
 import { textIn } from "../../image/fields.js";
 import { parseJson } from "../../bytes/json.js";
 import { LineSplitter } from "../../process/lines.js";
@@ -7,7 +7,7 @@ import type { EngineClient } from "./client.js";
 
 export interface LoadArchiveOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called with how many bytes are on their way. */
+  /** Called with how many bytes are on their way, or have arrived. */
   readonly onSent?: (bytes: number) => void;
 }
 
@@ -26,7 +26,7 @@ export async function loadArchive(
     path: "images/load",
     query: { quiet: "1" },
     contentType: "application/x-tar",
-    body: sending(pieces, onSent),
+    body: counted(pieces, onSent),
     expect: [200],
     // It unpacks the layers before it says a word.
     silence: 0,
@@ -38,14 +38,6 @@ export async function loadArchive(
   for await (const piece of answer.bytes()) lines.push(piece);
   lines.end();
   if (refusal !== undefined) throw client.refusal(refusal);
-}
-
-/** Copies, since they wait in a socket's buffer while the next one is made. */
-async function* sending(pieces: BorrowedBytes, onSent: ((bytes: number) => void) | undefined): OwnedBytes {
-  for await (const piece of copied(pieces)) {
-    onSent?.(piece.length);
-    yield piece;
-  }
 }
 
 function errorIn(line: string): string | undefined {

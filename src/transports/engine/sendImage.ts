@@ -76,7 +76,8 @@ async function sendLacking(sending: Sending): Promise<Pick<SentImage, "sent" | "
   let sent = 0;
   const send = async (leaveOut: ReadonlySet<Digest>): Promise<number> => {
     const archive = archiveOf(sending, leaveOut);
-    await loadArchive(client, archive, { signal, onSent: (bytes) => (sent += bytes) });
+    const before = sent;
+    await loadArchive(client, archive, { signal, onSent: (bytes) => (sent = before + bytes) });
     return layers - leaveOut.size;
   };
   const present = await presentLayers(client, strategy.reuses, diffIds, { near: references[0], signal });

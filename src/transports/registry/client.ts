@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "../../abort.js";
-import type { OwnedBytes } from "../../bytes/bytes.js";
+import type { BorrowedBytes } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import type { Environment } from "../../files/home.js";
 import type { Authorization } from "../../http/authorization.js";
@@ -53,7 +53,7 @@ export interface RegistryRequest {
   readonly access: Access;
   readonly headers?: RequestHeaders;
   /** Made anew for each time it is sent. */
-  readonly body?: () => Uint8Array | OwnedBytes;
+  readonly body?: () => Uint8Array | BorrowedBytes;
   /** Statuses that the caller understands. */
   readonly expect: readonly number[];
   readonly signal?: AbortSignal | undefined;

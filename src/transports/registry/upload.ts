@@ -3,7 +3,7 @@
  * When the line breaks the registry is asked how much it has, and only the rest is sent; a registry that has forgotten
  * the upload gets it from its start. A blob comes into being only by the last request, with a digest that was checked.
  */
-import type { OwnedBytes, OwnedPiece } from "../../bytes/bytes.js";
+import { type BorrowedBytes, copied, type OwnedBytes, type OwnedPiece } from "../../bytes/bytes.js";
 import { LaminixError } from "../../errors.js";
 import { redactUrl } from "../../redact.js";
 import { type BlobIdentity, type BlobOptions, cancelUpload, hasBlob } from "./blobs.js";
@@ -123,7 +123,7 @@ class Upload {
   }
 
   async #sendChunks(chunkSize: number): Promise<void> {
-    const chunks = chunksOf(this.#what.from(this.#offset), chunkSize);
+    const chunks = chunksOf(copied(this.#what.from(this.#offset)), chunkSize);
     for await (const chunk of chunks) {
       const end = this.#offset + chunk.length;
       const headers = {
@@ -180,7 +180,7 @@ class Upload {
     target: string | URL,
     expect: readonly number[],
     headers: RequestHeaders,
-    body?: () => Uint8Array | OwnedBytes,
+    body?: () => Uint8Array | BorrowedBytes,
   ): Promise<Answer> {
     const { signal } = this.#options;
     const access = { repository: this.#repository, actions: "pull,push" } as const;

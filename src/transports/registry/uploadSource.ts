@@ -1,5 +1,5 @@
 /** What is sent as a blob. */
-import { type BorrowedBytes, collect, type OwnedBytes, ownedPiece } from "../../bytes/bytes.js";
+import { type BorrowedBytes, collect, copied } from "../../bytes/bytes.js";
 import { type Digest, Digester, requireDigest } from "../../bytes/digest.js";
 import { LaminixError } from "../../errors.js";
 import type { BlobIdentity, BlobOptions } from "./blobs.js";
@@ -29,16 +29,14 @@ export class SourceReader {
     this.#signal = signal;
   }
 
-  /** Copies, for a connection holds on to them. */
-  async *from(offset: number): OwnedBytes {
+  async *from(offset: number): BorrowedBytes {
     this.position = 0;
     try {
       for await (const piece of this.#source.open({ signal: this.#signal })) {
         const start = this.position;
         this.position += piece.length;
         this.#take(piece, start);
-        if (this.position > offset)
-          yield ownedPiece(Buffer.from(piece.subarray(Math.max(0, offset - start))));
+        if (this.position > offset) yield piece.subarray(Math.max(0, offset - start));
       }
       this.#end();
     } catch (error) {
@@ -53,7 +51,7 @@ export class SourceReader {
   }
 
   bytes(): Promise<Buffer> {
-    return collect(this.from(0));
+    return collect(copied(this.from(0)));
   }
 
   /** What the bytes are; read for it where they have not all been. */
