@@ -143,9 +143,14 @@ export function standardOutput(signal: AbortSignal): DataOutput {
   const stats = statsOfOutput();
   if (stats?.isFile() || (stats?.isCharacterDevice() && !isTerminal))
     return { isTerminal, write: writeToFile };
-  const write = writeToStream(signal);
-  if (!stats?.isFIFO()) return { isTerminal, write };
-  return { isTerminal, write, pass: ({ descriptor, length }) => passFile(descriptor, length, signal) };
+  let widening: Promise<void> | undefined;
+  const widen = (): Promise<void> => (widening ??= widenOutput());
+  const write = writeToStream(signal, widen);
+  const pass = async ({ descriptor, length }: FilePart): Promise<number> => {
+    await widen();
+    return passFile(descriptor, length, signal);
+  };
+  return { isTerminal, write, ...(stats?.isFIFO() && { pass }) };
 }
 
 function statsOfOutput(): Stats | undefined {
@@ -171,7 +176,7 @@ function writeToFile(data: Uint8Array | string): Promise<void> {
 const USUAL_PIPE = 1 << 16;
 
 /** A pipe may be full for as long as its reader likes; an interrupt is heard meanwhile. */
-function writeToStream(signal: AbortSignal): DataOutput["write"] {
+function writeToStream(signal: AbortSignal, widen: () => Promise<void>): DataOutput["write"] {
   let closed: Error | undefined;
   let wake: ((error: Error) => void) | undefined;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -179,13 +184,9 @@ function writeToStream(signal: AbortSignal): DataOutput["write"] {
     wake?.(closed);
   });
   signal.addEventListener("abort", () => wake?.(signal.reason as Error), { once: true });
-  let widened = false;
   return async (data) => {
     signal.throwIfAborted();
-    if (data.length > USUAL_PIPE && !widened) {
-      widened = true;
-      await widenOutput();
-    }
+    if (data.length > USUAL_PIPE) await widen();
     if (closed) throw closed;
     await new Promise<void>((resolve, reject) => {
       wake = reject;
