@@ -1,11 +1,12 @@
 import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { mustRun, projectRoot } from "../support/run.js";
+import { builtFile } from "../support/builtFile.js";
+import { mustRun } from "../support/run.js";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.js";
 
-const { passFile } = createRequire(import.meta.url)(path.join(projectRoot, "build/Release/addon.node")) as {
+const ADDON = process.env.LAMINIX_ADDON ?? builtFile("addon.node");
+const { passFile } = createRequire(import.meta.url)(ADDON) as {
   passFile(from: number, to: number, length: number): Promise<number>;
 };
 
