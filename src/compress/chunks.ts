@@ -10,7 +10,7 @@ import type { BorrowedBytes } from "../bytes/bytes.js";
 export interface ChunkEncoder<Memory extends ArrayBufferLike> {
   /** Bytes of a chunk; only the last one is shorter. */
   readonly size: number;
-  /** Chunks that each thread is given in advance, about, so that it never waits for the one that brings them. */
+  /** Chunks for each thread that wait in advance, so that it need not wait for the one that brings them. */
   readonly ahead: number;
   /** Bytes in front of a chunk that may be referred to; not more than `size`. */
   readonly dictionary: number;
@@ -67,7 +67,7 @@ const DEFAULT_THREADS = 16;
 /** Chunks in advance that even few threads are given. */
 const LEAST_AHEAD = 2;
 
-/** Bytes of all chunks in this thread that are encoded, wait for it, or wait to be taken: layers may be encoded side by side. */
+/** Bytes of the memory for chunks of all streams in this thread, since layers may be encoded side by side. */
 let held = 0;
 
 /** Bytes that a chunk may become, where it does not compress at all. */

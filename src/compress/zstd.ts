@@ -10,7 +10,10 @@ import { encodeChunks } from "./chunks.js";
 import type { CompressOptions } from "./compressors.js";
 import { nativeEncoder } from "./native.js";
 
-/** Larger than the window of the usual level, for a frame knows nothing of the one before it; what more gains is less than 0.2 %. */
+/**
+ * More than the window of the usual level, for a frame knows nothing of the one before it. A third more gains less than
+ * 0.2 %.
+ */
 const FRAME = 3 << 20;
 export const ZSTD_LEVEL = 3;
 

@@ -1,7 +1,8 @@
 /**
  * What layers hash to, remembered between runs: a small file a layer, named by its content key, and two for each encoder
- * that has compressed it: what it has made of the layer, and by the digest of that, which encoder it was. Many processes may use it at once, for a file is put in place whole. An entry that is
- * damaged, or was not written by this user, counts as absent.
+ * that has compressed it: what it has made of the layer, and by the digest of that, which encoder it was. Many processes
+ * may use it at once, for a file is put in place whole. An entry that is damaged, or was not written by this user, counts
+ * as absent.
  */
 import { requireString } from "../arguments.js";
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
